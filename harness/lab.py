@@ -89,6 +89,13 @@ class Process(Protocol):
 class Node(Protocol):
     """The student's side: one machine on which only the submission runs, as an ordinary user."""
 
+    def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
+        """Once, before the first test: copy the submission and, if a command is given, build it as the student's user.
+
+        None when all went well, else what to tell the author (exit status and the end of the build's output).
+        """
+        ...
+
     def fresh(self) -> None:
         """End every process of the student and start over with empty folders and a copy of the submission."""
         ...
