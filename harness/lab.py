@@ -136,6 +136,10 @@ class Network(Protocol):
         """The address to bind the tester's own sockets to (numeric)."""
         ...
 
+    def student_host(self, family: Family) -> str:
+        """The address of the student's node as its own sockets have it (numeric)."""
+        ...
+
     def student_any(self, family: Family) -> str:
         """The address a student's server is told to bind to: the any-address, numeric."""
         ...
@@ -152,8 +156,8 @@ class Network(Protocol):
         """The source address the student's server sees for the tester's socket `local` connected to `remote`."""
         ...
 
-    def closed_address(self, family: Family) -> Address:
-        """An address of the tester at which nothing listens: connecting is refused at once."""
+    def closed_address(self, family: Family, protocol: Literal["tcp", "udp"]) -> Address:
+        """An address of the tester at which nothing listens: connecting is refused, a datagram brings an ICMP error."""
         ...
 
     def shape(self, *, up: Profile, down: Profile, seed: int) -> None:

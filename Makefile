@@ -1,0 +1,39 @@
+# The only commands anyone needs. Each makes its own .venv on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CLASS ?= examples/class
+RUN ?= runs/class
+
+.PHONY: grade test check audit bench images release clean
+
+grade: $(VENV)/ready  ## grade the sample class (CLASS=folder RUN=folder for another)
+	@$(BIN)/grader run $(CLASS) --out $(RUN)
+
+test: $(VENV)/ready  ## our own tests; REQUIRE=docker,tun makes a missing capability a failure
+	@$(BIN)/python -m pytest tests -m "not audit" --durations=10
+
+check: $(VENV)/ready  ## types, style, layers, freshness of assignments/
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy harness grader
+	@$(BIN)/lint-imports
+	@$(BIN)/grader release --check
+
+audit: $(VENV)/ready  ## the long calibrations: every mutant and alternate, the reference again and again
+	@$(BIN)/python -m pytest tests -m audit --durations=10
+
+bench: $(VENV)/ready  ## what is fast, against peers, in one run
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+images: $(VENV)/ready  ## build the Docker images now instead of at the first grading
+	@$(BIN)/grader images
+
+release: $(VENV)/ready  ## make assignments/ from reference/ again
+	@$(BIN)/grader release
+
+clean:
+	rm -rf $(VENV) runs build
+
+$(VENV)/ready: pyproject.toml docker/venv.sh
+	@sh docker/venv.sh $(PYTHON) $(VENV)

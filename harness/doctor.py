@@ -1,0 +1,134 @@
+"""What this machine can do for the labs, found by trying; for each missing thing the one command that would bring it."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One capability, looked for."""
+
+    name: str
+    there: bool
+    what: str  #: what was found, or why it does not work
+    remedy: str = ""  #: the one command that would bring it; empty when it is there
+    good_for: str = ""  #: what needs it
+
+
+def _docker() -> Finding:
+    good_for = "grading submissions you do not trust"
+    try:
+        import docker
+    except ImportError:
+        return Finding("docker", False, "the Python package docker is missing", "pip install docker", good_for)
+    try:
+        client = docker.from_env(timeout=5)
+        version = client.version()
+    except Exception as error:  # noqa: BLE001 - the SDK passes on whatever its transport raised
+        if shutil.which("dockerd"):
+            remedy = "sudo systemctl start docker   (or by hand: sudo dockerd &)"
+        elif sys.platform == "linux":
+            remedy = "sudo apt-get install docker.io"
+        else:
+            remedy = "install Docker Desktop and start it"
+        if "Permission denied" in str(error):
+            remedy = "sudo usermod -aG docker $USER   (then log in again)"
+        return Finding("docker", False, f"no Docker engine answers ({_short(error)})", remedy, good_for)
+    return Finding("docker", True, f"engine {version['Version']} on kernel {version['KernelVersion']}", "", good_for)
+
+
+def _short(error: Exception) -> str:
+    text = str(error)
+    for sign in ("Permission denied", "No such file or directory", "Connection refused"):
+        if sign in text:
+            return sign.lower()
+    return text.splitlines()[0][:100] if text else type(error).__name__
+
+
+def _tun() -> Finding:
+    good_for = "the router engine outside Docker, and our own tests of it"
+    if sys.platform != "linux":
+        return Finding("tun", False, "only Linux has TUN", "use a Linux machine", good_for)
+    if not Path("/dev/net/tun").exists():
+        return Finding("tun", False, "/dev/net/tun does not exist", "sudo modprobe tun", good_for)
+    if os.geteuid() != 0:
+        return Finding("tun", False, "only root may make a TUN device", "sudo lab doctor", good_for)
+    if shutil.which("ip") is None:
+        return Finding("tun", False, "the program ip is missing", "sudo apt-get install iproute2", good_for)
+    try:
+        os.close(os.open("/dev/net/tun", os.O_RDWR))
+    except OSError as error:
+        remedy = "sudo modprobe tun"
+        return Finding("tun", False, f"/dev/net/tun cannot be opened ({error.strerror})", remedy, good_for)
+    return Finding("tun", True, "/dev/net/tun opens", "", good_for)
+
+
+def _netem() -> Finding:
+    good_for = "the engine netem: the kernel's own impairments"
+    if sys.platform != "linux":
+        return Finding("netem", False, "only Linux has netem", "use a Linux machine", good_for)
+    tools = [tool for tool in ("ip", "tc", "unshare") if shutil.which(tool) is None]
+    if tools:
+        remedy = "sudo apt-get install iproute2 util-linux"
+        return Finding("netem", False, f"{' and '.join(tools)} missing", remedy, good_for)
+    # Tried in a network namespace of its own, which goes away with the process.
+    script = "ip link set lo up && tc qdisc add dev lo root netem delay 1ms"
+    wrap = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
+    done = subprocess.run([*wrap, "sh", "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    if done.returncode == 0:
+        return Finding("netem", True, "this kernel has sch_netem", "", good_for)
+    reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+    release = os.uname().release
+    remedy = f"sudo modprobe sch_netem   (it may need: sudo apt-get install linux-modules-extra-{release})"
+    if not Path(f"/lib/modules/{release}").exists():
+        remedy = "boot a kernel that has sch_netem; until then the engine router does the same work"
+    return Finding("netem", False, f"the kernel refuses it ({reason})", remedy, good_for)
+
+
+def _user_namespaces() -> Finding:
+    good_for = "trying netem without root"
+    if sys.platform != "linux":
+        return Finding("user namespaces", False, "only Linux has them", "use a Linux machine", good_for)
+    child = os.fork()
+    if child == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        os._exit(0 if libc.unshare(0x10000000) == 0 else ctypes.get_errno())  # CLONE_NEWUSER
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status == 0:
+        return Finding("user namespaces", True, "an ordinary process may make one", "", good_for)
+    reason = errno.errorcode.get(status, str(status))
+    return Finding(
+        "user namespaces", False, f"refused ({reason})", "sudo sysctl kernel.unprivileged_userns_clone=1", good_for
+    )  # fmt: skip
+
+
+_LOOKS: dict[str, Callable[[], Finding]] = {
+    "docker": _docker,
+    "tun": _tun,
+    "netem": _netem,
+    "user namespaces": _user_namespaces,
+}
+_seen: dict[str, Finding] = {}
+
+
+def look(name: str) -> Finding:
+    """Look for one capability, once per process. Raises KeyError for a name that is none."""
+    if name not in _seen:
+        _seen[name] = _LOOKS[name]()
+    return _seen[name]
+
+
+def examine() -> list[Finding]:
+    """Everything there is to look for, Python itself first."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    python = Finding("python", True, f"{version} on {sys.platform}", "", "everything")
+    return [python, *(look(name) for name in _LOOKS)]

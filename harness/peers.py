@@ -1,0 +1,340 @@
+"""The tester's own sockets, told as a story: peers that speak, listen, hang up and misbehave on purpose.
+
+Rule 1: bytes are believed, nothing else. Rule 2: every wait has a bound, and a peer that is kept waiting says for what.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+
+from harness.address import Address
+from harness.program import PATIENCE
+from harness.steps import Broken, Story, difference, show
+
+#: A linger time of zero makes close() send a reset instead of a FIN (socket(7), SO_LINGER).
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_RESET_ON_CLOSE_WINDOWS = struct.pack("hh", 1, 0)
+
+
+def _address_of(name: object) -> Address:
+    if isinstance(name, tuple):
+        return Address("tcp", host=str(name[0]), port=int(name[1]))
+    return Address("unix", path=name.decode() if isinstance(name, bytes) else str(name))
+
+
+class Peer:
+    """One end of a stream connection, held by the tester. `name` is how the story calls it."""
+
+    def __init__(self, connection: socket.socket, story: Story, *, name: str = "the tester") -> None:
+        self._socket = connection
+        self._story = story
+        self._unread = b""
+        self.name = name
+        if connection.family != getattr(socket, "AF_UNIX", None):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # one write, one segment
+        self.local = _address_of(connection.getsockname())
+        self.remote = _address_of(connection.getpeername())
+
+    # -- speaking ----------------------------------------------------------------------------------------------
+
+    def sends(
+        self, *pieces: bytes, apart: float = 0.0, within: float = PATIENCE, may_fail: bool = False
+    ) -> None:
+        """Send the pieces, each as a write of its own, `apart` seconds between them.
+
+        may_fail: a program that ended the connection meanwhile has done nothing wrong.
+        """
+        total = sum(map(len, pieces))
+        how = "" if len(pieces) == 1 else f" in {len(pieces)} writes" + (f", {apart:g} s apart" if apart else "")
+        self._story.add("tester", f"{self.name} sends {show(b''.join(pieces))}{how}")
+        deadline = time.monotonic() + within + apart * len(pieces)
+        for index, piece in enumerate(pieces):
+            if index and apart:
+                time.sleep(apart)
+            view = memoryview(piece)
+            while view:
+                self._socket.settimeout(max(0.01, deadline - time.monotonic()))
+                try:
+                    view = view[self._socket.send(view) :]
+                except TimeoutError:
+                    raise Broken(
+                        f"{self.name} could not send: the program stopped reading", verdict="timeout",
+                        expected=f"{total:,} bytes taken within {within:g} s", seen="a full connection",
+                    ) from None  # fmt: skip
+                except OSError as error:
+                    if may_fail:
+                        self._story.add("tester", f"{self.name} finds the connection ended while sending")
+                        return
+                    raise Broken(
+                        f"{self.name} could not send: the program ended the connection",
+                        expected=f"a connection that takes {total:,} bytes",
+                        seen=_plainly(error),
+                    ) from None
+
+    def sends_frame(self, body: bytes, *, apart: float = 0.0) -> None:
+        """Send a mailbox frame: 4 bytes of length, most significant first, and the body."""
+        if apart:
+            self.sends(struct.pack("!I", len(body)), body, apart=apart)
+        else:
+            self.sends(struct.pack("!I", len(body)) + body)
+
+    def sends_in_background(self, data: bytes, *, within: float = 30.0) -> threading.Thread:
+        """Send from a thread while the test goes on reading; a connection that ends early ends the thread."""
+
+        def pump() -> None:
+            try:
+                self.sends(data, within=within)
+            except Broken as broken:
+                self._story.add("tester", broken.message)
+
+        thread = threading.Thread(target=pump, daemon=True)
+        thread.start()
+        return thread
+
+    def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
+        """Send until nothing more is taken for `quiet` seconds; answers how many bytes were."""
+        view = memoryview(data)
+        self._socket.settimeout(quiet)
+        try:
+            while view:
+                view = view[self._socket.send(view) :]
+        except OSError:
+            pass
+        taken = len(data) - len(view)
+        self._story.add("tester", f"{self.name} sends as much as is taken without reading: {taken:,} bytes")
+        return taken
+
+    def ends(self) -> None:
+        """Half-close: nothing more will be sent, reading goes on."""
+        self._story.add("tester", f"{self.name} ends its sending side (half-close)")
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # gone already; reading will tell
+
+    def closes(self) -> None:
+        """Close both directions."""
+        self._story.add("tester", f"{self.name} closes the connection")
+        self._socket.close()
+
+    def resets(self) -> None:
+        """Abort: the program sees a reset (over a Unix socket, where there is none, an end)."""
+        self._story.add("tester", f"{self.name} resets the connection")
+        self._abort()
+
+    def _abort(self) -> None:
+        for value in (_RESET_ON_CLOSE, _RESET_ON_CLOSE_WINDOWS):
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, value)
+                break
+            except OSError:
+                continue
+        self._socket.close()
+
+    # -- listening ---------------------------------------------------------------------------------------------
+
+    def reads(self, count: int, *, within: float = PATIENCE) -> bytes:
+        """Exactly `count` bytes."""
+        data = self._collect(count, within)
+        if len(data) < count:
+            raise Broken(
+                f"the connection ended after {len(data):,} of {count:,} bytes",
+                expected=f"{count:,} bytes", seen=show(data),
+            )  # fmt: skip
+        self._story.add("tester", f"{self.name} reads {show(data)}")
+        return data
+
+    def reads_line(self, *, within: float = PATIENCE, most: int = 65536) -> bytes:
+        """One line with its line feed."""
+        deadline = time.monotonic() + within
+        while b"\n" not in self._unread and len(self._unread) < most:
+            if not self._fill(deadline, within, "a line"):
+                raise Broken(
+                    "the connection ended without a whole line", expected="a line", seen=show(self._unread)
+                )
+        line, newline, self._unread = self._unread.partition(b"\n")
+        self._story.add("tester", f"{self.name} reads the line {show(line + newline)}")
+        return line + newline
+
+    def reads_frame(self, *, within: float = PATIENCE, most: int = 65536) -> bytes:
+        """The body of one mailbox frame."""
+        deadline = time.monotonic() + within
+        prefix = self._collect(4, within)
+        if len(prefix) < 4:
+            raise Broken(
+                "the connection ended where a frame should begin", expected="4 bytes of length", seen=show(prefix)
+            )
+        (length,) = struct.unpack("!I", prefix)
+        if length > most:
+            raise Broken(
+                f"a frame announces {length:,} bytes", expected=f"at most {most:,} bytes, length in network order",
+                seen=show(prefix),
+            )  # fmt: skip
+        body = self._collect(length, max(0.0, deadline - time.monotonic()))
+        if len(body) < length:
+            raise Broken(
+                f"the connection ended inside a frame, after {len(body):,} of {length:,} bytes",
+                expected=f"{length:,} bytes", seen=show(body),
+            )  # fmt: skip
+        self._story.add("tester", f"{self.name} reads a frame of {length:,} bytes: {show(body)}")
+        return body
+
+    def reads_to_end(self, *, within: float = PATIENCE, most: int = 1 << 26) -> bytes:
+        """Everything up to the end of the stream."""
+        deadline = time.monotonic() + within
+        while len(self._unread) <= most and self._fill(deadline, within, "the end of the stream"):
+            pass
+        data, self._unread = self._unread, b""
+        if len(data) > most:
+            raise Broken(
+                "the answer does not end", expected=f"at most {most:,} bytes", seen=f"more than {most:,} bytes"
+            )
+        self._story.add("tester", f"{self.name} reads {show(data)} and then the end of the stream")
+        return data
+
+    def reads_exactly(self, expected: bytes, *, within: float = PATIENCE) -> None:
+        """The next bytes are `expected`."""
+        data = self._collect(len(expected), within)
+        if data != expected:
+            raise Broken(
+                f"other bytes came: {difference(expected, data)}", expected=show(expected), seen=show(data)
+            )
+        self._story.add("tester", f"{self.name} reads {show(data)}, as expected")
+
+    def sees_end(self, *, within: float = PATIENCE) -> None:
+        """The next thing is the end of the stream (a FIN), no byte and no reset before it."""
+        if self._fill(time.monotonic() + within, within, "the end of the stream") or self._unread:
+            raise Broken("bytes came where the stream should end", expected="the end", seen=show(self._unread))
+        self._story.add("tester", f"{self.name} sees the end of the stream")
+
+    def sees_reset_or_end(self, *, within: float = PATIENCE) -> str:
+        """The connection is over; answers "end" or "reset". Bytes before it are dropped."""
+        deadline = time.monotonic() + within
+        try:
+            while self._fill(deadline, within, "the end of the connection"):
+                self._unread = b""
+        except Broken as broken:
+            if broken.verdict == "timeout":
+                raise
+            self._story.add("tester", f"{self.name} sees a reset")
+            return "reset"
+        self._story.add("tester", f"{self.name} sees the end of the stream")
+        return "end"
+
+    def sees_reset(self, *, within: float = PATIENCE) -> None:
+        """The connection is reset."""
+        if self.sees_reset_or_end(within=within) != "reset":
+            raise Broken("the connection ended cleanly", expected="a reset", seen="the end of the stream")
+
+    def hears_nothing(self, *, for_: float) -> None:
+        """Not one byte and no end for that many seconds."""
+        if self._unread:
+            raise Broken("bytes came too soon", expected=f"nothing for {for_:g} s", seen=show(self._unread))
+        self._socket.settimeout(for_)
+        try:
+            data = self._socket.recv(65536)
+        except TimeoutError:
+            self._story.add("tester", f"{self.name} hears nothing for {for_:g} s")
+            return
+        except OSError as error:
+            raise Broken(
+                "the connection broke", expected=f"nothing for {for_:g} s", seen=_plainly(error)
+            ) from None
+        raise Broken(
+            "something came too soon", expected=f"nothing for {for_:g} s",
+            seen=show(data) if data else "the end of the stream",
+        )  # fmt: skip
+
+    def _collect(self, count: int, within: float) -> bytes:
+        deadline = time.monotonic() + within
+        parts = [self._unread]
+        held = len(self._unread)
+        self._unread = b""
+        while held < count and self._fill(deadline, within, f"{count:,} bytes (so far {held:,})"):
+            parts.append(self._unread)
+            held += len(self._unread)
+            self._unread = b""
+        data = b"".join(parts)
+        self._unread = data[count:]
+        return data[:count]
+
+    def _fill(self, deadline: float, within: float, awaited: str) -> bool:
+        """Append what comes next to the unread bytes; False at the end of the stream."""
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            data = self._socket.recv(262144)
+        except TimeoutError:
+            raise Broken(
+                f"{self.name} waited {within:g} s for {awaited}", verdict="timeout", expected=awaited,
+                seen=show(self._unread) + ", then silence",
+            ) from None  # fmt: skip
+        except OSError as error:
+            raise Broken(
+                "the program broke the connection", expected=awaited, seen=f"{show(self._unread)}, then {_plainly(error)}"
+            ) from None
+        self._unread = self._unread + data if self._unread else data
+        return bool(data)
+
+    def dismiss(self) -> None:
+        """End of the test: let go at once, leaving nothing in TIME-WAIT."""
+        if self._socket.fileno() != -1:
+            self._abort()
+
+
+def _plainly(error: OSError) -> str:
+    if isinstance(error, ConnectionResetError):
+        return "a reset"
+    if isinstance(error, BrokenPipeError):
+        return "a closed connection"
+    return (error.strerror or str(error)).lower()
+
+
+class Listener:
+    """A listening stream socket of the tester. `address` is what a student's program is told."""
+
+    def __init__(self, listening: socket.socket, address: Address, story: Story) -> None:
+        self._socket = listening
+        self._story = story
+        self.address = address
+        self.peers: list[Peer] = []
+
+    def accepts(self, *, within: float = PATIENCE) -> Peer:
+        """The next connection."""
+        self._socket.settimeout(within)
+        try:
+            connection, _ = self._socket.accept()
+        except TimeoutError:
+            raise Broken(
+                f"no connection came to {self.address} within {within:g} s", verdict="timeout",
+                expected="the program connects", seen="nobody",
+            ) from None  # fmt: skip
+        connection.settimeout(PATIENCE)
+        peer = Peer(connection, self._story)
+        self.peers.append(peer)
+        self._story.add("tester", "accepts a connection")
+        return peer
+
+    def hears_nobody(self, *, for_: float) -> None:
+        """No one connects for that many seconds."""
+        self._socket.settimeout(for_)
+        try:
+            connection, _ = self._socket.accept()
+        except TimeoutError:
+            self._story.add("tester", f"sees no connection for {for_:g} s")
+            return
+        connection.close()
+        raise Broken("a connection came where none should", expected="no connection", seen="one")
+
+    def closes(self) -> None:
+        """Stop listening; what is connected stays."""
+        self._story.add("tester", f"stops listening on {self.address}")
+        self._socket.close()
+
+    def dismiss(self) -> None:
+        """End of the test."""
+        for peer in self.peers:
+            peer.dismiss()
+        self._socket.close()

@@ -1,0 +1,253 @@
+"""What a test holds in its hand: the fixture `lab`.
+
+Programs to run, peers to play, a link to spoil, and a story that writes itself. The same words in every lab.
+"""
+
+from __future__ import annotations
+
+import random
+import shlex
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeVar
+
+from harness.address import Address, parse_address
+from harness.datagrams import Datagrams
+from harness.lab import Family, Mangle, Network, Node, Usage
+from harness.link import Profile
+from harness.peers import Listener, Peer
+from harness.profiles import find_profile
+from harness.program import PATIENCE, Program, Server
+from harness.steps import Broken, Story, show
+
+#: Connections that the tester's own listening sockets keep waiting.
+_BACKLOG = 1024
+
+Started = TypeVar("Started", bound=Program)
+Held = TypeVar("Held", Peer, Listener, Datagrams)
+
+
+class Scene:
+    """One test's lab. Everything made through it is ended by `close`."""
+
+    def __init__(
+        self,
+        node: Node,
+        network: Network,
+        *,
+        programs: Mapping[str, Sequence[str]],
+        seed: int,
+        output_limit: int,
+    ) -> None:
+        self.node = node
+        self.network = network
+        self.story = Story(time.monotonic)
+        self.rng = random.Random(seed)
+        self.seed = seed
+        self.engine = network.engine
+        self.link_name = "clean"  #: the link profile in force, "custom" for one without a name
+        self._programs = programs
+        self._output_limit = output_limit
+        self._open: list[Program | Peer | Listener | Datagrams] = []
+        self._ports: dict[Peer, int] = {}  # the server's own port of each connection; a relay has another
+
+    # -- programs ----------------------------------------------------------------------------------------------
+
+    def runs(self, program: str, *words: object, env: Mapping[str, str] | None = None) -> Program:
+        """Start a student's program with these arguments."""
+        return self._start(Program, program, words, env)
+
+    def serves(
+        self, program: str, *words: object, at: str | Address = "0.0.0.0:0", within: float = PATIENCE
+    ) -> Server:
+        """Start a student's server on an address and wait until it says that it listens."""
+        asked = parse_address(at) if isinstance(at, str) else at
+        server = self._start(Server, program, (asked, *words), None)
+        server.waits_until_listening(asked, within=within)
+        return server
+
+    def _start(
+        self, kind: type[Started], name: str, words: Sequence[object], env: Mapping[str, str] | None
+    ) -> Started:
+        arguments = [str(word) for word in words]
+        self.story.add("tester", "starts " + shlex.join([name, *arguments]))
+        process = self.node.start([*self._programs[name], *arguments], env=env)
+        program = kind(name, process, self.story, output_limit=self._output_limit)
+        self._open.append(program)
+        return program
+
+    # -- the tester's sockets ----------------------------------------------------------------------------------
+
+    def listens(
+        self,
+        *,
+        family: Family = 4,
+        kind: str = "tcp",
+        mangle: Mangle | None = None,
+        receive_buffer: int | None = None,
+    ) -> Listener:
+        """A listening socket of the tester; `.address` is what a student's client is told. kind: "tcp" or "unix"."""
+        if kind == "unix":
+            listening, path = self.node.listen_unix("tester.sock")
+            address = Address("unix", path=path)
+        else:
+            listening = self._socket(family, socket.SOCK_STREAM)
+            if receive_buffer is not None:  # before listen, so that accepted sockets inherit it
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            listening.bind((self.network.tester_host(family), 0))
+            listening.listen(_BACKLOG)
+            host, port = listening.getsockname()[:2]
+            address = self.network.to_tester(Address("tcp", host=host, port=port), mangle=mangle)
+        self.story.add("tester", f"listens on {address}")
+        return self._keep(Listener(listening, address, self.story))
+
+    def connects(
+        self,
+        server: Server,
+        *,
+        mangle: Mangle | None = None,
+        family: Family | None = None,
+        receive_buffer: int | None = None,
+        within: float = PATIENCE,
+        name: str = "the tester",
+        quietly: bool = False,
+    ) -> Peer:
+        """Connect to a student's server over the link (to a Unix socket: beside it, as another user)."""
+        if server.listening.kind == "unix":
+            connection = self.node.connect_unix(server.listening.path, within)
+        else:
+            connection = self._connected(server, family or server.listening.family, mangle, receive_buffer, within)
+        if not quietly:
+            self.story.add("tester", f"{name} connects to {server.name}")
+        peer = self._keep(Peer(connection, self.story, name=name))
+        self._ports[peer] = server.listening.port
+        return peer
+
+    def _connected(
+        self, server: Server, family: Family, mangle: Mangle | None, receive_buffer: int | None, within: float
+    ) -> socket.socket:
+        target = self.network.to_student(server.listening.port, protocol="tcp", family=family, mangle=mangle)
+        connection = self._socket(family, socket.SOCK_STREAM)
+        if receive_buffer is not None:  # before connect, or the window has been offered already
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connection.settimeout(within)
+        try:
+            connection.connect(target.pair)
+        except OSError as error:
+            connection.close()
+            timed_out = isinstance(error, TimeoutError)
+            raise server.broken(
+                f"the tester cannot connect to {server.name}" + (f" within {within:g} s" if timed_out else ""),
+                verdict="timeout" if timed_out else "fail",
+                expected=f"a connection to port {server.listening.port}",
+                seen="no answer" if timed_out else (error.strerror or str(error)).lower(),
+            ) from None
+        return connection
+
+    def five_tuple(self, peer: Peer) -> tuple[Address, Address]:
+        """(client, server) as the sockets of the student's server have them for a connection made by `connects`."""
+        client = self.network.seen_by_student(peer.local, peer.remote)
+        port = self._ports[peer]
+        return client, Address("tcp", host=self.network.student_host(client.family), port=port)
+
+    def listens_udp(self, *, family: Family = 4) -> Datagrams:
+        """A UDP socket of the tester; `.address` is what a student's client is told."""
+        bound = self._bound_udp(family)
+        host, port = bound.getsockname()[:2]
+        address = self.network.to_tester(Address("udp", host=host, port=port), mangle=None)
+        self.story.add("tester", f"waits for datagrams on {address}")
+        return self._keep(Datagrams(bound, self.story, address=address, target=None, name="the tester"))
+
+    def datagrams(self, server: Server, *, family: Family | None = None) -> Datagrams:
+        """A UDP socket of the tester that sends to a student's server over the link."""
+        family = family or server.listening.family
+        target = self.network.to_student(server.listening.port, protocol="udp", family=family, mangle=None)
+        return self._keep(
+            Datagrams(self._bound_udp(family), self.story, address=None, target=target, name="the tester")
+        )
+
+    def nobody(self, kind: Literal["tcp", "udp"] = "tcp", *, family: Family = 4) -> Address:
+        """An address at which nothing listens."""
+        return self.network.closed_address(family, kind)
+
+    def _bound_udp(self, family: Family) -> socket.socket:
+        bound = self._socket(family, socket.SOCK_DGRAM)
+        bound.bind((self.network.tester_host(family), 0))
+        return bound
+
+    @staticmethod
+    def _socket(family: Family, kind: socket.SocketKind) -> socket.socket:
+        return socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind)
+
+    # -- the link ----------------------------------------------------------------------------------------------
+
+    def link(self, name: str = "custom", *, up: Profile | None = None, down: Profile | None = None) -> None:
+        """Impair the link from now on: a named profile, or one per direction (up is student to tester)."""
+        if up is None and down is None:
+            profile = find_profile(name)
+            up, down = profile.up, profile.down
+        self.link_name = name
+        self.network.shape(up=up or Profile(), down=down or Profile(), seed=self.seed)
+        self.story.add("link", f"the link is now {name!r}")
+
+    # -- the rest ----------------------------------------------------------------------------------------------
+
+    def expect(self, met: object, rule: str, *, expected: object = None, seen: object = None) -> None:
+        """The test's own expectation: `rule` is the sentence that is broken if `met` is false."""
+        if not met:
+            raise Broken(
+                f"not so: {rule}",
+                expected=None if expected is None else str(expected),
+                seen=None if seen is None else _shown(seen),
+            )
+        self.story.add("tester", f"finds: {rule}")
+
+    def says(self, what: str) -> None:
+        """A sentence for the story: what the tester does next, or why."""
+        self.story.add("tester", what)
+
+    def random_bytes(self, count: int) -> bytes:
+        """Bytes from the test's seed; NULs and line feeds are among them as they fall."""
+        return self.rng.randbytes(count)
+
+    def put_file(self, name: str, data: bytes) -> str:
+        """A file in the student's node; answers the path to give to a program."""
+        return self.node.put_file(name, data)
+
+    def kind_of(self, path: str) -> str:
+        """What stands at a path in the student's node: missing, file, folder, socket, other."""
+        return self.node.kind_of(path)
+
+    def usage(self) -> Usage:
+        """What the kernel says of the student's processes."""
+        return self.node.usage()
+
+    def waits_until(self, met: Callable[[], object], *, within: float = PATIENCE, every: float = 0.02) -> bool:
+        """Ask the callable `met` again and again until it answers true; False when it never did."""
+        deadline = time.monotonic() + within
+        while not met():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(every)
+        return True
+
+    @staticmethod
+    def now() -> float:
+        """Seconds on a monotonic clock."""
+        return time.monotonic()
+
+    def _keep(self, thing: Held) -> Held:
+        self._open.append(thing)
+        return thing
+
+    def close(self) -> None:
+        """End of the test: everything made here ends."""
+        for thing in reversed(self._open):
+            thing.dismiss()
+        self._open.clear()
+        self.network.close_paths()
+
+
+def _shown(seen: object) -> str:
+    return show(seen) if isinstance(seen, bytes) else str(seen)
