@@ -1,0 +1,282 @@
+"""Forbidden names, read from Python's syntax tree: what a stage's programs import, call or touch.
+
+Rule 1: names are judged in the tree, never in the text: a comment that mentions `asyncio` is nobody's fault.
+Rule 2: nothing of the submission is imported or run, and no link is followed.
+Rule 3: this teaches, it does not guard. `exec` of a built string gets by; what the kernel can see (threads,
+processes, open files) is measured from outside by the tests.
+
+What a forbidden name means:
+- a standard module, such as `asyncio` or `concurrent.futures`: importing it, or anything below or from it;
+- a dotted name that begins with a module, such as `os.fork`: that member, also by `from os import fork`;
+- any other name, such as `sendall` or `eval`: the attribute of anything, or the builtin.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from harness.assignment import Assignment, Stage
+from harness.programs import ProgramsError, load_programs
+
+#: Files larger than this are not read; a program that people wrote is smaller.
+MOST_BYTES = 1_000_000
+#: At most this many files are followed from one program.
+MOST_FILES = 200
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One use of a forbidden name."""
+
+    name: str  #: as the assignment forbids it
+    file: str  #: relative to the submission's folder, with "/"
+    line: int  #: from 1
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: uses {self.name}"
+
+
+def find_forbidden(
+    assignment: Assignment, stage: Stage, folder: Path, programs: Mapping[str, Sequence[str]] | None = None
+) -> list[Finding]:
+    """What the stage forbids and its programs use, by file and line; one finding per name and file.
+
+    `programs` is the assignment's table with the submission's rows over it; left out, that is read.
+    """
+    if not stage.forbidden:
+        return []
+    if programs is None:
+        try:
+            programs = load_programs(assignment.programs, folder)
+        except ProgramsError:
+            programs = assignment.programs
+    findings: dict[tuple[str, str], Finding] = {}
+    for source in _sources(folder, [programs[name] for name in stage.programs if name in programs]):
+        for name, line in uses(source.tree, stage.forbidden):
+            findings.setdefault((source.file, name), Finding(name, source.file, line))
+    return sorted(findings.values(), key=lambda found: (found.file, found.line, found.name))
+
+
+def forbidden_message(stage: Stage, findings: Sequence[Finding]) -> str:
+    """One sentence for all findings of a stage.
+
+    >>> stage = Stage(number=5, title="", points=1, section="5")
+    >>> forbidden_message(stage, [Finding("asyncio", "server.py", 3)])
+    'Stage 5 forbids asyncio (server.py, line 3).'
+    """
+    shown = [f"{found.name} ({found.file}, line {found.line})" for found in findings[:5]]
+    more = f" and {len(findings) - 5} more" if len(findings) > 5 else ""
+    return f"Stage {stage.number} forbids {', '.join(shown)}{more}."
+
+
+# --- one tree ---
+
+
+def uses(tree: ast.AST, names: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """(forbidden name, line) for each use in a module's tree, in the order of `ast.walk`."""
+    wanted = {name: _meaning(name) for name in names}
+    module = _Module(tree)
+    for node in ast.walk(tree):
+        for name, meaning in wanted.items():
+            if meaning == "module":
+                hit = any(_below(path, name) for path in module.imported(node))
+            elif meaning == "member":
+                hit = any(_below(path, name) for path in (*module.imported(node), *module.touched(node)))
+            else:
+                hit = name in module.mentioned(node)
+            if hit:
+                yield name, getattr(node, "lineno", 1)
+
+
+def _meaning(name: str) -> str:
+    """What kind of name is forbidden: "module", "member" (of a module) or "plain"."""
+    first, dot, _ = name.partition(".")
+    if first not in sys.stdlib_module_names:
+        return "plain"
+    return "module" if not dot or name in _SUBMODULES else "member"
+
+
+#: Dotted names that are modules themselves.
+_SUBMODULES = frozenset(
+    {"concurrent.futures", "multiprocessing.pool", "multiprocessing.connection", "http.server"}
+)
+
+
+def _below(path: str, name: str) -> bool:
+    return path == name or path.startswith(name + ".")
+
+
+class _Module:
+    """What one module's names stand for."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        self._aliases: dict[str, str] = {}  # local name -> dotted path of what was imported
+        self._own: set[str] = (
+            set()
+        )  # names defined here, so that a program's own `send_all` is its own affair
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    first = alias.name.partition(".")[0]
+                    self._aliases[alias.asname or first] = alias.name if alias.asname else first
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                for alias in node.names:
+                    self._aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                self._own.add(node.name)
+            elif isinstance(node, ast.arg):
+                self._own.add(node.arg)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self._own.add(node.id)
+
+    def imported(self, node: ast.AST) -> list[str]:
+        """Dotted paths that the node imports: `from a import b` gives a and a.b."""
+        if isinstance(node, ast.Import):
+            return [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if isinstance(node, ast.Call) and self._called(node) in ("__import__", "import_module") and node.args:
+            return _constant(node.args[0])
+        return []
+
+    def touched(self, node: ast.AST) -> list[str]:
+        """The dotted path of an attribute of an imported module, as in `o.fork` after `import os as o`."""
+        if isinstance(node, ast.Attribute):
+            parts = [node.attr]
+            value: ast.expr = node.value
+            while isinstance(value, ast.Attribute):
+                parts.append(value.attr)
+                value = value.value
+            if isinstance(value, ast.Name) and value.id in self._aliases:
+                return [".".join([self._aliases[value.id], *reversed(parts)])]
+        if isinstance(node, ast.Call) and self._called(node) == "getattr" and len(node.args) > 1:
+            owner = node.args[0]
+            if isinstance(owner, ast.Name) and owner.id in self._aliases:
+                return [f"{self._aliases[owner.id]}.{name}" for name in _constant(node.args[1])]
+        return []
+
+    def mentioned(self, node: ast.AST) -> list[str]:
+        """Plain names that the node uses: an attribute, a builtin, what is imported by name."""
+        if isinstance(node, ast.Attribute):
+            itself = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            return [] if itself and node.attr in self._own else [node.attr]
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            return [] if node.id in self._own else [node.id]
+        if isinstance(node, ast.ImportFrom):
+            return [alias.name for alias in node.names]
+        if isinstance(node, ast.Call) and self._called(node) == "getattr" and len(node.args) > 1:
+            return _constant(node.args[1])
+        return []
+
+    @staticmethod
+    def _called(node: ast.Call) -> str:
+        """The last part of the name of what is called."""
+        if isinstance(node.func, ast.Attribute):
+            return node.func.attr
+        return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def _constant(node: ast.expr) -> list[str]:
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+# --- the files of a program ---
+
+
+@dataclass(frozen=True)
+class _Source:
+    file: str  # relative to the folder, with "/"
+    tree: ast.Module
+
+
+def _sources(folder: Path, programs: Sequence[Sequence[str]]) -> Iterator[_Source]:
+    """The Python sources of some programs and the local modules they import, each once.
+
+    A file that is no Python (or does not parse, so that it cannot run either) has no sources.
+    """
+    todo = deque(file for argv in programs for file in _starts(folder, argv))
+    seen: set[PurePosixPath] = set()
+    while todo and len(seen) < MOST_FILES:
+        file = todo.popleft()
+        if file in seen or (data := _read(folder, file)) is None:
+            continue
+        seen.add(file)
+        try:
+            # Bytes, so that the file's own coding line counts, as it does when the program runs.
+            tree = ast.parse(data)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        yield _Source(file.as_posix(), tree)
+        todo.extend(_local_imports(tree, file.parent))
+
+
+def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
+    """The Python files that an argument vector starts: a script, `-m module`, or with #!...python on top."""
+    for before, word in zip(("", *argv), argv, strict=False):
+        if before == "-m":
+            yield from _candidates(PurePosixPath(), word)
+            continue
+        file = PurePosixPath(word)
+        if file.is_absolute() or ".." in file.parts or not file.parts:
+            continue
+        if file.suffix in (".py", ".pyw") or _is_python(_read(folder, file) or b""):
+            yield file
+
+
+def _is_python(data: bytes) -> bool:
+    return data.startswith(b"#!") and b"python" in data.split(b"\n", 1)[0]
+
+
+def _local_imports(tree: ast.AST, here: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Where the modules that a file imports would stand if they were the submission's own."""
+    module = _Module(tree)
+    for node in ast.walk(tree):
+        bases = {here, PurePosixPath()}
+        if isinstance(node, ast.ImportFrom) and node.level:
+            up = here
+            for _ in range(node.level - 1):
+                up = up.parent
+            paths = (
+                [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)] if node.module else []
+            )
+            bases, names = {up}, [*paths, *(alias.name for alias in node.names)]
+        else:
+            names = module.imported(node)
+        for name in names:
+            for base in bases:
+                yield from _candidates(base, name or "")
+
+
+def _candidates(base: PurePosixPath, name: str) -> Iterator[PurePosixPath]:
+    """The files a dotted module name may be, its packages included."""
+    parts = [part for part in name.split(".") if part]
+    if not all(part.isidentifier() for part in parts):
+        return
+    for end in range(1, len(parts) + 1):
+        path = base.joinpath(*parts[:end])
+        yield path.with_name(path.name + ".py")
+        yield path / "__init__.py"
+    if parts:
+        yield base.joinpath(*parts) / "__main__.py"
+
+
+def _read(folder: Path, file: PurePosixPath) -> bytes | None:
+    """The bytes of a regular file of the submission, None if it is none (or a link, or enormous)."""
+    path = folder.joinpath(file)
+    try:
+        if any(
+            part.is_symlink()
+            for part in (path, *path.parents)
+            if part.is_relative_to(folder) and part != folder
+        ):
+            return None
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None
+        return path.read_bytes()
+    except (OSError, ValueError):
+        return None
