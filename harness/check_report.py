@@ -33,7 +33,9 @@ def show_line(console: Console, check: Check, record: Mapping[str, Any]) -> None
     """One line for a check that has reported."""
     sign, colour = SIGNS.get(record["outcome"], ("?", "yellow"))
     points = f"{check.points:g}" if record["outcome"] == "pass" else f"0 of {check.points:g}"
-    line = Text.assemble((f" {sign} ", colour), (f"{check.section:<5}", "bold"), check.rule, (f"  {points}", "dim"))
+    line = Text.assemble(
+        (f" {sign} ", colour), (f"{check.section:<5}", "bold"), check.rule, (f"  {points}", "dim")
+    )
     console.print(line)
 
 
@@ -90,6 +92,8 @@ def show_summary(
     elif not outcomes:
         console.print("[yellow]No check has reported: read the message above.[/]")
     elif stage is not None and any(row.number > stage for row in assignment.stages):
-        console.print(f"[bold]Next:[/] all public checks of stage {stage} pass. Go on with stage {stage + 1}.")
+        console.print(
+            f"[bold]Next:[/] all public checks of stage {stage} pass. Go on with stage {stage + 1}."
+        )
     else:
         console.print("[bold]Next:[/] all public checks pass. Read the handout once more, and hand in.")

@@ -31,7 +31,9 @@ def _refuse(message: str) -> typer.Exit:
 @app.command()
 def check(
     assignment: Annotated[str, typer.Argument(help="which assignment, such as blocking")],
-    path: Annotated[Path | None, typer.Argument(help="folder of your solution; default: the starter's own")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="folder of your solution; default: the starter's own")
+    ] = None,
     stage: Annotated[int | None, typer.Option(help="only this stage")] = None,
     seed: Annotated[str | None, typer.Option(help="the same random data as in an earlier run")] = None,
 ) -> None:
@@ -41,7 +43,9 @@ def check(
         solution = checking.find_solution(assignment, path, Path.cwd())
         numbers = [row.number for row in solution.assignment.stages]
         if stage is not None and stage not in numbers:
-            raise checking.CheckError(f"there is no stage {stage}: {assignment} has {numbers[0]} to {numbers[-1]}.")
+            raise checking.CheckError(
+                f"there is no stage {stage}: {assignment} has {numbers[0]} to {numbers[-1]}."
+            )
         records = _run(console, solution, stage, seed)
     except (checking.CheckError, AssignmentError, ProgramsError) as error:
         raise _refuse(str(error)) from None
@@ -50,7 +54,9 @@ def check(
         raise typer.Exit(1)
 
 
-def _run(console: Console, solution: checking.Solution, stage: int | None, seed: str | None) -> list[dict[str, Any]]:
+def _run(
+    console: Console, solution: checking.Solution, stage: int | None, seed: str | None
+) -> list[dict[str, Any]]:
     """Run the checks and say each as it ends; the reports."""
     reports: list[dict[str, Any]] = []
     forbidden = checking.forbidden_by_stage(solution)

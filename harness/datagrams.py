@@ -14,7 +14,13 @@ class Datagrams:
     """A UDP socket of the tester; `address` is what a student's program is told, `target` where `sends` goes."""
 
     def __init__(
-        self, bound: socket.socket, story: Story, *, address: Address | None, target: Address | None, name: str
+        self,
+        bound: socket.socket,
+        story: Story,
+        *,
+        address: Address | None,
+        target: Address | None,
+        name: str,
     ) -> None:
         self._socket = bound
         self._story = story

@@ -29,7 +29,9 @@ def _docker() -> Finding:
     try:
         import docker
     except ImportError:
-        return Finding("docker", False, "the Python package docker is missing", "pip install docker", good_for)
+        return Finding(
+            "docker", False, "the Python package docker is missing", "pip install docker", good_for
+        )
     try:
         client = docker.from_env(timeout=5)
         version = client.version()
@@ -43,7 +45,9 @@ def _docker() -> Finding:
         if "Permission denied" in str(error):
             remedy = "sudo usermod -aG docker $USER   (then log in again)"
         return Finding("docker", False, f"no Docker engine answers ({_short(error)})", remedy, good_for)
-    return Finding("docker", True, f"engine {version['Version']} on kernel {version['KernelVersion']}", "", good_for)
+    return Finding(
+        "docker", True, f"engine {version['Version']} on kernel {version['KernelVersion']}", "", good_for
+    )
 
 
 def _short(error: Exception) -> str:
@@ -83,7 +87,9 @@ def _netem() -> Finding:
     # Tried in a network namespace of its own, which goes away with the process.
     script = "ip link set lo up && tc qdisc add dev lo root netem delay 1ms"
     wrap = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
-    done = subprocess.run([*wrap, "sh", "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(
+        [*wrap, "sh", "-c", script], capture_output=True, text=True, check=False, timeout=20
+    )
     if done.returncode == 0:
         return Finding("netem", True, "this kernel has sch_netem", "", good_for)
     reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]

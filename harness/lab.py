@@ -144,7 +144,9 @@ class Network(Protocol):
         """The address a student's server is told to bind to: the any-address, numeric."""
         ...
 
-    def to_student(self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None) -> Address:
+    def to_student(
+        self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
+    ) -> Address:
         """Where the tester connects (or sends) to reach that port of the student's node over the link."""
         ...
 

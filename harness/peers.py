@@ -48,7 +48,11 @@ class Peer:
         may_fail: a program that ended the connection meanwhile has done nothing wrong.
         """
         total = sum(map(len, pieces))
-        how = "" if len(pieces) == 1 else f" in {len(pieces)} writes" + (f", {apart:g} s apart" if apart else "")
+        how = (
+            ""
+            if len(pieces) == 1
+            else f" in {len(pieces)} writes" + (f", {apart:g} s apart" if apart else "")
+        )
         self._story.add("tester", f"{self.name} sends {show(b''.join(pieces))}{how}")
         deadline = time.monotonic() + within + apart * len(pieces)
         for index, piece in enumerate(pieces):
@@ -165,7 +169,9 @@ class Peer:
         prefix = self._collect(4, within)
         if len(prefix) < 4:
             raise Broken(
-                "the connection ended where a frame should begin", expected="4 bytes of length", seen=show(prefix)
+                "the connection ended where a frame should begin",
+                expected="4 bytes of length",
+                seen=show(prefix),
             )
         (length,) = struct.unpack("!I", prefix)
         if length > most:
@@ -190,7 +196,9 @@ class Peer:
         data, self._unread = self._unread, b""
         if len(data) > most:
             raise Broken(
-                "the answer does not end", expected=f"at most {most:,} bytes", seen=f"more than {most:,} bytes"
+                "the answer does not end",
+                expected=f"at most {most:,} bytes",
+                seen=f"more than {most:,} bytes",
             )
         self._story.add("tester", f"{self.name} reads {show(data)} and then the end of the stream")
         return data
@@ -207,7 +215,9 @@ class Peer:
     def sees_end(self, *, within: float = PATIENCE) -> None:
         """The next thing is the end of the stream (a FIN), no byte and no reset before it."""
         if self._fill(time.monotonic() + within, within, "the end of the stream") or self._unread:
-            raise Broken("bytes came where the stream should end", expected="the end", seen=show(self._unread))
+            raise Broken(
+                "bytes came where the stream should end", expected="the end", seen=show(self._unread)
+            )
         self._story.add("tester", f"{self.name} sees the end of the stream")
 
     def sees_reset_or_end(self, *, within: float = PATIENCE) -> str:
@@ -273,7 +283,9 @@ class Peer:
             ) from None  # fmt: skip
         except OSError as error:
             raise Broken(
-                "the program broke the connection", expected=awaited, seen=f"{show(self._unread)}, then {_plainly(error)}"
+                "the program broke the connection",
+                expected=awaited,
+                seen=f"{show(self._unread)}, then {_plainly(error)}",
             ) from None
         self._unread = self._unread + data if self._unread else data
         return bool(data)

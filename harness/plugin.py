@@ -168,7 +168,11 @@ class StoryPlugin:
         record["story"] = scene.story.as_dicts()
         try:
             counters = scene.network.counters()
-            record["link"] = {"engine": scene.engine, "profile": scene.link_name, **dataclasses.asdict(counters)}
+            record["link"] = {
+                "engine": scene.engine,
+                "profile": scene.link_name,
+                **dataclasses.asdict(counters),
+            }
             if record["outcome"] in ("fail", "timeout"):
                 if trouble := scene.node.trouble():
                     record["message"] = f"{record['message']} ({trouble})"
@@ -203,7 +207,12 @@ def _explain(check: Check, error: BaseException | None) -> Record:
     if error is None:
         return {**facts, "outcome": "pass"}
     if isinstance(error, _Because):
-        return {**facts, "outcome": "skipped", "because": str(error), "message": f"needs {error} to pass first"}
+        return {
+            **facts,
+            "outcome": "skipped",
+            "because": str(error),
+            "message": f"needs {error} to pass first",
+        }
     if isinstance(error, Broken):
         found: Record = {"message": error.message, "expected": error.expected, "seen": error.seen}
         return {**facts, **found, "outcome": error.verdict}

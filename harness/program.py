@@ -203,7 +203,9 @@ class Program:
         """It has not ended."""
         if not self.runs():
             raise self.broken(
-                f"{self.name} ended, but it should have gone on", expected="still running", seen=self._ending()
+                f"{self.name} ended, but it should have gone on",
+                expected="still running",
+                seen=self._ending(),
             )
 
     def exits(self, *statuses: int, within: float = PATIENCE) -> int:

@@ -34,7 +34,9 @@ def load_programs(table: Mapping[str, Sequence[str]], folder: Path) -> dict[str,
         raise ProgramsError(f"{OVERRIDES} has to hold one table, [programs], and nothing else.")
     for name, argv in rows.get("programs", {}).items():
         if name not in programs:
-            raise ProgramsError(f"{OVERRIDES} names {name!r}; this assignment's programs are {', '.join(programs)}.")
+            raise ProgramsError(
+                f"{OVERRIDES} names {name!r}; this assignment's programs are {', '.join(programs)}."
+            )
         words = isinstance(argv, list) and argv and all(isinstance(word, str) and word for word in argv)
         if not words or any("\0" in word for word in argv):
             raise ProgramsError(f'{OVERRIDES}: {name} has to be a list of words, such as ["./{name}"].')

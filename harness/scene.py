@@ -117,7 +117,9 @@ class Scene:
         if server.listening.kind == "unix":
             connection = self.node.connect_unix(server.listening.path, within)
         else:
-            connection = self._connected(server, family or server.listening.family, mangle, receive_buffer, within)
+            connection = self._connected(
+                server, family or server.listening.family, mangle, receive_buffer, within
+            )
         if not quietly:
             self.story.add("tester", f"{name} connects to {server.name}")
         peer = self._keep(Peer(connection, self.story, name=name))
@@ -138,7 +140,8 @@ class Scene:
             connection.close()
             timed_out = isinstance(error, TimeoutError)
             raise server.broken(
-                f"the tester cannot connect to {server.name}" + (f" within {within:g} s" if timed_out else ""),
+                f"the tester cannot connect to {server.name}"
+                + (f" within {within:g} s" if timed_out else ""),
                 verdict="timeout" if timed_out else "fail",
                 expected=f"a connection to port {server.listening.port}",
                 seen="no answer" if timed_out else (error.strerror or str(error)).lower(),
@@ -223,7 +226,9 @@ class Scene:
         """What the kernel says of the student's processes."""
         return self.node.usage()
 
-    def waits_until(self, met: Callable[[], object], *, within: float = PATIENCE, every: float = 0.02) -> bool:
+    def waits_until(
+        self, met: Callable[[], object], *, within: float = PATIENCE, every: float = 0.02
+    ) -> bool:
         """Ask the callable `met` again and again until it answers true; False when it never did."""
         deadline = time.monotonic() + within
         while not met():

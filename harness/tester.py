@@ -25,7 +25,16 @@ from harness.lab import CannotStart, LabError, Network, Node
 from harness.plugin import Record, Session, StoryPlugin
 
 #: What pytest is told, so that nothing but the suites decides how it runs.
-_PYTEST = ["-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:doctest", "--import-mode=importlib", "-s"]
+_PYTEST = [
+    "-q",
+    "--noconftest",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:doctest",
+    "--import-mode=importlib",
+    "-s",
+]
 
 
 def make_lab(job: Mapping[str, Any], assignment: Assignment) -> tuple[Node, Network, Callable[[], None]]:
@@ -41,7 +50,9 @@ def make_lab(job: Mapping[str, Any], assignment: Assignment) -> tuple[Node, Netw
     return local_lab(Path(job["submission"]), assignment.limits)
 
 
-def run_job(job: Mapping[str, Any], emit: Callable[[Record], None], replay: Callable[[Check], str] | None = None) -> None:
+def run_job(
+    job: Mapping[str, Any], emit: Callable[[Record], None], replay: Callable[[Check], str] | None = None
+) -> None:
     """Run the wanted checks of a job; every finding is emitted as a record, the last one is `end`."""
     try:
         assignment = load_assignment(Path(job["assignment"]))
