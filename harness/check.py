@@ -1,4 +1,6 @@
-"""`lab check`: the public tests against a solution on this machine. Runs them and yields what came; `check_report` says it.
+"""`lab check`: the public tests against a solution on this machine.
+
+Runs them and yields what came; `check_report` says it.
 
 The tester is a process of its own, as when it is graded: a program that runs wild ends the tester at most.
 """
@@ -15,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.assignment import Assignment, Check, load_assignment
-from harness.forbidden import Finding, find_forbidden
+from harness.assignment import Assignment, load_assignment
+from harness.forbidden import find_forbidden, forbidden_message
 from harness.programs import load_programs
 
 #: Where an assignment's folder is looked for, from the current folder upwards.
@@ -62,9 +64,13 @@ def find_solution(name: str, folder: Path | None, start: Path) -> Solution:
     return Solution(load_assignment(known[name] / "assignment.toml"), folder.resolve(), known[name] / TESTS)
 
 
-def forbidden_in(solution: Solution, check: Check) -> Sequence[Finding]:
-    """What the check's stage forbids and the solution uses."""
-    return find_forbidden(solution.assignment, solution.assignment.stage(check.stage), solution.folder)
+def forbidden_by_stage(solution: Solution) -> dict[int, str]:
+    """Stage number -> what it forbids and the solution uses, as one sentence; stages without findings are left out."""
+    broken: dict[int, str] = {}
+    for stage in solution.assignment.stages:
+        if findings := find_forbidden(solution.assignment, stage, solution.folder):
+            broken[stage.number] = forbidden_message(stage, findings)
+    return broken
 
 
 def run_checks(solution: Solution, stage: int | None, seed: str | None = None) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What this machine can do for the labs, found by trying; for each missing thing the one command that would bring it."""
+"""What this machine can do for the labs, found by trying; for each missing thing the one command to have it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _docker() -> Finding:
     try:
         client = docker.from_env(timeout=5)
         version = client.version()
-    except Exception as error:  # noqa: BLE001 - the SDK passes on whatever its transport raised
+    except Exception as error:
         if shutil.which("dockerd"):
             remedy = "sudo systemctl start docker   (or by hand: sudo dockerd &)"
         elif sys.platform == "linux":

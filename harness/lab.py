@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from harness.address import Address
-from harness.link import Profile
+from harness.profile import Profile
 
 Family = Literal[4, 6]
 

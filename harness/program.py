@@ -120,7 +120,7 @@ class Program:
             how = "ended without printing" if found else f"did not print within {within:g} s"
             raise self.broken(
                 f"{self.name} {how} a line", verdict=verdict, expected="a line", seen=show(self.stdout)
-            )  # type: ignore[arg-type]
+            )
         return line.removesuffix(b"\r")
 
     def prints_at_least(self, count: int, *, within: float = PATIENCE) -> bytes:
@@ -143,8 +143,9 @@ class Program:
         self._story.add("student", f"{self.name} has printed {show(seen)}")
         if seen != expected:
             late = expected.startswith(seen) and not reached
+            how = f" within {within:g} s" if late else f": {difference(expected, seen)}"
             raise self.broken(
-                f"{self.name} has not printed what came" + (f" within {within:g} s" if late else f": {difference(expected, seen)}"),
+                f"{self.name} has not printed what came{how}",
                 verdict="timeout" if late else "fail", expected=show(expected), seen=show(seen),
             )  # fmt: skip
 

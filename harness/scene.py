@@ -15,8 +15,8 @@ from typing import Literal, TypeVar
 from harness.address import Address, parse_address
 from harness.datagrams import Datagrams
 from harness.lab import Family, Mangle, Network, Node, Usage
-from harness.link import Profile
 from harness.peers import Listener, Peer
+from harness.profile import Profile
 from harness.profiles import find_profile
 from harness.program import PATIENCE, Program, Server
 from harness.steps import Broken, Story, show

@@ -1,7 +1,7 @@
 """Runs the suites of one job against one submission: a JSON job on standard input, JSON lines on standard output.
 
 Rule 1: it runs where no student code runs; the student's side is reached through a lab.
-Rule 2: standard output carries records and nothing else: fd 1 is moved away before anything is imported that might print.
+Rule 2: standard output carries records and nothing else: fd 1 is moved away before anything can print.
 The job and the records are described in docs/records.md.
 """
 

@@ -16,19 +16,19 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from harness.address import Address
 from harness.assignment import Limits
 from harness.lab import CannotStart, Family, LabError, LinkCounters, Mangle, Usage
 from harness.labs import processes
 from harness.labs.ordinary import OrdinaryUser, ordinary_user
-from harness.link import Profile
+from harness.profile import Profile
 from harness.relay import RelayLoop
 
 Kind = Literal["missing", "file", "folder", "socket", "other"]
 
-#: Longest end of a build's output that its author is shown, in characters.
+#: Longest end of a build's output that its author is shown, in bytes.
 _BUILD_TAIL = 4000
 
 
@@ -70,7 +70,9 @@ class LocalNode:
         self._submission = submission
         self._limits = limits
         self._user = ordinary_user()
-        self._root = Path(tempfile.mkdtemp(prefix="sl-"))  # short: paths of Unix sockets have 108 bytes at most
+        self._root = Path(
+            tempfile.mkdtemp(prefix="sl-")
+        )  # short: paths of Unix sockets have 108 bytes at most
         self._root.chmod(0o711)
         self._built = self._root / "built"
         self._work = self._root / "w"
@@ -99,21 +101,23 @@ class LocalNode:
         self._copy(self._submission, self._built)
         if command is None:
             return None
-        try:
-            done = subprocess.run(
-                command, cwd=self._built, env=self._environment(None), timeout=timeout, check=False,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                **self._restrictions(self._limits.processes),
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return f"`{' '.join(command)}` did not end within {timeout:g} s"
-        except OSError as error:
-            raise LabError(f"`{command[0]}` cannot be started here ({error.strerror}): install it") from None
-        finally:
-            processes.end(self._user, [])
-        if done.returncode == 0:
-            return None
-        tail = done.stdout.decode("utf-8", "replace")[-_BUILD_TAIL:]
+        with tempfile.TemporaryFile() as output:  # a file: its size is limited, a pipe's reader would have to count
+            try:
+                done = subprocess.run(
+                    command, cwd=self._built, env=self._environment(None), timeout=timeout, check=False,
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    **self._restrictions(self._limits.processes),
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
+                return f"`{' '.join(command)}` did not end within {timeout:g} s"
+            except OSError as error:
+                raise LabError(f"`{command[0]}` cannot be started here ({error.strerror}): install it") from None
+            finally:
+                processes.end(self._user, [])
+            if done.returncode == 0:
+                return None
+            output.seek(max(0, output.seek(0, os.SEEK_END) - _BUILD_TAIL))
+            tail = output.read().decode("utf-8", "replace")
         return f"`{' '.join(command)}` ended with status {done.returncode}:\n{tail}"
 
     def fresh(self) -> None:
@@ -121,7 +125,9 @@ class LocalNode:
         processes.end(self._user, self._started)
         self._started.clear()
         for folder in (self._work, self._files):
-            shutil.rmtree(folder, ignore_errors=True)  # does not follow links; nobody runs who could swap them
+            shutil.rmtree(
+                folder, ignore_errors=True
+            )  # does not follow links; nobody runs who could swap them
         self._copy(self._built, self._work)
         self._files.mkdir(mode=0o755)
 
@@ -130,7 +136,9 @@ class LocalNode:
         if self._user is not None:
             for folder, folders, files in os.walk(target):
                 for name in [".", *folders, *files]:
-                    os.chown(os.path.join(folder, name), self._user.uid, self._user.uid, follow_symlinks=False)
+                    os.chown(
+                        os.path.join(folder, name), self._user.uid, self._user.uid, follow_symlinks=False
+                    )
 
     def put_file(self, name: str, data: bytes) -> str:
         """See Node.put_file."""
@@ -177,12 +185,16 @@ class LocalNode:
         clean = {name: os.environ[name] for name in keep if name in os.environ}
         return {**clean, "HOME": str(self._work), "LANG": "C.UTF-8", **(more or {})}
 
-    def _restrictions(self, process_limit: int) -> dict[str, object]:
+    def _restrictions(self, process_limit: int) -> dict[str, Any]:
         """Arguments of Popen that make the child an ordinary, limited one."""
         if sys.platform == "win32":
             return {}
         restrict = _limiter(self._limits, process_limit, self._user)
-        user = {} if self._user is None else {"user": self._user.uid, "group": self._user.uid, "extra_groups": []}
+        user = (
+            {}
+            if self._user is None
+            else {"user": self._user.uid, "group": self._user.uid, "extra_groups": []}
+        )
         return {"start_new_session": True, "preexec_fn": restrict, "umask": 0o022, **user}
 
     # -- Unix-domain sockets -----------------------------------------------------------------------------------

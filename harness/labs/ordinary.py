@@ -1,4 +1,6 @@
-"""The ordinary user that student programs run as when the local lab itself runs as root. Linux only, and the only place that changes user.
+"""The ordinary user that student programs run as when the local lab itself runs as root.
+
+Linux only, and the only place that changes user.
 
 Root is exempt from the limit on processes, so a program that forks for ever can only be held when it is not root.
 Each lab takes a user id of its own, so that its processes can be counted, limited and ended together.
@@ -40,7 +42,9 @@ class OrdinaryUser:
             self._lock = lock
             self.end_all()  # of a lab that was killed before it could do so itself
             return
-        raise LabError(f"all {LAST_UID - FIRST_UID + 1} user ids for local labs are in use: run fewer workers")
+        raise LabError(
+            f"all {LAST_UID - FIRST_UID + 1} user ids for local labs are in use: run fewer workers"
+        )
 
     def end_all(self) -> None:
         """Kill every process of this user at once; the kernel leaves no gap through which a fork escapes."""
