@@ -19,11 +19,30 @@ TABLE_SCALE = 8192  #: NETEM_DIST_SCALE (include/uapi/linux/pkt_sched.h)
 def table(name: str) -> tuple[int, ...]:
     """The table of a distribution ("normal", "pareto", "paretonormal"), ascending."""
     shape = {"normal": _normal, "pareto": _pareto, "paretonormal": _mixed}[name]
-    return tuple(max(-32768, min(32767, round(value * TABLE_SCALE))) for value in shape())
+    return tuple(shape())
 
 
-def _normal() -> list[float]:
-    """The last x of the grid whose probability rounds to i / 16384, for every fourth i."""
+def _clipped(value: int) -> int:
+    return max(-32768, min(32767, value))  # the kernel takes 16 bit numbers
+
+
+def _normal() -> list[int]:
+    return [_clipped(value) for value in _quantiles()]
+
+
+def _pareto() -> list[int]:
+    return [
+        _clipped(round(4 / 3 * (((TABLE_SIZE - index) / TABLE_SIZE) ** (-1 / 3) - 1.5) * TABLE_SCALE))
+        for index in range(TABLE_SIZE)
+    ]
+
+
+def _mixed() -> list[int]:
+    return [int((normal + 3 * pareto) / 4) for normal, pareto in zip(_quantiles(), _pareto(), strict=True)]
+
+
+def _quantiles() -> list[int]:
+    """Of the normal distribution: the last x of the grid whose probability rounds to i / 16384, every fourth i."""
     step, found = 0.00005, []
     x = -5.0
     for index in range(TABLE_SIZE):
@@ -34,13 +53,5 @@ def _normal() -> list[float]:
             x -= max(-0.5, min(0.5, change))
             if abs(change) < 1e-12:
                 break
-        found.append(math.floor(x / step) * step)
+        found.append(round(math.floor(x / step) * step * TABLE_SCALE))
     return found
-
-
-def _pareto() -> list[float]:
-    return [4 / 3 * (((TABLE_SIZE - index) / TABLE_SIZE) ** (-1 / 3) - 1.5) for index in range(TABLE_SIZE)]
-
-
-def _mixed() -> list[float]:
-    return [(normal + 3 * pareto) / 4 for normal, pareto in zip(_normal(), _pareto(), strict=True)]

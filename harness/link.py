@@ -66,7 +66,7 @@ def _threshold(probability: float) -> int:
     return round(probability * _U32)
 
 
-class Link(Generic[Packet]):
+class Link:
     """One direction. `transmit` every packet in order of time; it answers what comes out and when."""
 
     def __init__(self, profile: Profile, *, seed: int, start: int = 0, framing: int = 0) -> None:
