@@ -1,0 +1,42 @@
+"""What a link did to each packet, kept as events and drawn as a ladder. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.link import Fate
+
+Direction = Literal["up", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One packet, or one piece of a TCP stream, on its way through the link."""
+
+    at: float  #: seconds since the link was set, when it entered
+    due: float | None  #: seconds since the link was set, when it leaves; None if it never does
+    direction: Direction  #: up is from the student to the tester
+    protocol: str  #: "udp", "tcp", or what the TCP stream's end is called: "syn", "fin", "rst"
+    size: int  #: payload bytes
+    fate: Fate  #: what became of it
+
+
+def ladder(events: Iterable[Event], *, most: int = 200) -> str:
+    """The events as lines of text, the tester on the left; the last `most` of them."""
+    rows = list(events)
+    lines = ["    sent      seen   tester            student"]
+    if len(rows) > most:
+        lines.append(f"    ({len(rows) - most} earlier ones left out)")
+    for event in rows[-most:]:
+        due = "     -" if event.due is None else f"{event.due:.4f}"
+        what = f"{event.protocol} {event.size}"
+        gone = event.due is None
+        if event.direction == "up":
+            arrow = f"  {'X' if gone else '<'}{what:-^18}"
+        else:
+            arrow = f"   {what:-^18}{'X' if gone else '>'}"
+        note = "" if event.fate == "delivered" else event.fate
+        lines.append(f"{event.at:8.4f}  {due:>8} {arrow:<24}{note}".rstrip())
+    return "\n".join(lines)
