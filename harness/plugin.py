@@ -83,7 +83,7 @@ class StoryPlugin:
 
     # -- one check ---------------------------------------------------------------------------------------------
 
-    @pytest.fixture()
+    @pytest.fixture
     def lab(self, request: pytest.FixtureRequest) -> Generator[Scene, None, None]:
         """The lab of one test: fresh folders, a clean link, nothing left of the test before."""
         check = self._checks[self._found[request.node.nodeid]]

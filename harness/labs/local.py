@@ -77,7 +77,7 @@ class LocalNode:
         self._built = self._root / "built"
         self._work = self._root / "w"
         self._files = self._root / "f"
-        self._started: list[int] = []
+        self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._interpreter = self._find_interpreter()
         processes.adopt_orphans()
 
@@ -122,14 +122,19 @@ class LocalNode:
 
     def fresh(self) -> None:
         """See Node.fresh."""
-        processes.end(self._user, self._started)
-        self._started.clear()
+        self._end_all()
         for folder in (self._work, self._files):
             shutil.rmtree(
                 folder, ignore_errors=True
             )  # does not follow links; nobody runs who could swap them
         self._copy(self._built, self._work)
         self._files.mkdir(mode=0o755)
+
+    def _end_all(self) -> None:
+        processes.end(self._user, self._started)
+        for popen in self._started.values():
+            popen.wait()
+        self._started.clear()
 
     def _copy(self, source: Path, target: Path) -> None:
         shutil.copytree(source, target, symlinks=True)
@@ -176,7 +181,7 @@ class LocalNode:
             raise CannotStart(
                 f"{argv[0]} cannot be started ({reason}): is it there, built and executable?"
             ) from None
-        self._started.append(popen.pid)
+        self._started[popen.pid] = popen
         return LocalProcess(popen)
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
@@ -231,7 +236,7 @@ class LocalNode:
 
     def close(self) -> None:
         """End everything and remove the folders."""
-        processes.end(self._user, self._started)
+        self._end_all()
         shutil.rmtree(self._root, ignore_errors=True)
         if self._user is not None:
             self._user.release()

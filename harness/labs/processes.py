@@ -54,13 +54,15 @@ def alive(user: OrdinaryUser | None, roots: Iterable[int]) -> list[int]:
 
 
 def end(user: OrdinaryUser | None, roots: Iterable[int], *, within: float = 5.0) -> None:
-    """Kill the student's processes, whatever they forked meanwhile. Raises LabError if some will not go."""
-    if user is not None:
-        user.end_all()
-        return
+    """Kill the student's processes, whatever they forked meanwhile. Raises LabError if some will not go.
+
+    `roots` are the programs that were started; whoever started them has to collect those.
+    """
     roots = list(roots)
     for root in roots:
         _kill_group(root)
+    if user is not None:
+        user.end_all()
     deadline = time.monotonic() + within
     while left := alive(user, roots):
         for signum in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none forks while others die
@@ -69,9 +71,9 @@ def end(user: OrdinaryUser | None, roots: Iterable[int], *, within: float = 5.0)
                     os.kill(pid, signum)
                 except ProcessLookupError:
                     pass
-        reap_adopted(roots)
         if time.monotonic() > deadline:
             raise LabError(f"{len(left)} processes of the submission cannot be ended: {left[:5]}")
+    reap_adopted(roots)  # the dead count against the limit on processes until they are collected
 
 
 def _session(pid: int) -> int:
@@ -99,9 +101,9 @@ def reap_adopted(started: Iterable[int]) -> None:
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) not in keep:
             status = _status(int(name))
-            if status and int(status["PPid"]) == os.getpid() and status["State"].startswith("Z"):
+            if status and int(status["PPid"]) == os.getpid() and status["State"].startswith(("Z", "X")):
                 try:
-                    os.waitpid(int(name), os.WNOHANG)
+                    os.waitpid(int(name), 0)
                 except ChildProcessError:
                     pass
 
@@ -127,6 +129,4 @@ def usage(user: OrdinaryUser | None, roots: Iterable[int]) -> Usage:
         except OSError:
             continue  # it ended meanwhile
     cpu = ticks / os.sysconf("SC_CLK_TCK") + reaped.ru_utime + reaped.ru_stime
-    return Usage(
-        processes=len(pids), threads=threads, open_files=files, memory_bytes=memory, cpu_seconds=cpu
-    )
+    return Usage(processes=len(pids), threads=threads, open_files=files, memory_bytes=memory, cpu_seconds=cpu)
