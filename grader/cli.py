@@ -1,0 +1,146 @@
+"""`grader`: what instructors and CI type. No logic here: it asks the modules and prints what they say."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from grader.benches import closing
+from grader.campaign import Campaign
+from grader.course import CourseError, this_course
+from grader.places import PlaceError, choose_place
+from grader.plan import Plan, PlanError, make_plan
+from grader.progress import Display
+from grader.reports.terminal import class_table
+from grader.run_folder import RunError, RunFolder
+from harness.assignment import AssignmentError
+from harness.lab import LabError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+class Lab(StrEnum):
+    """Where submissions run."""
+
+    auto = "auto"
+    docker = "docker"
+    local = "local"
+
+
+class Engine(StrEnum):
+    """What impairs the link."""
+
+    auto = "auto"
+    netem = "netem"
+    router = "router"
+
+
+@app.callback()
+def _grader() -> None:
+    """The judge: grades submissions, and releases assignments."""
+
+
+@app.command()
+def run(
+    submitted: Annotated[
+        Path, typer.Argument(help="folder of submissions: SUBMITTED/<student>/<assignment>/")
+    ],
+    out: Annotated[Path, typer.Option(help="folder of this run; the same one again finishes what is left")],
+    assignment: Annotated[
+        list[str] | None, typer.Option(help="only this assignment (may be given again)")
+    ] = None,
+    student: Annotated[list[str] | None, typer.Option(help="only this student (may be given again)")] = None,
+    lab: Annotated[Lab, typer.Option(help="auto: Docker if an engine answers, else local")] = Lab.auto,
+    engine: Annotated[Engine, typer.Option(help="what impairs the link")] = Engine.auto,
+    workers: Annotated[
+        int, typer.Option(min=0, max=16, help="submissions side by side; 0: by the cores")
+    ] = 0,
+    seed: Annotated[
+        str | None, typer.Option(help="the course's secret; else $SOCKETLAB_SECRET, else the run's own")
+    ] = None,
+    trust_submissions: Annotated[
+        bool, typer.Option("--trust-submissions", help="run them here without Docker")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="grade again what waits for a person")] = False,
+) -> None:
+    """Grade a folder of submissions."""
+    console = Console(highlight=False, soft_wrap=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    course = this_course()
+    workers = workers or max(1, min((os.cpu_count() or 2) // 2, 8))
+    try:
+        plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
+        if out.resolve().is_relative_to(submitted.resolve()):
+            raise RunError(f"{out} is inside {submitted}: results among submissions. Give another folder.")
+        with RunFolder(out) as folder:
+            secret = folder.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
+            place = choose_place(
+                course, lab=lab, engine=engine, submitted=submitted, trusted=trust_submissions, workers=workers,
+                say=lambda text: console.print(Text(text, style="dim")),
+            )  # fmt: skip
+            with closing(place):
+                kind = f"{place.kind} lab, link engine {place.engine}"
+                many = f"{len(plan.jobs)} submission{'s' if len(plan.jobs) != 1 else ''}"
+                console.print(Text(f"{many}, {workers} at a time, {kind}"))
+                if place.unprotected:
+                    console.print(Text(place.unprotected, style="yellow"))
+                campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
+                status = _show(console, campaign, plan, folder)
+    except (PlanError, RunError, CourseError, AssignmentError, PlaceError, LabError) as error:
+        _refuse(str(error))
+    raise typer.Exit(status)
+
+
+def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -> int:
+    """Run the campaign before everyone's eyes; the exit status."""
+    interrupted, unfinished = False, 0
+    results: list[dict[str, Any]] = []
+    try:
+        with Display(console, len(plan.jobs)) as display:
+            for event in campaign.events(plan.jobs):
+                display.see(event)
+                if event.kind == "ends" and event.result is not None:
+                    results.append(event.result)
+                unfinished += event.kind == "breaks"
+    except KeyboardInterrupt:
+        interrupted = True
+    index = folder.write_index(plan.remarks)
+    for name in sorted({result["assignment"] for result in results}):
+        rows = [result for result in results if result["assignment"] == name]
+        console.print(class_table(sorted(rows, key=lambda row: os.fsencode(row["student"]))))
+    for remark in plan.remarks:
+        console.print(Text(remark, style="yellow"))
+    if interrupted:
+        left = len(plan.jobs) - len(results)
+        console.print(
+            Text(f"Interrupted. {left} left; the same command again does the rest.", style="yellow")
+        )
+        return 130
+    console.print(Text(f"Report: {index}"))
+    waiting = sum(result["state"] in ("undecided", "ours") for result in results)
+    return 1 if waiting or unfinished or plan.remarks else 0
+
+
+def _refuse(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False).print(Text(f"grader: {message}"), soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    """The entry point; an interrupt before anything has begun is no error of the program."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

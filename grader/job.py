@@ -1,0 +1,301 @@
+"""One submission, one bench, one result.
+
+Rule 1: what is wrong with the submission ends in its result; what is wrong with us ends in LabError or in `ours`.
+Rule 2: a check that stays undecided is tried once more, on the same bench, and then waits for a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from grader import result as results
+from grader.benches import Bench, Ended, Order
+from grader.records import BadRecord, Built, End, Phase, Report, Start, Trouble, parse_record
+from grader.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
+from grader.submission import Submission
+from harness.assignment import Assignment, Suite
+from harness.forbidden import find_forbidden, forbidden_message
+from harness.lab import LabError
+from harness.programs import ProgramsError, load_programs
+
+#: How much longer than the assignment's own limit a grading may take before it is ended from outside.
+FACTOR = 1.25
+#: Seconds on top of that for starting and tidying up.
+MARGIN = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is to be graded, and under which name the result goes."""
+
+    student: str
+    assignment: Assignment
+    suites: Mapping[Suite, Path]
+    seed: str  #: hex, of this student and assignment
+    identity: str  #: equal identities have equal results
+    lab: Mapping[str, Any]  #: kind, engine, image, what it does not protect from: for the result
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something to show while a job runs."""
+
+    phase: str  #: what it is doing
+    points: float = 0.0  #: earned so far
+    done: int = 0  #: checks that have reported
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A result and the files that go beside it."""
+
+    result: dict[str, Any]
+    captures: dict[str, bytes] = field(default_factory=dict)  #: name relative to the result -> packets
+
+
+class Cancelled(Exception):
+    """Someone wanted the whole run to stop; there is no result."""
+
+
+def seed_of(secret: bytes, student: str, assignment: str) -> str:
+    """The seed of a student's submissions: the same for every resubmission, unknown to the student. Hex.
+
+    HMAC-SHA256 of the student's folder name, NUL and the assignment's name, under the course secret.
+    """
+    return hmac.new(secret, os.fsencode(student) + b"\0" + assignment.encode(), hashlib.sha256).hexdigest()
+
+
+def identity_of(**parts: str) -> str:
+    """A hash of everything that decides a result: submission, tests, image, lab, engine, seed."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def grade(
+    task: Task, submission: Submission, bench: Bench, show: Callable[[Progress], None], taken: float = 0.0
+) -> Graded:
+    """Run every check of the assignment against the submission. Raises Cancelled.
+
+    `taken` is how long the copy took (seconds), for the phases.
+    """
+    begun = time.monotonic()
+    run = _Run(task, submission, bench, show)
+    run.phases.append(Phase("copy", round(taken, 4)))
+    try:
+        run.programs = load_programs(task.assignment.programs, submission.path)
+    except ProgramsError as error:
+        return refuse(task, str(error), submission)
+    run.look_for_forbidden()
+    verdicts = run.all_checks()
+    run.phases.append(Phase("total", round(time.monotonic() - begun + taken, 4)))
+    return _graded(task, submission, verdicts, run=run)
+
+
+def refuse(task: Task, message: str, submission: Submission | None = None) -> Graded:
+    """The result of a submission that cannot be run at all; the message is for its author."""
+    verdicts = judge(task.assignment, {}, stopped=Stopped.REFUSED, reason=message)
+    return _graded(task, submission, verdicts, state="refused", message=message)
+
+
+def ours(task: Task, message: str, log: str = "") -> Graded:
+    """The result when the lab or the grader itself broke: nothing is decided, the log is kept."""
+    verdicts = judge(task.assignment, {}, stopped=Stopped.OURS)
+    graded = _graded(task, None, verdicts, state="ours", message=message)
+    graded.result["log"] = log[-20_000:]
+    return graded
+
+
+@dataclass
+class _Run:
+    """The runs of one job: the first, and the second for what stayed undecided."""
+
+    task: Task
+    submission: Submission
+    bench: Bench
+    show: Callable[[Progress], None]
+    programs: dict[str, list[str]] = field(default_factory=dict)
+    forbidden: dict[int, str] = field(default_factory=dict)  # stage -> message
+    phases: list[Phase] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    log: str = ""
+    attempts: int = 0
+    broke: bool = False  # the last run ended through our fault
+    build: str = ""  # what a failed build said
+
+    def look_for_forbidden(self) -> None:
+        begun = time.monotonic()
+        for stage in self.task.assignment.stages:
+            findings = find_forbidden(self.task.assignment, stage, self.submission.path, self.programs)
+            if findings:
+                self.forbidden[stage.number] = forbidden_message(stage, findings)
+        self.phases.append(Phase("forbidden names", round(time.monotonic() - begun, 4)))
+
+    def all_checks(self) -> tuple[Verdict, ...]:
+        """The verdicts after one run, or two if something was undecided."""
+        assignment = self.task.assignment
+        reports, stopped, reason = self._attempt(tuple(check.id for check in assignment.checks), {})
+        verdicts = judge(assignment, reports, stopped=stopped, forbidden=self.forbidden, reason=reason)
+        again = to_repeat(assignment, verdicts)
+        if not again:
+            return verdicts
+        undecided = sum(not verdict.outcome.decided for verdict in verdicts)
+        self.notes.append(f"{undecided} of {len(verdicts)} checks were undecided and were run a second time")
+        known = settled(reports, verdicts)
+        reports, stopped, reason = self._attempt(again, known)
+        return judge(assignment, reports, stopped=stopped, forbidden=self.forbidden, reason=reason)
+
+    def _attempt(
+        self, checks: tuple[str, ...], known: Mapping[str, Report]
+    ) -> tuple[dict[str, Report], Stopped, str]:
+        """Run some checks; the reports known before stand. Answers all reports and how the run ended."""
+        self.attempts += 1
+        listener = _Listener(self, Reports(frozenset(checks)), dict(known))
+        try:
+            ended = self.bench.run(self._order(checks), listener)
+        except LabError as error:
+            ended, broken = Ended(status=None), str(error)
+        else:
+            broken = listener.trouble
+        if ended.cancelled:
+            raise Cancelled
+        self.phases.extend([*ended.phases, *listener.phases])
+        self.log = ended.log or self.log
+        self.notes.extend(listener.all_notes())
+        reports = {**listener.reports.first, **known}
+        if ended.late:
+            self.notes.append("the time for the whole grading was up; it was ended from outside")
+            return reports, Stopped.DEADLINE, ""
+        self.broke = bool(broken)
+        if broken:
+            self.notes.append(f"the lab broke: {broken}")
+            return reports, Stopped.OURS, f"({broken})"
+        if not listener.ended:
+            self.notes.append(f"the tester ended without its last record (exit status {ended.status})")
+        return reports, Stopped.ENDED, ""
+
+    def _order(self, checks: tuple[str, ...]) -> Order:
+        assignment = self.task.assignment
+        build = assignment.build
+        wanted = build is not None and (self.submission.path / build.file).is_file()
+        seconds = FACTOR * assignment.limits.seconds + MARGIN + (build.timeout if build and wanted else 0.0)
+        return Order(
+            submission=self.submission.path,
+            assignment=assignment,
+            suites=self.task.suites,
+            checks=checks,
+            programs=self.programs,
+            build=wanted,
+            seed=self.task.seed,
+            seconds=seconds,
+        )
+
+
+class _Listener:
+    """Reads a tester's lines as they come."""
+
+    def __init__(self, run: _Run, reports: Reports, known: Mapping[str, Report]) -> None:
+        self._run, self.reports, self._known = run, reports, known
+        self._numbers = {check.id: n for n, check in enumerate(run.task.assignment.checks, 1)}
+        self._bad: Counter[str] = Counter()
+        self._phase = "starting"
+        self.phases: list[Phase] = []
+        self.trouble = ""
+        self.ended = False
+
+    def __call__(self, line: bytes | None) -> None:
+        try:
+            if line is None:
+                raise BadRecord("too long")
+            record = parse_record(line)
+        except BadRecord as error:
+            self._bad[str(error)] += 1
+            return
+        match record:
+            case Phase():
+                self.phases.append(record)
+            case Built():
+                self._run.build = "" if record.ok else record.text
+                self._phase = "testing" if record.ok else "the build failed"
+            case Start():
+                self._phase = f"check {self._numbers.get(record.check, 0)} of {len(self._numbers)}"
+            case Report():
+                self.reports.add(record)
+            case Trouble():
+                self.trouble = self.trouble or record.text
+            case End():
+                self.ended = True
+        self._run.show(self.progress())
+
+    def progress(self) -> Progress:
+        """Points so far, as far as reports tell."""
+        reports = {**self.reports.first, **self._known}
+        verdicts = judge(self._run.task.assignment, reports, forbidden=self._run.forbidden)
+        return Progress(self._phase, sum(verdict.points for verdict in verdicts), len(reports))
+
+    def all_notes(self) -> list[str]:
+        """What was odd about the lines."""
+        bad = [
+            f"{count} lines of the tester were no records ({why}); ignored"
+            for why, count in self._bad.items()
+        ]
+        return [*self.reports.notes[:20], *bad[:20]]
+
+
+def _graded(
+    task: Task,
+    submission: Submission | None,
+    verdicts: tuple[Verdict, ...],
+    *,
+    run: _Run | None = None,
+    state: str = "",
+    message: str = "",
+) -> Graded:
+    assignment = task.assignment
+    points = results.points_of(assignment, verdicts)
+    if not state:
+        broke = run is not None and run.broke
+        state = "graded" if not points["undecided"] else "ours" if broke else "undecided"
+    if run is not None and run.build:
+        message = "The build failed."
+    return Graded(
+        {
+            "schema": results.SCHEMA,
+            "student": task.student,
+            "assignment": assignment.name,
+            "title": assignment.title,
+            "state": state,
+            "message": message,
+            **points,
+            "stages": results.stages_of(assignment, verdicts, run.forbidden if run else {}),
+            "checks": results.checks_of(verdicts),
+            "build": {"log": run.build} if run and run.build else None,
+            "submission": {
+                "hash": submission.hash if submission else None,
+                "files": submission.files if submission else 0,
+                "bytes": submission.size if submission else 0,
+                "notes": list(submission.notes) if submission else [],
+            },
+            "identity": task.identity,
+            "graded_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "lab": dict(task.lab),
+            "link": results.link_of(verdicts),
+            "seed": {
+                "fingerprint": hashlib.sha256(task.seed.encode()).hexdigest()[:12],
+                "note": "HMAC-SHA256(course secret, student NUL assignment): the same for every resubmission.",
+            },
+            "phases": results.phases_of(run.phases if run else []),
+            "attempts": run.attempts if run else 0,
+            "notes": list(run.notes) if run else [],
+            "log": run.log if run else "",
+        },
+        results.captures_of(verdicts),
+    )

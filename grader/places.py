@@ -1,0 +1,54 @@
+"""Which lab a run uses: Docker where an engine answers, else this machine for code that is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from grader.benches import LocalPlace, Place
+from grader.course import Course
+from harness import doctor
+
+
+class PlaceError(Exception):
+    """The lab that was asked for cannot be had; the message says what would bring it."""
+
+
+def choose_place(
+    course: Course,
+    *,
+    lab: str,
+    engine: str,
+    submitted: Path,
+    trusted: bool,
+    workers: int,
+    say: Callable[[str], None],
+) -> Place:
+    """The place for a run. `lab` is auto, docker or local; `say` is told what takes long.
+
+    Raises PlaceError (cannot be had), LabError (broke while it was set up).
+    """
+    if lab != "local":
+        found = doctor.look("docker")
+        if found.there:
+            from grader.docker_bench import DockerPlace
+
+            return DockerPlace(engine=engine, workers=workers, say=say)
+        if lab == "docker":
+            raise PlaceError(f"the Docker lab cannot be used: {found.what}. To have it: {found.remedy}")
+        why = f"no Docker engine is within reach ({found.what}; to have one: {found.remedy})"
+    else:
+        why = "the local lab was asked for"
+    if engine != "auto":
+        raise PlaceError(f"the engine {engine} needs the Docker lab, and {why}. Leave --engine out.")
+    if not (trusted or _bundled(course, submitted)):
+        raise PlaceError(
+            f"{why}, and without Docker every submission would run as you, with your files in its reach. "
+            "If you trust all of them, say so: --trust-submissions"
+        )
+    return LocalPlace(course.root)
+
+
+def _bundled(course: Course, submitted: Path) -> bool:
+    """Whether these are the examples that come with the course."""
+    return submitted.resolve() == (course.root / "examples" / "class").resolve()

@@ -1,0 +1,97 @@
+"""A result as a page: for the instructor, for the student, and the class as one table. Pure.
+
+Rule 1: a page stands alone: no script, no font, no picture from elsewhere.
+Rule 2: every value passes `visible` and then HTML escaping, because the environment does it, not because someone
+        remembered to. Only the style sheet, which is ours, is exempt.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from grader.outcome import Outcome
+from grader.reports.text import line, visible
+from grader.reports.view import class_view, instructor_view, student_view
+from grader.scoring import number
+
+#: What a state is called, in a word or two.
+STATE_WORDS = {
+    "graded": "graded",
+    "refused": "could not be run",
+    "undecided": "waits for a person",
+    "ours": "our fault: grade again",
+}
+
+
+def instructor_page(result: Mapping[str, Any]) -> str:
+    """The whole of a result."""
+    return _render("instructor.html.j2", view=instructor_view(result), for_student=False)
+
+
+def student_page(result: Mapping[str, Any]) -> str:
+    """What the student may see of it."""
+    return _render("student.html.j2", view=student_view(result), for_student=True)
+
+
+def index_page(results: Sequence[Mapping[str, Any]], remarks: Sequence[str] = ()) -> str:
+    """The class, with links to the reports."""
+    return _render("index.html.j2", tables=class_view(results), remarks=remarks, for_student=False)
+
+
+def _render(template: str, **values: object) -> str:
+    page = _environment().get_template(template).render(**values)
+    # Nothing can be left that UTF-8 cannot say; this is the last line of defence, not the first.
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    folder = Path(__file__).parent / "templates"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_seen,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        style=Markup((folder / "style.css").read_text(encoding="utf-8")),
+        outcomes={outcome.value: outcome for outcome in Outcome},
+        state_words=STATE_WORDS,
+    )
+    environment.filters.update(number=number, line=line, seconds=_seconds, link=_link, percent=_percent)
+    return environment
+
+
+def _seen(value: object) -> object:
+    """Applied to every value of every template before it is escaped."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _seconds(value: float) -> str:
+    """A time as people read it.
+
+    >>> _seconds(0.02134), _seconds(12.345)
+    ('0.021 s', '12.3 s')
+    """
+    return f"{value:.3f} s" if value < 1 else f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+
+
+def _link(*parts: str) -> str:
+    """A relative link to a file, whatever bytes its name is made of."""
+    path = "/".join(quote(os.fsencode(part), safe="/") for part in parts)
+    return f"./{path}"
+
+
+def _percent(points: float, possible: float) -> str:
+    """A share of the possible points, for the width of a bar."""
+    return f"{max(0.0, min(100.0, 100 * points / possible if possible else 0.0)):.1f}%"

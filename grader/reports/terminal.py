@@ -1,0 +1,73 @@
+"""Results as a table for a terminal, and progress as lines of text. Pure: data in, text or rich objects out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from grader.reports.html import STATE_WORDS
+from grader.reports.text import line
+from grader.scoring import number
+
+_STYLES = {"graded": "green", "refused": "red", "undecided": "yellow", "ours": "yellow"}
+
+
+def class_table(results: Sequence[Mapping[str, Any]]) -> Table:
+    """Students by stages, for the results of one assignment."""
+    first = results[0]
+    table = Table(title=Text(line(first["title"])), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("student", overflow="fold")
+    for stage in first["stages"]:
+        table.add_column(f"{stage['number']}", justify="right", footer=number(stage["possible"]))
+    table.add_column("points", justify="right", footer=number(first["possible"]))
+    table.add_column("", overflow="fold")
+    table.add_row(
+        Text("of", style="dim"),
+        *[Text(number(stage["possible"]), style="dim") for stage in first["stages"]],
+        Text(number(first["possible"]), style="dim"),
+        "",
+    )
+    for result in results:
+        table.add_row(
+            Text(line(result["student"])),
+            *[_stage(stage) for stage in result["stages"]],
+            Text(number(result["points"]), style="bold"),
+            _state(result),
+        )
+    return table
+
+
+def _stage(stage: Mapping[str, Any]) -> Text:
+    full = stage["points"] == stage["possible"]
+    text = Text(number(stage["points"]), style="green" if full else "" if stage["points"] else "dim")
+    if stage["undecided"]:
+        text.append(f"+{number(stage['undecided'])}?", style="yellow")
+    return text
+
+
+def _state(result: Mapping[str, Any]) -> Text:
+    """Nothing where all is well; else the state and its message, shortened."""
+    if result["state"] == "graded" and not result["message"]:
+        return Text("")
+    text = Text(
+        "" if result["state"] == "graded" else STATE_WORDS[result["state"]], style=_STYLES[result["state"]]
+    )
+    if result["message"]:
+        message = line(result["message"])
+        shown = message if len(message) <= 90 else f"{message[:90]}…"
+        text.append(f"{': ' if text.plain else ''}{shown}", style="dim")
+    return text
+
+
+def result_line(result: Mapping[str, Any]) -> str:
+    """One finished job as a line without colours."""
+    open_ = f", {number(result['undecided'])} undecided" if result["undecided"] else ""
+    seconds = sum(row["seconds"] for row in result["phases"] if row["name"] == "total")
+    took = f", {seconds:.1f} s" if seconds else ""
+    why = f": {line(result['message'])}" if result["message"] else ""
+    state = "" if result["state"] == "graded" else f" ({STATE_WORDS[result['state']]})"
+    return f"{number(result['points'])} of {number(result['possible'])} points{open_}{took}{state}{why}"

@@ -1,0 +1,149 @@
+"""What each reader may see of a result. Pure: a result in, plain data for a page out.
+
+Rule 1: the student's view is built from a list of what it shows, never by taking away from the whole.
+Rule 2: of a hidden check it shows the handout's section, the points, and the author's fixed text. Payloads and drop
+        patterns would leave through messages, stories, captures and the program's own output.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from grader.outcome import Outcome
+
+#: Of a long story, this many steps are shown from its beginning and from its end; the rest is folded.
+FIRST_STEPS, LAST_STEPS = 6, 30
+
+#: What a student reads when the lab or the grader broke; the reason is for the instructor.
+OUR_FAULT = "The grader could not finish, through no fault of yours. Your submission will be graded again."
+
+
+def instructor_view(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything, arranged by stage."""
+    checks = [_with_story(check) for check in result["checks"]]
+    return {**result, "stages": _by_stage(result["stages"], checks), "name": result["student"]}
+
+
+def student_view(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What the student may see, arranged by stage."""
+    ids = {check["id"]: check for check in result["checks"]}
+    checks = [_students_check(check, ids) for check in result["checks"]]
+    keys = (
+        "title",
+        "assignment",
+        "state",
+        "message",
+        "points",
+        "possible",
+        "undecided",
+        "build",
+        "graded_at",
+    )
+    stages = _by_stage(result["stages"], checks)
+    return {
+        **{key: result[key] for key in keys},
+        "message": OUR_FAULT if result["state"] == "ours" else result["message"],
+        "name": result["student"],
+        "notes": result["submission"]["notes"],
+        "engine": result["lab"]["engine"],
+        "stages": stages,
+        "next": _next(stages),
+    }
+
+
+def _students_check(check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    if check["suite"] == "hidden":
+        shown: dict[str, Any] = {
+            key: check[key] for key in ("suite", "stage", "points", "possible", "section")
+        }
+        passed, open_ = check["outcome"] == "pass", check["outcome"] == "inconclusive"
+        # One word for every way not to pass: which one it was is part of what stays hidden.
+        shown["outcome"] = "pass" if passed else "inconclusive" if open_ else "fail"
+        shown["feedback"] = None if passed or open_ else check["feedback"]
+        return shown
+    keys = (
+        "suite", "stage", "points", "possible", "section", "id", "outcome", "rule", "hint", "message", "seconds",
+        "expected", "seen", "story", "ladder", "pcapng", "replay",
+    )  # fmt: skip
+    shown = {key: check[key] for key in keys}
+    if check["outcome"] == "inconclusive":
+        shown["message"] = Outcome.INCONCLUSIVE.sentence  # the whole one may speak of other checks
+    because = ids.get(check["because"] or "")
+    if because is not None and because["suite"] == "hidden":
+        shown["message"] = "Not run, because a hidden check that it builds on did not pass."
+    return _with_story(shown)
+
+
+def _with_story(check: Mapping[str, Any]) -> dict[str, Any]:
+    """The story in three parts: the beginning, what is folded, the end."""
+    story = check["story"]
+    if len(story) <= FIRST_STEPS + LAST_STEPS + 4:
+        return {**check, "story": {"first": story, "folded": [], "last": []}}
+    parts = story[:FIRST_STEPS], story[FIRST_STEPS:-LAST_STEPS], story[-LAST_STEPS:]
+    return {**check, "story": dict(zip(("first", "folded", "last"), parts, strict=True))}
+
+
+def _by_stage(
+    stages: Sequence[Mapping[str, Any]], checks: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    rows = []
+    for stage in stages:
+        mine = [check for check in checks if check["stage"] == stage["number"]]
+        passed = sum(check["outcome"] == "pass" for check in mine)
+        rows.append({**stage, "checks": mine, "passed": passed})
+    return rows
+
+
+def _next(stages: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Where to go on: the first check that was run and did not pass."""
+    for stage in stages:
+        for check in stage["checks"]:
+            if check["outcome"] not in ("pass", "skipped", "inconclusive"):
+                return {"stage": stage, "check": check}
+    return None
+
+
+# --- the class ---
+
+
+def class_view(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A table per assignment: students by stages, and what the class as a whole shows."""
+    names = sorted({result["assignment"] for result in results})
+    return [_assignment_view([row for row in results if row["assignment"] == name]) for name in names]
+
+
+def _assignment_view(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    latest = max(rows, key=lambda row: str(row["graded_at"]))
+    decided = [row["points"] for row in rows if row["state"] in ("graded", "refused")]
+    labs = sorted({(row["lab"]["kind"], row["lab"]["engine"]) for row in rows})
+    return {
+        "name": latest["assignment"],
+        "title": latest["title"],
+        "possible": latest["possible"],
+        "stages": latest["stages"],
+        "rows": rows,
+        "states": Counter(row["state"] for row in rows),
+        "median": median(decided) if decided else None,
+        "labs": labs,
+        "unprotected": sorted({row["lab"]["unprotected"] for row in rows if row["lab"]["unprotected"]}),
+        "hardest": _hardest(rows),
+    }
+
+
+def _hardest(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The checks that most submissions do not pass, of those that were run."""
+    lost: Counter[str] = Counter()
+    run: Counter[str] = Counter()
+    checks: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        for check in row["checks"] if row["state"] in ("graded", "undecided") else ():
+            if Outcome(check["outcome"]) in (Outcome.SKIPPED, Outcome.INCONCLUSIVE):
+                continue
+            checks[check["id"]] = check
+            run[check["id"]] += 1
+            lost[check["id"]] += check["outcome"] != "pass"
+    most = sorted(checks, key=lambda name: (-lost[name], checks[name]["number"]))[:8]
+    return [{"check": checks[name], "lost": lost[name], "run": run[name]} for name in most if lost[name]]

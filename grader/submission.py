@@ -1,0 +1,295 @@
+"""A folder that a student handed in -> a safe copy of it, and its hash. The only place that walks a student's files.
+
+Rule 1: every name is opened relative to its folder's descriptor and without following links, so nothing outside is
+        read, not even when the tree changes under our feet.
+Rule 2: the copy holds ordinary folders and files and nothing else, readable by everyone (0755, 0644).
+Rule 3: names are bytes of the student's choice: decoded with surrogateescape, compared and hashed as bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class SubmissionProblem(Exception):
+    """The submission cannot be taken as it is; the message is for its author."""
+
+
+@dataclass(frozen=True)
+class Caps:
+    """How much a submission may hold."""
+
+    files: int = 1_000  #: files and folders
+    depth: int = 12  #: folders inside each other
+    bytes: int = 32_000_000  #: all files together
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A copy that is safe to hand to a lab."""
+
+    student: str  #: the folder's name, bytes that are not UTF-8 as surrogates
+    assignment: str
+    path: Path  #: of the copy
+    hash: str  #: sha256 of names, execute bits and contents, hex
+    files: int = 0
+    size: int = 0  #: bytes of all files together
+    notes: tuple[str, ...] = ()  #: what is odd but no reason to refuse
+
+
+#: Left out: not the student's work, or able to run code when something looks at it (repositories, stale bytecode).
+_LEFT_OUT = frozenset(
+    {".git", ".hg", ".svn", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store"}
+)
+_LEFT_OUT_SUFFIXES = (".pyc", ".pyo")
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def take_submission(
+    source: Path, target: Path, *, student: str, assignment: str, caps: Caps | None = None
+) -> Submission:
+    """Copy the folder `source` to the new folder `target`. Raises SubmissionProblem; the copy is then incomplete."""
+    copier = _Copier(caps or Caps())
+    target.mkdir(mode=0o755, parents=True)
+    target.chmod(0o755)
+    try:
+        root = os.open(source, _FOLDER)
+    except OSError as error:
+        raise SubmissionProblem(
+            _why_not_opened(error, "the folder of the submission", is_folder=True)
+        ) from None
+    try:
+        into = os.open(target, _FOLDER)
+        try:
+            copier.folder(root, into, ())
+        finally:
+            os.close(into)
+    finally:
+        os.close(root)
+    if not copier.files:
+        raise SubmissionProblem(f"The folder is empty: no file was handed in.{copier.left_out_clause()}")
+    return Submission(
+        student=student,
+        assignment=assignment,
+        path=target,
+        hash=copier.digest.hexdigest(),
+        files=copier.files,
+        size=copier.size,
+        notes=tuple(copier.all_notes()),
+    )
+
+
+def readable_name(name: str) -> str:
+    r"""A file name for a message: bytes that are not UTF-8 and control characters as escapes, long ones cut.
+
+    >>> readable_name("caf\udce9.py")
+    'caf\\xe9.py'
+    """
+    shown = "".join(_readable(char) for char in name)
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"
+
+
+def _readable(char: str) -> str:
+    if 0xDC80 <= ord(char) <= 0xDCFF:
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return char.encode("unicode_escape").decode("ascii")
+    return char
+
+
+@dataclass
+class _Copier:
+    """Walks one submission, depth first, in the order of the names' bytes, so that equal trees hash alike."""
+
+    caps: Caps
+    files: int = 0
+    entries: int = 0
+    size: int = 0
+    notes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def folder(self, source: int, target: int, path: tuple[str, ...]) -> None:
+        """Copy what the folder open at `source` holds into the one open at `target`."""
+        if len(path) > self.caps.depth:
+            raise SubmissionProblem(
+                f"{_shown(path)}: folders are nested deeper than {self.caps.depth}. Hand in fewer."
+            )
+        names = sorted(self._names(source, path), key=os.fsencode)
+        self._note_clashes(names, path)
+        for name in names:
+            here = (*path, name)
+            if name in _LEFT_OUT or name.endswith(_LEFT_OUT_SUFFIXES):
+                self.left_out.append(_shown(here))
+                continue
+            self.entries += 1
+            if self.entries > self.caps.files:
+                raise SubmissionProblem(
+                    f"More than {self.caps.files:,} files and folders. Hand in your program only."
+                )
+            self._note_name(name, here)
+            self._entry(source, target, name, here)
+
+    def _names(self, source: int, path: tuple[str, ...]) -> Iterator[str]:
+        """Names in a folder, no more of them than can be allowed."""
+        try:
+            with os.scandir(source) as entries:
+                for count, entry in enumerate(entries):
+                    if count > 2 * self.caps.files:
+                        break
+                    yield entry.name
+        except OSError as error:
+            raise SubmissionProblem(_why_not_opened(error, _shown(path), is_folder=True)) from None
+
+    def _entry(self, source: int, target: int, name: str, path: tuple[str, ...]) -> None:
+        try:
+            mode = os.stat(name, dir_fd=source, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode):
+                self._subfolder(source, target, name, path)
+            elif stat.S_ISREG(mode):
+                self._file(source, target, name, path)
+            elif stat.S_ISLNK(mode):
+                to = readable_name(os.readlink(name, dir_fd=source))
+                raise SubmissionProblem(
+                    f"{_shown(path)} is a symbolic link (to {to}). Hand in the file itself: links are not followed."
+                )
+            else:
+                kind = _KINDS.get(stat.S_IFMT(mode), "no ordinary file")
+                raise SubmissionProblem(f"{_shown(path)} is {kind}. Hand in ordinary files and folders only.")
+        except OSError as error:
+            raise SubmissionProblem(_why_not_opened(error, _shown(path))) from None
+
+    def _subfolder(self, source: int, target: int, name: str, path: tuple[str, ...]) -> None:
+        inner = os.open(name, _FOLDER, dir_fd=source)
+        try:
+            os.mkdir(name, 0o755, dir_fd=target)
+            into = os.open(name, _FOLDER, dir_fd=target)
+            try:
+                os.fchmod(into, 0o755)
+                self._hash(b"folder", path, b"")
+                self.folder(inner, into, path)
+            finally:
+                os.close(into)
+        finally:
+            os.close(inner)
+
+    def _file(self, source: int, target: int, name: str, path: tuple[str, ...]) -> None:
+        inner = os.open(name, _FILE, dir_fd=source)
+        try:
+            status = os.fstat(inner)
+            if not stat.S_ISREG(status.st_mode):
+                raise SubmissionProblem(f"{_shown(path)} is no ordinary file.")
+            if not status.st_mode & 0o444:
+                # Whoever grades as root could read it all the same; the verdict must not depend on who grades.
+                raise SubmissionProblem(
+                    f"{_shown(path)} cannot be read by anyone. Make it readable: chmod u+r."
+                )
+            if status.st_nlink > 1:
+                self.notes.append(f"{_shown(path)} is a hard link ({status.st_nlink} names for one file)")
+            runs = bool(status.st_mode & 0o100)
+            into = os.open(name, _NEW, 0o600, dir_fd=target)
+            try:
+                self._contents(inner, into, path, runs)
+                os.fchmod(into, 0o755 if runs else 0o644)
+                # `make` compares times: a stale binary has to look as stale here as at home.
+                os.utime(into, ns=(status.st_mtime_ns, status.st_mtime_ns))
+            finally:
+                os.close(into)
+        finally:
+            os.close(inner)
+        self.files += 1
+
+    def _contents(self, inner: int, into: int, path: tuple[str, ...], runs: bool) -> None:
+        """Copy the bytes and hash them; the size is counted, not believed."""
+        content = hashlib.sha256()
+        if os.fstat(inner).st_size > self.caps.bytes:
+            self._too_large(path)
+        while chunk := os.read(inner, 1 << 20):
+            self.size += len(chunk)
+            if self.size > self.caps.bytes:
+                self._too_large(path)
+            content.update(chunk)
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(into, view) :]
+        self._hash(b"program" if runs else b"file", path, content.digest())
+
+    def _too_large(self, path: tuple[str, ...]) -> None:
+        raise SubmissionProblem(
+            f"The files are larger than {self.caps.bytes / 1e6:g} MB together (reached at {_shown(path)})."
+            " Hand in sources, not data."
+        )
+
+    def _hash(self, kind: bytes, path: tuple[str, ...], content: bytes) -> None:
+        name = os.fsencode("/".join(path))
+        self.digest.update(b"%s %d %s %s\n" % (kind, len(name), name, content.hex().encode()))
+
+    def _note_name(self, name: str, path: tuple[str, ...]) -> None:
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError:
+            self.notes.append(f"the name {_shown(path)} is not UTF-8")
+        else:
+            if readable_name(name) != name[:200]:
+                self.notes.append(f"the name {_shown(path)} has characters that cannot be seen")
+
+    def _note_clashes(self, names: list[str], path: tuple[str, ...]) -> None:
+        seen: dict[str, str] = {}
+        for name in names:
+            key = unicodedata.normalize("NFC", name).casefold()
+            if key in seen:
+                one, other = _shown((*path, seen[key])), _shown((*path, name))
+                self.notes.append(f"{one} and {other} are one file on systems that ignore case")
+            seen[key] = name
+
+    def left_out_clause(self) -> str:
+        return f" Left out: {', '.join(self.left_out[:5])}." if self.left_out else ""
+
+    def all_notes(self) -> list[str]:
+        """The notes, the left-out names as one of them; at most 20."""
+        more = [f"left out: {', '.join(self.left_out[:10])}{' …' if len(self.left_out) > 10 else ''}"]
+        notes = self.notes + (more if self.left_out else [])
+        return notes if len(notes) <= 20 else [*notes[:20], f"{len(notes) - 20} more such notes"]
+
+
+def _shown(path: tuple[str, ...]) -> str:
+    return readable_name("/".join(path)) if path else "the folder of the submission"
+
+
+def _why_not_opened(error: OSError, what: str, *, is_folder: bool = False) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{what} cannot be read by the grader. Make it readable: chmod u+r{'x' if is_folder else ''}."
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+        return (
+            f"{what} is no folder of its own (a link, or a file)."
+            if is_folder
+            else f"{what} is a symbolic link."
+        )
+    if error.errno == errno.ENOENT:
+        return f"{what} does not exist."
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{what}: the name is too long."
+    if error.errno == errno.EEXIST:
+        return f"{what}: another file has the same name on this system, which ignores case."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    return f"{what} cannot be read ({os.strerror(error.errno or errno.EIO)})."

@@ -1,0 +1,29 @@
+"""What every test of the judge may ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import TOML
+
+from grader.course import Course
+from harness.assignment import Assignment
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    """A course with one assignment of two stages and four checks."""
+    root = tmp_path / "course"
+    (root / "reference" / "blocking").mkdir(parents=True)
+    (root / "reference" / "blocking" / "assignment.toml").write_text(TOML)
+    for suite in ("public", "hidden"):
+        folder = root / "grader" / "suites" / "blocking" / suite
+        folder.mkdir(parents=True)
+        (folder / "test_client.py").write_text("def test_reads(lab): ...\n")
+    return Course(root)
+
+
+@pytest.fixture
+def assignment(course: Course) -> Assignment:
+    return course.load("blocking")

@@ -1,0 +1,175 @@
+"""A small course and benches that follow a script, so that the judge is tested without running anything."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grader.benches import Bench, Ended, OnLine, Order
+from grader.records import PCAPNG_MAGIC
+
+TOML = """\
+[assignment]
+schema = 1
+name = "blocking"
+title = "Programs that wait"
+handout = "handout.md"
+
+[programs]
+client = ["python3", "client.py"]
+server = ["python3", "server.py"]
+
+[build]
+file = "Makefile"
+command = ["make"]
+timeout = 7
+
+[limits]
+seconds = 30
+
+[[stages]]
+number = 1
+title = "Reading"
+points = 5
+section = "Stage 1"
+programs = ["client"]
+
+[[stages]]
+number = 2
+title = "Serving"
+points = 10
+section = "Stage 2"
+programs = ["server"]
+forbidden = ["asyncio"]
+
+[[checks]]
+id = "test_client.py::test_reads"
+suite = "public"
+stage = 1
+points = 2
+section = "1.1"
+rule = "Read to the end."
+hint = "recv may return less."
+
+[[checks]]
+id = "test_client.py::test_secretly_reads"
+suite = "hidden"
+stage = 1
+points = 3
+needs = ["test_client.py::test_reads"]
+section = "1.2"
+rule = "The rule of a hidden check."
+hint = "The hint of a hidden check."
+feedback = "Read section 1.2 again."
+
+[[checks]]
+id = "test_server.py::test_serves"
+suite = "public"
+stage = 2
+points = 4
+section = "2.1"
+rule = "Serve one after the other."
+
+[[checks]]
+id = "test_server.py::test_survives"
+suite = "hidden"
+stage = 2
+points = 6
+needs = ["test_server.py::test_serves"]
+section = "2.2"
+rule = "Survive."
+feedback = "Think of clients that vanish."
+"""
+
+READS, SECRET, SERVES, SURVIVES = (
+    "test_client.py::test_reads",
+    "test_client.py::test_secretly_reads",
+    "test_server.py::test_serves",
+    "test_server.py::test_survives",
+)
+ALL = (READS, SECRET, SERVES, SURVIVES)
+
+
+def report(check: str, outcome: str = "pass", **more: Any) -> dict[str, Any]:
+    """A report as the tester writes it."""
+    return {"record": "report", "check": check, "outcome": outcome, "seconds": 0.1, **more}
+
+
+def story(*what: str) -> list[dict[str, Any]]:
+    return [{"at": 0.01 * n, "who": "student", "what": text} for n, text in enumerate(what)]
+
+
+def packets(text: str = "packets") -> str:
+    return base64.b64encode(PCAPNG_MAGIC + text.encode()).decode("ascii")
+
+
+def passing() -> list[dict[str, Any]]:
+    return [report(check) for check in ALL]
+
+
+END = {"record": "end"}
+
+#: What a bench is told to do: records to write (with the end or without), or a function of the order.
+Script = Iterable[Any] | Callable[[Order, OnLine], Ended]
+
+
+@dataclass
+class FakeBench:
+    """Writes the records of a script, one script per order, in turn; the last one again and again."""
+
+    scripts: list[Script]
+    orders: list[Order] = field(default_factory=list)
+    cancelled: bool = False
+    closed: bool = False
+
+    def run(self, order: Order, on_line: OnLine) -> Ended:
+        script = self.scripts[min(len(self.orders), len(self.scripts) - 1)]
+        self.orders.append(order)
+        if callable(script):
+            return script(order, on_line)
+        for record in script:
+            if (
+                isinstance(record, dict)
+                and record.get("record") == "report"
+                and record["check"] not in order.checks
+            ):
+                continue
+            on_line(record if isinstance(record, bytes | None) else json.dumps(record).encode())
+        return Ended(status=0, cancelled=self.cancelled)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class FakePlace:
+    """Makes benches with a function."""
+
+    make: Callable[[], Bench]
+    kind: str = "fake"
+    engine: str = "none"
+    image: str = "image-1"
+    unprotected: str = ""
+    closed: bool = False
+
+    def bench(self) -> Bench:
+        return self.make()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def hand_in(submitted: Path, student: str, assignment: str = "blocking", **files: str) -> Path:
+    """A submission with some files (default: a client)."""
+    folder = submitted / student / assignment
+    folder.mkdir(parents=True)
+    for name, text in (files or {"client.py": "print(1)\n"}).items():
+        (folder / name).write_text(text)
+    return folder
