@@ -201,12 +201,12 @@ class Link:
         queue = self._queue
         while queue and queue[0] <= now:
             heappop(queue)
+        self.duplicated += copies - 1
         if len(queue) >= self._limit:
             self.overflowed += copies
             return []
         out: list[Delivery[Packet]] = []
         if copies == 2:
-            self.duplicated += 1
             if self._chance is not None and self._loses():
                 self.lost += 1
             else:

@@ -325,7 +325,7 @@ def route(tun: int, router: Router, control: Control) -> None:
     while True:
         waiting: list[int | socket.socket] = [tun, *control.sockets]
         for ready in select.select(waiting, [], [], router.timeout())[0]:
-            if ready == tun:
+            if isinstance(ready, int):
                 router.read()
             elif not control.serve(ready, router):
                 return
