@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from harness import check as checking
 from harness import check_report, doctor
 from harness.assignment import AssignmentError
+from harness.netem import netem_words
+from harness.profile import Profile
 from harness.profiles import load_profiles
 from harness.programs import ProgramsError
 
@@ -78,21 +80,26 @@ def _run(
 @app.command("doctor")
 def doctor_() -> None:
     """What this machine can do, and for each missing thing the one command that would bring it."""
-    table = Table("", "what", "found", "good for", "to have it", show_edge=False)
+    console = _console()
     for finding in doctor.examine():
         sign = "[green]✓[/]" if finding.there else "[red]✗[/]"
-        table.add_row(sign, finding.name, finding.what, finding.good_for, finding.remedy)
-    _console().print(table)
-    _console().print("`lab check` needs none of these but Python.", style="dim")
+        console.print(f"{sign} [bold]{finding.name}[/]: {escape(finding.what)}")
+        console.print(f"    good for {finding.good_for}", style="dim")
+        if finding.remedy:
+            console.print(f"    to have it: {escape(finding.remedy)}")
+    console.print("\n`lab check` needs none of these but Python.", style="dim")
 
 
 @app.command()
 def profiles() -> None:
     """The link profiles, with the reason for each."""
-    table = Table("profile", "why", "student to tester", "tester to student", show_edge=False)
+    console = _console()
     for profile in load_profiles().values():
-        table.add_row(profile.name, profile.why, profile.up.describe(), profile.down.describe())
-    _console().print(table)
+        console.print(f"[bold]{profile.name}[/]: {profile.why}")
+        for way, side in (("student to tester", profile.up), ("tester to student", profile.down)):
+            words = str(netem_words(side)) if side != Profile() else "unchanged"
+            console.print(f"    {way}: {words}", style="dim", soft_wrap=True)
+    console.print("\nThe words are those of `tc qdisc add dev IF root netem ...`.", style="dim")
 
 
 def main() -> None:

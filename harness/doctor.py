@@ -27,35 +27,24 @@ class Finding:
 def _docker() -> Finding:
     good_for = "grading submissions you do not trust"
     try:
-        import docker
-    except ImportError:
+        from harness.containers import find_engine
+    except ImportError as error:
         return Finding(
-            "docker", False, "the Python package docker is missing", "pip install docker", good_for
+            "docker", False, f"the Python package {error.name} is missing", "pip install docker", good_for
         )
-    try:
-        client = docker.from_env(timeout=5)
-        version = client.version()
-    except Exception as error:
-        if shutil.which("dockerd"):
-            remedy = "sudo systemctl start docker   (or by hand: sudo dockerd &)"
-        elif sys.platform == "linux":
-            remedy = "sudo apt-get install docker.io"
-        else:
-            remedy = "install Docker Desktop and start it"
-        if "Permission denied" in str(error):
-            remedy = "sudo usermod -aG docker $USER   (then log in again)"
-        return Finding("docker", False, f"no Docker engine answers ({_short(error)})", remedy, good_for)
-    return Finding(
-        "docker", True, f"engine {version['Version']} on kernel {version['KernelVersion']}", "", good_for
-    )
-
-
-def _short(error: Exception) -> str:
-    text = str(error)
-    for sign in ("Permission denied", "No such file or directory", "Connection refused"):
-        if sign in text:
-            return sign.lower()
-    return text.splitlines()[0][:100] if text else type(error).__name__
+    engine = find_engine()
+    if engine.usable:
+        return Finding("docker", True, f"engine {engine.version}, cgroup v{engine.cgroup}", "", good_for)
+    why = engine.why_not or ""
+    if "Permission denied" in why:
+        remedy = "sudo usermod -aG docker $USER   (then log in again)"
+    elif shutil.which("dockerd"):
+        remedy = "sudo systemctl start docker   (or by hand: sudo dockerd &)"
+    elif sys.platform == "linux":
+        remedy = "sudo apt-get install docker.io"
+    else:
+        remedy = "install Docker Desktop and start it"
+    return Finding("docker", False, why.partition(":")[0], remedy, good_for)
 
 
 def _tun() -> Finding:
