@@ -1,0 +1,185 @@
+"""What was on the two wires during a test, as one pcapng file that says what the link did. Pure.
+
+Rule 1: the wires are read as tcpdump wrote them; a packet that entered on one wire and did not leave on the other was lost by
+the link, and is marked so. Formats: https://wiki.wireshark.org/Development/LibpcapFileFormat and RFC-draft pcapng.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from dpkt import pcapng
+
+#: Most packets of one file; a test that needs more is read from its beginning.
+MOST_PACKETS = 20_000
+#: Most bytes of packets in one file.
+MOST_BYTES = 8_000_000
+
+_NANOSECONDS = 0xA1B23C4D  # magic number of a pcap file with nanoseconds
+_HEADER, _RECORD = 24, 16
+_ETHERNET = 14
+
+
+@dataclass
+class Packet:
+    """One packet on one wire."""
+
+    at: float  #: seconds since the epoch
+    wire: int  #: 0 is the tester's, 1 the student's
+    data: bytes  #: from the Ethernet header on
+    comment: str = field(default="")
+
+    @property
+    def entered(self) -> bool:
+        """Whether it came from the node on this wire, so that it went into the link."""
+        ip = self.data[_ETHERNET:]
+        number = self.wire + 1
+        if ip[:1] and ip[0] >> 4 == 6:
+            return ip[8:12] == bytes([0xFD, 0x77, 0, number])
+        return ip[12:15] == bytes([10, 77, number])
+
+    @property
+    def identity(self) -> bytes:
+        """The packet without what a router changes: time to live and header checksum."""
+        ip = self.data[_ETHERNET:]
+        if ip[:1] and ip[0] >> 4 == 6:
+            return ip[:7] + ip[8:]
+        return ip[:8] + ip[9:10] + ip[12:]
+
+    @property
+    def flow(self) -> bytes:
+        """What even a damaged packet keeps: addresses, protocol, ports and IPv4 identification."""
+        ip = self.data[_ETHERNET:]
+        if ip[:1] and ip[0] >> 4 == 6:
+            return ip[6:7] + ip[8:44]
+        head = 4 * (ip[0] & 15) if ip else 0
+        return ip[4:6] + ip[9:10] + ip[12:20] + ip[head : head + 4]
+
+    @property
+    def between(self) -> bool:
+        """Whether both ends are nodes of the star: not one of the kernel's own multicasts."""
+        ip = self.data[_ETHERNET:]
+        if ip[:1] and ip[0] >> 4 == 6:
+            return ip[8:11] == ip[24:27] == b"\xfd\x77\x00"
+        return ip[12:14] == ip[16:18] == b"\x0a\x4d"
+
+
+class WireFile:
+    """A pcap file that tcpdump is still writing; reads it once, from front to back."""
+
+    def __init__(self, path: str, wire: int) -> None:
+        self._path = path
+        self._wire = wire
+        self._offset = _HEADER  #: of the first record that is not older than all that was asked for
+
+    def between(self, start: float, end: float) -> Iterator[Packet]:
+        """The packets of a span of wall-clock time. Later calls may not ask for earlier times. Raises OSError."""
+        with open(self._path, "rb") as file:
+            head = file.read(_HEADER)
+            if len(head) < _HEADER:
+                return
+            order = "<" if head[0] in (0x4D, 0xD4) else ">"
+            unit = 1e-9 if struct.unpack(order + "I", head[:4])[0] == _NANOSECONDS else 1e-6
+            record = struct.Struct(order + "IIII")
+            file.seek(self._offset)
+            while len(row := file.read(_RECORD)) == _RECORD:
+                seconds, fraction, length, _ = record.unpack(row)
+                at = seconds + fraction * unit
+                if at > end:
+                    return
+                if at < start:
+                    file.seek(length, 1)
+                    self._offset = file.tell()
+                    continue
+                data = file.read(length)
+                if len(data) < length:
+                    return
+                yield Packet(at, self._wire, data)
+
+
+def explain(packets: Sequence[Packet]) -> None:
+    """Write into each packet's comment what the link did to it. `packets` are of both wires, in order of time."""
+    leaving: dict[bytes, deque[Packet]] = defaultdict(deque)
+    for packet in packets:
+        if not packet.entered and packet.between:
+            leaving[packet.identity].append(packet)
+    slowest = 0.0
+    lost: list[Packet] = []
+    for packet in packets:
+        if not (packet.entered and packet.between):
+            continue
+        twins = leaving[packet.identity]
+        if twins:
+            slowest = max(slowest, twins.popleft().at - packet.at)
+        else:
+            lost.append(packet)
+    spare: dict[bytes, deque[Packet]] = defaultdict(deque)
+    for twin in sorted((twin for twins in leaving.values() for twin in twins), key=lambda twin: twin.at):
+        spare[twin.flow].append(twin)
+    known = {packet.identity for packet in packets if packet.entered}
+    end = packets[-1].at if packets else 0.0
+    for packet in lost:
+        damaged = next((twin for twin in spare[packet.flow] if twin.identity not in known), None)
+        if damaged is not None:
+            spare[packet.flow].remove(damaged)
+            damaged.comment = "damaged by the link"
+            slowest = max(slowest, damaged.at - packet.at)
+        elif packet.at + slowest >= end:
+            packet.comment = "lost by the link, or still under way at the end of the test"
+        else:
+            packet.comment = "lost by the link"
+    for twins in spare.values():
+        for twin in twins:
+            if twin.identity in known:
+                twin.comment = "a copy made by the link"
+
+
+def merged(wires: Sequence[Iterator[Packet]]) -> tuple[list[Packet], bool]:
+    """The packets of all wires in order of time, and whether some were left out because there were too many."""
+    packets: list[Packet] = []
+    cut = False
+    for wire in wires:
+        size = 0
+        for count, packet in enumerate(wire):
+            size += len(packet.data)
+            if count >= MOST_PACKETS // len(wires) or size > MOST_BYTES // len(wires):
+                cut = True
+                break
+            packets.append(packet)
+    packets.sort(key=lambda packet: packet.at)
+    return packets, cut
+
+
+def as_pcapng(packets: Sequence[Packet], *, note: str = "") -> bytes:
+    """A pcapng file with two interfaces, "tester" and "student", and the packets' comments."""
+    interfaces = []
+    for name in ("tester", "student"):
+        interface = pcapng.InterfaceDescriptionBlockLE(linktype=1, snaplen=262_144)
+        interface.opts = [pcapng.PcapngOptionLE(code=2, data=name.encode()), pcapng.PcapngOptionLE()]
+        interfaces.append(interface)
+    section = pcapng.SectionHeaderBlockLE()
+    if note:
+        section.opts = [_comment(note), pcapng.PcapngOptionLE()]
+    out = io.BytesIO()
+    for block in (section, *interfaces):
+        out.write(bytes(block))
+    for packet in packets:
+        microseconds = round(packet.at * 1e6)
+        block = pcapng.EnhancedPacketBlockLE(
+            iface_id=packet.wire,
+            ts_high=microseconds >> 32,
+            ts_low=microseconds & 0xFFFFFFFF,
+            pkt_data=packet.data,
+        )
+        if packet.comment:
+            block.opts = [_comment(packet.comment), pcapng.PcapngOptionLE()]
+        out.write(bytes(block))
+    return out.getvalue()
+
+
+def _comment(text: str) -> pcapng.PcapngOptionLE:
+    return pcapng.PcapngOptionLE(code=pcapng.PCAPNG_OPT_COMMENT, data=text.encode())
