@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
 from grader.records import Phase
@@ -50,14 +50,20 @@ class Order:
     seed: str  #: hex
     seconds: float  #: after which everything is ended
 
-    def job(self, lab: Mapping[str, Any]) -> dict[str, Any]:
-        """What the tester reads, for a tester that sees the same files as we do."""
+    def job(self, lab: Mapping[str, Any], *, at: PurePosixPath | None = None) -> dict[str, Any]:
+        """What the tester reads. `at` is where it finds the assignments, if it does not see the same files as we do."""
+        suites = {suite: str(path.resolve()) for suite, path in self.suites.items()}
+        assignment, submission = str(self.assignment.path.resolve()), str(self.submission)
+        if at is not None:
+            folder = at / self.assignment.name
+            suites = {suite: str(folder / suite) for suite in self.suites}
+            assignment, submission = str(folder / "assignment.toml"), ""
         return {
             "lab": dict(lab),
-            "assignment": str(self.assignment.path.resolve()),
-            "suites": {suite: str(path.resolve()) for suite, path in self.suites.items()},
+            "assignment": assignment,
+            "suites": suites,
             "checks": list(self.checks),
-            "submission": str(self.submission),
+            "submission": submission,
             "programs": {name: list(argv) for name, argv in self.programs.items()},
             "build": self.build,
             "seed": self.seed,

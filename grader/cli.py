@@ -83,7 +83,8 @@ def run(
         with RunFolder(out) as folder:
             secret = folder.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
             place = choose_place(
-                course, lab=lab, engine=engine, submitted=submitted, trusted=trust_submissions, workers=workers,
+                course, lab=lab, engine=engine, submitted=submitted, trusted=trust_submissions,
+                assignments=sorted({job.assignment.name for job in plan.jobs}),
                 say=lambda text: console.print(Text(text, style="dim")),
             )  # fmt: skip
             with closing(place):

@@ -12,7 +12,6 @@ from pathlib import Path
 from harness.assignment import SUITES, Assignment, AssignmentError, Suite, load_assignment
 from harness.toml_rows import nearest
 
-
 #: The harness that does the grading: the one beside this package.
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
 
@@ -48,7 +47,7 @@ class Course:
         if name not in self.names():
             if "/" not in name and self.reference(name).is_dir() and name not in ("", ".", ".."):
                 where = self.reference(name) / "assignment.toml"
-                raise CourseError(f"{name}: {where} is missing, so nothing says how to grade it.")
+                raise CourseError(f"{where} is missing, so nothing says how to grade it.")
             raise CourseError(f'there is no assignment "{name}". {nearest(name, self.names())}')
         assignment = load_assignment(self.reference(name) / "assignment.toml")
         if assignment.name != name:

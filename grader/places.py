@@ -21,10 +21,10 @@ def choose_place(
     engine: str,
     submitted: Path,
     trusted: bool,
-    workers: int,
+    assignments: list[str],
     say: Callable[[str], None],
 ) -> Place:
-    """The place for a run. `lab` is auto, docker or local; `say` is told what takes long.
+    """The place for a run. `lab` is auto, docker or local; `assignments` will be graded; `say` is told what takes long.
 
     Raises PlaceError (cannot be had), LabError (broke while it was set up).
     """
@@ -33,7 +33,7 @@ def choose_place(
         if found.there:
             from grader.docker_bench import DockerPlace
 
-            return DockerPlace(engine=engine, workers=workers, say=say)
+            return DockerPlace(course, assignments, engine=engine, say=say)
         if lab == "docker":
             raise PlaceError(f"the Docker lab cannot be used: {found.what}. To have it: {found.remedy}")
         why = f"no Docker engine is within reach ({found.what}; to have one: {found.remedy})"
