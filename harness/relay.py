@@ -16,7 +16,8 @@ from harness.address import Address
 from harness.lab import LabError, LinkCounters, Mangle
 from harness.profile import Profile
 from harness.relay_core import Core
-from harness.relay_tcp import Place, TcpRelay, small_buffers
+from harness.relay_stream import small_buffers
+from harness.relay_tcp import Place, TcpRelay
 from harness.relay_udp import UdpRelay
 from harness.trace import Direction, Event, ladder
 
