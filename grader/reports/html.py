@@ -88,8 +88,15 @@ def _seconds(value: float) -> str:
 
 def _link(*parts: str) -> str:
     """A relative link to a file, whatever bytes its name is made of."""
-    path = "/".join(quote(os.fsencode(part), safe="/") for part in parts)
-    return f"./{path}"
+    return "./" + "/".join(quote(_bytes(part), safe="/") for part in parts)
+
+
+def _bytes(name: str) -> bytes:
+    """The bytes of a file's name, as the system spells it."""
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:  # no file has this name
+        return name.encode("utf-8", "replace")
 
 
 def _percent(points: float, possible: float) -> str:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from fakes import packets, report
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.outcome import Outcome
@@ -72,6 +72,7 @@ def test_what_is_no_capture_is_left_out(data: object) -> None:
     assert got.pcapng is None
 
 
+@settings(derandomize=True, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(),
