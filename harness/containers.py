@@ -344,11 +344,16 @@ class Star:
                 self._end_session(student)
 
     def _end_session(self, student: str) -> None:
+        warden = self._channels.get("warden")
         with contextlib.suppress(LabError):
-            self._channels["warden"].ask({"op": "unwire"})
+            if warden is not None:
+                warden.say({"op": "unwire"})  # it takes its time, while the engine takes its own
         if student:
             _remove_container(self._client, student)
             self._containers.remove(student)
+        with contextlib.suppress(LabError):
+            if warden is not None:
+                warden.answer()
 
     def run_tester(
         self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
@@ -436,8 +441,12 @@ _HARNESS = Path(__file__).resolve().parent
 
 
 def _agent_code() -> dict[str, Path]:
-    """What is readable in a student node: the agent and nothing else."""
-    return {"agent/__main__.py": _HARNESS / "agent.py"}
+    """What is readable in a student node: the agent and what it imports, nothing else."""
+    modules = ("__init__.py", "agent.py", "agent_child.py", "agent_kernel.py")
+    return {
+        "agent/__main__.py": _HARNESS / "agent.py",
+        **{f"agent/harness/{name}": _HARNESS / name for name in modules},
+    }
 
 
 def _archive(code: Mapping[str, Path]) -> bytes:

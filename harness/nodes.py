@@ -6,7 +6,6 @@ Rule 2: a student node has a bound for everything it can use up.
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -156,7 +155,7 @@ def warden(images_node: str, volumes: Volumes) -> Recipe:
         host={
             **host,
             "pid_mode": "host",
-            "cap_add": ["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"],
+            "cap_add": ["NET_ADMIN", "NET_RAW", "SETGID", "SETUID", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"],
             "security_opt": ["no-new-privileges", "apparmor=unconfined"],
         },
         limits={"nofile": 4096, "core": 0},

@@ -12,6 +12,7 @@ The control socket takes a JSON object a line and answers one a line, {"ok": tru
     {"op": "shape", "up": {fields of Profile}, "down": {...}, "seed": N}     from now on; the counters start again
     {"op": "counters"}              the fields of LinkCounters, and scheduler, seconds, waited
     {"op": "fates", "since": T}     [[time, direction, fate, length, IPv4 id or null], ...], time.time() from T on
+    {"op": "flush"}                 forget what is under way: the packets of a test that is over
     {"op": "quit"}
 """
 
@@ -169,13 +170,16 @@ class Router:
             op = request["op"]
             if op == "quit":
                 return None
+            if op == "flush":
+                self._heap.clear()
+                return {"ok": True}
             if op == "counters":
                 return {"ok": True, **self.counters()}
             if op == "fates":
                 since = float(request.get("since", 0))
                 return {"ok": True, "fates": [fate for fate in self._fates if fate[0] >= since]}
             if op != "shape":
-                return {"ok": False, "error": f"{op!r} is none of shape, counters, fates, quit"}
+                return {"ok": False, "error": f"{op!r} is none of shape, counters, fates, flush, quit"}
             up, down = (Profile.from_dict(request.get(side, {})) for side in ("up", "down"))
             self.shape(up, down, int(request["seed"]))
         except BadProfile as error:

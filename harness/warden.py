@@ -17,7 +17,6 @@ import fcntl
 import json
 import os
 import selectors
-import signal
 import socket
 import struct
 import subprocess
@@ -169,6 +168,8 @@ class Warden:
 
     def __init__(self) -> None:
         self._link_net = -1
+        self._tester_net = -1
+        self._student_net = -1
         self._student_mounts = -1
         self._folders: list[Folder] = []
         self._captures: list[subprocess.Popen[bytes]] = []
@@ -180,7 +181,8 @@ class Warden:
     def do_hold(self, *, link: int, tester: int) -> Answer:
         """Take the link node and wire the tester to it, once."""
         self._link_net = os.open(f"/proc/{link}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._wire("tester", tester)
+        self._tester_net = os.open(f"/proc/{tester}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._wire("tester", tester, self._tester_net)
         return {}
 
     def do_wire(self, *, student: int, folders: list[dict[str, Any]], capture: bool = True) -> Answer:
@@ -188,7 +190,8 @@ class Warden:
         self.do_unwire()
         self._folders = [Folder(**row) for row in folders]
         self._student_mounts = os.open(f"/proc/{student}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        self._wire("student", student)
+        self._student_net = os.open(f"/proc/{student}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._wire("student", student, self._student_net)
         if capture:
             self._start_captures()
         return {}
@@ -196,19 +199,24 @@ class Warden:
     def do_unwire(self) -> Answer:
         """End the captures and let go of the student node; its wire is removed with both ends."""
         for capture in self._captures:
-            capture.send_signal(signal.SIGTERM)
+            capture.kill()  # its file is complete after every packet
         for capture in self._captures:
-            capture.wait(PATIENCE)
+            capture.wait()
         self._captures.clear()
         if self._student_mounts >= 0:
             os.close(self._student_mounts)
-            self._student_mounts = -1
+            os.close(self._student_net)
+            self._student_mounts = self._student_net = -1
             with inside_network(self._link_net), contextlib.suppress(WardenError):
                 _ip("link del w2\n")  # gone already if the node is
         return {}
 
     def do_fresh(self) -> Answer:
-        """Replace every folder of the student node but /build by an empty one."""
+        """Replace every folder of the student node but /build by an empty one; end the last test's connections.
+
+        Connections outlive their programs (retransmissions, FIN-WAIT): their packets would be on the next test's link.
+        """
+        ending = self._end_connections()
         folders = [folder for folder in self._folders if folder.path != "/build"]
 
         def mount() -> None:
@@ -221,7 +229,25 @@ class Warden:
                 )
 
         in_mounts(self._student(), mount)
+        for process in ending:
+            process.wait()
         return {}
+
+    def _end_connections(self) -> list[subprocess.Popen[bytes]]:
+        """Ends TCP connections in both nodes (SOCK_DESTROY of sock_diag(7)); a kernel that cannot leaves them to age."""
+        processes = []
+        for namespace in (self._student_net, self._tester_net):
+            with inside_network(namespace):
+                command = ["ss", "-K", "-H", "-t", "-n", "state", "connected"]
+                processes.append(
+                    subprocess.Popen(
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL,
+                    )
+                )
+        return processes
 
     def do_seal(self) -> Answer:
         """Make /build read-only, after the build."""
@@ -238,19 +264,15 @@ class Warden:
             raise WardenError("no student node is wired")
         return self._student_mounts
 
-    def _wire(self, which: str, pid: int) -> None:
+    def _wire(self, which: str, pid: int, other: int) -> None:
         number = WIRES[which]
         link, node = wire_batches(number, pid)
         with inside_network(self._link_net):
             _ip(link)
             switch_offloads_off(f"w{number}")
-        other = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            with inside_network(other):
-                _ip(node)
-                switch_offloads_off("eth0")
-        finally:
-            os.close(other)
+        with inside_network(other):
+            _ip(node)
+            switch_offloads_off("eth0")
 
     def _start_captures(self) -> None:
         os.makedirs(CAPTURES, mode=0o700, exist_ok=True)
@@ -273,10 +295,15 @@ class Warden:
                     "-B",
                     "16384",
                 ]
-                command += ["-Z", "root", "--time-stamp-precision=nano", "ip or ip6"]
+                command += [
+                    "-Z",
+                    "root",
+                    "--time-stamp-precision=nano",
+                    "ip or (ip6 and not dst net ff02::/16)",
+                ]
                 self._captures.append(
                     subprocess.Popen(
-                        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None,
                         preexec_fn=_limit_file_size,
                     )
                 )  # fmt: skip

@@ -142,9 +142,10 @@ class AgentProcess:
 class AgentNode:
     """The student's node: the agent in it does what is asked, the warden gives it fresh folders."""
 
-    def __init__(self, agent: str, warden: str, limits: Limits) -> None:
+    def __init__(self, agent: str, warden: str, router: str, limits: Limits) -> None:
         self._agent = Helper("agent", agent, socket.SOCK_SEQPACKET)
         self._warden = Helper("warden", warden)
+        self._router = Helper("router", router)
         self._limits = limits
 
     def _ask(
@@ -172,6 +173,7 @@ class AgentNode:
         """See Node.fresh."""
         self._ask("fresh_kill")
         self._tell_warden("fresh")
+        self._router.ask({"op": "flush"})  # no packet of the test before enters the next
         reply, _ = self._ask("populate")
         if not reply["ok"]:
             raise LabError(f"the submission cannot be copied to its working folder: {reply['text']}")
@@ -368,7 +370,7 @@ class StarNetwork:
 
 def docker_lab(config: Mapping[str, Any], assignment: Assignment) -> tuple[AgentNode, StarNetwork]:
     """The lab that a job's "lab" describes. Raises LabError when its helpers are not there."""
-    node = AgentNode(config["agent"], config["warden"], assignment.limits)
+    node = AgentNode(config["agent"], config["warden"], config["router"], assignment.limits)
     network = StarNetwork(config["router"], config["captures"], config["engine"])
     node._ask("hello")
     return node, network

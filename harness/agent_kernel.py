@@ -1,0 +1,115 @@
+"""What the kernel says of a student node: its control group (cgroup v1 and v2) and /proc. Read, never believed from a program.
+
+It runs in the student node (see harness/agent.py): standard library only, Linux only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Sequence
+
+from harness.agent_child import STUDENT
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class StudentsRights:
+    """Within this block the file system checks the student's rights, not root's (setfsuid(2)); signals do not."""
+
+    def __enter__(self) -> None:
+        _libc.setfsgid(STUDENT)
+        _libc.setfsuid(STUDENT)
+
+    def __exit__(self, *_: object) -> None:
+        _libc.setfsuid(0)
+        _libc.setfsgid(0)
+
+
+# -- what the kernel says ------------------------------------------------------------------------------------------------
+
+
+def _first(*paths: str) -> str:
+    for path in paths:
+        try:
+            with open(path) as file:
+                return file.read()
+        except OSError:
+            continue
+    return ""
+
+
+def _rows(text: str) -> dict[str, int]:
+    rows = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        if value.strip().isdigit():
+            rows[name] = int(value)
+    return rows
+
+
+_CG = "/sys/fs/cgroup"
+
+
+def capabilities() -> int:
+    """This process's effective capabilities, as the kernel's bit set (capabilities(7))."""
+    for line in _first("/proc/self/status").splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return -1
+
+
+def memory_used() -> int:
+    """Bytes of anonymous memory and tmpfs in the control group (cgroup v1, then v2), the agent's own subtracted."""
+    rows = _rows(_first(f"{_CG}/memory/memory.stat", f"{_CG}/memory.stat"))
+    used = rows.get("total_rss", rows.get("anon", 0)) + rows.get("total_shmem", rows.get("shmem", 0))
+    mine = sum(
+        int(line.split()[1]) * 1024
+        for line in _first("/proc/self/status").splitlines()
+        if line.startswith("RssAnon")
+    )
+    return max(0, used - mine)
+
+
+def cpu_used() -> float:
+    """Seconds of CPU of the control group, dead processes included, the agent's own subtracted."""
+    nanoseconds = _first(f"{_CG}/cpuacct/cpuacct.usage", f"{_CG}/cpu,cpuacct/cpuacct.usage").strip()
+    if nanoseconds.isdigit():
+        total = int(nanoseconds) / 1e9
+    else:
+        total = _rows(_first(f"{_CG}/cpu.stat")).get("usage_usec", 0) / 1e6
+    return max(0.0, total - time.process_time())
+
+
+def interventions() -> tuple[int, int]:
+    """(processes killed for memory, forks refused) by the kernel since the node began."""
+    killed = _rows(_first(f"{_CG}/memory/memory.oom_control", f"{_CG}/memory.events")).get("oom_kill", 0)
+    refused = _rows(_first(f"{_CG}/pids/pids.events", f"{_CG}/pids.events")).get("max", 0)
+    return killed, refused
+
+
+def students_processes() -> list[tuple[int, int]]:
+    """(process id, threads) of every process alive in the node but this one."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or name == "1":
+            continue
+        fields = (
+            _first(f"/proc/{name}/stat").rpartition(")")[2].split()
+        )  # proc(5): state is the first after the name
+        if len(fields) > 17 and fields[0] not in "ZX":
+            found.append((int(name), int(fields[17])))
+    return found
+
+
+def open_files(pids: Sequence[int]) -> int:
+    """Descriptors open in these processes: /proc/PID/fd is readable with the rights of their user."""
+    count = 0
+    with StudentsRights():
+        for pid in pids:
+            try:
+                count += len(os.listdir(f"/proc/{pid}/fd"))
+            except OSError:
+                continue  # it ended meanwhile
+    return count
