@@ -1,0 +1,308 @@
+"""The TUN router between two network namespaces, and what it does to packets."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import router_packet
+from harness.link import Link, direction_seeds
+from harness.profile import Profile
+
+ROOT = Path(__file__).parent.parent.parent
+ADDRESSES = {4: ("10.77.1.2", "10.77.2.2"), 6: ("fd77:1::2", "fd77:2::2")}
+OWN = {4: ("10.77.1.1", "10.77.2.1"), 6: ("fd77:1::1", "fd77:2::1")}
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+class Star:
+    """A tester, a link and a student, each a network namespace; the router runs in the link's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.names = {each: f"slt{os.getpid()}{each}" for each in "TLS"}
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        for name in self.names.values():
+            ip("netns", "add", name)
+        settings = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+        ip("netns", "exec", self.names["L"], "sysctl", "-qw", *settings)
+        self.control = folder / "router.sock"
+        router = [sys.executable, "-B", "-m", "harness.router", "--control", str(self.control)]
+        self.router = subprocess.Popen(
+            ["ip", "netns", "exec", self.names["L"], *router], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        assert self.router.stdout is not None
+        assert select.select([self.router.stdout], [], [], 10)[0]
+        assert self.router.stdout.readline() == b"ready\n"
+        self.wire("1", "T")
+        self.wire("2", "S")  # after the router started, as a new student's is
+
+    def wire(self, number: str, end: str) -> None:
+        link, name = self.names["L"], self.names[end]
+        ip("-n", link, "link", "add", f"w{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
+        for namespace, device, host in ((link, f"w{number}", 1), (name, "eth0", 2)):
+            ip(
+                "-n",
+                namespace,
+                "link",
+                "set",
+                device,
+                "addrgenmode",
+                "none",
+                "address",
+                f"02:77:0:0:0:{host}",
+            )
+            ip("-n", namespace, "addr", "add", f"10.77.{number}.{host}/24", "dev", device)
+            ip("-n", namespace, "addr", "add", f"fd77:{number}::{host}/64", "dev", device, "nodad")
+            ip("-n", namespace, "link", "set", device, "up")
+            # Static neighbours: otherwise the first packets wait for neighbour discovery.
+            for other in (f"10.77.{number}.{3 - host}", f"fd77:{number}::{3 - host}"):
+                ip("-n", namespace, "neigh", "add", other, "lladdr", f"02:77:0:0:0:{3 - host}", "dev", device)
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", name, "route", "add", "default", "via", f"10.77.{number}.1")
+        ip("-n", name, "-6", "route", "add", "default", "via", f"fd77:{number}::1")
+
+    def socket(self, end: str, family: int, kind: int) -> socket.socket:
+        """A socket of one of the ends."""
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open(f"/run/netns/{self.names[end]}", os.O_RDONLY)
+        try:
+            assert self._libc.setns(there, 0) == 0
+            sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind)
+        finally:
+            assert self._libc.setns(home, 0) == 0
+            os.close(home)
+            os.close(there)
+        sock.settimeout(5)
+        return sock
+
+    def bound(self, family: int, kind: int) -> tuple[socket.socket, socket.socket]:
+        """(tester's, student's) socket, each bound to its address."""
+        both = []
+        for end, host in zip("TS", ADDRESSES[family], strict=True):
+            sock = self.socket(end, family, kind)
+            sock.bind((host, 0))
+            both.append(sock)
+        return both[0], both[1]
+
+    def ask(self, **request: object) -> dict:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(5)
+            sock.connect(str(self.control))
+            sock.sendall(json.dumps(request).encode() + b"\n")
+            return json.loads(sock.makefile().readline())
+
+    def shape(self, up: Profile | None = None, down: Profile | None = None, seed: int = 1) -> None:
+        profiles = {"up": (up or Profile()).as_dict(), "down": (down or Profile()).as_dict()}
+        assert self.ask(op="shape", seed=seed, **profiles) == {"ok": True}
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.ask(op="quit")
+        try:
+            assert self.router.wait(5) == 0
+        finally:
+            self.router.kill()
+            for name in self.names.values():
+                subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Star]:
+    star = Star(tmp_path_factory.mktemp("router"))
+    yield star
+    star.close()
+
+
+@pytest.fixture
+def star(running: Star) -> Star:
+    running.shape()
+    return running
+
+
+families = pytest.mark.parametrize("family", [4, 6])
+
+
+@pytest.mark.tun
+@families
+def test_each_direction_takes_its_delay(star, family):
+    star.shape(up=Profile(delay=0.03), down=Profile(delay=0.01))
+    tester, student = star.bound(family, socket.SOCK_DGRAM)
+    for sender, receiver, delay in ((student, tester, 0.03), (tester, student, 0.01)):
+        start = time.monotonic()
+        sender.sendto(b"hello", receiver.getsockname()[:2])
+        data, source = receiver.recvfrom(100)
+        assert delay <= time.monotonic() - start < delay + 0.2
+        assert (data, source) == (b"hello", sender.getsockname())
+    counters = star.ask(op="counters")
+    assert (counters["packets"], counters["delivered"], counters["engine_drops"]) == (2, 2, 0)
+    assert 0 < counters["late_p99"] < 0.1
+    assert counters["scheduler"] in ("fifo", "other")
+
+
+@pytest.mark.tun
+@families
+def test_a_connection_passes_and_loss_is_repaired(star, family):
+    star.shape(up=Profile(loss=0.05), down=Profile(loss=0.05, delay=0.001))
+    tester, student = star.bound(family, socket.SOCK_STREAM)
+    student.listen()
+    tester.connect(student.getsockname()[:2])
+    server, peer = student.accept()
+    assert peer == tester.getsockname()
+    payload = bytes(range(256)) * 400
+    server.settimeout(5)
+    server.sendall(payload)
+    server.close()
+    found = b""
+    while data := tester.recv(65_536):
+        found += data
+    assert found == payload
+    assert star.ask(op="counters")["lost"] > 0
+
+
+@pytest.mark.tun
+@families
+def test_the_packets_lost_are_those_of_the_model_and_are_told(star, family):
+    tester, student = star.bound(family, socket.SOCK_DGRAM)
+    profile = Profile(loss=0.2, duplicate=0.1)
+    before = time.time()
+    star.shape(up=profile, seed=4)
+    link = Link(profile, seed=direction_seeds(4)[0])
+    expected = [number for number in range(100) for _ in link.transmit(1, now=0)]
+    for number in range(100):
+        student.sendto(bytes([number]), tester.getsockname()[:2])
+    assert [tester.recv(10)[0] for _ in expected] == expected
+    fates = star.ask(op="fates", since=before)["fates"]
+    assert sum(fate == "lost" for _, _, fate, _, _ in fates) == 100 - len(set(expected))
+    assert star.ask(op="counters")["lost"] == link.lost  # lost copies are counted as well
+    assert {direction for _, direction, *_ in fates} == {"up"}
+    assert all((identity is None) == (family == 6) for *_, identity in fates)
+
+
+@pytest.mark.tun
+@families
+def test_damaged_and_shortened_datagrams_reach_the_program(star, family):
+    tester, student = star.bound(family, socket.SOCK_DGRAM)
+    star.shape(up=Profile(corrupt=1), down=Profile(truncate=1))
+    student.sendto(bytes(21), tester.getsockname()[:2])
+    assert int.from_bytes(tester.recv(100)).bit_count() == 1
+    tester.sendto(bytes(21), student.getsockname()[:2])
+    assert len(student.recv(100)) < 21
+
+
+@pytest.mark.tun
+@families
+def test_nobody_talks_to_the_link_itself(star, family):
+    for end, own in (("S", OWN[family]), ("T", OWN[family])):
+        for host in own:
+            sock = star.socket(end, family, socket.SOCK_STREAM)
+            sock.settimeout(0.05)
+            with pytest.raises(TimeoutError):  # not even refused
+                sock.connect((host, 22))
+            sock.close()
+
+
+@pytest.mark.tun
+@families
+def test_nobody_sends_in_the_name_of_the_other_side(star, family):
+    tester, student = ADDRESSES[family]
+    whole = 32 if family == 4 else 128
+    ip("-n", star.names["S"], "addr", "add", f"{tester}/{whole}", "dev", "lo")
+    try:
+        for source in (tester, student):
+            sock = star.socket("S", family, socket.SOCK_DGRAM)
+            sock.bind((source, 0))
+            sock.sendto(b"who am I?", (tester.removesuffix("2") + "9", 9))
+            sock.close()
+        counters = star.ask(op="counters")
+        while counters["packets"] == 0:  # the kernel hands packets over within microseconds
+            counters = star.ask(op="counters")
+    finally:
+        ip("-n", star.names["S"], "addr", "del", f"{tester}/{whole}", "dev", "lo")
+    assert counters["packets"] == 1  # the student's own
+
+
+@pytest.mark.tun
+def test_a_wrong_request_is_answered_with_what_is_wrong(star):
+    assert "did you mean delay" in star.ask(op="shape", up={"dealy": 1}, down={}, seed=1)["error"]
+    assert "shape, counters" in star.ask(op="reboot")["error"]
+    assert "seed" in star.ask(op="shape")["error"]
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(5)
+        sock.connect(str(star.control))
+        sock.sendall(b'[]\n{"op": "counters"}\n')
+        answers = [json.loads(line) for _, line in zip(range(2), sock.makefile(), strict=False)]
+    assert [answer["ok"] for answer in answers] == [False, True]
+
+
+# -- packets, without a network ----------------------------------------------------------------------------------
+
+
+def udp4(payload: bytes, *, to: str = "10.77.1.2", checksum: bool = True, fragment: int = 0) -> bytes:
+    length = 8 + len(payload)
+    source, target = socket.inet_aton("10.77.2.2"), socket.inet_aton(to)
+    udp = struct.pack("!HHHH", 5000, 6000, length, 0) + payload
+    if checksum:
+        pseudo = source + target + struct.pack("!HH", 17, length)
+        udp = udp[:6] + struct.pack("!H", router_packet.checksum(pseudo + udp)) + udp[8:]
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 77, fragment, 64, 17, 0, source, target)
+    return head[:10] + struct.pack("!H", router_packet.checksum(head)) + head[12:] + udp
+
+
+def udp6(payload: bytes) -> bytes:
+    addresses = socket.inet_pton(socket.AF_INET6, "fd77:2::2") + socket.inet_pton(
+        socket.AF_INET6, "fd77:1::2"
+    )
+    length = 8 + len(payload)
+    udp = struct.pack("!HHHH", 5000, 6000, length, 0) + payload
+    sums = router_packet.checksum(addresses + struct.pack("!II", length, 17) + udp)
+    return (
+        struct.pack("!IHBB", 6 << 28, length, 17, 64)
+        + addresses
+        + udp[:6]
+        + struct.pack("!H", sums)
+        + udp[8:]
+    )
+
+
+def test_the_direction_is_told_by_where_a_packet_goes():
+    assert router_packet.direction(udp4(b"")) == "up"
+    assert router_packet.direction(udp4(b"", to="10.77.2.9")) == "down"
+    assert router_packet.direction(udp4(b"", to="10.77.3.9")) is None
+    assert router_packet.direction(udp6(b"")) == "up"
+    assert router_packet.direction(b"") is None
+
+
+@pytest.mark.parametrize("make", [udp4, udp6])
+@pytest.mark.parametrize("keep", [10, 9, 3, 0])
+def test_a_repaired_packet_is_as_if_it_had_been_sent_so(make, keep):
+    packet = make(b"0123456789")
+    start = router_packet.udp_start(packet)
+    damaged = packet[: start + 8] + b"9876543210"[:keep]
+    assert router_packet.repaired(damaged, start) == make(b"9876543210"[:keep])
+
+
+def test_a_datagram_without_checksum_stays_without():
+    packet = udp4(b"abc", checksum=False)
+    assert router_packet.repaired(packet, 20)[26:28] == b"\0\0"
+
+
+def test_fragments_and_other_protocols_are_damaged_behind_the_ip_header():
+    assert router_packet.payload_start(udp4(b"abc")) == 28
+    fragment = udp4(b"abc", fragment=0x2000)
+    assert (router_packet.udp_start(fragment), router_packet.payload_start(fragment)) == (0, 20)
+    assert router_packet.payload_start(udp6(b"abc")) == 48
