@@ -180,7 +180,8 @@ class AgentNode:
 
     def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> AgentProcess:
         """See Node.start."""
-        if argv[0] in ("python3", "python") and len(argv) > 1 and self.kind_of(argv[1]) == "missing":
+        named = len(argv) > 1 and argv[0] in ("python3", "python") and not argv[1].startswith("-")
+        if named and self.kind_of(argv[1]) == "missing":
             raise CannotStart(f"the program {argv[1]} is missing: the submission has no file of that name")
         reply, descriptors = self._ask("start", argv=list(argv), env=dict(env or {}))
         if not reply["ok"]:
