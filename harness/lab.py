@@ -54,17 +54,17 @@ class LinkCounters:
 class Mangle:
     """What can be done to a TCP byte stream on its way, since a lost packet cannot be seen from a TCP program.
 
-    Applies to the bytes of one direction of each connection that goes through a TCP relay. Offsets count bytes of
-    the stream from 0. None and 0 mean "do not".
+    Applies to the bytes that the student's program reads, of each connection that goes through a TCP relay. Offsets
+    count bytes of the stream. None, and 0 seconds, mean "do not".
     """
 
     slices: tuple[int, ...] = ()  #: deliver in chunks of these sizes, repeated in turn, each a separate write
     pause: float = 0.0  #: seconds between two such chunks, so that the receiver sees them one by one
     coalesce: float = 0.0  #: hold bytes back for this long and deliver them as one write
-    stall_at: int | None = None  #: before this byte, hold everything back once ...
+    stall_at: int | None = None  #: after so many bytes, hold everything back once ...
     stall_for: float = 0.0  #: ... for this many seconds
-    reset_at: int | None = None  #: after this byte, reset both sides of the connection
-    end_at: int | None = None  #: after this byte, half-close towards the receiver and discard the rest
+    reset_at: int | None = None  #: after so many bytes, reset both sides of the connection
+    end_at: int | None = None  #: after so many bytes, half-close towards the receiver and discard the rest
 
 
 class Process(Protocol):

@@ -19,8 +19,9 @@ from harness.trace import Direction
 _TURN = 64
 #: Clients (and strangers) a relay keeps a socket for.
 _MOST_PEERS = 1024
-#: Bytes of kernel buffer asked for, so that a burst is not lost beside the link.
-_BUFFER = 4 * 1024 * 1024
+#: Bytes of kernel buffer to ask for until one is granted, so that a burst is not lost beside the link. Linux grants
+#: what it can of the first, macOS refuses what is too much and would otherwise not send more than 9,216 bytes.
+_BUFFERS = (4 * 1024 * 1024, 1024 * 1024, 256 * 1024)
 
 Place = tuple[str, int]
 
@@ -63,8 +64,10 @@ class UdpRelay:
     def _adopt(sock: socket.socket) -> None:
         sock.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
+            for size in _BUFFERS:
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.SOL_SOCKET, option, size)
+                    break
 
     def _new(self) -> socket.socket | None:
         if len(self._towards) + len(self._faces) >= _MOST_PEERS:

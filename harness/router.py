@@ -57,7 +57,8 @@ rule add pref 120 lookup 100
 route replace default dev tun0 table 100
 """
 
-#: Nobody talks to this node, and nobody sends in the name of the other side.
+#: Nobody talks to this node, nobody sends in the name of the other side, and a student's wire has an end to what it
+#: carries: more would be lost in tun0, which counts as ours, and a submission could undo its fail by flooding.
 _NFT = """table inet link
 delete table inet link
 table inet link {
@@ -72,6 +73,7 @@ table inet link {
     iifname "w1" ip6 saddr != fd77:1::/64 drop
     iifname != { "w1", "tun0" } ip saddr != 10.77.2.0/24 drop
     iifname != { "w1", "tun0" } ip6 saddr != fd77:2::/64 drop
+    iifname != { "w1", "tun0" } limit rate over 40000/second burst 20000 packets drop
   }
 }
 """

@@ -237,6 +237,18 @@ def test_nobody_sends_in_the_name_of_the_other_side(star, family):
 
 
 @pytest.mark.tun
+def test_a_flood_of_the_student_is_lost_on_its_own_wire(star):
+    """Were it lost in the router's queue, it would count as ours and make the run inconclusive."""
+    tester, student = star.bound(4, socket.SOCK_DGRAM)
+    address = tester.getsockname()
+    for _ in range(100_000):
+        student.sendto(b"x", address)
+    counters = star.ask(op="counters")
+    assert counters["engine_drops"] == 0
+    assert counters["packets"] > 0
+
+
+@pytest.mark.tun
 def test_a_wrong_request_is_answered_with_what_is_wrong(star):
     assert "did you mean delay" in star.ask(op="shape", up={"dealy": 1}, down={}, seed=1)["error"]
     assert "shape, counters" in star.ask(op="reboot")["error"]
