@@ -16,9 +16,12 @@ from rich.text import Text
 from grader.benches import closing
 from grader.campaign import Campaign
 from grader.course import CourseError, this_course
-from grader.places import PlaceError, choose_place
+from grader.places import PlaceError, choose_place, make_images
 from grader.plan import Plan, PlanError, make_plan
 from grader.progress import Display
+from grader.release import repository
+from grader.release.markers import MarkerError
+from grader.release.starters import ReleaseError, differences, write_starters
 from grader.reports.terminal import class_table
 from grader.run_folder import RunError, RunFolder
 from harness.assignment import AssignmentError
@@ -98,6 +101,51 @@ def run(
     except (PlanError, RunError, CourseError, AssignmentError, PlaceError, LabError) as error:
         _refuse(str(error))
     raise typer.Exit(status)
+
+
+@app.command()
+def release(
+    out: Annotated[
+        Path | None, typer.Option(help="write the whole student repository into this folder")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="only say what in assignments/ is not fresh")
+    ] = False,
+) -> None:
+    """Make assignments/ from reference/ and the public tests; with --out, the repository that students clone."""
+    console = Console(highlight=False, soft_wrap=True)
+    course = this_course()
+    try:
+        if check:
+            stale = [line for name in course.names() for line in differences(course, name)]
+            if stale:
+                console.print(Text("\n".join([*stale, "To make it fresh: grader release"])))
+                raise typer.Exit(1)
+            console.print(Text(f"assignments/ is fresh: {', '.join(course.names()) or 'nothing in it'}"))
+            return
+        if out is not None:
+            files = repository.build(course)
+            repository.write(files, out)
+            console.print(
+                Text(f"{len(files)} files in {out}, searched for answers, hidden tests and private files")
+            )
+            return
+        for name in course.names():
+            for path in write_starters(course, name):
+                console.print(Text(path))
+    except (MarkerError, ReleaseError, CourseError, AssignmentError) as error:
+        _refuse(str(error))
+
+
+@app.command()
+def images() -> None:
+    """Make the Docker lab's images now instead of at the first grading."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        made = make_images(lambda text: console.print(Text(text, style="dim")))
+    except (LabError, PlaceError) as error:
+        _refuse(str(error))
+    console.print(Text(f"The images are there: {made}"))
 
 
 def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -> int:

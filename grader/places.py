@@ -49,6 +49,16 @@ def choose_place(
     return LocalPlace(course.root)
 
 
+def make_images(say: Callable[[str], None]) -> str:
+    """Make the Docker lab's images if they are missing; their names. Raises PlaceError, LabError."""
+    found = doctor.look("docker")
+    if not found.there:
+        raise PlaceError(f"the images cannot be made: {found.what}. To have it: {found.remedy}")
+    from grader.docker_bench import DockerPlace
+
+    return DockerPlace(Course(Path()), [], engine="auto", say=say).image
+
+
 def _bundled(course: Course, submitted: Path) -> bool:
     """Whether these are the examples that come with the course."""
     return submitted.resolve() == (course.root / "examples" / "class").resolve()

@@ -1,0 +1,159 @@
+"""Solutions out, stubs in: what stands between `### BEGIN SOLUTION` and `### END SOLUTION` is the answer. Pure.
+
+Rule 1: nothing between the markers leaves this file by way of a stub.
+Rule 2: a marker that is not exactly one is an error with file and line, not a line of text.
+Rule 3: a stub imports, and fails where it is called, with a sentence that says what is to be done.
+
+The markers are nbgrader's. Text behind BEGIN SOLUTION is for the student: it becomes the stub's sentence.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+#: In a file that students get as it is; the line itself is taken out.
+GIVEN = "### GIVEN TO STUDENTS"
+
+_BEGIN = re.compile(rf"^(\s*){BEGIN}(?::?\s+(\S.*?))?\s*$")
+_END = re.compile(rf"^\s*{END}\s*$")
+_NEARLY = re.compile(r"#+\s*(begin|end)\W*(the\s+)?solutions?\b", re.IGNORECASE)
+
+
+class MarkerError(Exception):
+    """The markers are wrong; the message names file and line and says what to write instead."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """One answer."""
+
+    begin: int  #: line of the begin marker, from 1
+    end: int  #: line of the end marker
+    indent: str  #: in front of the begin marker
+    task: str  #: what the marker says behind BEGIN SOLUTION; may be empty
+
+
+def regions(text: str, file: str) -> list[Region]:
+    """The answers in a file, in order. Raises MarkerError."""
+    found: list[Region] = []
+    opened: Region | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if begin := _BEGIN.match(line):
+            if opened:
+                raise MarkerError(
+                    f"{file}, line {number}: a solution begins inside the one of line {opened.begin}. "
+                    f"Write {END} above it."
+                )
+            opened = Region(number, 0, begin.group(1), begin.group(2) or "")
+        elif _END.match(line):
+            if not opened:
+                raise MarkerError(
+                    f"{file}, line {number}: a solution ends that never began. Write {BEGIN} above it."
+                )
+            found.append(Region(opened.begin, number, opened.indent, opened.task))
+            opened = None
+        elif _NEARLY.search(line):
+            raise MarkerError(
+                f"{file}, line {number}: this is nearly a marker. Write {BEGIN} or {END}, alone on its line."
+            )
+    if opened:
+        raise MarkerError(f"{file}, line {opened.begin}: this solution never ends. Write {END} below it.")
+    return found
+
+
+def answers(text: str, file: str) -> list[list[str]]:
+    """The lines between the markers, answer by answer. Raises MarkerError."""
+    lines = text.splitlines()
+    return [lines[region.begin : region.end - 1] for region in regions(text, file)]
+
+
+def is_given(text: str) -> bool:
+    """Whether students get the file as it is."""
+    return any(line.strip() == GIVEN for line in text.splitlines()[:10])
+
+
+def stub(text: str, file: str, *, where: str = "") -> str:
+    """What students get of a file. Raises MarkerError.
+
+    `where` says which part of the assignment the file belongs to, such as "stage 1"; it goes into the sentences.
+    """
+    lines = text.splitlines()
+    found = regions(text, file)
+    if not found and not is_given(text):
+        raise MarkerError(
+            f"{file}: it has no solution in it. Put the answer between {BEGIN} and {END}, "
+            f"or write {GIVEN} in its first lines if students get it as it is."
+        )
+    scopes = _scopes(text, file)
+    kept: list[str] = []
+    after = 0
+    for region in found:
+        kept += lines[after : region.begin - 1]
+        kept += [
+            region.indent + line for line in _placeholder(region, _enclosing(scopes, lines, region), where)
+        ]
+        after = region.end
+    kept += lines[after:]
+    made = "\n".join(line for line in kept if line.strip() != GIVEN) + "\n"
+    if file.endswith(".py"):
+        try:
+            ast.parse(made)
+        except SyntaxError as error:
+            raise MarkerError(
+                f"{file}: without its solutions it is no Python any more ({error.msg}, at "
+                f"{(error.text or '').strip()!r}). Move the markers so that what is left is whole."
+            ) from None
+    return made
+
+
+def _placeholder(region: Region, scope: ast.AST | None, where: str) -> list[str]:
+    """The lines that stand where an answer stood, in a function, a class, or at the top level (None)."""
+    function = isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
+    name = scope.name if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef) else ""
+    task = region.task or (f"{name} is yours to write" if function else "your code here")
+    sentence = f"{where}: {task}" if where else task
+    if function:
+        return [f"raise NotImplementedError({_quoted(sentence)})"]
+    comment = f"# {sentence[0].upper()}{sentence[1:]}."
+    return [comment, "pass"] if isinstance(scope, ast.ClassDef) else [comment]
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _scopes(text: str, file: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Functions and classes of a module, inner ones after the outer ones. Raises MarkerError."""
+    if not file.endswith(".py"):
+        return []
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise MarkerError(f"{file}, line {error.lineno}: this is no Python ({error.msg}).") from None
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+
+
+def _enclosing(
+    scopes: Sequence[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef],
+    lines: Sequence[str],
+    region: Region,
+) -> ast.AST | None:
+    """The innermost function or class around a region, None at the top level."""
+    code = [number for number in range(region.begin + 1, region.end) if lines[number - 1].strip()]
+    inside = code[0] if code else region.begin
+    around = [
+        scope
+        for scope in scopes
+        if scope.lineno < region.begin
+        and (scope.end_lineno or 0) >= inside
+        and scope.col_offset < len(region.indent)
+    ]
+    return around[-1] if around else None

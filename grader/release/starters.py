@@ -1,0 +1,111 @@
+"""assignments/<name>: made from reference/<name> and the public tests, and compared with what is committed.
+
+Rule: `handout.md` and what stands in `handout/` are written by hand; everything else there is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from grader.course import Course
+from grader.release.markers import stub
+from grader.release.public_view import public_view
+from harness.assignment import Assignment
+
+#: The folder of the public tests in a student's copy.
+TESTS = "tests"
+#: What is in reference/<name> and never leaves it.
+_PRIVATE = frozenset({"README.md", "assignment.toml"})
+
+
+class ReleaseError(Exception):
+    """There is something that cannot be released; a line each."""
+
+
+def generate(course: Course, name: str) -> dict[str, bytes]:
+    """The made files of assignments/<name>: path (with "/") -> content.
+
+    Raises MarkerError, ReleaseError, CourseError, AssignmentError.
+    """
+    assignment = course.load(name)
+    files = {"assignment.toml": public_view(assignment).encode("utf-8")}
+    for path, data in files_of(course.reference(name)).items():
+        if path in _PRIVATE:
+            continue
+        where = f"reference/{name}/{path}"
+        files[path] = stub(_text(data, where), where, where=_where(assignment, path)).encode("utf-8")
+    for path, data in files_of(course.suites(name)["public"]).items():
+        files[f"{TESTS}/{path}"] = data
+    return files
+
+
+def _text(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ReleaseError(
+            f"{where}: it is no text, so it cannot say whether students get it. Keep it elsewhere."
+        ) from None
+
+
+def _where(assignment: Assignment, path: str) -> str:
+    """The stages that a program belongs to, in words; empty if none names it."""
+    programs = {name for name, argv in assignment.programs.items() if path in argv}
+    numbers = [str(stage.number) for stage in assignment.stages if programs & set(stage.programs)]
+    return f"stage {' and '.join(numbers)}" if numbers else ""
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder but for caches and hidden ones: path relative to it -> content."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and not _ignored(path.relative_to(folder))
+    }
+
+
+def _ignored(path: Path) -> bool:
+    return path.suffix == ".pyc" or any(part == "__pycache__" or part.startswith(".") for part in path.parts)
+
+
+def is_handwritten(path: str, handout: str) -> bool:
+    """Whether a file of assignments/<name> is not made here."""
+    return path == handout or path.startswith("handout/")
+
+
+def differences(course: Course, name: str) -> list[str]:
+    """What assignments/<name> lacks, has too much of, or has differently; a line each, empty when it is fresh."""
+    made, handout = generate(course, name), course.load(name).handout
+    folder = course.released(name)
+    there = files_of(folder) if folder.is_dir() else {}
+    where = f"assignments/{name}"
+    lines = [f"{where}/{path}: missing" for path in made if path not in there]
+    lines += [f"{where}/{path}: stale" for path in made if path in there and there[path] != made[path]]
+    extra = [path for path in there if path not in made and not is_handwritten(path, handout)]
+    lines += [f"{where}/{path}: extra; nothing makes it" for path in extra]
+    if handout not in there:
+        lines.append(f"{where}/{handout}: missing; it is written by hand")
+    return sorted(lines)
+
+
+def write_starters(course: Course, name: str) -> list[str]:
+    """Make assignments/<name> fresh; the paths that changed. What is written by hand is left alone."""
+    made, folder, handout = generate(course, name), course.released(name), course.load(name).handout
+    there = files_of(folder) if folder.is_dir() else {}
+    changed = [path for path in made if there.get(path) != made[path]]
+    write_files(folder, {path: made[path] for path in changed})
+    for path in there:
+        if path not in made and not is_handwritten(path, handout):
+            (folder / path).unlink()
+            changed.append(path)
+    return sorted(f"assignments/{name}/{path}" for path in changed)
+
+
+def write_files(folder: Path, files: Mapping[str, bytes], *, programs: frozenset[str] = frozenset()) -> None:
+    """Write files below a folder; `programs` are made executable."""
+    for path, data in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        target.chmod(0o755 if path in programs else 0o644)
