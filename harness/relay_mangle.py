@@ -11,6 +11,11 @@ from harness.lab import Mangle
 from harness.link import SECOND
 
 
+#: Nanoseconds between the last byte and the reset that a Mangle asks for. A reset at once could overtake the reader:
+#: Linux lets a connect() fail whose connection is reset before the program has woken up.
+_BEFORE_RESET = 20_000_000
+
+
 class Step(NamedTuple):
     """What to do next."""
 
@@ -31,6 +36,7 @@ class Mangler:
         self._turn = 0  # which slice is next
         self._hold = 0  # nothing happens before this time
         self._stalled = mangle.stall_at is None
+        self._reset_due = 0  # when the reset that the Mangle asks for comes; 0: not near yet
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -59,7 +65,7 @@ class Mangler:
             # A reset still counts after the end: the other direction may be open.
             return self._finish("reset") if self._ending == "reset" else Step("idle")
         if mangle.reset_at is not None and self._at >= mangle.reset_at:
-            return self._finish("reset")
+            return self._reset(now)
         if mangle.end_at is not None and self._at >= mangle.end_at:
             return self._finish("end")
         if not self._waiting and self._ending is None:
@@ -73,6 +79,11 @@ class Mangler:
             assert self._ending is not None
             return self._finish(self._ending)
         return self._write(now)
+
+    def _reset(self, now: int) -> Step:
+        if not self._reset_due:
+            self._reset_due = now + _BEFORE_RESET
+        return Step("wait", until=self._reset_due) if now < self._reset_due else self._finish("reset")
 
     def _finish(self, how: Literal["end", "reset"]) -> Step:
         self._over = True

@@ -59,8 +59,8 @@ def test_a_stall_at_the_start_holds_the_first_byte():
     assert run(Mangle(stall_at=0, stall_for=3), (1, b"a")) == [(4, b"a")]
 
 
-def test_a_reset_comes_after_so_many_bytes():
-    assert run(Mangle(reset_at=3), (0, b"ab"), (1, b"cdef")) == [(0, b"ab"), (1, b"c"), (1, "reset")]
+def test_a_reset_comes_soon_after_so_many_bytes():
+    assert run(Mangle(reset_at=3), (0, b"ab"), (1, b"cdef")) == [(0, b"ab"), (1, b"c"), (1.02, "reset")]
 
 
 def test_an_end_comes_after_so_many_bytes_and_the_rest_is_discarded():
