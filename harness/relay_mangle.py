@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 from harness.lab import Mangle
 from harness.link import SECOND
 
-
 #: Nanoseconds between the last byte and the reset that a Mangle asks for. A reset at once could overtake the reader:
 #: Linux lets a connect() fail whose connection is reset before the program has woken up.
 _BEFORE_RESET = 20_000_000
