@@ -16,14 +16,15 @@ from grader.records import Phase
 from harness import containers, nodes
 from harness.images import Images, ensure_images
 from harness.lab import LabError
+from harness.star import Star
 
 
 class DockerBench:
     """One star, one worker."""
 
-    def __init__(self, start: Callable[[], containers.Star]) -> None:
+    def __init__(self, start: Callable[[], Star]) -> None:
         self._start = start
-        self._star: containers.Star | None = start()
+        self._star: Star | None = start()
         self._stop = threading.Event()
 
     def run(self, order: Order, on_line: OnLine) -> Ended:
@@ -78,7 +79,7 @@ class DockerPlace:
         if self.engine != "router":
             raise LabError(f"the engine {engine} is not there yet in the Docker lab: use --engine router")
         containers.sweep()
-        self._images: Images = ensure_images(containers.EngineImages(), say)
+        self._images: Images = ensure_images(containers.Engine(), say)
         self.image = f"{self._images.student} {self._images.node}"
         self._code = _code(course, names)
         self._workers = 0
@@ -89,7 +90,7 @@ class DockerPlace:
             number = self._workers
             self._workers += 1
         return DockerBench(
-            lambda: containers.Star.start(self._images, code=self._code, engine=self.engine, worker=number)
+            lambda: Star.start(self._images, code=self._code, engine=self.engine, worker=number)
         )
 
     def close(self) -> None:

@@ -87,9 +87,9 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
         hidden_tests += [data.decode("utf-8", "replace") for data in suites["hidden"].values()]
         hidden |= _functions(suites["hidden"])
         public |= _functions(suites["public"])
-        private.update(
-            {f"grader/suites/{name}/hidden/{path}": data for path, data in suites["hidden"].items()}
-        )
+        shared = set(suites["public"].values())
+        hidden_files = {path: data for path, data in suites["hidden"].items() if data not in shared}
+        private.update({f"grader/suites/{name}/hidden/{path}": data for path, data in hidden_files.items()})
         for check in assignment.checks:
             texts = {check.rule, check.hint, check.feedback} - {""}
             (sentences if check.suite == "hidden" else said).update(texts)

@@ -161,7 +161,8 @@ def test_release_and_its_check(course: Course, monkeypatch: pytest.MonkeyPatch, 
     assert run("release").exit_code == 0
     fresh = run("release", "--check")
     assert (fresh.exit_code, fresh.output) == (0, "assignments/ is fresh: blocking\n")
-    assert run("release", "--out", tmp_path / "students").exit_code == 0
+    written = run("release", "--out", tmp_path / "students")
+    assert written.exit_code == 0, written.output
     manifest = json.loads((tmp_path / "students" / ".release.json").read_text())
     assert "lab" in manifest["files"]
     assert run("release", "--out", course.root).exit_code == 2
