@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 from harness.lab import Mangle
 from harness.link import SECOND
 
-#: Nanoseconds between the last byte and the reset that a Mangle asks for. A reset at once could overtake the reader:
-#: Linux lets a connect() fail whose connection is reset before the program has woken up.
-_BEFORE_RESET = 20_000_000
+#: Nanoseconds between what came before and a reset that is the relay's own, not a peer's. A reset at once could
+#: overtake the reader: Linux lets a connect() fail whose connection is reset before the program has woken up.
+BEFORE_RESET = 20_000_000
 
 
 class Step(NamedTuple):
@@ -81,7 +81,7 @@ class Mangler:
 
     def _reset(self, now: int) -> Step:
         if not self._reset_due:
-            self._reset_due = now + _BEFORE_RESET
+            self._reset_due = now + BEFORE_RESET
         return Step("wait", until=self._reset_due) if now < self._reset_due else self._finish("reset")
 
     def _finish(self, how: Literal["end", "reset"]) -> Step:

@@ -15,6 +15,7 @@ from functools import partial
 
 from harness.lab import Mangle
 from harness.relay_core import Core
+from harness.relay_mangle import BEFORE_RESET
 from harness.relay_stream import Stream, prepare, reset_on_close, travel
 from harness.trace import Direction
 
@@ -169,7 +170,10 @@ class Connection:
         return not itself and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def _refused(self) -> None:
-        travel(self.core, self.relay.back, 0, "rst", lambda due: self.core.at(due, self.abort), self._alive)
+        def arrived(due: int) -> None:
+            self.core.at(due + BEFORE_RESET, self.abort)
+
+        travel(self.core, self.relay.back, 0, "rst", arrived, self._alive)
 
     # -- while it lasts ------------------------------------------------------------------------------------------
 
