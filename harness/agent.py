@@ -1,13 +1,13 @@
 """The first process of a student node: starts, stops and measures the submission's programs for the tester.
 
-Rule 1: it stands alone (standard library only, one thread, run with -I -B). The student can read it; it tells nothing.
+Rule 1: it stands alone (standard library, one thread, -I -B). The student may read it; it tells nothing.
 Rule 2: it believes nothing that the student's user made, and touches the student's paths with the student's rights only.
 Rule 3: nothing the student does ends it: no memory, process, descriptor or malformed byte; errors become answers.
 
 It is root without capabilities but SETUID, SETGID, KILL and CHOWN. The tester speaks to it over a Unix SOCK_SEQPACKET
-socket in a folder that only root may enter. One JSON object a packet, {"op": VERB, ...}, is answered by {"ok": true, ...}
-or {"ok": false, "error": WHOSE, "text": WHY, "errno": N}; descriptors travel beside the answer. WHOSE is "start" or "os"
-(what the submission did or left) and "request" or "node" (ours).
+socket in a folder that only root may enter. One JSON object a packet, {"op": VERB, ...}, is answered by
+{"ok": true, ...} or {"ok": false, "error": WHOSE, "text": WHY, "errno": N}; descriptors travel beside the answer.
+WHOSE is "start" or "os" (what the submission did or left), "request" or "node" (ours).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import sys
 import time
 from typing import Any
 
-from harness.agent_child import STUDENT, Refused, by_student, copy_tree, read_until, remove_ipc, spawn
+from harness.agent_child import STUDENT, Refused, by_student, copy_tree, remove_ipc, spawn, watch
 from harness.agent_kernel import (
     StudentsRights,
     capabilities,
@@ -157,7 +157,7 @@ class Agent:
                     pass  # nobody waits any more
                 os.close(teller)
 
-    # -- verbs ---------------------------------------------------------------------------------------------------------
+    # -- verbs ----------------------------------------------------------------------------------------------------
 
     def do_hello(self) -> Said:
         """Who serves here, with which rights and interfaces."""
@@ -189,14 +189,8 @@ class Agent:
         finally:
             os.close(tells)
             os.close(nothing)
-        deadline = time.monotonic() + timeout
-        tail = read_until(told, deadline, BUILD_TAIL).decode("utf-8", "replace")
-        status: int | None = None
-        while status is None and time.monotonic() < deadline:  # its output may end before it does
-            done, word = os.waitpid(pid, os.WNOHANG)
-            status = os.waitstatus_to_exitcode(word) if done else None
-            if not done:
-                time.sleep(0.005)
+        status, output = watch(pid, told, time.monotonic() + timeout, BUILD_TAIL)
+        tail = output.decode("utf-8", "replace")
         if status is None:
             return f"`{shown}` did not end within {timeout:g} s:\n{tail}"
         return None if status == 0 else f"`{shown}` ended with status {status}:\n{tail}"
@@ -228,7 +222,7 @@ class Agent:
         return {}, []
 
     def do_start(self, *, argv: list[str], env: dict[str, str] | None = None) -> Said:
-        """Start a program in the working folder. Descriptors given: stdin, stdout, stderr, and where its status is told."""
+        """Start a program in the working folder. Given: its stdin, stdout, stderr, and where its status is told."""
         inside, outside = [], []
         try:
             for readable_inside in (True, False, False):
@@ -261,7 +255,7 @@ class Agent:
         return {}, []
 
     def do_connect_unix(self, *, path: str) -> Said:
-        """A stream socket connected to a path of the student's: its rights open the file, but the peer it sees is not itself."""
+        """A stream socket connected to a path of the student's: by its rights, but the peer it sees is root."""
         connection = socket.socket(socket.AF_UNIX)
         connection.setblocking(False)
         try:

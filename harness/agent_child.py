@@ -10,7 +10,7 @@ import ctypes
 import errno
 import fcntl
 import os
-import selectors
+import select
 import signal
 import struct
 import time
@@ -37,7 +37,7 @@ class Refused(Exception):
         self.number = number
 
 
-# -- becoming the student ----------------------------------------------------------------------------------------------
+# -- becoming the student ----------------------------------------------------------------------------------------
 
 
 def become_student() -> None:
@@ -58,7 +58,7 @@ def _default_signals() -> None:
 
 
 def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, int, int]) -> int:
-    """Start a program as the student, in a session of its own; its process id. Raises Refused("start") with the reason."""
+    """Start a program as the student, in a session of its own; its process id. Raises Refused("start")."""
     told, tells = os.pipe()
     try:
         pid = os.fork()
@@ -92,7 +92,7 @@ def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, 
 
 
 def _away_from_stdio(descriptors: Sequence[int]) -> list[int]:
-    """Copies of the descriptors that are none of 0, 1 and 2, so that dup2 does not overwrite one that is still needed."""
+    """Copies of the descriptors above 2, so that dup2 does not overwrite one that is still needed."""
     return [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3) for descriptor in descriptors]
 
 
@@ -127,28 +127,47 @@ def by_student(work: Callable[[], str | None], within: float) -> str | None:
     return said[1:].decode("utf-8", "replace") or None
 
 
-def read_until(descriptor: int, deadline: float, keep: int = ANSWER) -> bytes:
-    """What comes from a descriptor until its end or the deadline, the last `keep` bytes of it. Closes it."""
+def read_until(descriptor: int, deadline: float) -> bytes:
+    """What comes from a descriptor until its end or the deadline, the last of it. Closes it."""
     data = b""
-    os.set_blocking(descriptor, False)
-    with selectors.DefaultSelector() as selector:
-        selector.register(descriptor, selectors.EVENT_READ)
-        while (left := deadline - time.monotonic()) > 0:
-            if not selector.select(left):
-                continue
-            chunk = os.read(descriptor, 65536)
+    while (left := deadline - time.monotonic()) > 0:
+        if select.select([descriptor], [], [], left)[0]:
+            chunk = os.read(descriptor, ANSWER)
             if not chunk:
                 break
-            data = (data + chunk)[-keep:]
+            data = (data + chunk)[-ANSWER:]
     os.close(descriptor)
     return data
 
 
-# -- folders -----------------------------------------------------------------------------------------------------------
+def watch(pid: int, output: int, deadline: float, keep: int) -> tuple[int | None, bytes]:
+    """The exit status of a child (None: not in time) and the last `keep` bytes of its output. Closes the output.
+
+    What the child leaves running may hold the output open; it is not waited for.
+    """
+    os.set_blocking(output, False)
+    tail = b""
+    ended = False
+    while True:
+        done, word = os.waitpid(pid, os.WNOHANG)  # before the reading: all that it wrote is there then
+        try:
+            for _ in range(64):
+                chunk = os.read(output, 65536)
+                tail = (tail + chunk)[-keep:]
+                ended = not chunk
+        except BlockingIOError:
+            pass
+        if done or time.monotonic() > deadline:
+            os.close(output)
+            return (os.waitstatus_to_exitcode(word) if done else None), tail
+        select.select([] if ended else [output], [], [], 0.01)
+
+
+# -- folders -----------------------------------------------------------------------------------------------------
 
 
 def copy_tree(source: str, target: str) -> None:
-    """Copy files, folders and links below `source` into the folder `target`; other kinds are left out. Raises OSError."""
+    """Copy files, folders and links below `source` into `target`; other kinds are left out. Raises OSError."""
     with os.scandir(source) as entries:
         for entry in entries:
             to = os.path.join(target, entry.name)
@@ -178,11 +197,11 @@ def _copy_file(source: str, target: str) -> None:
     os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))  # make compares them
 
 
-# -- System V objects ----------------------------------------------------------------------------------------------------
+# -- System V objects --------------------------------------------------------------------------------------------
 
 
 def remove_ipc() -> None:
-    """Remove the student's System V objects and message queues, which outlive processes. A helper of its uid does it."""
+    """Remove the student's System V objects and message queues: they outlive processes."""
     rows = {kind: _sysv_ids(kind) for kind in ("shm", "sem", "msg")}
     queues = os.listdir("/dev/mqueue") if os.path.isdir("/dev/mqueue") else []
     if not queues and not any(rows.values()):

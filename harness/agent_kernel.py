@@ -1,4 +1,4 @@
-"""What the kernel says of a student node: its control group (cgroup v1 and v2) and /proc. Read, never believed from a program.
+"""What the kernel says of a student node: its control group (cgroup v1 and v2) and /proc.
 
 It runs in the student node (see harness/agent.py): standard library only, Linux only.
 """
@@ -27,7 +27,7 @@ class StudentsRights:
         _libc.setfsgid(0)
 
 
-# -- what the kernel says ------------------------------------------------------------------------------------------------
+# -- what the kernel says ----------------------------------------------------------------------------------------
 
 
 def _first(*paths: str) -> str:

@@ -1,7 +1,7 @@
 """Which images the Docker lab needs, and how they are made on a machine that has none.
 
-Rule 1: an image's tag is the hash of everything it is made from: a change makes a new tag, and only what is missing is built.
-Rule 2: nothing here talks to Docker; the engine is handed in as an `ImageStore` (harness/containers.py has the real one).
+Rule 1: an image's tag is the hash of all it is made from: a change makes a new tag; only what is missing is built.
+Rule 2: nothing here talks to Docker; the engine is handed in as an `ImageStore` (harness/containers.py has one).
 Rule 3: no mirror or registry is named: the engine's default registry is tried, else the machine's own package sources.
 """
 
@@ -82,7 +82,7 @@ def _hash(kind: str) -> str:
 
 
 def ensure_images(store: ImageStore, say: Callable[[str], None] = lambda _: None) -> Images:
-    """The images, built first where they are missing (about a minute, once). `say` gets a line per step. Raises LabError."""
+    """The images, built first where they are missing. `say` gets a line per step. Raises LabError."""
     images = wanted_images()
     missing = [kind for kind in ("student", "node") if not store.has_image(getattr(images, kind))]
     if not missing:
@@ -114,7 +114,7 @@ def _pins() -> list[str]:
 
 
 def _fetch_packages(folder: Path, python: str | None) -> None:
-    """Install the tester's packages into `folder`, for another Python than this one where `python` names its version."""
+    """Install the tester's packages into `folder`, for the Python of that version, which may not be this one."""
     command = [
         sys.executable,
         "-m",
@@ -242,7 +242,7 @@ def _run(command: Sequence[str], what: str, remedy: str) -> str:
 
 @contextmanager
 def _workplace() -> Iterator[Path]:
-    """A folder for a root file system under construction, gone afterwards. Not under /tmp: that may be small and nodev."""
+    """A folder for a root file system under construction, gone afterwards."""
     parent = "/var/tmp" if os.path.isdir("/var/tmp") else None
     with tempfile.TemporaryDirectory(prefix="socketlab-image-", dir=parent) as name:
         yield Path(name)

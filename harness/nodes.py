@@ -192,8 +192,9 @@ def student(
             "nano_cpus": int(limits.cpus * 1e9),
             "sysctls": _STUDENT_SYSCTLS,
             "runtime": runtime,
+            # A mount, not a bind: the engine would make a folder that is not there.
+            "mounts": [{"Type": "bind", "Source": submission, "Target": "/submission", "ReadOnly": True}],
             "binds": {
-                submission: {"bind": "/submission", "mode": "ro"},
                 volumes.agent: {"bind": "/agent", "mode": "rw"},
                 volumes.lab: {"bind": AGENT_CODE, "mode": "ro"},
             },

@@ -1,7 +1,7 @@
 """The first process of a tester node: has pytest and the tester imported, and forks a tester for each job.
 
 Rule 1: one job at a time; what a job changes in its process goes with the process.
-Rule 2: standard output carries lines for the host only: the job's records as they come, then {"nursery": "done", "status": N}.
+Rule 2: standard output carries lines for the host only: the job's records, then {"nursery": "done", "status": N}.
 
 On standard input, a line of JSON each: {"job": {...}} starts a job, {"stop": true} kills the one that runs.
 """

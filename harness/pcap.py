@@ -1,7 +1,8 @@
 """What was on the two wires during a test, as one pcapng file that says what the link did. Pure.
 
-Rule 1: the wires are read as tcpdump wrote them; a packet that entered on one wire and did not leave on the other was lost by
-the link, and is marked so. Formats: https://wiki.wireshark.org/Development/LibpcapFileFormat and RFC-draft pcapng.
+Rule: the wires are read as tcpdump wrote them; a packet that entered on one wire and did not leave on the other was
+lost by the link, and is marked so.
+Formats: https://wiki.wireshark.org/Development/LibpcapFileFormat and draft-ietf-opsawg-pcapng.
 """
 
 from __future__ import annotations

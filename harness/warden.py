@@ -1,11 +1,11 @@
 """The privileged, trusted helper of a star: makes the wires, hands the student node fresh folders, starts the captures.
 
-Rule 1: it never reads a byte that the student made and never executes anything from the student node: it enters that node's mount
+Rule 1: it reads no byte that the student made and executes nothing from the student node: it enters that node's mount
 namespace in a short-lived child that calls mount(2) and umount2(2) and nothing else.
-Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (only `fresh` and `seal`).
+Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (`fresh` and `seal`).
 
-One JSON object a line; the answer is {"ok": true, ...} or {"ok": false, "text": WHY}. It sees the host's process ids (`pid_mode: host`);
-why it has each capability is told in docker/README.md.
+One JSON object a line; the answer is {"ok": true, ...} or {"ok": false, "text": WHY}. It sees the host's process ids;
+why, and why it has each capability, is told in docker/README.md.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ CLONE_NEWNET = 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # mount(2)
 MNT_DETACH = 2  # umount2(2)
 SIOCETHTOOL = 0x8946  # linux/sockios.h
-#: Offloads to switch off (linux/ethtool.h): receive and send checksums, scatter-gather, TSO, GSO, GRO. With them on, one
-#: "packet" of the link would be 64 KB, and its checksum would be left for a network card that does not exist.
+#: Offloads to switch off (linux/ethtool.h): receive and send checksums, scatter-gather, TSO, GSO, GRO. With them on,
+#: one "packet" of the link would be 64 KB, its checksum left for a network card that does not exist.
 OFFLOADS = (0x15, 0x17, 0x19, 0x1F, 0x24, 0x2C)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -140,7 +140,8 @@ def wire_batches(number: int, pid: int) -> tuple[str, str]:
     """
     name = f"w{number}"
     here, there = f"02:77:00:00:{number:02x}:01", f"02:77:00:00:{number:02x}:02"
-    link = f"""link add {name} address {here} txqueuelen 20000 type veth peer name eth0 address {there} txqueuelen 20000 netns {pid}
+    node = f"peer name eth0 address {there} txqueuelen 20000 netns {pid}"
+    link = f"""link add {name} address {here} txqueuelen 20000 type veth {node}
 link set {name} addrgenmode none
 addr add 10.77.{number}.1/24 dev {name}
 addr add fd77:{number}::1/64 dev {name} nodad
@@ -173,10 +174,6 @@ class Warden:
         self._student_mounts = -1
         self._folders: list[Folder] = []
         self._captures: list[subprocess.Popen[bytes]] = []
-
-    def do_hello(self) -> Answer:
-        """Whether it lives."""
-        return {"pid": os.getpid()}
 
     def do_hold(self, *, link: int, tester: int) -> Answer:
         """Take the link node and wire the tester to it, once."""
@@ -234,7 +231,7 @@ class Warden:
         return {}
 
     def _end_connections(self) -> list[subprocess.Popen[bytes]]:
-        """Ends TCP connections in both nodes (SOCK_DESTROY of sock_diag(7)); a kernel that cannot leaves them to age."""
+        """End TCP connections in both nodes (SOCK_DESTROY, sock_diag(7)); a kernel that cannot lets them age."""
         processes = []
         for namespace in (self._student_net, self._tester_net):
             with inside_network(namespace):

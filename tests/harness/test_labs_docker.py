@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from docker_suite import make_assignment
 
 from harness import containers, images
 from harness.assignment import load_assignment
+from harness.star import Star
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -20,15 +20,15 @@ HERE = Path(__file__).resolve().parent / "docker_suite"
 
 
 @pytest.fixture(scope="session")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the tester said of each check of the suite; one session for all."""
     folder = tmp_path_factory.mktemp("assignment")
     assignment = load_assignment(make_assignment.write(folder))
-    made = images.ensure_images(containers.EngineImages())
+    made = images.ensure_images(containers.Engine())
     records: list[dict[str, Any]] = []
     code = {"lab": folder, "suite": HERE / "hidden"}
     with (
-        containers.Star.start(made, code=code, worker=90) as star,
+        Star.start(made, code=code, worker=90) as star,
         star.session(HERE / "submission", assignment.limits) as session,
     ):
         job = {
@@ -42,7 +42,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
         left = session.run_tester(job, lambda line: records.append(json.loads(line)), time.monotonic() + 120)
     assert left.status == 0, left.complaints
     assert records[-1] == {"record": "end"}
-    yield {row["check"]: row for row in records if row["record"] == "report"}
+    return {row["check"]: row for row in records if row["record"] == "report"}
 
 
 @pytest.mark.parametrize("name", make_assignment.checks())

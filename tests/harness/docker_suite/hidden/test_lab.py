@@ -15,6 +15,10 @@ from harness.lab import CannotStart, Mangle
 from harness.profile import Profile
 
 
+#: The beginning of a client: where it is told to connect.
+CONNECT = "import socket, sys\nh, p = sys.argv[1].rsplit(':', 1)\n"
+
+
 def told(lab, source, *words):
     """What a program prints as JSON."""
     program = lab.runs("run", source, *words)
@@ -33,10 +37,11 @@ import json, os, signal
 rows = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
 os.umask(mask := os.umask(0))
 print(json.dumps({"uids": rows["Uid"].split(), "gids": rows["Gid"].split(), "groups": os.getgroups(),
-  "caps": [rows[k] for k in ("CapInh", "CapPrm", "CapEff", "CapAmb")], "new": rows["NoNewPrivs"], "seccomp": rows["Seccomp"],
-  "env": sorted(set(os.environ) - {"LC_CTYPE"}), "cwd": os.getcwd(), "mask": mask, "leader": os.getsid(0) == os.getpid(),
-  "files": sorted(map(int, os.listdir("/proc/self/fd")))[:3], "count": len(os.listdir("/proc/self/fd")),
-  "adj": open("/proc/self/oom_score_adj").read().strip(), "ignored": int(rows["SigIgn"], 16), "blocked": int(rows["SigBlk"], 16)}))
+  "caps": [rows[k] for k in ("CapInh", "CapPrm", "CapEff", "CapAmb")], "new": rows["NoNewPrivs"],
+  "seccomp": rows["Seccomp"], "env": sorted(set(os.environ) - {"LC_CTYPE"}), "cwd": os.getcwd(), "mask": mask,
+  "leader": os.getsid(0) == os.getpid(), "files": sorted(map(int, os.listdir("/proc/self/fd")))[:3],
+  "count": len(os.listdir("/proc/self/fd")), "adj": open("/proc/self/oom_score_adj").read().strip(),
+  "ignored": int(rows["SigIgn"], 16), "blocked": int(rows["SigBlk"], 16)}))
 """,
     )
     assert set(seen["uids"]) == set(seen["gids"]) == {"40001"}
@@ -56,8 +61,8 @@ def test_nothing_but_its_own_folders_can_be_written(lab):
         """
 import json, os
 wrote = []
-for folder in ("/", "/usr", "/etc", "/submission", "/build", "/files", "/lab", "/agent", "/dev", "/proc/sys/net", "/sys", "/run", "/var/tmp",
-               "/work", "/tmp", "/dev/shm"):
+for folder in ("/", "/usr", "/etc", "/submission", "/build", "/files", "/lab", "/agent", "/dev", "/proc/sys/net",
+               "/sys", "/run", "/var/tmp", "/work", "/tmp", "/dev/shm"):
     try:
         open(folder + "/x", "w").close()
         wrote.append(folder)
@@ -79,7 +84,8 @@ def attempt(what, *words):
     except OSError as error: return error.strerror
 print(json.dumps({
   "agent": attempt(os.listdir, "/agent"), "code": os.path.exists("/code"), "trusted": os.path.exists("/trusted"),
-  "kill": attempt(os.kill, 1, 9), "environment": attempt(open, "/proc/1/environ"), "memory": attempt(open, "/proc/1/mem"),
+  "kill": attempt(os.kill, 1, 9), "environment": attempt(open, "/proc/1/environ"),
+  "memory": attempt(open, "/proc/1/mem"),
   "descriptors": attempt(os.listdir, "/proc/1/fd"), "root": attempt(os.listdir, "/proc/1/root"),
   "docker": attempt(os.stat, "/var/run/docker.sock"), "others": len(glob.glob("/proc/[0-9]*")),
   "lab": sorted(os.path.relpath(os.path.join(f, n), "/lab") for f, _, names in os.walk("/lab") for n in names),
@@ -145,7 +151,8 @@ import socket, struct
 s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
 s.bind((0, 0))
 # rtnetlink(7): RTM_DELROUTE of the default route, then RTM_SETLINK eth0 down
-for kind, body in ((25, struct.pack("BBBBBBBBI", 2, 0, 0, 0, 254, 0, 0, 1, 0)), (19, struct.pack("BBHiII", 0, 0, 0, 2, 0, 1))):
+route, down = struct.pack("BBBBBBBBI", 2, 0, 0, 0, 254, 0, 0, 1, 0), struct.pack("BBHiII", 0, 0, 0, 2, 0, 1)
+for kind, body in ((25, route), (19, down)):
     s.send(struct.pack("IHHII", 16 + len(body), kind, 5, 1, 0) + body)
     answer = s.recv(4096)
     print(struct.unpack("i", answer[16:20])[0])
@@ -158,7 +165,7 @@ for kind, body in ((25, struct.pack("BBBBBBBBI", 2, 0, 0, 0, 254, 0, 0, 1, 0)), 
 
 
 def test_a_fork_bomb_is_survived(lab):
-    bomb = "import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n    try: os.fork()\n    except OSError: pass"
+    bomb = "import os, signal\nsignal.signal(15, signal.SIG_IGN)\nwhile True:\n  try: os.fork()\n  except OSError: pass"
     lab.runs("run", bomb)
     assert lab.waits_until(lambda: lab.node.trouble() is not None, within=5)
     assert "refused to start" in lab.node.trouble()
@@ -295,7 +302,8 @@ assert librt.mq_open(b"/left", 0o102, 0o600, None) >= 0, os.strerror(ctypes.get_
         lab,
         """
 import json, os
-print(json.dumps([sorted(os.listdir("/work")), os.listdir("/tmp"), os.listdir("/dev/shm"), os.listdir("/files"), os.listdir("/dev/mqueue"),
+folders = ("/work", "/tmp", "/dev/shm", "/files", "/dev/mqueue")
+print(json.dumps([*map(os.listdir, folders),
   [len(open(f"/proc/sysvipc/{k}").readlines()) for k in ("shm", "sem", "msg")]]))
 """,
     )
@@ -443,7 +451,7 @@ def cross(lab, family):
     peer.ends()
     assert peer.reads_to_end() == b"x" * 100_000
     assert 0.08 <= lab.now() - begun < 1.5
-    client, own = lab.five_tuple(peer)
+    client, _ = lab.five_tuple(peer)
     assert client.host in ("10.77.1.2", "fd77:1::2")
     assert lab.waits_until(lambda: str(client.port).encode() in server.stdout)
     udp = lab.datagrams(lab.serves("echo", at=f"udp:{host}:0"))
@@ -456,11 +464,11 @@ def cross(lab, family):
 
 def test_a_students_client_reaches_the_tester(lab):
     listener = lab.listens()
-    source = "import socket, sys; h, p = sys.argv[1].rsplit(':', 1); s = socket.create_connection((h, int(p))); s.sendall(b'hello')"
+    source = CONNECT + "s = socket.create_connection((h, int(p))); s.sendall(b'hello')"
     client = lab.runs("run", source, listener.address)
     assert listener.accepts().reads_to_end() == b"hello"
     client.exits(0)
-    source = "import socket, sys; h, p = sys.argv[1].rsplit(':', 1)\ntry: socket.create_connection((h, int(p)))\nexcept OSError as e: print(e.strerror)"
+    source = CONNECT + "try: socket.create_connection((h, int(p)))\nexcept OSError as e: print(e.strerror)"
     lab.runs("run", source, lab.nobody()).prints(b"Connection refused\n")
 
 
@@ -473,7 +481,13 @@ def test_a_mangled_connection_is_cut_in_pieces(lab):
     client, _ = lab.five_tuple(peer)
     assert lab.waits_until(lambda: str(client.port).encode() in server.stdout)
     listener = lab.listens(mangle=Mangle(reset_at=3))
-    source = "import socket, sys; h, p = sys.argv[1].rsplit(':', 1); s = socket.create_connection((h, int(p)))\ntry:\n  while s.recv(1): print('b', flush=True)\nexcept OSError as e: print(e.strerror)"
+    source = (
+        CONNECT
+        + """s = socket.create_connection((h, int(p)))
+try:
+    while s.recv(1): pass
+except OSError as e: print(e.strerror)"""
+    )
     client = lab.runs("run", source, listener.address)
     listener.accepts().sends(b"abcdef")
     client.exits(0)
@@ -503,13 +517,27 @@ def test_lost_packets_are_told_by_the_capture(lab):
 # -- the lab's own conversation ------------------------------------------------------------------------------------
 
 
+MALFORMED = [
+    b"\xff\x00",
+    b"[]",
+    b"{}",
+    b'"x"',
+    b'{"op": 1}',
+    b'{"op": "nope"}',
+    b'{"op": "start"}',
+    b'{"op": "start", "argv": []}',
+    b'{"op": "start", "argv": ["a\\u0000b"]}',
+    b'{"op": "signal", "pid": -1, "signum": 9}',
+    b'{"op": "put_file", "name": "../x"}',
+    b"{" * 60000,
+]
+
+
 def test_malformed_requests_do_not_end_the_agent(lab):
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as agent:
         agent.settimeout(5)
         agent.connect(lab.node._agent._path)
-        for packet in (b"\xff\x00", b"[]", b"{}", b'"x"', b'{"op": 1}', b'{"op": "nope"}', b'{"op": "start"}', b'{"op": "start", "argv": []}',
-                       b'{"op": "start", "argv": ["a\\u0000b"]}', b'{"op": "signal", "pid": -1, "signum": 9}', b'{"op": "put_file", "name": "../x"}',
-                       b'{"op": "put_file", "name": "x"}', b"{" * 60000):  # fmt: skip
+        for packet in MALFORMED:
             socket.send_fds(agent, [packet], [0, 1, 2])
             answer = json.loads(agent.recv(65536))
             assert answer["ok"] is (packet.startswith(b'{"op": "signal"'))

@@ -1,0 +1,240 @@
+"""One lab in Docker: link, tester and warden, kept warm, and a new student node for each submission.
+
+Rule: the host speaks with a node over its first process's standard streams; nothing is executed in running nodes.
+What each node is and may do stands in harness/nodes.py, the reasons in docker/README.md.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import dataclasses
+import json
+import os
+import secrets
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import nodes, owner
+from harness.channel import PATIENCE, Channel
+from harness.containers import Engine, sweep
+from harness.images import Images
+from harness.lab import LabError
+from harness.parcel import HARNESS, agent_code, archive
+from harness.phases import Phases
+
+
+@dataclass(frozen=True)
+class TesterExit:
+    """How a job's tester ended."""
+
+    status: int | None  #: exit status, negative for a signal, None if it had to be stopped at the deadline
+    seconds: float
+    complaints: str  #: the end of what our nodes wrote on standard error
+
+
+_stars: weakref.WeakSet[Star] = weakref.WeakSet()
+_started: list[bool] = []  # whether this process has made a star
+
+
+class Star:
+    """Link, tester and warden, kept warm; student nodes come and go. Make one with `Star.start`."""
+
+    def __init__(self, images: Images, *, engine: str, runtime: str | None, worker: int) -> None:
+        self.engine = engine
+        self.worker = worker
+        self.phases = Phases()  #: of the start
+        self._images = images
+        self._runtime = runtime
+        self._engine = Engine()
+        self._labels = {**owner.this_owner().labels, "socketlab.worker": str(worker)}
+        self._containers: list[str] = []
+        self._channels: dict[str, Channel] = {}
+        name = f"socketlab-{owner.this_owner().identity}-{worker}-{secrets.token_hex(3)}"
+        self._name = name
+        self._volumes = nodes.Volumes(*(f"{name}-{part}" for part in ("trusted", "agent", "code", "lab")))
+        self._students = 0
+
+    @classmethod
+    def start(
+        cls,
+        images: Images,
+        *,
+        code: Mapping[str, Path],
+        engine: str = "router",
+        runtime: str | None = None,
+        worker: int = 0,
+    ) -> Star:
+        """Start the trusted nodes of a star. Raises LabError.
+
+        `code` maps a name to a folder (or file) that is copied to /code/<name> in them; the harness is always there.
+        """
+        if engine != "router":
+            raise LabError(f"the engine {engine!r} is not there yet in the Docker lab: use --engine router")
+        star = cls(images, engine=engine, runtime=runtime, worker=worker)
+        _stars.add(star)
+        _started.append(True)
+        try:
+            star._start(code)
+        except BaseException:
+            star.stop()
+            raise
+        return star
+
+    def _start(self, code: Mapping[str, Path]) -> None:
+        recipes = {"link": nodes.link, "tester": nodes.tester, "warden": nodes.warden}
+        with self.phases.timed("create"):
+            for name in dataclasses.astuple(self._volumes):
+                self._engine.create_volume(name, self._labels)
+            ids = {
+                name: self._create(name, make(self._images.node, self._volumes))
+                for name, make in recipes.items()
+            }
+            self._engine.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
+            self._engine.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
+        with self.phases.timed("start"), ThreadPoolExecutor(len(ids)) as pool:
+            list(pool.map(self._engine.start, ids.values()))
+        with self.phases.timed("ready"):
+            self._channels["warden"].answer()
+            pids = {name: self._engine.pid(ids[name]) for name in ("link", "tester")}
+            self._channels["warden"].ask({"op": "hold", **pids})
+            for name in ("link", "tester"):
+                if self._channels[name].hear(PATIENCE) is None:
+                    raise LabError(f"the lab's {name} node is not ready after {PATIENCE:g} s")
+
+    def _create(self, name: str, recipe: nodes.Recipe) -> str:
+        """Create a container, not started yet; its id. A spoken one is attached to, so that no line is missed."""
+        identity = self._engine.create(
+            recipe, name=f"{self._name}-{name}", hostname=name, labels=self._labels
+        )
+        self._containers.append(identity)
+        if recipe.spoken:
+            self._channels[name] = Channel(self._engine.attach(identity), name)
+        return identity
+
+    @contextlib.contextmanager
+    def session(self, submission: Path, limits: nodes.LimitsLike) -> Iterator[Session]:
+        """A new student node for the submission in a folder, wired to the star; gone afterwards. Raises LabError."""
+        self._students += 1
+        name = f"student{self._students}"
+        phases = Phases()
+        student = ""
+        try:
+            with phases.timed("node"):
+                socket = f"/agent/{name}.sock"
+                path = str(submission.resolve())
+                recipe = nodes.student(
+                    self._images.student, self._volumes, path, limits, socket, self._runtime
+                )
+                student = self._create(name, recipe)
+                self._engine.start(student)
+            with phases.timed("wires"):
+                folders = nodes.folders(limits)
+                self._channels["warden"].ask(
+                    {"op": "wire", "student": self._engine.pid(student), "folders": folders}
+                )
+            yield Session(self, phases, socket)
+        finally:
+            with phases.timed("teardown"):
+                self._end_session(student)
+
+    def _end_session(self, student: str) -> None:
+        warden = self._channels.get("warden")
+        with contextlib.suppress(LabError):
+            if warden is not None:
+                warden.say({"op": "unwire"})  # it takes its time, while the engine takes its own
+        if student in self._containers:
+            self._containers.remove(student)
+            self._engine.remove(student)
+        with contextlib.suppress(LabError):
+            if warden is not None:
+                warden.answer()
+
+    def run_tester(
+        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
+    ) -> TesterExit:
+        """See Session.run_tester."""
+        begun = time.monotonic()
+        channel = self._channels["tester"]
+        channel.complaints = b""
+        channel.say({"job": job})
+        stopped = False
+        while True:
+            line = channel.hear(deadline - time.monotonic())
+            if line is None:
+                if stopped:
+                    raise LabError("the lab's tester node does not end its job: start the lab again")
+                stopped, deadline = True, time.monotonic() + PATIENCE
+                channel.say({"stop": True})
+            elif line.startswith(b'{"nursery"'):
+                status = None if stopped else int(json.loads(line)["status"])
+                complaints = channel.complaints.decode("utf-8", "replace")
+                return TesterExit(status, round(time.monotonic() - begun, 4), complaints)
+            else:
+                on_line(line)
+
+    def stop(self) -> None:
+        """Remove everything of this star. Never raises for what is gone already."""
+        for channel in self._channels.values():
+            channel.close()
+        self._channels.clear()
+        while self._containers:
+            self._engine.remove(self._containers.pop())
+        for name in dataclasses.astuple(self._volumes):
+            self._engine.remove_volume(name)
+        self._engine.close()
+        _stars.discard(self)
+
+    def __enter__(self) -> Star:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@dataclass
+class Session:
+    """One submission's node while it is wired to a star."""
+
+    star: Star
+    phases: Phases  #: seconds: node, wires, tester (the job as a whole), teardown
+    socket: str  #: of the agent, as the tester sees it
+
+    @property
+    def lab(self) -> dict[str, Any]:
+        """The job's "lab": how the tester reaches this node."""
+        return {
+            "kind": "docker",
+            "agent": self.socket,
+            "warden": "/trusted/warden.sock",
+            "router": "/trusted/router.sock",
+            "captures": ["/trusted/capture/tester.pcap", "/trusted/capture/student.pcap"],
+            "engine": self.star.engine,
+        }
+
+    def run_tester(
+        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
+    ) -> TesterExit:
+        """Run a job (its "lab" is filled in here), a call per line that comes, until time.monotonic() is `deadline`.
+
+        Paths in the job are those of the tester node: /code/<name>/... Raises LabError.
+        """
+        with self.phases.timed("tester"):
+            return self.star.run_tester({**job, "lab": self.lab}, on_line, deadline)
+
+
+@atexit.register
+def _stop_all() -> None:
+    """What this process made goes with it, even what it was interrupted in making."""
+    if _started and os.getpid() == owner.this_owner().pid:
+        for star in list(_stars):
+            with contextlib.suppress(LabError):
+                star.stop()
+        with contextlib.suppress(LabError):
+            sweep(mine=True)
+    owner.forget_folder()
