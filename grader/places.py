@@ -29,14 +29,14 @@ def choose_place(
     Raises PlaceError (cannot be had), LabError (broke while it was set up).
     """
     if lab != "local":
-        found = doctor.look("docker")
-        if found.there:
+        missing = _no_docker()
+        if not missing:
             from grader.docker_bench import DockerPlace
 
             return DockerPlace(course, assignments, engine=engine, say=say)
         if lab == "docker":
-            raise PlaceError(f"the Docker lab cannot be used: {found.what}. To have it: {found.remedy}")
-        why = f"no Docker engine is within reach ({found.what}; to have one: {found.remedy})"
+            raise PlaceError(f"the Docker lab cannot be used: {missing}")
+        why = f"no Docker engine is within reach ({missing})"
     else:
         why = "the local lab was asked for"
     if engine != "auto":
@@ -49,11 +49,20 @@ def choose_place(
     return LocalPlace(course.root)
 
 
-def make_images(say: Callable[[str], None]) -> str:
-    """Make the Docker lab's images if they are missing; their names. Raises PlaceError, LabError."""
+def _no_docker() -> str:
+    """Why there is no Docker engine that the lab can use, and what would bring one; empty if there is."""
     found = doctor.look("docker")
     if not found.there:
-        raise PlaceError(f"the images cannot be made: {found.what}. To have it: {found.remedy}")
+        return f"{found.what}; to have it: {found.remedy}"
+    from harness.containers import find_engine
+
+    return find_engine().why_not or ""
+
+
+def make_images(say: Callable[[str], None]) -> str:
+    """Make the Docker lab's images if they are missing; their names. Raises PlaceError, LabError."""
+    if missing := _no_docker():
+        raise PlaceError(f"the images cannot be made: {missing}")
     from grader.docker_bench import DockerPlace
 
     return DockerPlace(Course(Path()), [], engine="auto", say=say).image

@@ -15,7 +15,7 @@ from typing import Any
 from grader.outcome import Outcome
 
 #: Of a long story, this many steps are shown from its beginning and from its end; the rest is folded.
-FIRST_STEPS, LAST_STEPS = 6, 30
+FIRST_STEPS, LAST_STEPS = 6, 20
 
 #: What a student reads when the lab or the grader broke; the reason is for the instructor.
 OUR_FAULT = "The grader could not finish, through no fault of yours. Your submission will be graded again."

@@ -139,7 +139,7 @@ def test_without_docker_only_trusted_code_is_run(course: Course, tmp_path: Path)
 
 @pytest.mark.usefixtures("no_docker")
 def test_docker_that_is_asked_for_and_missing_names_the_remedy(course: Course, tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match=r"To have it: sudo apt-get install docker\.io"):
+    with pytest.raises(PlaceError, match=r"to have it: sudo apt-get install docker\.io"):
         place(course, tmp_path, lab="docker", trusted=True)
     with pytest.raises(PlaceError, match="the engine router needs the Docker lab"):
         place(course, tmp_path, engine="router", trusted=True)
