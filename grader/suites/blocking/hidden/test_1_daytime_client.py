@@ -1,0 +1,79 @@
+"""Stage 1: daytime_client reads a stream to its end."""
+
+from harness.scene import Scene
+
+
+def test_megabytes_over_a_home_link(lab: Scene) -> None:
+    lab.link("campus")
+    data = lab.random_bytes(3_000_000)
+    server = lab.listens()
+    client = lab.runs("daytime_client", server.address)
+    peer = server.accepts()
+    sending = peer.sends_in_background(data)
+    client.prints_at_least(len(data), within=8)
+    sending.join()
+    peer.ends()
+    client.prints(data)
+    client.exits(0)
+
+
+def test_prints_bytes_as_they_come(lab: Scene) -> None:
+    server = lab.listens()
+    client = lab.runs("daytime_client", server.address)
+    peer = server.accepts()
+    first, second = lab.random_bytes(700), lab.random_bytes(40)
+    peer.sends(first)
+    client.has_printed(first)
+    peer.sends(second)
+    client.has_printed(first + second)
+    peer.ends()
+    client.prints(first + second)
+    client.exits(0)
+
+
+def test_text_is_not_touched(lab: Scene) -> None:
+    data = b"a\r\nb\n\r\x00\xff\xfe\x1a" + bytes(range(256)) + b"no line end"
+    server = lab.listens()
+    client = lab.runs("daytime_client", server.address)
+    peer = server.accepts()
+    peer.sends(data[:100], data[100:], apart=0.03)
+    peer.ends()
+    client.prints(data)
+    client.exits(0)
+
+
+def test_unix_socket(lab: Scene) -> None:
+    server = lab.listens(kind="unix")
+    client = lab.runs("daytime_client", server.address)
+    peer = server.accepts()
+    data = lab.random_bytes(5000)
+    peer.sends(data)
+    peer.ends()
+    client.prints(data)
+    client.exits(0)
+
+
+def test_a_reset_is_not_the_end(lab: Scene) -> None:
+    server = lab.listens()
+    lab.says("a connection that ends cleanly, then one that is reset after the same bytes")
+    for ending, status in (("ends", 0), ("resets", 4)):
+        client = lab.runs("daytime_client", server.address)
+        peer = server.accepts()
+        peer.sends(b"half a li")
+        client.has_printed(b"half a li")
+        getattr(peer, ending)()
+        client.exits(status)
+
+
+def test_usage(lab: Scene) -> None:
+    server = lab.listens()
+    good = lab.runs("daytime_client", server.address)
+    server.accepts().ends()
+    good.exits(0)
+    for words in ((), ("no-port",), ("127.0.0.1:99999",), (server.address, "more")):
+        client = lab.runs("daytime_client", *words)
+        client.exits(2)
+        lab.expect(
+            client.stdout == b"", "a usage error prints nothing on standard output", seen=client.stdout
+        )
+        lab.expect(client.stderr.strip(), "a usage error says so on standard error", seen=client.stderr)

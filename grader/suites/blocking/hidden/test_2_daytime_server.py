@@ -1,0 +1,111 @@
+"""Stage 2: daytime_server answers one client at a time and outlives them all."""
+
+import re
+import signal
+from datetime import UTC, datetime
+
+from harness.scene import Scene
+
+LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r\n")
+
+
+def check_time(lab: Scene, answer: bytes) -> None:
+    """The answer is one line with the time of now."""
+    lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ", seen=answer)
+    said = datetime.strptime(answer.decode(), "%Y-%m-%dT%H:%M:%SZ\r\n").replace(tzinfo=UTC)
+    off = abs((datetime.now(UTC) - said).total_seconds())
+    lab.expect(
+        off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off"
+    )
+
+
+def test_utc_wherever_it_runs(lab: Scene) -> None:
+    server = lab.serves("daytime_server", env={"TZ": "Asia/Kolkata"})
+    check_time(lab, lab.connects(server).reads_to_end())
+
+
+def test_ipv6(lab: Scene) -> None:
+    server = lab.serves("daytime_server", at="[::]:0")
+    check_time(lab, lab.connects(server).reads_to_end())
+
+
+def test_survives_clients_that_vanish(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    for _ in range(20):
+        lab.connects(server, quietly=True).resets()
+    check_time(lab, lab.connects(server).reads_to_end())
+    lab.says("clients that vanish before they are accepted: the server is stopped meanwhile")
+    server.signal(signal.SIGSTOP)
+    for _ in range(10):
+        lab.connects(server, quietly=True).resets()
+    server.signal(signal.SIGCONT)
+    check_time(lab, lab.connects(server).reads_to_end())
+    server.keeps_running()
+
+
+def test_unread_input_does_not_destroy_the_answer(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    lab.says("the server is stopped while clients send, so that their bytes lie unread when it answers")
+    server.signal(signal.SIGSTOP)
+    peers = [lab.connects(server, name=f"client {number}") for number in (1, 2, 3)]
+    for peer in peers:
+        peer.sends(b"what time is it?\r\n" * 200)
+    server.signal(signal.SIGCONT)
+    for peer in peers:
+        check_time(lab, peer.reads_line())
+        peer.sees_end()
+        peer.closes()
+
+
+def test_64_clients_wait(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    lab.says("64 clients connect while the server is stopped")
+    server.signal(signal.SIGSTOP)
+    peers = [lab.connects(server, quietly=True, within=0.9) for _ in range(64)]
+    lab.says(
+        "it goes on 1.2 s later: a connection that the queue had no room for tries again after 1 s and 3 s"
+    )
+    lab.pauses(1.2)
+    server.signal(signal.SIGCONT)
+    begun = lab.now()
+    for peer in peers:
+        check_time(lab, peer.reads_to_end(within=8))
+        peer.closes()
+    lab.expect(
+        lab.now() - begun < 1.5, "64 waiting clients are served at once", seen=f"{lab.now() - begun:.1f} s"
+    )
+
+
+def test_unix_socket_file_comes_and_goes(lab: Scene) -> None:
+    server = lab.serves("daytime_server", at="unix:day.sock")
+    lab.expect(lab.kind_of("day.sock") == "socket", "the socket's file is there")
+    check_time(lab, lab.connects(server).reads_to_end())
+    server.terminates()
+    lab.expect(lab.kind_of("day.sock") == "missing", "the socket's file is removed at the end")
+    lab.says("a server that is killed leaves the file; the next one has to get over it")
+    killed = lab.serves("daytime_server", at="unix:day.sock")
+    killed.signal(signal.SIGKILL)
+    killed.exits(-9)
+    again = lab.serves("daytime_server", at="unix:day.sock")
+    check_time(lab, lab.connects(again).reads_to_end())
+    again.terminates()
+
+
+def test_a_silent_client_holds_it_up_for_2_s_at_most(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    silent = lab.connects(server, name="a client that never ends")
+    check_time(lab, silent.reads_line())
+    peer = lab.connects(server, name="the next client")
+    check_time(lab, peer.reads_to_end(within=4.5))
+
+
+def test_idles_without_cpu(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    peer = lab.connects(server)
+    check_time(lab, peer.reads_to_end())
+    peer.closes()
+    before = lab.usage().cpu_seconds
+    lab.pauses(0.8)
+    used = lab.usage().cpu_seconds - before
+    server.keeps_running()
+    lab.expect(used < 0.2, "a server with nothing to do uses no CPU", seen=f"{used:.2f} s of CPU in 0.8 s")

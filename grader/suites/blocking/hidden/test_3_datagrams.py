@@ -1,0 +1,122 @@
+"""Stage 3: the same two programs over datagrams, which may be lost, doubled, or come from a stranger."""
+
+from datetime import UTC, datetime
+
+from harness.profile import Profile
+from harness.scene import Scene
+
+
+def parsed(lab: Scene, answer: bytes) -> datetime:
+    """The time that an answer tells."""
+    try:
+        return datetime.strptime(answer.decode("latin-1"), "%Y-%m-%dT%H:%M:%SZ\r\n").replace(tzinfo=UTC)
+    except ValueError:
+        lab.expect(False, "the answer is one line YYYY-MM-DDTHH:MM:SSZ", seen=answer)
+        raise
+
+
+def test_a_stranger_is_not_believed(lab: Scene) -> None:
+    udp = lab.listens_udp()
+    client = lab.runs("daytime_client", udp.address, "--timeout", "1.5", "--tries", "1")
+    _, sender = udp.receives()
+    stranger = udp.stranger()
+    stranger.answers(sender, b"a lie\r\n")
+    stranger.answers(sender, b"another lie\r\n")
+    lab.pauses(0.1)
+    truth = lab.random_bytes(20).hex().encode() + b"\r\n"
+    udp.answers(sender, truth)
+    client.prints(truth)
+    client.exits(0)
+
+
+def test_only_a_stranger_answers(lab: Scene) -> None:
+    udp = lab.listens_udp()
+    client = lab.runs("daytime_client", udp.address, "--timeout", "0.4", "--tries", "2")
+    stranger = udp.stranger()
+    for _ in range(2):
+        _, sender = udp.receives()
+        stranger.answers(sender, b"a lie\r\n")
+    client.exits(5)
+    lab.expect(client.stdout == b"", "a stranger's answer is not printed", seen=client.stdout)
+
+
+def test_a_large_datagram_is_printed_whole(lab: Scene) -> None:
+    udp = lab.listens_udp()
+    for size in (1400, 8000):
+        data = lab.random_bytes(size)
+        client = lab.runs("daytime_client", udp.address)
+        _, sender = udp.receives()
+        udp.answers(sender, data)
+        client.prints(data)
+        client.exits(0)
+
+
+def test_tries_are_bounded_and_spaced(lab: Scene) -> None:
+    udp = lab.listens_udp()
+    client = lab.runs("daytime_client", udp.address, "--timeout", "0.5", "--tries", "3")
+    times = []
+    for _ in range(3):
+        udp.receives(within=3)
+        times.append(lab.now())
+    client.exits(5)
+    udp.hears_nothing(for_=0.3)
+    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    lab.expect(
+        all(0.3 < gap < 2 for gap in gaps), "one try every 0.5 s", seen=[f"{gap:.2f} s" for gap in gaps]
+    )
+
+
+def test_the_second_request_is_lost_too(lab: Scene) -> None:
+    lab.link(up=Profile(delay=0.005, drop=(0, 1)), down=Profile(delay=0.005))
+    udp = lab.listens_udp()
+    client = lab.runs("daytime_client", udp.address, "--timeout", "0.3", "--tries", "5")
+    _, sender = udp.receives(within=4)
+    udp.answers(sender, b"third time lucky\r\n")
+    client.prints(b"third time lucky\r\n")
+    client.exits(0)
+
+
+def test_client_over_ipv6(lab: Scene) -> None:
+    udp = lab.listens_udp(family=6)
+    client = lab.runs("daytime_client", udp.address)
+    _, sender = udp.receives()
+    udp.answers(sender, b"six\r\n")
+    client.prints(b"six\r\n")
+    client.exits(0)
+
+
+def test_nobody_there_is_no_answer(lab: Scene) -> None:
+    lab.says("an ICMP error is no answer yet: the client tries on and gives up in the end")
+    client = lab.runs("daytime_client", lab.nobody("udp"), "--timeout", "0.2", "--tries", "2")
+    client.exits(5)
+    udp = lab.listens_udp()
+    good = lab.runs("daytime_client", udp.address)
+    _, sender = udp.receives()
+    udp.answers(sender, b"here\r\n")
+    good.prints(b"here\r\n")
+
+
+def test_server_answers_whoever_asks(lab: Scene) -> None:
+    server = lab.serves("daytime_server", at="udp:[::]:0")
+    peers = [lab.datagrams(server) for _ in range(20)]
+    for number, peer in enumerate(peers):
+        peer.sends(lab.random_bytes(number * 60))
+    for peer in peers:
+        answer, _ = peer.receives()
+        said = parsed(lab, answer)
+        off = abs((datetime.now(UTC) - said).total_seconds())
+        lab.expect(off < 4, "the answer is the time of now", seen=answer)
+    server.keeps_running()
+
+
+def test_server_outlives_a_client_that_left(lab: Scene) -> None:
+    server = lab.serves("daytime_server", at="udp:0.0.0.0:0")
+    for _ in range(3):
+        gone = lab.datagrams(server)
+        gone.sends(b"")
+        gone.dismiss()
+    peer = lab.datagrams(server)
+    peer.sends(b"still there?")
+    answer, _ = peer.receives()
+    lab.expect(answer.endswith(b"Z\r\n"), "the server still answers", seen=answer)
+    server.terminates()

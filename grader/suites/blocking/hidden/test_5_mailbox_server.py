@@ -1,0 +1,252 @@
+"""Stage 5: mailbox_server serves many clients at once, a thread for each, with one state behind a lock."""
+
+import struct
+import threading
+
+from harness.peers import Peer
+from harness.scene import Scene
+from harness.steps import Broken
+
+LIMIT = 65_536
+
+
+def frame(body: bytes) -> bytes:
+    """A body with its length before it."""
+    return struct.pack("!I", len(body)) + body
+
+
+def asks(peer: Peer, request: bytes) -> bytes:
+    """One request, one answer."""
+    peer.sends_frame(request)
+    return peer.reads_frame()
+
+
+def test_largest_frames(lab: Scene) -> None:
+    lab.link("campus")
+    server = lab.serves("mailbox_server")
+    peer = lab.connects(server)
+    data = lab.random_bytes(LIMIT - len(b"put big\n"))
+    answer = asks(peer, b"put big\n" + data)
+    lab.expect(answer == b"ok\n", "a frame of exactly 65,536 bytes is taken", expected=b"ok\n", seen=answer)
+    answer = asks(peer, b"get big\n")
+    lab.expect(answer == b"ok\n" + data, "and comes back unchanged", seen=answer)
+    asks(peer, b"put empty\n")
+    answer = asks(peer, b"get empty\n")
+    lab.expect(answer == b"ok\n", "an empty message is a message", expected=b"ok\n", seen=answer)
+
+
+def test_frames_in_pieces(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    peer = lab.connects(server)
+    data = lab.random_bytes(300)
+    whole = frame(b"put n\n" + data) + frame(b"get n\n")
+    peer.sends(
+        whole[:2],
+        whole[2:4],
+        whole[4:9],
+        whole[9:150],
+        whole[150:311],
+        whole[311:315],
+        whole[315:],
+        apart=0.03,
+    )
+    answers = [peer.reads_frame(), peer.reads_frame()]
+    lab.expect(
+        answers == [b"ok\n", b"ok\n" + data], "a frame is a frame in whatever pieces it comes", seen=answers
+    )
+
+
+def test_a_length_beyond_the_limit(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    for length in (LIMIT + 1, 0xFFFFFFFF):
+        peer = lab.connects(server)
+        asks(peer, b"list\n")
+        peer.sends(struct.pack("!I", length) + b"put n\nand more")
+        answer = peer.reads_frame()
+        lab.expect(answer == b"error too long\n", "it is answered", expected=b"error too long\n", seen=answer)
+        peer.ends()
+        peer.sees_end()
+    lab.expect(asks(lab.connects(server), b"list\n") == b"ok\n", "the server goes on")
+
+
+def test_malformed_requests(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    peer = lab.connects(server)
+    asks(peer, b"put n\nkept")
+    wrong = [
+        b"", b"list", b"shout\n", b"get\n", b"get a b\n", b"get " + b"x" * 65 + b"\n", b"put a/b\nx", b"\xff\xfe\n",
+        b"PUT n\nx", b"put \nx", b"\n", b"get \xc3\xbc\n",
+    ]  # fmt: skip
+    for request in wrong:
+        answer = asks(peer, request)
+        lab.expect(
+            answer.startswith(b"error "), f"{request[:20]!r} is an error", expected="error ...", seen=answer
+        )
+        answer = asks(peer, b"get n\n")
+        lab.expect(answer == b"ok\nkept", "and the connection goes on", expected=b"ok\nkept", seen=answer)
+
+
+def test_put_replaces_and_get_leaves(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    peer = lab.connects(server)
+    for value in (b"one", b"two, longer", b"3"):
+        asks(peer, b"put n\n" + value)
+        for _ in range(2):
+            answer = asks(peer, b"get n\n")
+            lab.expect(answer == b"ok\n" + value, "the last one put, however often", seen=answer)
+
+
+def test_whoami_over_ipv6(lab: Scene) -> None:
+    server = lab.serves("mailbox_server", at="[::]:0")
+    for number in range(3):
+        peer = lab.connects(server, name=f"client {number}")
+        answer = asks(peer, b"whoami\n")
+        client, here = lab.five_tuple(peer)
+        expected = f"ok\ntcp {client.host} {client.port} {here.host} {here.port}\n"
+        lab.expect(answer == expected.encode(), "the connection's 5-tuple", expected=expected, seen=answer)
+
+
+def test_unix_socket(lab: Scene) -> None:
+    server = lab.serves("mailbox_server", at="unix:mail.sock")
+    peer = lab.connects(server)
+    answer = asks(peer, b"put a\nx")
+    lab.expect(answer == b"ok\n", "a put over a Unix socket", expected=b"ok\n", seen=answer)
+    answer = asks(peer, b"whoami\n")
+    lab.expect(answer == b"ok\nunix\n", "there is no 5-tuple", expected=b"ok\nunix\n", seen=answer)
+    server.terminates()
+    lab.expect(lab.kind_of("mail.sock") == "missing", "the socket's file is removed at the end")
+
+
+def test_no_client_stalls_another(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    peer = lab.connects(server)
+    asks(peer, b"put big\n" + lab.random_bytes(60_000))
+    greedy = lab.connects(server, receive_buffer=4096, name="a client that asks and never reads")
+    greedy.sends_what_fits(frame(b"get big\n") * 400)
+    slow = lab.connects(server, name="a client that stops inside a frame")
+    slow.sends(b"\x00\x00")
+    for number in range(20):
+        other = lab.connects(server, quietly=True)
+        answer = asks(other, b"put k%d\nx" % number)
+        lab.expect(answer == b"ok\n", "others are served meanwhile", expected=b"ok\n", seen=answer)
+        other.closes()
+
+
+def test_client_n_plus_1_waits(lab: Scene) -> None:
+    server = lab.serves("mailbox_server", "--max-clients", 2)
+    first, second = lab.connects(server, name="the first"), lab.connects(server, name="the second")
+    for peer in (first, second):
+        answer = asks(peer, b"list\n")
+        lab.expect(answer == b"ok\n", "two are served at once", expected=b"ok\n", seen=answer)
+    third = lab.connects(server, name="the third")
+    third.sends_frame(b"list\n")
+    third.hears_nothing(for_=0.4)
+    first.closes()
+    answer = third.reads_frame()
+    lab.expect(answer == b"ok\n", "once one leaves, the third is served", expected=b"ok\n", seen=answer)
+    answer = asks(second, b"list\n")
+    lab.expect(answer == b"ok\n", "the second is still served", expected=b"ok\n", seen=answer)
+
+
+def test_twenty_clients_wait(lab: Scene) -> None:
+    server = lab.serves("mailbox_server", "--max-clients", 1)
+    occupant = lab.connects(server, name="the occupant")
+    asks(occupant, b"list\n")
+    lab.says("20 clients connect and ask; the occupant leaves after 1.2 s")
+    answers: list[bytes] = []
+    peers = [lab.connects(server, quietly=True, within=8) for _ in range(2)]
+    waiting = [
+        threading.Thread(target=_asks_once, args=(lab, server, answers), daemon=True) for _ in range(18)
+    ]
+    for thread in waiting:
+        thread.start()
+    for peer in peers:
+        peer.sends_frame(b"list\n")
+    lab.pauses(1.2)
+    begun = lab.now()
+    occupant.closes()
+    for peer in peers:
+        answers.append(peer.reads_frame())
+        peer.closes()
+    for thread in waiting:
+        thread.join(8)
+    took = lab.now() - begun
+    lab.expect(
+        answers == [b"ok\n"] * 20, "all 20 are answered", seen=f"{answers.count(b'ok' + bytes([10]))} of 20"
+    )
+    lab.expect(
+        took < 1.5, "at once: none had to connect again", expected="within 1.5 s", seen=f"{took:.1f} s"
+    )
+
+
+def _asks_once(lab: Scene, server: object, answers: list[bytes]) -> None:
+    try:
+        peer = lab.connects(server, quietly=True, within=8)  # type: ignore[arg-type]
+        answers.append(asks(peer, b"list\n"))
+        peer.closes()
+    except Broken as broken:
+        answers.append(broken.message.encode())
+
+
+def test_list_while_others_put(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    peer = lab.connects(server)
+    lab.says("900 names are put, then two clients put new ones while two list, for about a second")
+    peer.sends(b"".join(frame(b"put name-%04d\nx" % number) for number in range(900)))
+    for _ in range(900):
+        peer._collect(7, 5.0)
+    troubles: list[str] = []
+    until = lab.now() + 1.0
+
+    def puts(which: int) -> None:
+        client, number = lab.connects(server, quietly=True), 0
+        while lab.now() < until:
+            client.sends_frame(b"put new-%d-%d\nx" % (which, number % 100))
+            _quiet_frame(client)
+            client.sends_frame(b"put again-%d-%d\nx" % (which, number))
+            number += 1
+            _quiet_frame(client)
+
+    def lists() -> None:
+        client = lab.connects(server, quietly=True)
+        while lab.now() < until:
+            client.sends_frame(b"list\n")
+            answer = _quiet_frame(client)
+            names = answer.removeprefix(b"ok\n").split(b"\n")[:-1]
+            if answer != b"error too long\n" and (names != sorted(names) or len(names) < 900):
+                troubles.append(f"a list of {len(names)} names")
+
+    def guarded(work, *words) -> None:  # type: ignore[no-untyped-def]
+        try:
+            work(*words)
+        except Broken as broken:
+            troubles.append(broken.message)
+
+    jobs = [(puts, 1), (puts, 2), (lists,), (lists,)]
+    threads = [threading.Thread(target=guarded, args=job, daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(8)
+    lab.expect(not troubles, "every list is whole and every client is answered", seen="; ".join(troubles[:3]))
+
+
+def _quiet_frame(peer: Peer) -> bytes:
+    (length,) = struct.unpack("!I", peer._collect(4, 5.0).rjust(4, b"\xff"))
+    if length > LIMIT:
+        raise Broken("the server broke off")
+    return peer._collect(length, 5.0)
+
+
+def test_one_bad_client_is_nobody_elses_problem(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    good = lab.connects(server, name="a patient client")
+    asks(good, b"put n\nkept")
+    for junk in (b"GET / HTTP/1.1\r\n\r\n", b"\x00\x00\x00\x08put", b"\xff" * 100, b"\x00" * 4000):
+        bad = lab.connects(server, name="a client that sends rubbish")
+        bad.sends(junk, may_fail=True)
+        bad.resets()
+    answer = asks(good, b"get n\n")
+    lab.expect(answer == b"ok\nkept", "the patient client is served", expected=b"ok\nkept", seen=answer)
+    answer = asks(lab.connects(server), b"list\n")
+    lab.expect(answer == b"ok\nn\n", "and so is a new one", expected=b"ok\nn\n", seen=answer)

@@ -1,0 +1,193 @@
+"""Stage 6: endings. Half of a connection may end, all of it may break, and nothing may be left behind."""
+
+import struct
+
+from harness.scene import Scene
+
+
+def frame(body: bytes) -> bytes:
+    """A body with its length before it."""
+    return struct.pack("!I", len(body)) + body
+
+
+def test_idle_is_silence_not_slowness(lab: Scene) -> None:
+    server = lab.serves("mailbox_server", "--idle", "0.8")
+    silent = lab.connects(server, name="a silent client")
+    half = lab.connects(server, name="a client that stops inside a frame")
+    half.sends(b"\x00\x00")
+    slow = lab.connects(server, name="a slow client")
+    begun = lab.now()
+    whole = frame(b"list\n")
+    slow.sends(*(whole[i : i + 1] for i in range(len(whole))), apart=0.25)
+    answer = slow.reads_frame()
+    lab.expect(answer == b"ok\n", "whoever sends now and then is served", expected=b"ok\n", seen=answer)
+    silent.sees_reset_or_end(within=2)
+    half.sees_reset_or_end(within=2)
+    lab.expect(lab.now() - begun > 0.8, "nobody is sent away too soon")
+
+
+def test_an_idle_limit_does_not_cut_a_large_answer(lab: Scene) -> None:
+    server = lab.serves("mailbox_server", "--idle", "0.7")
+    peer = lab.connects(server, receive_buffer=4096)
+    data = lab.random_bytes(60_000)
+    peer.sends_frame(b"put big\n" + data)
+    peer.reads_frame()
+    lab.says("ten large answers are asked for at once and read only a little later, twice")
+    for _ in range(2):
+        peer.sends(frame(b"get big\n") * 10)
+        lab.pauses(0.3)
+        for _ in range(10):
+            answer = peer.reads_frame()
+            lab.expect(answer == b"ok\n" + data, "every answer comes whole", seen=answer)
+
+
+def test_descriptors_and_threads_come_back(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    warm = lab.connects(server)
+    warm.sends_frame(b"list\n")
+    warm.reads_frame()
+    warm.closes()
+    lab.pauses(0.3)
+    before = lab.usage()
+    lab.says("500 clients: some leave politely, some inside a frame, some with a reset, some send rubbish")
+    for number in range(500):
+        peer = lab.connects(server, quietly=True)
+        if number % 4 == 0:
+            peer._socket.sendall(frame(b"list\n"))
+            peer._collect(4, 5.0)
+            peer._socket.close()
+        elif number % 4 == 1:
+            peer._socket.sendall(b"\x00\x00\x00\x09get")
+            peer._socket.close()
+        elif number % 4 == 2:
+            peer._socket.sendall(b"\x00\x00")
+            peer._abort()
+        else:
+            peer._socket.sendall(b"\xff\xff\xff\xffrubbish")
+            peer._socket.close()
+
+    def back() -> bool:
+        now = lab.usage()
+        return now.open_files <= before.open_files + 8 and now.threads <= before.threads + 8
+
+    returned = lab.waits_until(back, within=4, every=0.1)
+    now = lab.usage()
+    lab.expect(
+        returned, "descriptors and threads are back to where they were",
+        expected=f"about {before.open_files} descriptors, {before.threads} threads",
+        seen=f"{now.open_files} descriptors, {now.threads} threads",
+    )  # fmt: skip
+    last = lab.connects(server)
+    last.sends_frame(b"list\n")
+    lab.expect(last.reads_frame() == b"ok\n", "and the server still serves")
+
+
+def test_gone_clients_cost_no_cpu(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    for _ in range(5):
+        peer = lab.connects(server, quietly=True)
+        peer.sends_frame(b"list\n")
+        peer.reads_frame()
+        peer.ends()
+    idle = lab.connects(server, name="a client that stays")
+    idle.sends_frame(b"list\n")
+    idle.reads_frame()
+    lab.pauses(0.2)
+    before = lab.usage().cpu_seconds
+    lab.pauses(0.8)
+    used = lab.usage().cpu_seconds - before
+    lab.expect(
+        used < 0.2, "nothing to do costs no CPU", expected="next to none", seen=f"{used:.2f} s in 0.8 s"
+    )
+
+
+def test_restarts_while_old_connections_linger(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    old = lab.connects(server, name="a client that stays")
+    old.sends_frame(b"list\n")
+    old.reads_frame()
+    server.terminates(within=2, status=0)
+    again = lab.serves("mailbox_server", at=f"0.0.0.0:{server.address.port}")
+    peer = lab.connects(again)
+    peer.sends_frame(b"list\n")
+    answer = peer.reads_frame()
+    lab.expect(answer == b"ok\n", "the new server serves on the same port", expected=b"ok\n", seen=answer)
+
+
+def test_the_last_answer_arrives_whole(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    lab.says("a frame that is too long, with much behind it that nobody will read")
+    for _ in range(3):
+        peer = lab.connects(server)
+        peer.sends(struct.pack("!I", 1 << 30) + b"x" * 30_000, may_fail=True)
+        peer.ends()
+        answer = peer.reads_frame()
+        lab.expect(
+            answer == b"error too long\n", "the reason arrives", expected=b"error too long\n", seen=answer
+        )
+        peer.sees_end()
+
+
+def test_half_close_with_answers_pending(lab: Scene) -> None:
+    lab.link("campus")
+    server = lab.serves("mailbox_server")
+    peer = lab.connects(server, receive_buffer=8192)
+    data = lab.random_bytes(50_000)
+    peer.sends_frame(b"put n\n" + data)
+    peer.reads_frame()
+    peer.sends(frame(b"get n\n") * 30)
+    peer.ends()
+    lab.pauses(0.2)
+    for _ in range(30):
+        answer = peer.reads_frame()
+        lab.expect(answer == b"ok\n" + data, "all 30 answers come whole after the half-close", seen=answer)
+    peer.sees_end()
+
+
+def test_batch_reads_while_it_sends(lab: Scene) -> None:
+    count, size = 170, 60_000
+    server = lab.listens()
+    client = lab.runs("mailbox_client", server.address, "batch")
+    requests = b"".join(frame(b"put n%d\n" % number + lab.random_bytes(size)) for number in range(count))
+    feeding = client.stdin_sends_in_background(requests)
+    peer = server.accepts()
+    answers = []
+    lab.says(f"{count} requests of {size:,} bytes, each answered by as many bytes before the next is read")
+    for number in range(count):
+        body = peer.reads_frame()
+        if not body.startswith(b"put n%d\n" % number):
+            lab.expect(False, f"request {number} arrives as it was given", seen=body)
+        answers.append(frame(b"ok\n" + body[-size:]))
+        peer.sends(answers[-1])
+    peer.sees_end()
+    feeding.join(5)
+    peer.ends()
+    client.prints(b"".join(answers), within=8)
+    client.exits(0)
+
+
+def test_batch_tells_a_broken_end(lab: Scene) -> None:
+    server = lab.listens()
+    for tail, status in ((b"", 0), (frame(b"ok\nlost")[:-2], 4)):
+        client = lab.runs("mailbox_client", server.address, "batch")
+        client.stdin_sends(frame(b"list\n"))
+        client.stdin_ends()
+        peer = server.accepts()
+        peer.reads_frame()
+        peer.sends(frame(b"ok\n") + tail)
+        peer.ends()
+        client.exits(status)
+
+
+def test_ends_with_clients_inside(lab: Scene) -> None:
+    server = lab.serves("mailbox_server", "--max-clients", 3)
+    inside = [lab.connects(server, name=f"client {number}") for number in (1, 2, 3)]
+    for peer in inside:
+        peer.sends_frame(b"list\n")
+        peer.reads_frame()
+    waiting = lab.connects(server, name="a waiting client")
+    waiting.sends_frame(b"list\n")
+    inside[0].sends(b"\x00\x00")
+    server.terminates(within=2, status=0)
+    for peer in inside:
+        peer.sees_reset_or_end()

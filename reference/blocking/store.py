@@ -1,0 +1,46 @@
+"""The messages, shared by all threads of the server.
+
+Law: whoever touches the dictionary holds the lock, and nobody holds the lock while waiting for a client.
+"""
+
+from __future__ import annotations
+
+import threading
+
+#: Messages at most, so that the names of all of them (65 bytes each with LF) fit into one frame.
+MOST_MESSAGES = 1000
+
+
+class Full(Exception):
+    """A new name, and no room for it."""
+
+
+class Store:
+    """Names and messages. Every method is one step that no other thread can see half of."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  #: held only while the dictionary is looked at or changed
+        self._messages: dict[str, bytes] = {}  #: name -> message
+
+    def put(self, name: str, message: bytes) -> None:
+        """Store a message, in the place of the one with the same name if there is one. Raises Full."""
+        ### BEGIN SOLUTION: check and change under the lock
+        with self._lock:
+            if name not in self._messages and len(self._messages) >= MOST_MESSAGES:
+                raise Full
+            self._messages[name] = message
+        ### END SOLUTION
+
+    def get(self, name: str) -> bytes | None:
+        """The message of that name, None if there is none. It stays where it is."""
+        ### BEGIN SOLUTION: look it up under the lock
+        with self._lock:
+            return self._messages.get(name)
+        ### END SOLUTION
+
+    def names(self) -> list[str]:
+        """All names of one moment, sorted by their bytes."""
+        ### BEGIN SOLUTION: take the names under the lock, so that none comes while they are read
+        with self._lock:
+            return sorted(self._messages)
+        ### END SOLUTION
