@@ -54,6 +54,8 @@ class Display:
             self._done += 1
             if event.again:
                 self._kept += 1
+                if not self._on and event.result is not None:
+                    self._say(f"{name}: was done already, {result_line(event.result)}")
             elif event.result is not None:
                 self._say(f"{name}: {result_line(event.result)}")
             else:

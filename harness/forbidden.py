@@ -74,6 +74,11 @@ def forbidden_message(stage: Stage, findings: Sequence[Finding]) -> str:
     return f"Stage {stage.number} forbids {', '.join(shown)}{more}."
 
 
+def files_of_programs(folder: Path, programs: Sequence[Sequence[str]]) -> list[str]:
+    """The Python files that some argument vectors start, and the local modules these import; relative, with "/"."""
+    return [source.file for source in _sources(folder, programs)]
+
+
 # --- one tree ---
 
 

@@ -30,7 +30,7 @@ class Secrets:
     given: Mapping[str, str]  #: starter's path in the release -> the rest of the reference's text
     hidden_tests: Iterable[str] = ()  #: texts of the hidden test files
     hidden_names: frozenset[str] = frozenset()  #: functions in them
-    sentences: frozenset[str] = frozenset()  #: rules, hints and feedback of hidden checks
+    sentences: frozenset[str] = frozenset()  #: hints and feedback of hidden checks
     private: Mapping[str, bytes] = field(
         default_factory=dict
     )  #: path in the course -> content of private files
@@ -89,10 +89,10 @@ def _plain(line: str) -> str:
 
 
 def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each two lines in a row, blank ones left out, that are long enough to prove something."""
+    """Each two lines in a row, without blank ones and imports, that are long enough to prove something."""
     before = ""
     for line in map(_plain, lines):
-        if not line:
+        if not line or line.startswith(("import ", "from ")):
             continue
         if before and len(before) + len(line) >= ENOUGH:
             yield before, line

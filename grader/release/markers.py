@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 #: In a file that students get as it is; the line itself is taken out.
 GIVEN = "### GIVEN TO STUDENTS"
+#: Longest line of a placeholder.
+MOST_COLUMNS = 110
 
 _BEGIN = re.compile(rf"^(\s*){BEGIN}(?::?\s+(\S.*?))?\s*$")
 _END = re.compile(rf"^\s*{END}\s*$")
@@ -115,15 +118,27 @@ def _placeholder(region: Region, scope: ast.AST | None, where: str) -> list[str]
     function = isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
     name = scope.name if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef) else ""
     task = region.task or (f"{name} is yours to write" if function else "your code here")
-    sentence = f"{where}: {task}" if where else task
+    sentence = f"{where}: {task}" if where and not task.lower().startswith("stage") else task
     if function:
-        return [f"raise NotImplementedError({_quoted(sentence)})"]
+        return _raising(sentence, MOST_COLUMNS - len(region.indent))
     comment = f"# {sentence[0].upper()}{sentence[1:]}."
     return [comment, "pass"] if isinstance(scope, ast.ClassDef) else [comment]
 
 
+def _raising(sentence: str, columns: int) -> list[str]:
+    """The statement that says it, on one line if it fits."""
+    line = f"raise NotImplementedError({_quoted(sentence)})"
+    if len(line) <= columns:
+        return [line]
+    words = textwrap.wrap(sentence, columns - 16)
+    parts = [_quoted(f"{part} ") for part in words[:-1]] + [_quoted(words[-1])]
+    return ["raise NotImplementedError(", *[f"    {part}" for part in parts], ")"]
+
+
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A Python string literal, with the quotes that need the fewest backslashes."""
+    quote = "'" if '"' in text and "'" not in text else '"'
+    return quote + text.replace("\\", "\\\\").replace(quote, "\\" + quote) + quote
 
 
 def _scopes(text: str, file: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:

@@ -91,7 +91,8 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
         hidden_files = {path: data for path, data in suites["hidden"].items() if data not in shared}
         private.update({f"grader/suites/{name}/hidden/{path}": data for path, data in hidden_files.items()})
         for check in assignment.checks:
-            texts = {check.rule, check.hint, check.feedback} - {""}
+            # A rule is the handout's, so it may be read; how it is looked for may not.
+            texts = {check.hint, check.feedback} - {""}
             (sentences if check.suite == "hidden" else said).update(texts)
     private.update({f"grader/{path}": data for path, data in _grader_files(course).items()})
     return Secrets(

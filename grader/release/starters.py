@@ -12,6 +12,7 @@ from grader.course import Course
 from grader.release.markers import stub
 from grader.release.public_view import public_view
 from harness.assignment import Assignment
+from harness.forbidden import files_of_programs
 
 #: The folder of the public tests in a student's copy.
 TESTS = "tests"
@@ -34,7 +35,9 @@ def generate(course: Course, name: str) -> dict[str, bytes]:
         if path in _PRIVATE:
             continue
         where = f"reference/{name}/{path}"
-        files[path] = stub(_text(data, where), where, where=_where(assignment, path)).encode("utf-8")
+        files[path] = stub(
+            _text(data, where), where, where=_where(assignment, course.reference(name), path)
+        ).encode("utf-8")
     for path, data in files_of(course.suites(name)["public"]).items():
         files[f"{TESTS}/{path}"] = data
     return files
@@ -49,11 +52,16 @@ def _text(data: bytes, where: str) -> str:
         ) from None
 
 
-def _where(assignment: Assignment, path: str) -> str:
-    """The stages that a program belongs to, in words; empty if none names it."""
-    programs = {name for name, argv in assignment.programs.items() if path in argv}
-    numbers = [str(stage.number) for stage in assignment.stages if programs & set(stage.programs)]
-    return f"stage {' and '.join(numbers)}" if numbers else ""
+def _where(assignment: Assignment, folder: Path, path: str) -> str:
+    """The stages that a file belongs to, in words: those of its program, or the first one that imports it."""
+    own = {name for name, argv in assignment.programs.items() if path in argv}
+    numbers = [stage.number for stage in assignment.stages if own & set(stage.programs)]
+    if numbers:
+        return f"stage{'s' if len(numbers) > 1 else ''} {' and '.join(map(str, numbers))}"
+    for stage in assignment.stages:
+        if path in files_of_programs(folder, [assignment.programs[name] for name in stage.programs]):
+            return f"stage {stage.number}"
+    return ""
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

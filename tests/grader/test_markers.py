@@ -55,7 +55,7 @@ def test_a_stub_says_what_is_to_be_done_and_nothing_of_the_answer() -> None:
     made = stub(REFERENCE, "client.py", where="stage 1")
     for secret in ("SECRET", "chunk", "65536", "self.secret", "BEGIN", "END SOLUTION"):
         assert secret not in made
-    assert '    raise NotImplementedError("stage 1: read until recv returns b\\"\\"")' in made
+    assert "    raise NotImplementedError('stage 1: read until recv returns b\"\"')" in made
     assert '            raise NotImplementedError("stage 1: feed is yours to write")' in made
     assert "# Stage 1: your code here.\n" in made
     assert "    # Stage 1: your code here.\n    pass\n" in made
@@ -115,6 +115,21 @@ def test_what_is_left_has_to_be_python() -> None:
 def test_other_languages_get_a_comment() -> None:
     made = stub("all:\n### BEGIN SOLUTION\n\tcc x.c\n### END SOLUTION\n", "Makefile")
     assert made == "all:\n# Your code here.\n"
+
+
+def test_a_long_sentence_is_wrapped_and_whole() -> None:
+    task = "wait for a place before accept, so that nobody is accepted whom no one would serve, and say \\o/ 'so'"
+    made = stub(
+        f"def f():\n    ### BEGIN SOLUTION: {task} {task}\n    1\n    ### END SOLUTION\n",
+        "a.py",
+        where="stage 5",
+    )
+    assert max(map(len, made.splitlines())) <= 110
+    space: dict[str, object] = {}
+    exec(made, space)
+    with pytest.raises(NotImplementedError) as caught:
+        space["f"]()  # type: ignore[operator]
+    assert str(caught.value) == f"stage 5: {task} {task}"
 
 
 @pytest.mark.parametrize(

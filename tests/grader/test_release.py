@@ -178,7 +178,7 @@ SECRET_STEPS = "\n".join(HIDDEN_TEST.splitlines()[3:5])
     [
         (f"```\n{ANSWER}\n```\n", "lines of the answer to blocking/client.py"),
         ("Look at test_secretly_reads.\n", "names the hidden test test_secretly_reads"),
-        ("The rule of a hidden\ncheck.\n", "the text of a hidden check"),
+        ("The hint of a hidden\ncheck.\n", "the text of a hidden check"),
         ("Read section 1.2 again.", "the text of a hidden check"),
         (SECRET_STEPS, "lines of a hidden test"),
     ],
