@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,19 +136,26 @@ class Engine:
 
     def pull(self, tag: str, timeout: float) -> str | None:
         """See ImageStore."""
-        failed: list[str | None] = [f"no answer within {timeout:g} s"]
+        heard = time.monotonic()
+        failed: str | None = "it ended without a word"
 
         def fetch() -> None:
+            nonlocal heard, failed
+            repository, _, version = tag.partition(":")
             try:
-                self._client.images.pull(tag)
-                failed[0] = None
+                for event in self._client.api.pull(repository, version, stream=True, decode=True):
+                    heard = time.monotonic()
+                    failed = event.get("error")
             except (DockerException, requests.RequestException) as error:
-                failed[0] = _short(error)
+                failed = _short(error)
 
         thread = threading.Thread(target=fetch, daemon=True)
         thread.start()
-        thread.join(timeout)
-        return failed[0]
+        while thread.is_alive():
+            if time.monotonic() - heard > timeout:
+                return f"no word from it for {timeout:g} s"
+            thread.join(0.2)
+        return failed
 
     def build(self, folder: Path, target: str, tag: str, base: str) -> None:
         """See ImageStore."""

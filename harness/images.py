@@ -24,8 +24,8 @@ from harness.lab import LabError
 
 #: The base that is tried first; it has to be given by a registry.
 BASE = "python:3.12-slim"
-#: Seconds a registry may take to answer before the other way is taken.
-PULL_PATIENCE = 120.0
+#: Seconds for which a registry may say nothing before the other way is taken.
+PULL_PATIENCE = 20.0
 #: Python packages the tester needs beside the standard library; their versions are those of this environment.
 PACKAGES = ("pytest", "pytest-asyncio", "pluggy", "iniconfig", "packaging", "pygments", "dpkt", "pyroute2")
 #: Where they stand in the node image.
@@ -44,7 +44,7 @@ class ImageStore(Protocol):
 
     def has_image(self, tag: str) -> bool: ...
     def pull(self, tag: str, timeout: float) -> str | None:
-        """Fetch an image; None when it is there afterwards, else why not."""
+        """Fetch an image; None when it is there afterwards, else why not. `timeout`: seconds of silence."""
         ...
 
     def build(self, folder: Path, target: str, tag: str, base: str) -> None:
