@@ -340,6 +340,25 @@ class Listener:
         connection.close()
         raise Broken("a connection came where none should", expected="no connection", seen="one")
 
+    def hears_not_a_byte(self, *, for_: float) -> None:
+        """Nobody connects for that many seconds, or whoever does ends without having sent a byte."""
+        self._socket.settimeout(for_)
+        try:
+            connection, _ = self._socket.accept()
+        except TimeoutError:
+            self._story.add("tester", f"sees no connection for {for_:g} s")
+            return
+        peer = Peer(connection, self._story)
+        self.peers.append(peer)
+        peer._socket.settimeout(for_)
+        try:
+            data = peer._socket.recv(65536)
+        except OSError:
+            data = b""
+        if data:
+            raise Broken("bytes came where none should", expected="not one byte", seen=show(data))
+        self._story.add("tester", "accepts a connection on which not one byte comes")
+
     def closes(self) -> None:
         """Stop listening; what is connected stays."""
         self._story.add("tester", f"stops listening on {self.address}")

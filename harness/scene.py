@@ -59,11 +59,16 @@ class Scene:
         return self._start(Program, program, words, env)
 
     def serves(
-        self, program: str, *words: object, at: str | Address = "0.0.0.0:0", within: float = PATIENCE
+        self,
+        program: str,
+        *words: object,
+        at: str | Address = "0.0.0.0:0",
+        env: Mapping[str, str] | None = None,
+        within: float = PATIENCE,
     ) -> Server:
         """Start a student's server on an address and wait until it says that it listens."""
         asked = parse_address(at) if isinstance(at, str) else at
-        server = self._start(Server, program, (asked, *words), None)
+        server = self._start(Server, program, (asked, *words), env)
         server.waits_until_listening(asked, within=within)
         return server
 
@@ -236,6 +241,11 @@ class Scene:
                 return False
             time.sleep(every)
         return True
+
+    def pauses(self, seconds: float) -> None:
+        """Let time pass, where the passing of time is what the test is about."""
+        self.story.add("tester", f"lets {seconds:g} s pass")
+        time.sleep(seconds)
 
     @staticmethod
     def now() -> float:
