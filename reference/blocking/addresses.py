@@ -6,9 +6,14 @@ You get this file as it is. Hosts are numeric: names would bring DNS in, which i
 
 from __future__ import annotations
 
+import argparse
 import ipaddress
 import socket
 from dataclasses import dataclass
+
+
+class BadAddress(argparse.ArgumentTypeError):
+    """The text is no address. argparse shows the sentence of this kind of error as it is."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Read an address. Raises ValueError with a sentence for people."""
+    """Read an address. Raises BadAddress with a sentence for people."""
     if text.startswith("unix:") and len(text) > len("unix:"):
         return Address("unix", path=text.removeprefix("unix:"))
     kind = "udp" if text.startswith("udp:") else "tcp"
@@ -55,5 +60,5 @@ def parse_address(text: str) -> Address:
         if (ip.version == 6) != bracketed or not (port.isascii() and port.isdigit() and int(port) <= 65535):
             raise ValueError
     except ValueError:
-        raise ValueError(f"{text!r} is not an address: HOST:PORT, [V6]:PORT, udp:... or unix:PATH") from None
+        raise BadAddress(f"{text!r} is not an address: HOST:PORT, [V6]:PORT, udp:... or unix:PATH") from None
     return Address(kind, str(ip), int(port))

@@ -76,28 +76,14 @@ def receive_before(sock: socket.socket, deadline: float) -> bytes | None:
     ### END SOLUTION
 
 
-def seconds(text: str) -> float:
-    """A positive number of seconds from the command line."""
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise ValueError
-    return value
-
-
-def count(text: str) -> int:
-    """A positive whole number from the command line."""
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
-
-
 def main(arguments: list[str]) -> None:
     """Run the program; every end but success is a SystemExit with its status."""
     line = program.CommandLine("Print the date and time that a server tells.")
     line.add_argument("address", type=parse_address)
-    line.add_argument("--timeout", type=seconds, default=1.0, help="UDP: seconds to wait for each try")
-    line.add_argument("--tries", type=count, default=3, help="UDP: how often to ask")
+    line.add_argument(
+        "--timeout", type=program.seconds, default=1.0, help="UDP: seconds to wait for each try"
+    )
+    line.add_argument("--tries", type=program.count, default=3, help="UDP: how often to ask")
     options = line.parse_args(arguments)
     if options.address.kind == "udp":
         try:

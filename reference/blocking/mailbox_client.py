@@ -14,7 +14,7 @@ from pathlib import Path
 
 import program
 import sockets
-from addresses import parse_address
+from addresses import BadAddress, parse_address
 from framing import LIMIT, BadFrame, frame, receive_frame, send_frame
 from messages import BadReply, Request, ServerError, encode_request, is_name, parse_reply
 
@@ -81,18 +81,22 @@ def batch(sock: socket.socket) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run the program; every end but success is a SystemExit with its status."""
-    line = program.CommandLine("Talk to a mailbox server.")
-    line.add_argument("address", type=parse_address)
-    line.add_argument("command", choices=sorted(WORDS))
-    line.add_argument("words", nargs="*", metavar="NAME FILE")
-    options = line.parse_args(arguments)
-    if len(options.words) != WORDS[options.command] or options.address.kind == "udp":
-        line.error("usage: mailbox_client ADDRESS put NAME FILE | get NAME | list | whoami | batch")
-    request = None if options.command == "batch" else make_request(options.command, options.words)
+    if len(arguments) < 2 or WORDS.get(arguments[1]) != len(arguments) - 2:
+        program.fail(
+            program.USAGE, "usage: mailbox_client ADDRESS put NAME FILE | get NAME | list | whoami | batch"
+        )
+    address_text, command, *words = arguments
     try:
-        sock = sockets.connect(options.address)
+        address = parse_address(address_text)
+    except BadAddress as error:
+        program.fail(program.USAGE, error)
+    if address.kind == "udp":
+        program.fail(program.USAGE, "a mailbox needs a stream: HOST:PORT, [V6]:PORT or unix:PATH")
+    request = None if command == "batch" else make_request(command, words)
+    try:
+        sock = sockets.connect(address)
     except OSError as error:
-        program.fail(program.CANNOT_CONNECT, f"{options.address}: {error}")
+        program.fail(program.CANNOT_CONNECT, f"{address}: {error}")
     with sock:
         try:
             if request is None:
@@ -102,7 +106,7 @@ def main(arguments: list[str]) -> None:
         except ServerError as error:
             program.fail(program.SERVER_SAID_ERROR, error)
         except (BadFrame, BadReply, OSError) as error:
-            program.fail(program.BROKEN_PROTOCOL, f"{options.address}: {error}")
+            program.fail(program.BROKEN_PROTOCOL, f"{address}: {error}")
 
 
 if __name__ == "__main__":

@@ -17,17 +17,16 @@ import threading
 import program
 import sockets
 from addresses import parse_address
-from daytime_client import count, seconds
-from framing import BadFrame, TooLong, receive_frame, send_frame
+from framing import LIMIT, BadFrame, TooLong, receive_frame, send_frame
 from messages import BadRequest, parse_request
-from store import Full, Store
+from store import Store
 
 
 def whoami(sock: socket.socket) -> str:
     """The connection as this side sees it: the 5-tuple of protocol, and both addresses and ports."""
     ### BEGIN SOLUTION: getpeername() and getsockname(); an IPv6 name has four parts
     if sock.family == getattr(socket, "AF_UNIX", None):
-        return f"unix {sock.getsockname()}\n"
+        return f"unix {sock.getsockname()}\n"  # its clients have no names
     client_host, client_port = sock.getpeername()[:2]
     server_host, server_port = sock.getsockname()[:2]
     return f"tcp {client_host} {client_port} {server_host} {server_port}\n"
@@ -39,18 +38,18 @@ def answer(sock: socket.socket, store: Store, body: bytes) -> bytes:
     ### BEGIN SOLUTION: every mistake of the client becomes an `error` reply
     try:
         request = parse_request(body)
-        if request.command == "put":
-            store.put(request.name, request.content)
-            return b"ok\n"
     except BadRequest as error:
         return f"error {error}\n".encode("ascii")
-    except Full:
-        return b"error full\n"
+    if request.command == "whoami":
+        return b"ok\n" + whoami(sock).encode("utf-8", "surrogateescape")
+    if request.command == "put":
+        store.put(request.name, request.content)
+        return b"ok\n"
     if request.command == "get":
         message = store.get(request.name)
         return b"error no such message\n" if message is None else b"ok\n" + message
-    text = whoami(sock) if request.command == "whoami" else "".join(f"{name}\n" for name in store.names())
-    return b"ok\n" + text.encode("utf-8", "surrogateescape")
+    names = b"ok\n" + "".join(f"{name}\n" for name in store.names()).encode("ascii")
+    return names if len(names) <= LIMIT else b"error too long\n"
     ### END SOLUTION
 
 
@@ -106,8 +105,10 @@ def main(arguments: list[str]) -> None:
     """Run the program until SIGTERM."""
     line = program.CommandLine("Keep messages for many clients at once.")
     line.add_argument("address", type=parse_address)
-    line.add_argument("--max-clients", type=count, default=100, help="clients served at a time")
-    line.add_argument("--idle", type=seconds, default=60.0, help="seconds without a byte until a client is closed")
+    line.add_argument("--max-clients", type=program.count, default=100, help="clients served at a time")
+    line.add_argument(
+        "--idle", type=program.seconds, default=60.0, help="seconds of silence until a client is closed"
+    )
     options = line.parse_args(arguments)
     if options.address.kind == "udp":
         line.error("a mailbox needs a stream: HOST:PORT, [V6]:PORT or unix:PATH")

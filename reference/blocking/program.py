@@ -38,6 +38,22 @@ class CommandLine(argparse.ArgumentParser):
         fail(USAGE, message)
 
 
+def seconds(text: str) -> float:
+    """A positive number of seconds from the command line."""
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise ValueError
+    return value
+
+
+def count(text: str) -> int:
+    """A positive whole number from the command line."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
 def write_out(data: bytes) -> None:
     """Write bytes to standard output, unmodified and at once (a pipe is buffered until it is flushed)."""
     sys.stdout.buffer.write(data)

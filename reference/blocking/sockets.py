@@ -1,11 +1,11 @@
 """The life of a socket, from its making to its end: connect, listen, close. What is said meanwhile is not here.
 
-    client                                  server
-    socket()                                socket()
-                                            bind()     local address and port
-                                            listen()   from now on the kernel shakes hands by itself
-    connect()  ------- SYN, SYN+ACK, ACK -->           and queues connections, up to the backlog
-                                            accept()   takes one from the queue: a new socket, the full 5-tuple
+client                                  server
+socket()                                socket()
+                                        bind()     local address and port
+                                        listen()   from now on the kernel shakes hands by itself
+connect()  ------- SYN, SYN+ACK, ACK -->           and queues connections, up to the backlog
+                                        accept()   takes one from the queue: a new socket, the full 5-tuple
 """
 
 from __future__ import annotations
