@@ -238,9 +238,12 @@ class Engine:
     # -- volumes ---------------------------------------------------------------------------------------------------
 
     def volumes(self) -> list[tuple[str, dict[str, str]]]:
-        """Names and labels of all volumes of this project."""
+        """Names and labels of all volumes of this project.
+
+        By name: the engine makes a missing volume, without labels, for a container that is created as its star stops.
+        """
         with _plainly("the Docker engine does not list its volumes"):
-            rows = self._client.api.volumes(filters={"label": owner.OWNER})["Volumes"] or ()
+            rows = self._client.api.volumes(filters={"name": "socketlab-"})["Volumes"] or ()
             return [(row["Name"], row.get("Labels") or {}) for row in rows]
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:

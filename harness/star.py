@@ -120,6 +120,7 @@ class Star:
     @contextlib.contextmanager
     def session(self, submission: Path, limits: nodes.LimitsLike) -> Iterator[Session]:
         """A new student node for the submission in a folder, wired to the star; gone afterwards. Raises LabError."""
+        self._channel("warden")
         self._students += 1
         name = f"student{self._students}"
         phases = Phases()
@@ -135,7 +136,7 @@ class Star:
                 self._engine.start(student)
             with phases.timed("wires"):
                 folders = nodes.folders(limits)
-                self._channels["warden"].ask(
+                self._channel("warden").ask(
                     {"op": "wire", "student": self._engine.pid(student), "folders": folders}
                 )
             yield Session(self, phases, socket)
@@ -159,8 +160,17 @@ class Star:
         self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
     ) -> TesterExit:
         """See Session.run_tester."""
+        try:
+            return self._run_tester(job, on_line, deadline)
+        except BaseException:
+            self.stop()  # the job may still run in there: this star serves nobody any more
+            raise
+
+    def _run_tester(
+        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
+    ) -> TesterExit:
         begun = time.monotonic()
-        channel = self._channels["tester"]
+        channel = self._channel("tester")
         channel.complaints = b""
         channel.say({"job": job})
         stopped = False
@@ -177,6 +187,12 @@ class Star:
                 return TesterExit(status, round(time.monotonic() - begun, 4), complaints)
             else:
                 on_line(line)
+
+    def _channel(self, name: str) -> Channel:
+        try:
+            return self._channels[name]
+        except KeyError:
+            raise LabError("this lab was stopped: start another") from None
 
     def stop(self) -> None:
         """Remove everything of this star. Never raises for what is gone already."""

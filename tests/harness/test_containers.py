@@ -49,7 +49,7 @@ def ours(identity: str) -> list[str]:
     """Names of the containers and volumes of an owner, as Docker has them."""
     with containers.Engine() as engine:
         rows = [*engine.containers(), *engine.volumes()]
-    return sorted(name for name, labels in rows if labels[owner.OWNER] == identity)
+    return sorted(name for name, labels in rows if labels.get(owner.OWNER) == identity or identity in name)
 
 
 def job(tmp_path: Path, test: str, *, build: str = "") -> tuple[dict[str, Any], dict[str, Path], Any]:
@@ -188,6 +188,22 @@ class TestStars:
                     left = session.run_tester(wanted, lines.append, time.monotonic() + 1.0)
                 assert left.status is None
                 assert any(b'"start"' in line for line in lines)
+
+    def test_a_star_whose_job_was_interrupted_serves_nobody_any_more(
+        self, made: images.Images, tmp_path: Path, submission: Path
+    ) -> None:
+        wanted, code, assignment = job(tmp_path, "def test_one(lab):\n    while True: pass\n")
+
+        def interrupt(_: bytes) -> None:
+            raise KeyboardInterrupt
+
+        with Star.start(made, code=code) as star:
+            with pytest.raises(KeyboardInterrupt), star.session(submission, assignment.limits) as session:
+                session.run_tester(wanted, interrupt, time.monotonic() + 60)
+            assert ours(owner.this_owner().identity) == []
+            with pytest.raises(LabError, match="this lab was stopped"), star.session(submission, assignment.limits):
+                pass
+        assert ours(owner.this_owner().identity) == []
 
     def test_nothing_stays_after_a_star(self, made: images.Images, submission: Path) -> None:
         with Star.start(made, code={}) as star, star.session(submission, Limits()):
