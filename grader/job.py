@@ -24,7 +24,7 @@ from grader.records import BadRecord, Built, End, Phase, Report, Start, Trouble,
 from grader.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
 from grader.submission import Submission
 from harness.assignment import Assignment, Suite
-from harness.forbidden import find_forbidden, forbidden_message
+from harness.forbidden import find_all_forbidden, forbidden_message
 from harness.lab import LabError
 from harness.programs import ProgramsError, load_programs
 
@@ -133,10 +133,9 @@ class _Run:
 
     def look_for_forbidden(self) -> None:
         begun = time.monotonic()
-        for stage in self.task.assignment.stages:
-            findings = find_forbidden(self.task.assignment, stage, self.submission.path, self.programs)
-            if findings:
-                self.forbidden[stage.number] = forbidden_message(stage, findings)
+        assignment = self.task.assignment
+        for number, findings in find_all_forbidden(assignment, self.submission.path, self.programs).items():
+            self.forbidden[number] = forbidden_message(assignment.stage(number), findings)
         self.phases.append(Phase("forbidden names", round(time.monotonic() - begun, 4)))
 
     def all_checks(self) -> tuple[Verdict, ...]:

@@ -25,8 +25,8 @@ from harness.programs import ProgramsError, load_programs
 
 #: Files larger than this are not read; a program that people wrote is smaller.
 MOST_BYTES = 1_000_000
-#: At most this many files are followed from one program.
-MOST_FILES = 200
+#: At most this many places are looked at for the modules of one submission.
+MOST_PROBES = 5_000
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,33 @@ def find_forbidden(
 
     `programs` is the assignment's table with the submission's rows over it; left out, that is read.
     """
-    if not stage.forbidden:
-        return []
+    return find_all_forbidden(assignment, folder, programs, stages=[stage]).get(stage.number, [])
+
+
+def find_all_forbidden(
+    assignment: Assignment,
+    folder: Path,
+    programs: Mapping[str, Sequence[str]] | None = None,
+    *,
+    stages: Sequence[Stage] | None = None,
+) -> dict[int, list[Finding]]:
+    """The same for every stage (or some): number -> findings, where there are any. Each file is read once."""
     if programs is None:
         try:
             programs = load_programs(assignment.programs, folder)
         except ProgramsError:
             programs = assignment.programs
-    findings: dict[tuple[str, str], Finding] = {}
-    for source in _sources(folder, [programs[name] for name in stage.programs if name in programs]):
-        for name, line in uses(source.tree, stage.forbidden):
-            findings.setdefault((source.file, name), Finding(name, source.file, line))
-    return sorted(findings.values(), key=lambda found: (found.file, found.line, found.name))
+    reader, found = _Folder(folder), {}
+    for stage in assignment.stages if stages is None else stages:
+        if not stage.forbidden:
+            continue
+        findings: dict[tuple[str, str], Finding] = {}
+        for source in reader.sources([programs[name] for name in stage.programs if name in programs]):
+            for name, line in source.module.uses(stage.forbidden):
+                findings.setdefault((source.file, name), Finding(name, source.file, line))
+        if findings:
+            found[stage.number] = sorted(findings.values(), key=lambda one: (one.file, one.line, one.name))
+    return found
 
 
 def forbidden_message(stage: Stage, findings: Sequence[Finding]) -> str:
@@ -76,7 +91,7 @@ def forbidden_message(stage: Stage, findings: Sequence[Finding]) -> str:
 
 def files_of_programs(folder: Path, programs: Sequence[Sequence[str]]) -> list[str]:
     """The Python files that some argument vectors start, and the local modules these import; relative, with "/"."""
-    return [source.file for source in _sources(folder, programs)]
+    return [source.file for source in _Folder(folder).sources(programs)]
 
 
 # --- one tree ---
@@ -84,18 +99,11 @@ def files_of_programs(folder: Path, programs: Sequence[Sequence[str]]) -> list[s
 
 def uses(tree: ast.AST, names: Sequence[str]) -> Iterator[tuple[str, int]]:
     """(forbidden name, line) for each use in a module's tree, in the order of `ast.walk`."""
-    wanted = {name: _meaning(name) for name in names}
-    module = _Module(tree)
-    for node in ast.walk(tree):
-        for name, meaning in wanted.items():
-            if meaning == "module":
-                hit = any(_below(path, name) for path in module.imported(node))
-            elif meaning == "member":
-                hit = any(_below(path, name) for path in (*module.imported(node), *module.touched(node)))
-            else:
-                hit = name in module.mentioned(node)
-            if hit:
-                yield name, getattr(node, "lineno", 1)
+    return _Module(tree).uses(names)
+
+
+#: The nodes that can use a name.
+_TELLING = (ast.Import, ast.ImportFrom, ast.Call, ast.Attribute, ast.Name)
 
 
 def _meaning(name: str) -> str:
@@ -120,11 +128,13 @@ class _Module:
     """What one module's names stand for."""
 
     def __init__(self, tree: ast.AST) -> None:
+        nodes = list(ast.walk(tree))
+        self.nodes = [node for node in nodes if isinstance(node, _TELLING)]
         self._aliases: dict[str, str] = {}  # local name -> dotted path of what was imported
         self._own: set[str] = (
             set()
         )  # names defined here, so that a program's own `send_all` is its own affair
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     first = alias.name.partition(".")[0]
@@ -138,6 +148,20 @@ class _Module:
                 self._own.add(node.arg)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self._own.add(node.id)
+
+    def uses(self, names: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """See the function of the same name."""
+        modules, members, plain = (
+            [name for name in names if _meaning(name) == kind] for kind in ("module", "member", "plain")
+        )
+        for node in self.nodes:
+            imported, mentioned = self.imported(node), self.mentioned(node)
+            touched = [*imported, *self.touched(node)]
+            hits = [name for name in modules if any(_below(path, name) for path in imported)]
+            hits += [name for name in members if any(_below(path, name) for path in touched)]
+            hits += [name for name in plain if name in mentioned]
+            for name in hits:
+                yield name, getattr(node, "lineno", 1)
 
     def imported(self, node: ast.AST) -> list[str]:
         """Dotted paths that the node imports: `from a import b` gives a and a.b."""
@@ -196,28 +220,50 @@ def _constant(node: ast.expr) -> list[str]:
 @dataclass(frozen=True)
 class _Source:
     file: str  # relative to the folder, with "/"
-    tree: ast.Module
+    module: _Module
+    imports: tuple[
+        PurePosixPath, ...
+    ]  # where the modules it imports would stand if they were the submission's own
 
 
-def _sources(folder: Path, programs: Sequence[Sequence[str]]) -> Iterator[_Source]:
-    """The Python sources of some programs and the local modules they import, each once.
+class _Folder:
+    """The Python files of a submission, each read and parsed once."""
 
-    A file that is no Python (or does not parse, so that it cannot run either) has no sources.
-    """
-    todo = deque(file for argv in programs for file in _starts(folder, argv))
-    seen: set[PurePosixPath] = set()
-    while todo and len(seen) < MOST_FILES:
-        file = todo.popleft()
-        if file in seen or (data := _read(folder, file)) is None:
-            continue
-        seen.add(file)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[PurePosixPath, _Source | None] = {}
+
+    def sources(self, programs: Sequence[Sequence[str]]) -> Iterator[_Source]:
+        """The sources of some programs and of the local modules they import, each once.
+
+        A file that is no Python (or does not parse, so that it cannot run either) has none.
+        """
+        todo = deque(file for argv in programs for file in _starts(self._folder, argv))
+        seen: set[PurePosixPath] = set()
+        while todo and len(self._known) < MOST_PROBES:
+            file = todo.popleft()
+            if file in seen:
+                continue
+            seen.add(file)
+            if (source := self._source(file)) is not None:
+                yield source
+                todo.extend(source.imports)
+
+    def _source(self, file: PurePosixPath) -> _Source | None:
+        if file not in self._known:
+            self._known[file] = self._read(file)
+        return self._known[file]
+
+    def _read(self, file: PurePosixPath) -> _Source | None:
+        data = _read(self._folder, file)
+        if data is None:
+            return None
         try:
             # Bytes, so that the file's own coding line counts, as it does when the program runs.
-            tree = ast.parse(data)
+            module = _Module(ast.parse(data))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        yield _Source(file.as_posix(), tree)
-        todo.extend(_local_imports(tree, file.parent))
+            return None
+        return _Source(file.as_posix(), module, tuple(_local_imports(module, file.parent)))
 
 
 def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
@@ -237,10 +283,9 @@ def _is_python(data: bytes) -> bool:
     return data.startswith(b"#!") and b"python" in data.split(b"\n", 1)[0]
 
 
-def _local_imports(tree: ast.AST, here: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Where the modules that a file imports would stand if they were the submission's own."""
-    module = _Module(tree)
-    for node in ast.walk(tree):
+def _local_imports(module: _Module, here: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Where the modules that a file in `here` imports would stand if they were the submission's own."""
+    for node in module.nodes:
         bases = {here, PurePosixPath()}
         if isinstance(node, ast.ImportFrom) and node.level:
             up = here
