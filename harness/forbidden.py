@@ -251,10 +251,10 @@ class _Folder:
 
     def _source(self, file: PurePosixPath) -> _Source | None:
         if file not in self._known:
-            self._known[file] = self._read(file)
+            self._known[file] = self._parse(file)
         return self._known[file]
 
-    def _read(self, file: PurePosixPath) -> _Source | None:
+    def _parse(self, file: PurePosixPath) -> _Source | None:
         data = _read(self._folder, file)
         if data is None:
             return None
