@@ -1,0 +1,61 @@
+"""daytime_server ADDRESS: tell the date and time to everyone who asks, one client at a time (RFC 867).
+
+Over TCP or a Unix socket (stage 2) the answer is sent as soon as the connection is there, and the connection closed;
+over UDP (stage 3) every datagram is answered with one. The format is that of RFC 3339, in UTC, with CR LF behind it.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+import program
+import sockets
+from addresses import Address, parse_address
+
+
+def daytime() -> bytes:
+    """This moment as a line, such as b"2025-03-01T12:00:00Z" and CR LF."""
+    raise NotImplementedError("stages 2 and 3: the time in UTC, whatever the time zone of this machine")
+
+
+def serve_streams(listener: socket.socket) -> None:
+    """Accept one client after the other, for ever. A client that vanishes is no reason to end."""
+    raise NotImplementedError("stages 2 and 3: accept, send the line, close so that the client can read it")
+
+
+def serve_datagrams(sock: socket.socket) -> None:
+    """Answer every datagram, whatever is in it, to the address it came from. For ever."""
+    raise NotImplementedError("stages 2 and 3: recvfrom, sendto")
+
+
+def bind_datagrams(address: Address) -> socket.socket:
+    """A UDP socket bound to `address`. Raises OSError."""
+    raise NotImplementedError(
+        "stages 2 and 3: a datagram socket; there is nothing to listen for and nothing to accept"
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Run the program until SIGTERM."""
+    line = program.CommandLine("Tell the date and time to everyone who asks.")
+    line.add_argument("address", type=parse_address)
+    address = line.parse_args(arguments).address
+    program.end_on_sigterm()
+    try:
+        sock = bind_datagrams(address) if address.kind == "udp" else sockets.listen(address)
+    except OSError as error:
+        program.fail(program.CANNOT_CONNECT, f"{address}: {error}")
+    try:
+        program.announce(address.bound_as(sock))
+        if address.kind == "udp":
+            serve_datagrams(sock)
+        else:
+            serve_streams(sock)
+    finally:
+        sockets.stop_listening(sock, address)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,48 @@
+"""Stage 2: daytime_server answers one client at a time and outlives them all."""
+
+import re
+from datetime import UTC, datetime
+
+from harness.scene import Scene
+
+LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r\n")
+
+
+def check_time(lab: Scene, answer: bytes) -> None:
+    """The answer is one line with the time of now."""
+    lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ", seen=answer)
+    said = datetime.strptime(answer.decode(), "%Y-%m-%dT%H:%M:%SZ\r\n").replace(tzinfo=UTC)
+    off = abs((datetime.now(UTC) - said).total_seconds())
+    lab.expect(
+        off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off"
+    )
+
+
+def test_tells_the_time(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    peer = lab.connects(server)
+    check_time(lab, peer.reads_to_end())
+    peer.closes()
+    server.keeps_running()
+
+
+def test_serves_one_after_the_other(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    for _ in range(5):
+        peer = lab.connects(server)
+        check_time(lab, peer.reads_to_end())
+        peer.closes()
+
+
+def test_ends_at_sigterm(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    check_time(lab, lab.connects(server).reads_to_end())
+    server.terminates(within=2, status=0)
+
+
+def test_restarts_on_the_same_port(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    check_time(lab, lab.connects(server).reads_to_end())
+    server.terminates()
+    again = lab.serves("daytime_server", at=f"0.0.0.0:{server.address.port}")
+    check_time(lab, lab.connects(again).reads_to_end())
