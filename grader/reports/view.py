@@ -30,7 +30,8 @@ def instructor_view(result: Mapping[str, Any]) -> dict[str, Any]:
 def student_view(result: Mapping[str, Any]) -> dict[str, Any]:
     """What the student may see, arranged by stage."""
     ids = {check["id"]: check for check in result["checks"]}
-    checks = [_students_check(check, ids) for check in result["checks"]]
+    never_ran = result["state"] == "refused" or result["build"] is not None
+    checks = [_students_check(check, ids, never_ran) for check in result["checks"]]
     keys = (
         "title",
         "assignment",
@@ -54,15 +55,18 @@ def student_view(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _students_check(check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _students_check(
+    check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any]], never_ran: bool
+) -> dict[str, Any]:
     if check["suite"] == "hidden":
         shown: dict[str, Any] = {
             key: check[key] for key in ("suite", "stage", "points", "possible", "section")
         }
-        passed, open_ = check["outcome"] == "pass", check["outcome"] == "inconclusive"
-        # One word for every way not to pass: which one it was is part of what stays hidden.
-        shown["outcome"] = "pass" if passed else "inconclusive" if open_ else "fail"
-        shown["feedback"] = None if passed or open_ else check["feedback"]
+        # One word for fail, timeout and error: which one it was is part of what stays hidden. A check that was not
+        # run says so, since its author's text would speak of a mistake that nobody saw.
+        outcome = check["outcome"]
+        shown["outcome"] = outcome if outcome in ("pass", "inconclusive", "skipped") else "fail"
+        shown["feedback"] = check["feedback"] if shown["outcome"] == "fail" and not never_ran else None
         return shown
     keys = (
         "suite", "stage", "points", "possible", "section", "id", "outcome", "rule", "hint", "message", "seconds",
