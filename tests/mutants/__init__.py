@@ -1,0 +1,160 @@
+"""The typical bugs of an assignment, each as one small change to its reference, and the grading of what comes out.
+
+Rule: a change that does not find its text exactly once is an error, so that mutants follow the reference.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.assignment import Assignment, load_assignment
+from harness.programs import load_programs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One bug."""
+
+    name: str  #: as the list of typical bugs has it
+    file: str  #: of the reference
+    stage: int  #: the first stage that may lose points
+    caught_by: tuple[str, ...]  #: functions of checks that must not pass
+    changes: tuple[tuple[str, str], ...]  #: (old, new); each old text stands exactly once in the file
+    prelude: str = ""  #: put before the first function of the file
+
+
+def load_mutants(assignment: str) -> list[Mutant]:
+    """The mutants of an assignment, in the order of its stages."""
+    table = tomllib.loads((ROOT / "tests/mutants" / assignment / "mutants.toml").read_text())["mutants"]
+    mutants = []
+    for row in table:
+        changes = [(row["old"], row["new"])]
+        if "swap" in row:
+            changes.append((row["swap"][0], row["swap"][1]))
+        mutants.append(
+            Mutant(
+                row["name"],
+                row["file"],
+                row["stage"],
+                tuple(row["caught_by"]),
+                tuple(changes),
+                row.get("prelude", ""),
+            )
+        )
+    return sorted(mutants, key=lambda mutant: mutant.stage)
+
+
+def mutate(text: str, mutant: Mutant) -> str:
+    """The file with the bug in it. Raises ValueError if the text to change is not there exactly once."""
+    for old, new in mutant.changes:
+        if text.count(old) != 1:
+            raise ValueError(
+                f"mutant {mutant.name!r}: {text.count(old)} places in {mutant.file} read {old!r}"
+            )
+        text = text.replace(old, new)
+    if mutant.prelude:
+        head, define, rest = text.partition("\ndef ")
+        text = f"{head}\n{mutant.prelude}{define.lstrip()}{rest}"
+    ast.parse(text)
+    return text
+
+
+def write_mutant(assignment: str, mutant: Mutant, folder: Path) -> None:
+    """A copy of the reference with the bug in it."""
+    copy_reference(assignment, folder)
+    path = folder / mutant.file
+    path.write_text(mutate(path.read_text(), mutant))
+
+
+def copy_reference(assignment: str, folder: Path) -> None:
+    """The reference's programs as a submission."""
+    shutil.copytree(
+        ROOT / "reference" / assignment,
+        folder,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("__pycache__", "assignment.toml"),
+    )
+
+
+def stages_with(assignment: Assignment, file: str) -> list[int]:
+    """The stages whose programs are, or import, a file of the reference."""
+
+    def modules(path: Path) -> set[str]:
+        found, pending = set(), [path]
+        while pending:
+            path = pending.pop()
+            if path.name in found or not path.exists():
+                continue
+            found.add(path.name)
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and node.module:
+                    names = [node.module]
+                pending += [path.parent / f"{name}.py" for name in names]
+        return found
+
+    folder = assignment.path.parent
+    return [
+        stage.number
+        for stage in assignment.stages
+        if any(file in modules(folder / f"{name}.py") for name in stage.programs)
+    ]
+
+
+def grade(assignment: str, folder: Path, *, stages: list[int] | None = None) -> list[dict[str, Any]]:
+    """Grade a folder in the local lab, all stages or some; the report of every check that ran."""
+    rubric = load_assignment(ROOT / "reference" / assignment / "assignment.toml")
+    wanted = {check.id for check in rubric.checks if stages is None or check.stage in stages}
+    for check in reversed(rubric.checks):
+        if check.id in wanted:
+            wanted.update(check.needs)
+    suites = ROOT / "grader/suites" / assignment
+    build = rubric.build is not None and (folder / rubric.build.file).is_file()
+    job = {
+        "lab": {"kind": "local"},
+        "assignment": str(rubric.path),
+        "suites": {"public": str(suites / "public"), "hidden": str(suites / "hidden")},
+        "checks": [check.id for check in rubric.checks if check.id in wanted],
+        "submission": str(folder),
+        "programs": load_programs(rubric.programs, folder),
+        "build": build,
+        "seed": "6d7574616e74",
+        "private_view": True,
+    }
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "harness.tester"],
+        input=json.dumps(job).encode(),
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=300,
+        check=False,
+    )
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert records, done.stderr.decode()
+    assert records[-1]["record"] == "end", done.stderr.decode()
+    troubles = [record["text"] for record in records if record["record"] == "trouble"]
+    assert not troubles, troubles
+    return [record for record in records if record["record"] == "report"]
+
+
+def points(assignment: str, reports: list[dict[str, Any]]) -> dict[int, float]:
+    """Points by stage."""
+    rubric = load_assignment(ROOT / "reference" / assignment / "assignment.toml")
+    earned = {stage.number: 0.0 for stage in rubric.stages}
+    for report in reports:
+        if report["outcome"] == "pass":
+            check = rubric.check(report["check"])
+            earned[check.stage] += check.points
+    return earned
