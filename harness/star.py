@@ -54,6 +54,7 @@ class Star:
         self._engine = Engine()
         self._labels = {**owner.this_owner().labels, "socketlab.worker": str(worker)}
         self._containers: list[str] = []
+        self._broom = ThreadPoolExecutor(1, thread_name_prefix="socketlab-broom")
         self._channels: dict[str, Channel] = {}
         name = f"socketlab-{owner.this_owner().identity}-{worker}-{secrets.token_hex(3)}"
         self._name = name
@@ -145,16 +146,17 @@ class Star:
                 self._end_session(student)
 
     def _end_session(self, student: str) -> None:
-        warden = self._channels.get("warden")
-        with contextlib.suppress(LabError):
-            if warden is not None:
-                warden.say({"op": "unwire"})  # it takes its time, while the engine takes its own
         if student in self._containers:
-            self._containers.remove(student)
-            self._engine.remove(student)
-        with contextlib.suppress(LabError):
-            if warden is not None:
-                warden.answer()
+            # While the next submission begins: the engine takes its time. `stop` waits for it.
+            with contextlib.suppress(RuntimeError):  # the star is being stopped, and this container with it
+                self._broom.submit(self._remove, student)
+        if (warden := self._channels.get("warden")) is not None:
+            with contextlib.suppress(LabError):
+                warden.ask({"op": "unwire"})
+
+    def _remove(self, container: str) -> None:
+        self._engine.remove(container)
+        self._containers.remove(container)
 
     def run_tester(
         self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
@@ -199,6 +201,7 @@ class Star:
         for channel in self._channels.values():
             channel.close()
         self._channels.clear()
+        self._broom.shutdown(wait=True)
         while self._containers:
             self._engine.remove(self._containers.pop())
         for name in dataclasses.astuple(self._volumes):

@@ -1,7 +1,7 @@
 """The privileged, trusted helper of a star: makes the wires, hands the student node fresh folders, starts the captures.
 
-Rule 1: it reads no byte that the student made and executes nothing from the student node: it enters that node's mount
-namespace in a short-lived child that calls mount(2) and umount2(2) and nothing else.
+Rule 1: it reads no byte that the student made and executes nothing from the student node. Into that node's mount
+namespace it reaches with a child that mounts and nothing else (harness/mounts.py).
 Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (`fresh` and `seal`).
 
 One JSON object a line; the answer is {"ok": true, ...} or {"ok": false, "text": WHY}. It sees the host's process ids;
@@ -21,9 +21,11 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, BinaryIO
+
+from harness.connections import diagnosis, end_connections
+from harness.mounts import Folder, Hand, MountError
 
 CONTROL = "/trusted/warden.sock"
 CAPTURES = "/trusted/capture"
@@ -34,10 +36,7 @@ CAPTURE_LIMIT = 256 * 1024 * 1024
 #: Seconds a command of ours may take.
 PATIENCE = 10.0
 
-CLONE_NEWNS = 0x00020000  # sched.h
 CLONE_NEWNET = 0x40000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # mount(2)
-MNT_DETACH = 2  # umount2(2)
 SIOCETHTOOL = 0x8946  # linux/sockios.h
 #: Offloads to switch off (linux/ethtool.h): receive and send checksums, scatter-gather, TSO, GSO, GRO. With them on,
 #: one "packet" of the link would be 64 KB, its checksum left for a network card that does not exist.
@@ -50,24 +49,6 @@ Answer = dict[str, Any]
 
 class WardenError(Exception):
     """What could not be done; the message says what and why."""
-
-
-@dataclass
-class Folder:
-    """One fresh folder of the student node."""
-
-    path: str
-    mb: int  #: size limit, MiB
-    inodes: int  #: files, folders and links at most
-    uid: int  #: who may write there
-    mode: str = "0755"
-
-    @property
-    def options(self) -> bytes:
-        """As mount(2) wants them for a tmpfs."""
-        return (
-            f"size={self.mb}m,nr_inodes={self.inodes},mode={self.mode},uid={self.uid},gid={self.uid}".encode()
-        )
 
 
 # -- namespaces --------------------------------------------------------------------------------------------------------
@@ -88,27 +69,6 @@ def inside_network(namespace: int) -> Iterator[None]:
     finally:
         _check(_libc.setns(home, CLONE_NEWNET), "leaving a network namespace")
         os.close(home)
-
-
-def in_mounts(namespace: int, steps: Callable[[], None]) -> None:
-    """Run mount steps in another mount namespace, in a child that does nothing else. Raises WardenError."""
-    told, tells = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            _check(_libc.setns(namespace, CLONE_NEWNS), "entering the mount namespace")
-            steps()
-            os.write(tells, b"+")
-        except WardenError as error:
-            os.write(tells, str(error).encode())
-        finally:
-            os._exit(0)
-    os.close(tells)
-    with open(told, "rb") as pipe:
-        said = pipe.read()
-    os.waitpid(pid, 0)
-    if said != b"+":
-        raise WardenError(said.decode() or "the child that mounts died")
 
 
 def _ip(batch: str) -> None:
@@ -169,26 +129,22 @@ class Warden:
 
     def __init__(self) -> None:
         self._link_net = -1
-        self._tester_net = -1
-        self._student_net = -1
-        self._student_mounts = -1
-        self._folders: list[Folder] = []
+        self._ask_tester: socket.socket | None = None
+        self._ask_student: socket.socket | None = None
+        self._hand: Hand | None = None
         self._captures: list[subprocess.Popen[bytes]] = []
 
     def do_hold(self, *, link: int, tester: int) -> Answer:
         """Take the link node and wire the tester to it, once."""
         self._link_net = os.open(f"/proc/{link}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._tester_net = os.open(f"/proc/{tester}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._wire("tester", tester, self._tester_net)
+        self._ask_tester = self._wire("tester", tester)
         return {}
 
     def do_wire(self, *, student: int, folders: list[dict[str, Any]], capture: bool = True) -> Answer:
         """Wire a new student node to the link, remember its folders, begin the captures."""
         self.do_unwire()
-        self._folders = [Folder(**row) for row in folders]
-        self._student_mounts = os.open(f"/proc/{student}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        self._student_net = os.open(f"/proc/{student}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._wire("student", student, self._student_net)
+        self._hand = Hand(student, [Folder(**row) for row in folders])
+        self._ask_student = self._wire("student", student)
         if capture:
             self._start_captures()
         return {}
@@ -200,76 +156,49 @@ class Warden:
         for capture in self._captures:
             capture.wait()
         self._captures.clear()
-        if self._student_mounts >= 0:
-            os.close(self._student_mounts)
-            os.close(self._student_net)
-            self._student_mounts = self._student_net = -1
+        if self._hand is not None:
+            self._hand.close()
+            self._hand = None
+            if self._ask_student is not None:
+                self._ask_student.close()
+                self._ask_student = None
             with inside_network(self._link_net), contextlib.suppress(WardenError):
                 _ip("link del w2\n")  # gone already if the node is
         return {}
 
     def do_fresh(self) -> Answer:
-        """Replace every folder of the student node but /build by an empty one; end the last test's connections.
-
-        Connections outlive their programs (retransmissions, FIN-WAIT): their packets would be on the next test's link.
-        """
-        ending = self._end_connections()
-        folders = [folder for folder in self._folders if folder.path != "/build"]
-
-        def mount() -> None:
-            for folder in folders:
-                path = folder.path.encode()
-                _check(_libc.umount2(path, MNT_DETACH), f"unmounting {folder.path}")
-                flags = MS_NOSUID | MS_NODEV
-                _check(
-                    _libc.mount(b"tmpfs", path, b"tmpfs", flags, folder.options), f"mounting {folder.path}"
-                )
-
-        in_mounts(self._student(), mount)
-        for process in ending:
-            process.wait()
+        """Replace every folder of the student node but /build by an empty one; end the last test's connections."""
+        for asking in (self._ask_student, self._ask_tester):
+            if asking is not None:
+                end_connections(asking)
+        self._mount("fresh")
         return {}
-
-    def _end_connections(self) -> list[subprocess.Popen[bytes]]:
-        """End TCP connections in both nodes (SOCK_DESTROY, sock_diag(7)); a kernel that cannot lets them age."""
-        processes = []
-        for namespace in (self._student_net, self._tester_net):
-            with inside_network(namespace):
-                command = ["ss", "-K", "-H", "-t", "-n", "state", "connected"]
-                processes.append(
-                    subprocess.Popen(
-                        command,
-                        stdin=subprocess.DEVNULL,
-                        stdout=subprocess.DEVNULL,
-                        stderr=subprocess.DEVNULL,
-                    )
-                )
-        return processes
 
     def do_seal(self) -> Answer:
         """Make /build read-only, after the build."""
-
-        def remount() -> None:
-            flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV
-            _check(_libc.mount(None, b"/build", None, flags, None), "making /build read-only")
-
-        in_mounts(self._student(), remount)
+        self._mount("seal")
         return {}
 
-    def _student(self) -> int:
-        if self._student_mounts < 0:
+    def _mount(self, word: str) -> None:
+        if self._hand is None:
             raise WardenError("no student node is wired")
-        return self._student_mounts
+        self._hand.tell(word)
 
-    def _wire(self, which: str, pid: int, other: int) -> None:
+    def _wire(self, which: str, pid: int) -> socket.socket:
+        """Wire a node to the link; what its connections are asked with."""
         number = WIRES[which]
         link, node = wire_batches(number, pid)
         with inside_network(self._link_net):
             _ip(link)
             switch_offloads_off(f"w{number}")
-        with inside_network(other):
-            _ip(node)
-            switch_offloads_off("eth0")
+        other = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with inside_network(other):
+                _ip(node)
+                switch_offloads_off("eth0")
+                return diagnosis()
+        finally:
+            os.close(other)
 
     def _start_captures(self) -> None:
         os.makedirs(CAPTURES, mode=0o700, exist_ok=True)
@@ -315,7 +244,7 @@ class Warden:
                 raise WardenError(f"no such verb: {op}")
             said = {"ok": True, **verb(**request)}
         except Exception as error:
-            name = "" if isinstance(error, WardenError) else f"{type(error).__name__}: "
+            name = "" if isinstance(error, WardenError | MountError) else f"{type(error).__name__}: "
             said = {"ok": False, "text": f"{name}{error}"}
         return json.dumps(said).encode("ascii") + b"\n"
 

@@ -1,0 +1,133 @@
+"""A hand in the student node's mount namespace: gives it fresh folders, seals the build. Part of the warden.
+
+Rule: the child that stands in there calls mount(2) and umount2(2) with paths fixed here and nothing else. It opens no
+file, loads no code, and ends when the warden lets go of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+CLONE_NEWNS = 0x00020000  # sched.h
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # mount(2)
+MNT_DETACH = 2  # umount2(2)
+#: The folder that is kept from test to test; the submission is copied and built there.
+BUILD = "/build"
+#: Seconds the child may take for one word.
+PATIENCE = 5.0
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class MountError(Exception):
+    """What could not be mounted, and why."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One folder of the student node, a tmpfs."""
+
+    path: str
+    mb: int  #: size limit, MiB
+    inodes: int  #: files, folders and links at most
+    uid: int  #: who may write there
+    mode: str = "0755"
+
+    @property
+    def options(self) -> bytes:
+        """As mount(2) wants them for a tmpfs."""
+        return (
+            f"size={self.mb}m,nr_inodes={self.inodes},mode={self.mode},uid={self.uid},gid={self.uid}".encode()
+        )
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        raise MountError(f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def renew(folders: Sequence[Folder]) -> None:
+    """Replace every folder but /build by an empty one, in the current mount namespace. Raises MountError."""
+    for folder in folders:
+        if folder.path != BUILD:
+            path = folder.path.encode()
+            _check(_libc.umount2(path, MNT_DETACH), f"unmounting {folder.path}")
+            flags = MS_NOSUID | MS_NODEV
+            _check(_libc.mount(b"tmpfs", path, b"tmpfs", flags, folder.options), f"mounting {folder.path}")
+
+
+def seal() -> None:
+    """Make /build read-only. Raises MountError."""
+    flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV
+    _check(_libc.mount(None, BUILD.encode(), None, flags, None), f"making {BUILD} read-only")
+
+
+class Hand:
+    """The child, seen from the warden. Raises MountError."""
+
+    def __init__(self, pid: int, folders: Sequence[Folder]) -> None:
+        """Enter the mount namespace of process `pid`."""
+        self._mine, theirs = socket.socketpair()
+        self._mine.settimeout(PATIENCE)
+        self._child = os.fork()
+        if self._child == 0:
+            _serve(pid, folders, theirs)
+        theirs.close()
+        try:
+            self._hear("entering the student node")
+        except MountError:
+            self.close()
+            raise
+
+    def tell(self, word: str) -> None:
+        """Do what a word says: "fresh" or "seal"."""
+        self._mine.sendall(word.encode())
+        self._hear(word)
+
+    def _hear(self, what: str) -> None:
+        try:
+            said = self._mine.recv(4096)
+        except TimeoutError:
+            raise MountError(f"{what}: no answer within {PATIENCE:g} s") from None
+        if said != b"+":
+            raise MountError(said.decode() or f"{what}: the child that mounts died")
+
+    def close(self) -> None:
+        """Let go."""
+        self._mine.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._child, 9)
+        os.waitpid(self._child, 0)
+
+
+def _serve(pid: int, folders: Sequence[Folder], asked: socket.socket) -> None:
+    """The child: never returns."""
+    try:
+        channel = os.dup2(asked.fileno(), 0)  # nothing else of the warden's goes along
+        os.closerange(1, 4096)
+        said = b"+"
+        try:
+            namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
+            _check(_libc.setns(namespace, CLONE_NEWNS), "entering the student node")
+            os.close(namespace)
+        except OSError as error:
+            said = f"/proc/{pid}/ns/mnt: {error.strerror}".encode()
+        except MountError as error:
+            said = str(error).encode()
+        while True:
+            os.write(channel, said)
+            word = os.read(channel, 64)
+            if not word:
+                break
+            said = b"+"
+            try:
+                seal() if word == b"seal" else renew(folders)
+            except MountError as error:
+                said = str(error).encode()
+    finally:
+        os._exit(0)
