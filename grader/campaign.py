@@ -150,6 +150,7 @@ class Campaign:
                 if done:
                     return done, True
                 taken = time.monotonic() - begun
+                self._shower(job)(Progress("waiting for a lab"))
                 graded = grade(task, submission, self._bench(number), self._shower(job), taken)
             self.run.save(graded)
             return graded.result, False

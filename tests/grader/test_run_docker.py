@@ -1,0 +1,187 @@
+"""`grader run` in the Docker lab, from folder to report, and what is left when it is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import hand_in
+
+from grader.course import Course
+from grader.journal import Journal
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CLIENT = """\
+import socket, sys
+host, _, port = sys.argv[1].rpartition(":")
+sock = socket.create_connection((host, int(port)))
+while data := sock.recv(100):
+    sys.stdout.buffer.write(data)
+"""
+
+SERVER = """\
+import socket, sys
+host, _, port = sys.argv[1].rpartition(":")
+server = socket.create_server((host, int(port)))
+print("listening on %s:%d" % server.getsockname()[:2], flush=True)
+while True:
+    client, _ = server.accept()
+    with client:
+        try:
+            client.sendall(b"now\\n")
+        except OSError:
+            pass
+"""
+
+SUITES = {
+    "public/test_client.py": """\
+def test_reads(lab):
+    server = lab.listens()
+    client = lab.runs("client", server.address)
+    peer = server.accepts()
+    peer.sends(b"Sat", b"urday", b"\\n", apart=0.02)
+    peer.ends()
+    client.prints(b"Saturday\\n")
+    client.exits(0)
+""",
+    "hidden/test_client.py": """\
+def test_secretly_reads(lab):
+    server = lab.listens()
+    client = lab.runs("client", server.address)
+    peer = server.accepts()
+    peer.ends()
+    client.prints(b"")
+    client.exits(0)
+""",
+    "public/test_server.py": """\
+def test_serves(lab):
+    peer = lab.connects(lab.serves("server", at="0.0.0.0:0"))
+    lab.expect(peer.reads_to_end(within=3) == b"now\\n", "it tells the time")
+""",
+    "hidden/test_server.py": """\
+def test_survives(lab):
+    server = lab.serves("server", at="0.0.0.0:0")
+    lab.connects(server).closes()
+    lab.expect(lab.connects(server).reads_to_end(within=3) == b"now\\n", "it tells the time again")
+""",
+}
+
+
+@pytest.fixture
+def command(course: Course, tmp_path: Path) -> list[str]:
+    """`grader run` for the small course, with tests that run for real, and three submissions."""
+    for name, text in SUITES.items():
+        (course.root / "grader" / "suites" / "blocking" / name).write_text(text)
+    submitted = tmp_path / "in"
+    hand_in(submitted, "ann", **{"client.py": CLIENT, "server.py": SERVER})
+    hand_in(
+        submitted,
+        "bob",
+        **{"client.py": CLIENT.replace("while data := ", "if data := "), "server.py": SERVER},
+    )
+    hand_in(submitted, "eve", **{"client.py": "import time\ntime.sleep(60)\n", "server.py": "1 / 0\n"})
+    script = (
+        "import sys; from pathlib import Path; import grader.cli as cli; from grader.course import Course\n"
+        f"cli.this_course = lambda: Course(Path({str(course.root)!r}))\n"
+        "cli.main()"
+    )
+    return [
+        sys.executable,
+        "-c",
+        script,
+        "run",
+        str(submitted),
+        "--out",
+        str(tmp_path / "out"),
+        "--lab",
+        "docker",
+    ]
+
+
+def start(command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    said, _ = process.communicate(timeout=300)
+    return said
+
+
+def left_by(pid: int) -> list[Any]:
+    """Containers of a grader that are still there."""
+    import docker
+
+    client = docker.from_env()
+    try:
+        return list(client.api.containers(all=True, filters={"label": f"socketlab.pid={pid}"}))
+    finally:
+        client.close()
+
+
+def points(out: Path) -> dict[str, float]:
+    return {
+        path.parts[-3]: json.loads(path.read_text())["points"] for path in out.glob("*/blocking/result.json")
+    }
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Read what it says until a line has the text."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    pytest.fail(f"it ended without saying {text!r}")
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_a_class_is_graded_and_nothing_is_left(command: list[str], tmp_path: Path) -> None:
+    process = start(command)
+    said = finish(process)
+    assert process.returncode == 0, said
+    # bob reads once, so the public check of stage 1 fails and the hidden one that builds on it is skipped.
+    assert points(tmp_path / "out") == {"ann": 15, "bob": 10, "eve": 0}
+    result = json.loads((tmp_path / "out" / "bob" / "blocking" / "result.json").read_text())
+    failed = next(check for check in result["checks"] if check["outcome"] == "fail")
+    assert (tmp_path / "out" / "bob" / "blocking" / failed["pcapng"]).stat().st_size > 100
+    assert result["link"]["engine"] == "router"
+    assert result["link"]["packets"] > 0
+    spent = {row["name"]: row["seconds"] for row in result["phases"]}
+    assert spent["total"] - spent["suites"] < 1.0
+    assert left_by(process.pid) == []
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_stopped_goes_on_where_it_was(
+    command: list[str], tmp_path: Path, how: signal.Signals
+) -> None:
+    process = start(command)
+    wait_for(process, "eve/blocking: begins")
+    process.send_signal(how)
+    finish(process)
+    assert process.returncode in ((130,) if how is not signal.SIGKILL else (-9,))
+    if how is not signal.SIGKILL:
+        assert left_by(process.pid) == []
+    assert [row["student"] for row in Journal(tmp_path / "out" / "journal.jsonl").rows()] == ["ann", "bob"]
+    again = start(command)
+    said = finish(again)
+    assert again.returncode == 0, said
+    assert "ann/blocking: was done already" in said
+    assert left_by(process.pid) + left_by(again.pid) == []
+    assert [row["student"] for row in Journal(tmp_path / "out" / "journal.jsonl").rows()] == [
+        "ann",
+        "bob",
+        "eve",
+    ]
