@@ -1,7 +1,7 @@
 """The first process of a student node: starts, stops and measures the submission's programs for the tester.
 
 Rule 1: it stands alone (standard library, one thread, -I -B). The student may read it; it tells nothing.
-Rule 2: it believes nothing that the student's user made, and touches the student's paths with the student's rights only.
+Rule 2: it believes nothing that the student made, and touches the student's paths with the student's rights only.
 Rule 3: nothing the student does ends it: no memory, process, descriptor or malformed byte; errors become answers.
 
 It is root without capabilities but SETUID, SETGID, KILL and CHOWN. The tester speaks to it over a Unix SOCK_SEQPACKET
@@ -217,8 +217,9 @@ class Agent:
             time.sleep(0.0005)
 
     def do_populate(self) -> Said:
-        """Copy the built submission into the fresh working folder."""
-        by_student(lambda: copy_tree(BUILD, WORK), COPY_WITHIN)
+        """Copy the built submission into the fresh working folder. Nobody but us runs, so it takes no helper."""
+        with StudentsRights():
+            copy_tree(BUILD, WORK)
         return {}, []
 
     def do_start(self, *, argv: list[str], env: dict[str, str] | None = None) -> Said:

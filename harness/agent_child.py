@@ -167,21 +167,27 @@ def watch(pid: int, output: int, deadline: float, keep: int) -> tuple[int | None
 
 
 def copy_tree(source: str, target: str) -> None:
-    """Copy files, folders and links below `source` into `target`; other kinds are left out. Raises OSError."""
-    with os.scandir(source) as entries:
-        for entry in entries:
-            to = os.path.join(target, entry.name)
-            if entry.is_symlink():
-                os.symlink(os.readlink(entry.path), to)
-            elif entry.is_dir():
-                os.mkdir(to)
-                copy_tree(entry.path, to)
-            elif entry.is_file():
-                _copy_file(entry.path, to)
+    """Copy files, folders and links below `source` into `target`; other kinds are left out. Raises OSError.
+
+    Nobody may change `source` meanwhile. However deep it is, this does not recurse.
+    """
+    folders = [""]
+    while folders:
+        below = folders.pop()
+        with os.scandir(source + below) as entries:
+            for entry in entries:
+                path = f"{below}/{entry.name}"
+                if entry.is_symlink():
+                    os.symlink(os.readlink(entry.path), target + path)
+                elif entry.is_dir():
+                    os.mkdir(target + path)
+                    folders.append(path)
+                elif entry.is_file():
+                    _copy_file(entry.path, target + path)
 
 
 def _copy_file(source: str, target: str) -> None:
-    reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         about = os.fstat(reading)
         writing = os.open(

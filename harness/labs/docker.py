@@ -176,7 +176,7 @@ class AgentNode:
         self._router.ask({"op": "flush"})  # no packet of the test before enters the next
         reply, _ = self._ask("populate")
         if not reply["ok"]:
-            raise LabError(f"the submission cannot be copied to its working folder: {reply['text']}")
+            raise CannotStart(f"what was built cannot be copied to the working folder: {reply['text']}")
 
     def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> AgentProcess:
         """See Node.start."""

@@ -68,6 +68,17 @@ def test_a_tree_is_copied_as_it_is(tmp_path: Path) -> None:
     assert os.readlink(target / "away") == "/nowhere"
 
 
+def test_a_tree_may_be_deep(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "target").mkdir()
+    path = tmp_path / "source"
+    for _ in range(1200):
+        path = path / "d"
+        path.mkdir()
+    copy_tree(str(tmp_path / "source"), str(tmp_path / "target"))
+    assert (tmp_path / "target" / "/".join(["d"] * 1200)).is_dir()
+
+
 def child(source: str, output: int) -> int:
     pid = os.fork()
     if pid == 0:
