@@ -97,7 +97,7 @@ def test_reads_a_whole_file(tmp_path: Path) -> None:
         ("schema = 1", "schema = 9", "schema = 1", "Write: schema = 1"),
         ('name = "blocking"', 'name = "Block/ing"', 'name = "blocking"', "cannot name a folder"),
         ('handout = "handout.md"', 'handout = "../x"', 'handout = "', "not a plain file name"),
-        ('["python3", "daytime_client.py"]', '"python3 daytime_client.py"', "daytime_client =", "list of texts"),  # noqa: E501
+        ('["python3", "daytime_client.py"]', '"python3 daytime_client.py"', "daytime_client =", "list of texts"),
         ("memory_mb = 128", "memory_mb = -1", "memory_mb", "whole number from 1 on"),
         ("memory_mb = 128", "memory_mb = true", "memory_mb", "whole number from 1 on"),
         ("seconds = 60", "seconds = nan", "seconds", "number above zero"),
@@ -108,7 +108,7 @@ def test_reads_a_whole_file(tmp_path: Path) -> None:
         ('programs = ["daytime_client"]', 'programs = ["daytime"]', "programs = [", "no program"),
         ('"os.fork"', '"os fork"', "forbidden", "no Python name"),
         ('"test_daytime_client.py::test_reads_slowly"', '"x.py::test"', "", "is no test"),
-        ("test_reads_slowly", "test_reads_to_the_end", 'id = "test_daytime_client.py::test_reads_slowly', "twice"),  # noqa: E501
+        ("test_reads_slowly", "test_reads_to_the_end", 'id = "test_daytime_client.py::test_reads_slowly', "twice"),
         ('suite = "hidden"', 'suite = "secret"', 'suite = "hidden"', 'Write "public" or "hidden".'),
         ('feedback = "Read section 1.2 again."', "", "", "has no feedback"),
         ('needs = ["test_daytime_client.py::test_reads_to_the_end"]', 'needs = ["test_x.py::test_y"]', "needs", "no check above"),  # noqa: E501
