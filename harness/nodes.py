@@ -43,6 +43,8 @@ _LINK_SYSCTLS = {
     "net.ipv4.conf.default.send_redirects": "0",
 }
 _STUDENT_SYSCTLS = {
+    # At most 64 KiB of a connection's output wait in the kernel: a send that takes less than it was given is seen.
+    "net.ipv4.tcp_wmem": "4096 16384 65536",
     **_IPV6,
     # System V memory ends with its processes; else it would fill the node's memory where no kill helps.
     "kernel.shm_rmid_forced": "1",

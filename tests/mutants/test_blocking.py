@@ -35,7 +35,7 @@ def test_every_bug_names_checks_of_its_stage(mutant: Mutant) -> None:
     assert set(mutant.caught_by) <= functions
 
 
-@pytest.mark.slow
+@pytest.mark.audit
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_bug_loses_points_in_its_stage_and_nowhere_before(mutant: Mutant, tmp_path: Path) -> None:
     write_mutant("blocking", mutant, tmp_path)
@@ -56,7 +56,7 @@ def test_a_bug_loses_points_in_its_stage_and_nowhere_before(mutant: Mutant, tmp_
     assert not missed, f"not noticed by {missed}; lost: {lost}"
 
 
-@pytest.mark.slow
+@pytest.mark.audit
 def test_the_reference_gets_full_marks(tmp_path: Path) -> None:
     copy_reference("blocking", tmp_path)
     reports = grade("blocking", tmp_path)

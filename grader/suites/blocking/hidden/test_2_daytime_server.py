@@ -50,6 +50,7 @@ def test_unread_input_does_not_destroy_the_answer(lab: Scene) -> None:
     peers = [lab.connects(server, name=f"client {number}") for number in (1, 2, 3)]
     for peer in peers:
         peer.sends(b"what time is it?\r\n" * 200)
+    lab.pauses(0.1)
     server.signal(signal.SIGCONT)
     for peer in peers:
         check_time(lab, peer.reads_line())
