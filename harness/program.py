@@ -220,6 +220,8 @@ class Program:
                 f"{self.name} did not end within {within:g} s", verdict="timeout",
                 expected=f"exit status {words}", seen="it still runs",
             )  # fmt: skip
+        for stream in (self._out, self._err):  # its last words may be on their way to the collectors
+            stream.wait(lambda _: False, 0.5)
         self._story.add("student", f"{self.name} ended: {self._ending()}")
         if status not in allowed:
             raise self.broken(
