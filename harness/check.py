@@ -86,7 +86,8 @@ def run_checks(solution: Solution, stage: int | None, seed: str | None = None) -
         "submission": str(solution.folder),
         "programs": load_programs(assignment.programs, solution.folder),
         "build": build is not None and (solution.folder / build.file).is_file(),
-        "seed": seed or secrets.token_hex(8),
+        "seed": "",
+        "public_seed": seed or secrets.token_hex(4),
     }
     root = Path(__file__).resolve().parent.parent
     paths = [str(root), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]

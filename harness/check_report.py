@@ -57,6 +57,8 @@ def show_story(console: Console, check: Check, record: Mapping[str, Any]) -> Non
     if check.hint:
         console.print(f"\n  [cyan]hint[/]     {escape(check.hint)}")
     console.print(f"  [cyan]read[/]     section {escape(check.section)} of the handout")
+    if record.get("replay"):
+        console.print(f"  [cyan]again[/]    {escape(record['replay'])}")
 
 
 def show_summary(

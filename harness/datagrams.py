@@ -6,6 +6,7 @@ import socket
 import time
 
 from harness.address import Address
+from harness.peers import waiting_for
 from harness.program import PATIENCE
 from harness.steps import Broken, Story, show
 
@@ -21,40 +22,46 @@ class Datagrams:
         address: Address | None,
         target: Address | None,
         name: str,
+        ended: Callable[[], Broken | None],
     ) -> None:
         self._socket = bound
         self._story = story
         self._target = target
+        self._ended = ended
         self._strangers: list[Datagrams] = []
         self.address = address if address is not None else Address("udp", *bound.getsockname()[:2])
         self.name = name
 
     def receives(self, *, within: float = PATIENCE) -> tuple[bytes, Address]:
         """The next datagram and who sent it."""
-        self._socket.settimeout(max(within, 0.001))
-        deadline = time.monotonic() + within
-        while True:
-            try:
-                data, sender = self._socket.recvfrom(65536)
-                break
-            except TimeoutError:
-                raise Broken(
-                    f"no datagram came to {self.name} within {within:g} s", verdict="timeout",
-                    expected="a datagram", seen="silence",
-                ) from None  # fmt: skip
-            except ConnectionError:  # an ICMP error for an earlier datagram (Windows reports it here)
-                self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+        got = waiting_for(self._receive_within, within, self._ended)
+        if got is None:
+            raise Broken(
+                f"no datagram came to {self.name} within {within:g} s", verdict="timeout", expected="a datagram",
+                seen="silence",
+            )  # fmt: skip
+        data, sender = got
         self._story.add("tester", f"{self.name} receives a datagram of {len(data):,} bytes: {show(data)}")
         return data, Address("udp", host=sender[0], port=sender[1])
 
+    def _receive_within(self, seconds: float) -> tuple[bytes, tuple[str, int]] | None:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                data, sender = self._socket.recvfrom(65536)
+                return data, (sender[0], sender[1])
+            except TimeoutError:
+                return None
+            except ConnectionError:  # an ICMP error for an earlier datagram (Windows reports it here)
+                continue
+        return None
+
     def hears_nothing(self, *, for_: float) -> None:
         """No datagram for that many seconds."""
-        try:
-            data, _ = self.receives(within=for_)
-        except Broken:
-            self._story.add("tester", f"{self.name} hears nothing for {for_:g} s")
-            return
-        raise Broken("a datagram came where none should", expected="silence", seen=show(data))
+        if (got := self._receive_within(for_)) is not None:
+            raise Broken("a datagram came where none should", expected="silence", seen=show(got[0]))
+        self._story.add("tester", f"{self.name} hears nothing for {for_:g} s")
 
     def answers(self, sender: Address, data: bytes) -> None:
         """Send a datagram to who asked."""
@@ -72,7 +79,9 @@ class Datagrams:
         family = self._socket.family
         other = socket.socket(family, socket.SOCK_DGRAM)
         other.bind((self._socket.getsockname()[0], 0))
-        stranger = Datagrams(other, self._story, address=None, target=self._target, name="a stranger")
+        stranger = Datagrams(
+            other, self._story, address=None, target=self._target, name="a stranger", ended=self._ended
+        )
         self._strangers.append(stranger)
         return stranger
 

@@ -9,6 +9,8 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from harness.address import Address
 from harness.program import PATIENCE
@@ -17,6 +19,12 @@ from harness.steps import Broken, Story, difference, show
 #: A linger time of zero makes close() send a reset instead of a FIN (socket(7), SO_LINGER).
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _RESET_ON_CLOSE_WINDOWS = struct.pack("hh", 1, 0)
+#: Seconds between two looks at whether the awaited program still runs.
+_GLANCE = 0.05
+#: Seconds that what a program sent before its end may still be under way.
+_ON_THE_WAY = 0.6
+
+Got = TypeVar("Got")
 
 
 def _address_of(name: object) -> Address:
@@ -296,6 +304,21 @@ class Peer:
             self._abort()
 
 
+def waiting_for(
+    attempt: Callable[[float], Got | None], within: float, ended: Callable[[], Broken | None]
+) -> Got | None:
+    """Try for `within` seconds; give up sooner, with its reason, when the program that is waited for has ended."""
+    deadline = time.monotonic() + within
+    while (left := deadline - time.monotonic()) > 0:
+        if (got := attempt(min(left, _GLANCE))) is not None:
+            return got
+        if (broken := ended()) is not None:
+            if (got := attempt(_ON_THE_WAY)) is not None:
+                return got
+            raise broken
+    return None
+
+
 def _plainly(error: OSError) -> str:
     if isinstance(error, ConnectionResetError):
         return "a reset"
@@ -307,27 +330,35 @@ def _plainly(error: OSError) -> str:
 class Listener:
     """A listening stream socket of the tester. `address` is what a student's program is told."""
 
-    def __init__(self, listening: socket.socket, address: Address, story: Story) -> None:
+    def __init__(
+        self, listening: socket.socket, address: Address, story: Story, *, ended: Callable[[], Broken | None]
+    ) -> None:
         self._socket = listening
         self._story = story
+        self._ended = ended
         self.address = address
         self.peers: list[Peer] = []
 
     def accepts(self, *, within: float = PATIENCE) -> Peer:
         """The next connection."""
-        self._socket.settimeout(within)
-        try:
-            connection, _ = self._socket.accept()
-        except TimeoutError:
+        connection = waiting_for(self._accept_within, within, self._ended)
+        if connection is None:
             raise Broken(
                 f"no connection came to {self.address} within {within:g} s", verdict="timeout",
                 expected="the program connects", seen="nobody",
-            ) from None  # fmt: skip
+            )  # fmt: skip
         connection.settimeout(PATIENCE)
         peer = Peer(connection, self._story)
         self.peers.append(peer)
         self._story.add("tester", "accepts a connection")
         return peer
+
+    def _accept_within(self, seconds: float) -> socket.socket | None:
+        self._socket.settimeout(seconds)
+        try:
+            return self._socket.accept()[0]
+        except TimeoutError:
+            return None
 
     def hears_nobody(self, *, for_: float) -> None:
         """No one connects for that many seconds."""

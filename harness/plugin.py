@@ -45,9 +45,18 @@ class Session:
     node: Node
     network: Network
     programs: Mapping[str, Sequence[str]]
-    seed: str  #: of this submission; every check derives its own
+    seed: str  #: of this submission and secret; every hidden check derives its own from it
+    public_seed: str  #: the same for the public checks: it may be told, it says nothing of the other
     broken_build: str | None = None  #: what the build said, when it failed
-    replay: Callable[[Check], str] | None = None  #: the command that runs a public check again
+
+    def seed_of(self, check: Check) -> int:
+        """The seed of one check, 64 bit."""
+        base = self.public_seed if check.suite == "public" else self.seed
+        return int.from_bytes(hashlib.sha256(f"{base}\0{check.id}".encode()).digest()[:8], "big")
+
+    def replay(self, check: Check) -> str:
+        """The command that runs a public check again, with the same random data."""
+        return f"lab check {self.assignment.name} --stage {check.stage} --seed {self.public_seed}"
 
 
 class StoryPlugin:
@@ -88,14 +97,12 @@ class StoryPlugin:
         """The lab of one test: fresh folders, a clean link, nothing left of the test before."""
         check = self._checks[self._found[request.node.nodeid]]
         session = self._session
-        digest = hashlib.sha256(f"{session.seed}\0{check.id}".encode()).digest()
-        seed = int.from_bytes(digest[:8], "big")
         session.node.fresh()
         scene = Scene(
             session.node,
             session.network,
             programs=session.programs,
-            seed=seed,
+            seed=session.seed_of(check),
             output_limit=session.assignment.limits.output_mb * 1_000_000,
         )
         scene.link("clean")
@@ -158,7 +165,7 @@ class StoryPlugin:
         }
         if self._scene is not None:
             self._add_scene(record, self._scene)
-        if record["outcome"] not in ("pass", "skipped") and check.suite == "public" and self._session.replay:
+        if record["outcome"] not in ("pass", "skipped") and check.suite == "public":
             record["replay"] = self._session.replay(check)
         self._outcomes[check.id] = record["outcome"]
         self._emit(record)

@@ -206,7 +206,7 @@ class Program:
             raise self.broken(
                 f"{self.name} ended, but it should have gone on",
                 expected="still running",
-                seen=self._ending(),
+                seen=self.ending(),
             )
 
     def exits(self, *statuses: int, within: float = PATIENCE) -> int:
@@ -222,16 +222,17 @@ class Program:
             )  # fmt: skip
         for stream in (self._out, self._err):  # its last words may be on their way to the collectors
             stream.wait(lambda _: False, 0.5)
-        self._story.add("student", f"{self.name} ended: {self._ending()}")
+        self._story.add("student", f"{self.name} ended: {self.ending()}")
         if status not in allowed:
             raise self.broken(
                 f"{self.name} ended with the wrong exit status",
                 expected=f"exit status {words}",
-                seen=self._ending(),
+                seen=self.ending(),
             )
         return status
 
-    def _ending(self) -> str:
+    def ending(self) -> str:
+        """How it ended, in words."""
         if self._status is None:
             return "still running"
         if self._status >= 0:
@@ -306,7 +307,7 @@ class Server(Program):
         if self.status(within=0.2) is not None:
             return self.broken(
                 f"{self.name} did not start: it ended before it was listening", verdict="error",
-                expected=f"the line 'listening on {self.asked}' with the real port", seen=self._ending(),
+                expected=f"the line 'listening on {self.asked}' with the real port", seen=self.ending(),
             )  # fmt: skip
         return self.broken(
             f"{self.name} did not say where it listens within {within:g} s", verdict="timeout",

@@ -50,6 +50,7 @@ class Scene:
         self._programs = programs
         self._output_limit = output_limit
         self._open: list[Program | Peer | Listener | Datagrams] = []
+        self._last: Program | None = None  # the program that was started last
         self._ports: dict[Peer, int] = {}  # the server's own port of each connection; a relay has another
 
     # -- programs ----------------------------------------------------------------------------------------------
@@ -80,7 +81,19 @@ class Scene:
         process = self.node.start([*self._programs[name], *arguments], env=env)
         program = kind(name, process, self.story, output_limit=self._output_limit)
         self._open.append(program)
+        self._last = program
         return program
+
+    def _early_end(self) -> Broken | None:
+        """Why there is nothing to wait for any more: the program that was started last has ended."""
+        program = self._last
+        if program is None or program.runs():
+            return None
+        return program.broken(
+            f"{program.name} ended before the tester heard from it",
+            expected=f"{program.name} connects or sends",
+            seen=program.ending(),
+        )
 
     # -- the tester's sockets ----------------------------------------------------------------------------------
 
@@ -105,7 +118,7 @@ class Scene:
             host, port = listening.getsockname()[:2]
             address = self.network.to_tester(Address("tcp", host=host, port=port), mangle=mangle)
         self.story.add("tester", f"listens on {address}")
-        return self._keep(Listener(listening, address, self.story))
+        return self._keep(Listener(listening, address, self.story, ended=self._early_end))
 
     def connects(
         self,
@@ -165,14 +178,21 @@ class Scene:
         host, port = bound.getsockname()[:2]
         address = self.network.to_tester(Address("udp", host=host, port=port), mangle=None)
         self.story.add("tester", f"waits for datagrams on {address}")
-        return self._keep(Datagrams(bound, self.story, address=address, target=None, name="the tester"))
+        return self._keep(
+            Datagrams(
+                bound, self.story, address=address, target=None, name="the tester", ended=self._early_end
+            )
+        )
 
     def datagrams(self, server: Server, *, family: Family | None = None) -> Datagrams:
         """A UDP socket of the tester that sends to a student's server over the link."""
         family = family or server.listening.family
         target = self.network.to_student(server.listening.port, protocol="udp", family=family, mangle=None)
+        bound = self._bound_udp(family)
         return self._keep(
-            Datagrams(self._bound_udp(family), self.story, address=None, target=target, name="the tester")
+            Datagrams(
+                bound, self.story, address=None, target=target, name="the tester", ended=self._early_end
+            )
         )
 
     def nobody(self, kind: Literal["tcp", "udp"] = "tcp", *, family: Family = 4) -> Address:

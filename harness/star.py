@@ -38,6 +38,7 @@ class TesterExit:
     complaints: str  #: the end of what our nodes wrote on standard error
 
 
+_FIFO = 1  # sched.h: SCHED_FIFO
 _stars: weakref.WeakSet[Star] = weakref.WeakSet()
 _started: list[bool] = []  # whether this process has made a star
 
@@ -60,6 +61,10 @@ class Star:
         self._name = name
         self._volumes = nodes.Volumes(*(f"{name}-{part}" for part in ("trusted", "agent", "code", "lab")))
         self._students = 0
+        #: What keeps spinning students from delaying packets: "fifo" (the router has a real-time priority), "cpuset"
+        #: (students leave a processor to it), or "none".
+        self.punctuality = "none"
+        self._processors = 0  #: of the machine, if students are to leave one free
 
     @classmethod
     def start(
@@ -107,6 +112,12 @@ class Star:
             for name in ("link", "tester"):
                 if self._channels[name].hear(PATIENCE) is None:
                     raise LabError(f"the lab's {name} node is not ready after {PATIENCE:g} s")
+            policy = self._channels["warden"].ask({"op": "policy", "pid": pids["link"]})["policy"]
+        if policy == _FIFO:
+            self.punctuality = "fifo"
+        elif (processors := self._engine.info().get("NCPU", 1)) > 1:
+            self.punctuality = "cpuset"
+            self._processors = processors
 
     def _create(self, name: str, recipe: nodes.Recipe) -> str:
         """Create a container, not started yet; its id. A spoken one is attached to, so that no line is missed."""
@@ -234,6 +245,7 @@ class Session:
             "router": "/trusted/router.sock",
             "captures": ["/trusted/capture/tester.pcap", "/trusted/capture/student.pcap"],
             "engine": self.star.engine,
+            "punctuality": self.star.punctuality,
         }
 
     def run_tester(

@@ -7,6 +7,7 @@ The job and the records are described in docs/records.md.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from harness.assignment import Assignment, AssignmentError, Check, load_assignment
+from harness.assignment import Assignment, AssignmentError, load_assignment
 from harness.lab import CannotStart, LabError, Network, Node
 from harness.plugin import Record, Session, StoryPlugin
 
@@ -50,9 +51,7 @@ def make_lab(job: Mapping[str, Any], assignment: Assignment) -> tuple[Node, Netw
     return local_lab(Path(job["submission"]), assignment.limits)
 
 
-def run_job(
-    job: Mapping[str, Any], emit: Callable[[Record], None], replay: Callable[[Check], str] | None = None
-) -> None:
+def run_job(job: Mapping[str, Any], emit: Callable[[Record], None]) -> None:
     """Run the wanted checks of a job; every finding is emitted as a record, the last one is `end`."""
     try:
         assignment = load_assignment(Path(job["assignment"]))
@@ -71,8 +70,8 @@ def run_job(
             network=network,
             programs=job["programs"],
             seed=job["seed"],
+            public_seed=job.get("public_seed") or _public_seed(job["seed"]),
             broken_build=broken_build,
-            replay=replay,
         )
         _run_pytest(session, emit)
     except LabError as error:
@@ -80,6 +79,11 @@ def run_job(
     finally:
         leave()
         emit({"record": "end"})
+
+
+def _public_seed(seed: str) -> str:
+    """What may be told of a seed: enough to repeat the public checks, nothing of the hidden ones."""
+    return hashlib.sha256(f"{seed}\0public".encode()).hexdigest()[:16]
 
 
 def _build(node: Node, assignment: Assignment, emit: Callable[[Record], None], *, wanted: bool) -> str | None:

@@ -140,6 +140,10 @@ class Warden:
         self._ask_tester = self._wire("tester", tester)
         return {}
 
+    def do_policy(self, *, pid: int) -> Answer:
+        """How a process is scheduled: a number of sched(7), 1 is SCHED_FIFO."""
+        return {"policy": os.sched_getscheduler(pid)}
+
     def do_wire(self, *, student: int, folders: list[dict[str, Any]], capture: bool = True) -> Answer:
         """Wire a new student node to the link, remember its folders, begin the captures."""
         self.do_unwire()
