@@ -6,6 +6,7 @@ Rule 2: a student node has a bound for everything it can use up.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -165,8 +166,26 @@ def warden(images_node: str, volumes: Volumes) -> Recipe:
     )
 
 
+def processors(count: int, cpus: float, worker: int) -> str | None:
+    """The processors a student node may use of a machine's `count`: never the first, which is left to the link.
+
+    None, any, where there are too few. Each worker has others, as far as they go.
+    """
+    if count < 2:
+        return None
+    wanted = min(math.ceil(cpus), count - 1)
+    return ",".join(str(1 + (worker * wanted + number) % (count - 1)) for number in range(wanted))
+
+
 def student(
-    image: str, volumes: Volumes, submission: str, limits: LimitsLike, socket: str, runtime: str | None
+    image: str,
+    volumes: Volumes,
+    submission: str,
+    limits: LimitsLike,
+    socket: str,
+    *,
+    runtime: str | None = None,
+    processors: str | None = None,
 ) -> Recipe:
     """The submission's node. `submission` is a path of the engine's host, `socket` where its agent listens."""
     tmpfs = {
@@ -193,6 +212,7 @@ def student(
             "pids_limit": limits.processes + AGENT_PROCESSES,
             "nano_cpus": int(limits.cpus * 1e9),
             "sysctls": _STUDENT_SYSCTLS,
+            "cpuset_cpus": processors,
             "runtime": runtime,
             # A mount, not a bind: the engine would make a folder that is not there.
             "mounts": [{"Type": "bind", "Source": submission, "Target": "/submission", "ReadOnly": True}],

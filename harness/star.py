@@ -140,10 +140,10 @@ class Star:
         try:
             with phases.timed("node"):
                 socket = f"/agent/{name}.sock"
-                path = str(submission.resolve())
                 recipe = nodes.student(
-                    self._images.student, self._volumes, path, limits, socket, self._runtime
-                )
+                    self._images.student, self._volumes, str(submission.resolve()), limits, socket,
+                    runtime=self._runtime, processors=nodes.processors(self._processors, limits.cpus, self.worker),
+                )  # fmt: skip
                 student = self._create(name, recipe)
                 self._engine.start(student)
             with phases.timed("wires"):

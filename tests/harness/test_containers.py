@@ -201,7 +201,10 @@ class TestStars:
             with pytest.raises(KeyboardInterrupt), star.session(submission, assignment.limits) as session:
                 session.run_tester(wanted, interrupt, time.monotonic() + 60)
             assert ours(owner.this_owner().identity) == []
-            with pytest.raises(LabError, match="this lab was stopped"), star.session(submission, assignment.limits):
+            with (
+                pytest.raises(LabError, match="this lab was stopped"),
+                star.session(submission, assignment.limits),
+            ):
                 pass
         assert ours(owner.this_owner().identity) == []
 
@@ -305,7 +308,7 @@ VOLUMES = nodes.Volumes("t", "a", "c", "l")
 
 def test_no_node_has_a_network_or_a_root_it_can_write() -> None:
     recipes = [nodes.link("n", VOLUMES), nodes.tester("n", VOLUMES), nodes.warden("n", VOLUMES)]
-    recipes.append(nodes.student("s", VOLUMES, "/sub", Limits(), "/agent/x.sock", None))
+    recipes.append(nodes.student("s", VOLUMES, "/sub", Limits(), "/agent/x.sock"))
     for recipe in recipes:
         assert recipe.host["network_mode"] == "none"
         assert recipe.host["cap_drop"] == ["ALL"]
@@ -315,7 +318,7 @@ def test_no_node_has_a_network_or_a_root_it_can_write() -> None:
 
 
 def test_the_student_node_sees_no_volume_of_ours_but_the_agents() -> None:
-    recipe = nodes.student("s", VOLUMES, "/sub", Limits(), "/agent/x.sock", "runsc")
+    recipe = nodes.student("s", VOLUMES, "/sub", Limits(), "/agent/x.sock", runtime="runsc", processors="1")
     assert recipe.host["mounts"] == [
         {"Type": "bind", "Source": "/sub", "Target": "/submission", "ReadOnly": True}
     ]
@@ -327,6 +330,23 @@ def test_the_student_node_sees_no_volume_of_ours_but_the_agents() -> None:
     assert recipe.host["pids_limit"] == 68
     assert recipe.host["runtime"] == "runsc"
     assert recipe.environment == {}
+
+
+@pytest.mark.parametrize(
+    ("count", "cpus", "worker", "which"),
+    [
+        (1, 1.0, 0, None),
+        (2, 1.0, 0, "1"),
+        (2, 4.0, 3, "1"),
+        (8, 1.5, 0, "1,2"),
+        (8, 2.0, 3, "7,1"),
+        (0, 1.0, 0, None),
+    ],
+)
+def test_students_leave_the_first_processor_to_the_link(
+    count: int, cpus: float, worker: int, which: str | None
+) -> None:
+    assert nodes.processors(count, cpus, worker) == which
 
 
 @pytest.fixture

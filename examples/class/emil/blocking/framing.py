@@ -1,0 +1,71 @@
+"""Messages in a stream: each frame is 4 bytes of length, most significant first, and then so many bytes of body.
+
+     0        1        2        3        4
+    +--------+--------+--------+--------+--------+----
+    |        length of the body         |  body ...
+    +--------+--------+--------+--------+--------+----
+
+Nothing here knows what is in a body. One send() on one side is not one recv() on the other: a frame may come byte by
+byte, or ten at once.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+#: Bytes in a body, at most. Without a limit, four bytes from a stranger would make us reserve 4 GB.
+LIMIT = 65536
+#: Network byte order, unsigned, 4 bytes, no padding.
+PREFIX = struct.Struct("!I")
+
+
+class BadFrame(Exception):
+    """The peer broke the framing: the stream ended inside a frame."""
+
+
+class TooLong(BadFrame):
+    """A frame announces more than LIMIT bytes. Where the next one would begin is not known any more."""
+
+
+def frame(body: bytes) -> bytes:
+    """A body with its length in front."""
+    return PREFIX.pack(len(body)) + body
+
+
+def receive_exactly(sock: socket.socket, count: int) -> bytes:
+    """`count` bytes; fewer only if the stream ends before. Raises OSError."""
+    data = bytearray()
+    while len(data) < count:
+        piece = sock.recv(count - len(data))
+        if not piece:
+            break
+        data += piece
+    return bytes(data)
+
+
+def receive_frame(sock: socket.socket) -> bytes | None:
+    """The next body, None at the end of the stream between two frames. Raises BadFrame, TooLong, OSError."""
+    prefix = receive_exactly(sock, PREFIX.size)
+    if not prefix:
+        return None
+    if len(prefix) < PREFIX.size:
+        raise BadFrame("the stream ended inside the length of a frame")
+    (length,) = PREFIX.unpack(prefix)
+    if length > LIMIT:
+        raise TooLong(f"a frame announces {length} bytes, {LIMIT} is the limit")
+    body = receive_exactly(sock, length)
+    if len(body) < length:
+        raise BadFrame(f"the stream ended after {len(body)} of {length} bytes of a frame")
+    return body
+
+
+def send_frame(sock: socket.socket, body: bytes) -> None:
+    """Send a body as a frame, all of it. Raises OSError.
+
+    send(2): "the call returns the number of bytes sent", which may be fewer than it was given. sendall() is this
+    loop, except that it counts a timeout over all pieces together, and here each piece has the whole of it.
+    """
+    rest = memoryview(frame(body))
+    while rest:
+        rest = rest[sock.send(rest) :]
