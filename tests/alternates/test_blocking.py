@@ -1,0 +1,46 @@
+"""Solutions of the blocking assignment that keep every rule of the handout in other ways get every point."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.assignment import load_assignment
+from harness.forbidden import find_forbidden
+from tests.mutants import ROOT, copy_reference, grade, points
+
+RUBRIC = load_assignment(ROOT / "reference/blocking/assignment.toml")
+HERE = Path(__file__).parent / "blocking"
+
+#: Folder -> the stages it is about. What a folder lacks is the reference's.
+SOLUTIONS: dict[str, tuple[Path, list[int]]] = {
+    # Everything read through makefile("rb"), regular expressions for requests, one module for all sockets.
+    "buffered": (HERE / "buffered", [1, 2, 3, 4, 5, 6]),
+    # One thread with poll() for the mailbox, a process for each client that asks for the time.
+    "poll and fork": (HERE / "poll_and_fork", [1, 2, 3, 4, 5, 6]),
+    # 100 workers that wait in accept() themselves, and a keeper that owns the messages; chatters on standard error.
+    "pool": (HERE / "pool", [5, 6]),
+    # The client in C, built by make.
+    "C": (ROOT / "examples/class/grace/blocking", [1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_nothing_forbidden_is_used(name: str) -> None:
+    folder, stages = SOLUTIONS[name]
+    for number in stages:
+        assert find_forbidden(RUBRIC, RUBRIC.stage(number), folder) == []
+
+
+@pytest.mark.audit
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_an_honest_solution_gets_full_marks(name: str, tmp_path: Path) -> None:
+    folder, stages = SOLUTIONS[name]
+    copy_reference("blocking", tmp_path)
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    reports = grade("blocking", tmp_path, stages=stages)
+    assert {report["check"]: report["message"] for report in reports if report["outcome"] != "pass"} == {}
+    earned = points("blocking", reports)
+    assert [earned[number] for number in stages] == [RUBRIC.stage(number).points for number in stages]
