@@ -16,6 +16,7 @@ def test_put_and_get(lab: Scene) -> None:
     data = lab.random_bytes(1000)
     answer = asks(peer, b"put note\n" + data)
     lab.expect(answer == b"ok\n", "a put is answered ok", expected=b"ok\n", seen=answer)
+    peer.closes()
     other = lab.connects(server, name="another client")
     answer = asks(other, b"get note\n")
     lab.expect(answer == b"ok\n" + data, "what one put, another gets, unchanged", seen=answer)
