@@ -14,7 +14,6 @@ import pytest
 from harness.lab import CannotStart, Mangle
 from harness.profile import Profile
 
-
 #: The beginning of a client: where it is told to connect.
 CONNECT = "import socket, sys\nh, p = sys.argv[1].rsplit(':', 1)\n"
 
