@@ -275,7 +275,7 @@ while True: time.sleep(100)
 """
     daemon = lab.runs("run", source)
     assert daemon.prints_line() == b"there"
-    assert lab.usage().processes == 1
+    assert lab.waits_until(lambda: lab.usage().processes == 1)  # its parents have ended
     with socket.create_connection(("10.77.2.2", 7777), 3):
         pass
     lab.node.fresh()
