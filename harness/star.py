@@ -122,7 +122,7 @@ class Star:
     def _create(self, name: str, recipe: nodes.Recipe) -> str:
         """Create a container, not started yet; its id. A spoken one is attached to, so that no line is missed."""
         identity = self._engine.create(
-            recipe, name=f"{self._name}-{name}", hostname=name, labels=self._labels
+            recipe, name=f"{self._name}-{name}", hostname=name.rstrip("0123456789"), labels=self._labels
         )
         self._containers.append(identity)
         if recipe.spoken:

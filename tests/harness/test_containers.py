@@ -265,7 +265,7 @@ with star.session(Path({str(submission)!r}), Limits()):
         with (
             Star.start(made, code={}) as star,
             pytest.raises(
-                LabError, match=r"the student1 node cannot be made: .* bind source path does not exist"
+                LabError, match=r"the student node cannot be made: .* bind source path does not exist"
             ),
             star.session(tmp_path / "nobody", Limits()),
         ):
