@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Protocol
 
+from harness import owner
 from harness.lab import LabError
 
 #: The base that is tried first; it has to be given by a registry.
@@ -243,6 +244,5 @@ def _run(command: Sequence[str], what: str, remedy: str) -> str:
 @contextmanager
 def _workplace() -> Iterator[Path]:
     """A folder for a root file system under construction, gone afterwards."""
-    parent = "/var/tmp" if os.path.isdir("/var/tmp") else None
-    with tempfile.TemporaryDirectory(prefix="socketlab-image-", dir=parent) as name:
+    with tempfile.TemporaryDirectory(prefix="image-", dir=owner.owned_folder()) as name:
         yield Path(name)

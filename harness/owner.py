@@ -6,6 +6,7 @@ Rule 2: only what a dead owner left is removed; an owner that cannot be judged f
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -63,17 +64,19 @@ def is_dead(labels: Mapping[str, str]) -> bool:
 
 
 def owned_folder() -> Path:
-    """A folder for this process's files, removed by `forget_folder`, or by a later run's `sweep_folders`."""
+    """A folder for this process's files, removed when it ends, or by a later run's `sweep_folders`."""
     path = _root() / this_owner().identity
     if not path.exists():
         path.mkdir(mode=0o700)
         (path / "owner.json").write_text(json.dumps(this_owner().labels))
+        atexit.register(forget_folder)
     return path
 
 
 def forget_folder() -> None:
     """Remove this process's folder, if it made one."""
-    shutil.rmtree(_root() / this_owner().identity, ignore_errors=True)
+    if os.getpid() == this_owner().pid:  # not in a child that inherited the promise
+        shutil.rmtree(_root() / this_owner().identity, ignore_errors=True)
 
 
 def sweep_folders() -> int:

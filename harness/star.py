@@ -268,4 +268,3 @@ def _stop_all() -> None:
                 star.stop()
         with contextlib.suppress(LabError):
             sweep(mine=True)
-    owner.forget_folder()
