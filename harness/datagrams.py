@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from harness.address import Address
-from harness.peers import waiting_for
+from harness.listener import waiting_for
 from harness.program import PATIENCE
 from harness.steps import Broken, Story, show
 
@@ -31,7 +31,8 @@ class Datagrams:
         self._ended = ended
         self._strangers: list[Datagrams] = []
         self.address = address if address is not None else Address("udp", *bound.getsockname()[:2])
-        self.name = name
+        self.name = name or "the tester"
+        self._named = f"{name} " if name else ""
 
     def receives(self, *, within: float = PATIENCE) -> tuple[bytes, Address]:
         """The next datagram and who sent it."""
@@ -42,7 +43,7 @@ class Datagrams:
                 seen="silence",
             )  # fmt: skip
         data, sender = got
-        self._story.add("tester", f"{self.name} receives a datagram of {len(data):,} bytes: {show(data)}")
+        self._story.add("tester", f"{self._named}receives a datagram of {len(data):,} bytes: {show(data)}")
         return data, Address("udp", host=sender[0], port=sender[1])
 
     def _receive_within(self, seconds: float) -> tuple[bytes, tuple[str, int]] | None:
@@ -62,17 +63,19 @@ class Datagrams:
         """No datagram for that many seconds."""
         if (got := self._receive_within(for_)) is not None:
             raise Broken("a datagram came where none should", expected="silence", seen=show(got[0]))
-        self._story.add("tester", f"{self.name} hears nothing for {for_:g} s")
+        self._story.add("tester", f"{self._named}hears nothing for {for_:g} s")
 
     def answers(self, sender: Address, data: bytes) -> None:
         """Send a datagram to who asked."""
-        self._story.add("tester", f"{self.name} answers with a datagram of {len(data):,} bytes: {show(data)}")
+        self._story.add(
+            "tester", f"{self._named}answers with a datagram of {len(data):,} bytes: {show(data)}"
+        )
         self._socket.sendto(data, sender.pair)
 
     def sends(self, data: bytes) -> None:
         """Send a datagram to the student's server."""
         assert self._target is not None, "this socket has no target: use answers()"
-        self._story.add("tester", f"{self.name} sends a datagram of {len(data):,} bytes: {show(data)}")
+        self._story.add("tester", f"{self._named}sends a datagram of {len(data):,} bytes: {show(data)}")
         self._socket.sendto(data, self._target.pair)
 
     def stranger(self) -> Datagrams:

@@ -9,8 +9,6 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar
 
 from harness.address import Address
 from harness.program import PATIENCE
@@ -19,12 +17,6 @@ from harness.steps import Broken, Story, difference, show
 #: A linger time of zero makes close() send a reset instead of a FIN (socket(7), SO_LINGER).
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _RESET_ON_CLOSE_WINDOWS = struct.pack("hh", 1, 0)
-#: Seconds between two looks at whether the awaited program still runs.
-_GLANCE = 0.05
-#: Seconds that what a program sent before its end may still be under way.
-_ON_THE_WAY = 0.6
-
-Got = TypeVar("Got")
 
 
 def _address_of(name: object) -> Address:
@@ -36,11 +28,12 @@ def _address_of(name: object) -> Address:
 class Peer:
     """One end of a stream connection, held by the tester. `name` is how the story calls it."""
 
-    def __init__(self, connection: socket.socket, story: Story, *, name: str = "the tester") -> None:
+    def __init__(self, connection: socket.socket, story: Story, *, name: str = "") -> None:
         self._socket = connection
         self._story = story
         self._unread = b""
-        self.name = name
+        self.name = name or "the tester"
+        self._named = f"{name} " if name else ""
         if connection.family != getattr(socket, "AF_UNIX", None):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # one write, one segment
         self.local = _address_of(connection.getsockname())
@@ -61,7 +54,7 @@ class Peer:
             if len(pieces) == 1
             else f" in {len(pieces)} writes" + (f", {apart:g} s apart" if apart else "")
         )
-        self._story.add("tester", f"{self.name} sends {show(b''.join(pieces))}{how}")
+        self._story.add("tester", f"{self._named}sends {show(b''.join(pieces))}{how}")
         deadline = time.monotonic() + within + apart * len(pieces)
         for index, piece in enumerate(pieces):
             if index and apart:
@@ -78,7 +71,7 @@ class Peer:
                     ) from None  # fmt: skip
                 except OSError as error:
                     if may_fail:
-                        self._story.add("tester", f"{self.name} finds the connection ended while sending")
+                        self._story.add("tester", f"{self._named}finds the connection ended while sending")
                         return
                     raise Broken(
                         f"{self.name} could not send: the program ended the connection",
@@ -116,12 +109,12 @@ class Peer:
         except OSError:
             pass
         taken = len(data) - len(view)
-        self._story.add("tester", f"{self.name} sends as much as is taken without reading: {taken:,} bytes")
+        self._story.add("tester", f"{self._named}sends as much as is taken without reading: {taken:,} bytes")
         return taken
 
     def ends(self) -> None:
         """Half-close: nothing more will be sent, reading goes on."""
-        self._story.add("tester", f"{self.name} ends its sending side (half-close)")
+        self._story.add("tester", f"{self._named}ends its sending side (half-close)")
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -129,12 +122,12 @@ class Peer:
 
     def closes(self) -> None:
         """Close both directions."""
-        self._story.add("tester", f"{self.name} closes the connection")
+        self._story.add("tester", f"{self._named}closes the connection")
         self._socket.close()
 
     def resets(self) -> None:
         """Abort: the program sees a reset (over a Unix socket, where there is none, an end)."""
-        self._story.add("tester", f"{self.name} resets the connection")
+        self._story.add("tester", f"{self._named}resets the connection")
         self._abort()
 
     def _abort(self) -> None:
@@ -156,7 +149,7 @@ class Peer:
                 f"the connection ended after {len(data):,} of {count:,} bytes",
                 expected=f"{count:,} bytes", seen=show(data),
             )  # fmt: skip
-        self._story.add("tester", f"{self.name} reads {show(data)}")
+        self._story.add("tester", f"{self._named}reads {show(data)}")
         return data
 
     def reads_line(self, *, within: float = PATIENCE, most: int = 65536) -> bytes:
@@ -168,7 +161,7 @@ class Peer:
                     "the connection ended without a whole line", expected="a line", seen=show(self._unread)
                 )
         line, newline, self._unread = self._unread.partition(b"\n")
-        self._story.add("tester", f"{self.name} reads the line {show(line + newline)}")
+        self._story.add("tester", f"{self._named}reads the line {show(line + newline)}")
         return line + newline
 
     def reads_frame(self, *, within: float = PATIENCE, most: int = 65536) -> bytes:
@@ -193,7 +186,7 @@ class Peer:
                 f"the connection ended inside a frame, after {len(body):,} of {length:,} bytes",
                 expected=f"{length:,} bytes", seen=show(body),
             )  # fmt: skip
-        self._story.add("tester", f"{self.name} reads a frame of {length:,} bytes: {show(body)}")
+        self._story.add("tester", f"{self._named}reads a frame of {length:,} bytes: {show(body)}")
         return body
 
     def reads_to_end(self, *, within: float = PATIENCE, most: int = 1 << 26) -> bytes:
@@ -208,7 +201,7 @@ class Peer:
                 expected=f"at most {most:,} bytes",
                 seen=f"more than {most:,} bytes",
             )
-        self._story.add("tester", f"{self.name} reads {show(data)} and then the end of the stream")
+        self._story.add("tester", f"{self._named}reads {show(data)} and then the end of the stream")
         return data
 
     def reads_exactly(self, expected: bytes, *, within: float = PATIENCE) -> None:
@@ -218,7 +211,7 @@ class Peer:
             raise Broken(
                 f"other bytes came: {difference(expected, data)}", expected=show(expected), seen=show(data)
             )
-        self._story.add("tester", f"{self.name} reads {show(data)}, as expected")
+        self._story.add("tester", f"{self._named}reads {show(data)}, as expected")
 
     def sees_end(self, *, within: float = PATIENCE) -> None:
         """The next thing is the end of the stream (a FIN), no byte and no reset before it."""
@@ -226,7 +219,7 @@ class Peer:
             raise Broken(
                 "bytes came where the stream should end", expected="the end", seen=show(self._unread)
             )
-        self._story.add("tester", f"{self.name} sees the end of the stream")
+        self._story.add("tester", f"{self._named}sees the end of the stream")
 
     def sees_reset_or_end(self, *, within: float = PATIENCE) -> str:
         """The connection is over; answers "end" or "reset". Bytes before it are dropped."""
@@ -237,9 +230,9 @@ class Peer:
         except Broken as broken:
             if broken.verdict == "timeout":
                 raise
-            self._story.add("tester", f"{self.name} sees a reset")
+            self._story.add("tester", f"{self._named}sees a reset")
             return "reset"
-        self._story.add("tester", f"{self.name} sees the end of the stream")
+        self._story.add("tester", f"{self._named}sees the end of the stream")
         return "end"
 
     def sees_reset(self, *, within: float = PATIENCE) -> None:
@@ -255,7 +248,7 @@ class Peer:
         try:
             data = self._socket.recv(65536)
         except TimeoutError:
-            self._story.add("tester", f"{self.name} hears nothing for {for_:g} s")
+            self._story.add("tester", f"{self._named}hears nothing for {for_:g} s")
             return
         except OSError as error:
             raise Broken(
@@ -304,99 +297,9 @@ class Peer:
             self._abort()
 
 
-def waiting_for(
-    attempt: Callable[[float], Got | None], within: float, ended: Callable[[], Broken | None]
-) -> Got | None:
-    """Try for `within` seconds; give up sooner, with its reason, when the program that is waited for has ended."""
-    deadline = time.monotonic() + within
-    while (left := deadline - time.monotonic()) > 0:
-        if (got := attempt(min(left, _GLANCE))) is not None:
-            return got
-        if (broken := ended()) is not None:
-            if (got := attempt(_ON_THE_WAY)) is not None:
-                return got
-            raise broken
-    return None
-
-
 def _plainly(error: OSError) -> str:
     if isinstance(error, ConnectionResetError):
         return "a reset"
     if isinstance(error, BrokenPipeError):
         return "a closed connection"
     return (error.strerror or str(error)).lower()
-
-
-class Listener:
-    """A listening stream socket of the tester. `address` is what a student's program is told."""
-
-    def __init__(
-        self, listening: socket.socket, address: Address, story: Story, *, ended: Callable[[], Broken | None]
-    ) -> None:
-        self._socket = listening
-        self._story = story
-        self._ended = ended
-        self.address = address
-        self.peers: list[Peer] = []
-
-    def accepts(self, *, within: float = PATIENCE) -> Peer:
-        """The next connection."""
-        connection = waiting_for(self._accept_within, within, self._ended)
-        if connection is None:
-            raise Broken(
-                f"no connection came to {self.address} within {within:g} s", verdict="timeout",
-                expected="the program connects", seen="nobody",
-            )  # fmt: skip
-        connection.settimeout(PATIENCE)
-        peer = Peer(connection, self._story)
-        self.peers.append(peer)
-        self._story.add("tester", "accepts a connection")
-        return peer
-
-    def _accept_within(self, seconds: float) -> socket.socket | None:
-        self._socket.settimeout(seconds)
-        try:
-            return self._socket.accept()[0]
-        except TimeoutError:
-            return None
-
-    def hears_nobody(self, *, for_: float) -> None:
-        """No one connects for that many seconds."""
-        self._socket.settimeout(for_)
-        try:
-            connection, _ = self._socket.accept()
-        except TimeoutError:
-            self._story.add("tester", f"sees no connection for {for_:g} s")
-            return
-        connection.close()
-        raise Broken("a connection came where none should", expected="no connection", seen="one")
-
-    def hears_not_a_byte(self, *, for_: float) -> None:
-        """Nobody connects for that many seconds, or whoever does ends without having sent a byte."""
-        self._socket.settimeout(for_)
-        try:
-            connection, _ = self._socket.accept()
-        except TimeoutError:
-            self._story.add("tester", f"sees no connection for {for_:g} s")
-            return
-        peer = Peer(connection, self._story)
-        self.peers.append(peer)
-        peer._socket.settimeout(for_)
-        try:
-            data = peer._socket.recv(65536)
-        except OSError:
-            data = b""
-        if data:
-            raise Broken("bytes came where none should", expected="not one byte", seen=show(data))
-        self._story.add("tester", "accepts a connection on which not one byte comes")
-
-    def closes(self) -> None:
-        """Stop listening; what is connected stays."""
-        self._story.add("tester", f"stops listening on {self.address}")
-        self._socket.close()
-
-    def dismiss(self) -> None:
-        """End of the test."""
-        for peer in self.peers:
-            peer.dismiss()
-        self._socket.close()

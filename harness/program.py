@@ -127,11 +127,16 @@ class Program:
         """Wait until `count` bytes came on standard output; answers all that came."""
         self._out.wait(lambda data: len(data) >= count, within)
         seen = self.stdout
+        self._check_flood()
         if len(seen) < count:
+            late = not self._out.ended
             raise self.broken(
-                f"{self.name} printed only {len(seen):,} of {count:,} bytes within {within:g} s",
-                verdict="timeout", expected=f"{count:,} bytes", seen=show(seen),
-            )  # fmt: skip
+                f"{self.name} printed only {len(seen):,} of {count:,} bytes"
+                + (f" within {within:g} s" if late else ""),
+                verdict="timeout" if late else "fail",
+                expected=f"{count:,} bytes",
+                seen=show(seen),
+            )
         return seen
 
     def has_printed(self, expected: bytes, *, within: float = PATIENCE) -> None:

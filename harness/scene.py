@@ -14,8 +14,9 @@ from typing import Literal, TypeVar
 
 from harness.address import Address, parse_address
 from harness.datagrams import Datagrams
-from harness.lab import Family, Mangle, Network, Node, Usage
-from harness.peers import Listener, Peer
+from harness.lab import CannotStart, Family, Mangle, Network, Node, Usage
+from harness.listener import Listener
+from harness.peers import Peer
 from harness.profile import Profile
 from harness.profiles import find_profile
 from harness.program import PATIENCE, Program, Server
@@ -78,7 +79,10 @@ class Scene:
     ) -> Started:
         arguments = [str(word) for word in words]
         self.story.add("tester", "starts " + shlex.join([name, *arguments]))
-        process = self.node.start([*self._programs[name], *arguments], env=env)
+        argv = [*self._programs[name], *arguments]
+        if argv[1:] and argv[1].endswith(".py") and self.node.kind_of(argv[1]) == "missing":
+            raise CannotStart(f"{name} cannot be started: the submission has no file {argv[1]}")
+        process = self.node.start(argv, env=env)
         program = kind(name, process, self.story, output_limit=self._output_limit)
         self._open.append(program)
         self._last = program
@@ -128,7 +132,7 @@ class Scene:
         family: Family | None = None,
         receive_buffer: int | None = None,
         within: float = PATIENCE,
-        name: str = "the tester",
+        name: str = "",
         quietly: bool = False,
     ) -> Peer:
         """Connect to a student's server over the link (to a Unix socket: beside it, as another user)."""
@@ -139,7 +143,7 @@ class Scene:
                 server, family or server.listening.family, mangle, receive_buffer, within
             )
         if not quietly:
-            self.story.add("tester", f"{name} connects to {server.name}")
+            self.story.add("tester", f"{name} connects to {server.name}".strip())
         peer = self._keep(Peer(connection, self.story, name=name))
         self._ports[peer] = server.listening.port
         return peer
@@ -179,9 +183,7 @@ class Scene:
         address = self.network.to_tester(Address("udp", host=host, port=port), mangle=None)
         self.story.add("tester", f"waits for datagrams on {address}")
         return self._keep(
-            Datagrams(
-                bound, self.story, address=address, target=None, name="the tester", ended=self._early_end
-            )
+            Datagrams(bound, self.story, address=address, target=None, name="", ended=self._early_end)
         )
 
     def datagrams(self, server: Server, *, family: Family | None = None) -> Datagrams:
@@ -190,9 +192,7 @@ class Scene:
         target = self.network.to_student(server.listening.port, protocol="udp", family=family, mangle=None)
         bound = self._bound_udp(family)
         return self._keep(
-            Datagrams(
-                bound, self.story, address=None, target=target, name="the tester", ended=self._early_end
-            )
+            Datagrams(bound, self.story, address=None, target=target, name="", ended=self._early_end)
         )
 
     def nobody(self, kind: Literal["tcp", "udp"] = "tcp", *, family: Family = 4) -> Address:

@@ -1,4 +1,4 @@
-"""Sizes that keep the code readable: modules up to 400 lines, references up to 250, functions up to 40 lines of code."""
+"""Sizes that keep the code readable: modules up to 400 lines, references up to 250, functions up to 40."""
 
 from __future__ import annotations
 

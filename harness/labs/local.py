@@ -101,7 +101,9 @@ class LocalNode:
         self._copy(self._submission, self._built)
         if command is None:
             return None
-        with tempfile.TemporaryFile() as output:  # a file: its size is limited, a pipe's reader would have to count
+        with (
+            tempfile.TemporaryFile() as output
+        ):  # a file: its size is limited, a pipe's reader would have to count
             try:
                 done = subprocess.run(
                     command, cwd=self._built, env=self._environment(None), timeout=timeout, check=False,
@@ -111,7 +113,9 @@ class LocalNode:
             except subprocess.TimeoutExpired:
                 return f"`{' '.join(command)}` did not end within {timeout:g} s"
             except OSError as error:
-                raise LabError(f"`{command[0]}` cannot be started here ({error.strerror}): install it") from None
+                raise LabError(
+                    f"`{command[0]}` cannot be started here ({error.strerror}): install it"
+                ) from None
             finally:
                 processes.end(self._user, [])
             if done.returncode == 0:
@@ -166,8 +170,6 @@ class LocalNode:
     def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> LocalProcess:
         """See Node.start."""
         words = [self._interpreter if argv[0] in ("python3", "python") else argv[0], *argv[1:]]
-        if argv[0] in ("python3", "python") and len(argv) > 1 and not (self._work / argv[1]).is_file():
-            raise CannotStart(f"the program {argv[1]} is missing: the submission has no file of that name")
         if "/" in words[0] and not os.path.isabs(words[0]):
             words[0] = str(self._work / words[0])  # as a shell would find it from the working folder
         try:

@@ -78,7 +78,9 @@ def test_a_tree_may_be_deep(tmp_path: Path) -> None:
         path.mkdir()
     copy_tree(str(tmp_path / "source"), str(tmp_path / "target"))
     assert (tmp_path / "target" / "/".join(["d"] * 1200)).is_dir()
-    subprocess.run(["rm", "-rf", tmp_path / "source", tmp_path / "target"], check=True)  # pytest's own way recurses
+    subprocess.run(
+        ["rm", "-rf", tmp_path / "source", tmp_path / "target"], check=True
+    )  # pytest's own way recurses
 
 
 def child(source: str, output: int) -> int:

@@ -50,4 +50,9 @@ def test_only_equal_byte_strings_are_called_equal(one: bytes, other: bytes) -> N
 
 def test_a_broken_expectation_carries_its_facts() -> None:
     broken = Broken("no answer", expected="a line", seen="nothing", verdict="timeout")
-    assert (broken.message, broken.expected, broken.seen, broken.verdict) == ("no answer", "a line", "nothing", "timeout")
+    assert (broken.message, broken.expected, broken.seen, broken.verdict) == (
+        "no answer",
+        "a line",
+        "nothing",
+        "timeout",
+    )

@@ -1,11 +1,10 @@
-"""A whole job in the local lab: every way a check can end has its outcome, and nothing a submission does changes another."""
+"""A whole job in the local lab: every way a check can end has its outcome, and none of them changes another."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +35,7 @@ needs = [{needs}]
 """
 
 #: A suite with one test for each way a check can end; the program is told which part to play.
-SUITE = '''
+SUITE = """
 import threading
 import time
 
@@ -107,9 +106,9 @@ def test_nothing_is_left(lab):
 
 def test_pass_at_the_end(lab):
     lab.runs("hello", "greet").prints(b"hello\\n")
-'''
+"""
 
-PROGRAM = r'''
+PROGRAM = r"""
 import os, sys, time
 part = sys.argv[-1]
 if part == "greet":
@@ -144,7 +143,7 @@ elif part == "daemon":
             os.close(0), os.close(1), os.close(2)
             time.sleep(60)
         os._exit(0)
-'''
+"""
 
 EXPECTED = {
     "test_pass": "pass",
@@ -189,7 +188,9 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         "seed": "1",
     }
     tester = [sys.executable, "-B", "-m", "harness.tester"]
-    done = subprocess.run(tester, input=json.dumps(job).encode(), capture_output=True, timeout=100, check=True)
+    done = subprocess.run(
+        tester, input=json.dumps(job).encode(), capture_output=True, timeout=100, check=True
+    )
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
