@@ -61,7 +61,7 @@ def test_a_length_beyond_the_limit(lab: Scene) -> None:
     for length in (LIMIT + 1, 0xFFFFFFFF):
         peer = lab.connects(server)
         asks(peer, b"list\n")
-        peer.sends(struct.pack("!I", length) + b"put n\nand more")
+        peer.sends(struct.pack("!I", length))
         answer = peer.reads_frame()
         lab.expect(answer == b"error too long\n", "it is answered", expected=b"error too long\n", seen=answer)
         peer.ends()
@@ -113,6 +113,7 @@ def test_unix_socket(lab: Scene) -> None:
     lab.expect(answer == b"ok\n", "a put over a Unix socket", expected=b"ok\n", seen=answer)
     answer = asks(peer, b"whoami\n")
     lab.expect(answer == b"ok\nunix\n", "there is no 5-tuple", expected=b"ok\nunix\n", seen=answer)
+    peer.closes()
     server.terminates()
     lab.expect(lab.kind_of("mail.sock") == "missing", "the socket's file is removed at the end")
 
