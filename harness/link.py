@@ -8,12 +8,13 @@ burst_cap, truncate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from harness.distributions import TABLE_SCALE, table
 from harness.profile import BadProfile, Profile
+from harness.taus113 import taus113
 
 __all__ = ["BadProfile", "Delivery", "Fate", "Link", "Profile", "direction_seeds", "taus113"]
 
@@ -34,26 +35,6 @@ class Delivery(NamedTuple, Generic[Packet]):
     fate: (
         Fate  #: the most striking thing that happened: corrupted, truncated, duplicated (the copy), reordered
     )
-
-
-def taus113(seed: int) -> Callable[[], int]:
-    """The generator of 32 bit numbers that netem draws from, seeded as netem seeds it (64 bit, no warm-up).
-
-    P. L'Ecuyer, "Tables of maximally equidistributed combined LFSR generators", Math. Comp. 68 (1999).
-    """
-    return _taus113(seed & _U64).__next__
-
-
-def _taus113(seed: int) -> Iterator[int]:
-    word = ((seed >> 32) ^ (seed << 10) ^ seed) & _U32
-    # Each component is stuck at zero if its state is below its own bound.
-    a, b, c, d = (word if word >= least else word + least for least in (2, 8, 16, 128))
-    while True:
-        a = ((a & 0xFFFF_FFFE) << 18 & _U32) ^ (((a << 6 & _U32) ^ a) >> 13)
-        b = ((b & 0xFFFF_FFF8) << 2 & _U32) ^ (((b << 2 & _U32) ^ b) >> 27)
-        c = ((c & 0xFFFF_FFF0) << 7 & _U32) ^ (((c << 13 & _U32) ^ c) >> 21)
-        d = ((d & 0xFFFF_FF80) << 13 & _U32) ^ (((d << 3 & _U32) ^ d) >> 12)
-        yield a ^ b ^ c ^ d
 
 
 def direction_seeds(seed: int) -> tuple[int, int]:
