@@ -25,6 +25,8 @@ Packet = TypeVar("Packet", bytes, int)
 _U32 = 0xFFFF_FFFF
 _U64 = 0xFFFF_FFFF_FFFF_FFFF
 SECOND = 1_000_000_000  #: nanoseconds
+#: Bytes of Ethernet, IPv4 and UDP headers, which a link of a given rate has to carry with each datagram.
+UDP_FRAMING = 42
 
 
 class Delivery(NamedTuple, Generic[Packet]):
@@ -60,6 +62,9 @@ class Link:
         self.corrupted = 0
         self.reordered = 0  #: due before one that entered earlier
         self.overflowed = 0  #: that found the queue full
+        self.why = (
+            ""  #: what the last packet that did not come out fell victim to: drop, blackout, loss or limit
+        )
         self._draw = taus113(seed)
         self._place = taus113(~seed)  # where to flip and cut: must not disturb the draws that netem has too
         self._idle = profile == Profile()
@@ -159,18 +164,23 @@ class Link:
         if self._idle:
             self.delivered += 1
             return [Delivery(now, packet, "delivered")]
-        if index in self._drop or (self._blackout and any(a <= now < b for a, b in self._blackout)):
-            self.lost += 1
-            return []
+        if index in self._drop:
+            return self._lose("drop")
+        if self._blackout and any(a <= now < b for a, b in self._blackout):
+            return self._lose("blackout")
         copies = 1
         if self._duplicate and self._draw() <= self._duplicate:
             copies = 2
         if self._chance is not None and self._loses():
             copies -= 1  # a loss and a duplicate together make one packet, as in netem
             if not copies:
-                self.lost += 1
-                return []
+                return self._lose("loss")
         return self._enqueue(packet, now, header, copies)
+
+    def _lose(self, why: str) -> list[Delivery[Packet]]:
+        self.lost += 1
+        self.why = why
+        return []
 
     def _enqueue(self, packet: Packet, now: int, header: int, copies: int) -> list[Delivery[Packet]]:
         """Steps 4 to 8 of netem_enqueue: clone, corrupt, limit, the clone from the start, then the time."""
@@ -185,6 +195,7 @@ class Link:
         self.duplicated += copies - 1
         if len(queue) >= self._limit:
             self.overflowed += copies
+            self.why = "limit"
             return []
         out: list[Delivery[Packet]] = []
         if copies == 2:

@@ -18,14 +18,12 @@ from heapq import heappop, heappush
 from typing import TypeVar
 
 from harness.lab import LabError, LinkCounters
-from harness.link import SECOND, Delivery, Link, Packet, direction_seeds
+from harness.link import SECOND, UDP_FRAMING, Delivery, Link, Packet, direction_seeds
 from harness.profile import Profile
 from harness.trace import Direction, Event
 
 Result = TypeVar("Result")
 
-#: Bytes of Ethernet, IPv4 and UDP headers, which a link of a given rate has to carry as well.
-UDP_FRAMING = 42
 #: Packets whose lateness is kept for the 99th percentile.
 _KEPT_LATENESS = 16_384
 #: Events kept for the ladder.

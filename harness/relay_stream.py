@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from harness.lab import Mangle
-from harness.relay_core import UDP_FRAMING, Core
+from harness.link import UDP_FRAMING
+from harness.relay_core import Core
 from harness.relay_mangle import Mangler
 from harness.trace import Direction
 

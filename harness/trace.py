@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from harness.link import Fate
@@ -21,6 +22,7 @@ class Event:
     protocol: str  #: "udp", "tcp", or what the TCP stream's end is called: "syn", "fin", "rst"
     size: int  #: payload bytes
     fate: Fate  #: what became of it
+    why: str = ""  #: the field of the profile that took it, if the driver knows: loss, drop, blackout, limit
 
 
 def ladder(events: Iterable[Event], *, most: int = 200) -> str:
@@ -37,6 +39,18 @@ def ladder(events: Iterable[Event], *, most: int = 200) -> str:
             arrow = f"  {'X' if gone else '<'}{what:-^18}"
         else:
             arrow = f"   {what:-^18}{'X' if gone else '>'}"
-        note = "" if event.fate == "delivered" else event.fate
+        note = "" if event.fate == "delivered" else str(event.fate)
+        if event.why in ("drop", "blackout"):
+            note += f" ({event.why})"
         lines.append(f"{event.at:8.4f}  {due:>8} {arrow:<24}{note}".rstrip())
     return "\n".join(lines)
+
+
+def to_json_lines(events: Iterable[Event]) -> str:
+    """The events as JSON, one a line, for other programs and for comparing runs."""
+    return "".join(json.dumps(asdict(event), separators=(",", ":")) + "\n" for event in events)
+
+
+def from_json_lines(text: str) -> list[Event]:
+    """The inverse of `to_json_lines`."""
+    return [Event(**json.loads(line)) for line in text.splitlines()]
