@@ -26,7 +26,7 @@ class Sender:
 
     def receive_datagram(self, data: bytes, *, now: float) -> None: ...
 
-    def datagrams_to_send(self, *, now: float) -> Iterable[bytes]:
+    def datagrams_to_send(self, *, now: float) -> Iterable[bytes]:  # noqa: ARG002
         if not self._due:
             return ()
         self._sent, self._due = self._sent + 1, False
@@ -35,7 +35,7 @@ class Sender:
     def next_timer(self) -> float | None:
         return self._sent / 10_000 if self._sent < COUNT else None
 
-    def handle_timer(self, *, now: float) -> None:
+    def handle_timer(self, *, now: float) -> None:  # noqa: ARG002
         self._due = True
 
 
@@ -44,7 +44,7 @@ class Receiver:
 
     def receive_datagram(self, data: bytes, *, now: float) -> None: ...
 
-    def datagrams_to_send(self, *, now: float) -> Iterable[bytes]:
+    def datagrams_to_send(self, *, now: float) -> Iterable[bytes]:  # noqa: ARG002
         return ()
 
     def next_timer(self) -> float | None:
