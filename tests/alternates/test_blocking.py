@@ -9,7 +9,8 @@ import pytest
 
 from harness.assignment import load_assignment
 from harness.forbidden import find_forbidden
-from tests.mutants import ROOT, copy_reference, grade, points
+from tests.grading import ROOT, grade_locally
+from tests.mutants import copy_reference
 
 RUBRIC = load_assignment(ROOT / "reference/blocking/assignment.toml")
 HERE = Path(__file__).parent / "blocking"
@@ -40,7 +41,6 @@ def test_an_honest_solution_gets_full_marks(name: str, tmp_path: Path) -> None:
     folder, stages = SOLUTIONS[name]
     copy_reference("blocking", tmp_path)
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    reports = grade("blocking", tmp_path, stages=stages)
-    assert {report["check"]: report["message"] for report in reports if report["outcome"] != "pass"} == {}
-    earned = points("blocking", reports)
-    assert [earned[number] for number in stages] == [RUBRIC.stage(number).points for number in stages]
+    graded = grade_locally(tmp_path, "blocking", stages=stages)
+    assert graded.lost == {}
+    assert graded.points == sum(RUBRIC.stage(number).points for number in stages)

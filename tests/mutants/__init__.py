@@ -1,4 +1,4 @@
-"""The typical bugs of an assignment, each as one small change to its reference, and the grading of what comes out.
+"""The typical bugs of an assignment, each as one small change to its reference, and how to make it.
 
 Rule: a change that does not find its text exactly once is an error, so that mutants follow the reference.
 """
@@ -6,20 +6,13 @@ Rule: a change that does not find its text exactly once is an error, so that mut
 from __future__ import annotations
 
 import ast
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from harness.assignment import Assignment, load_assignment
-from harness.programs import load_programs
-
-ROOT = Path(__file__).resolve().parents[2]
+from harness.assignment import Assignment
+from tests.grading import ROOT
 
 
 @dataclass(frozen=True)
@@ -110,51 +103,3 @@ def stages_with(assignment: Assignment, file: str) -> list[int]:
         for stage in assignment.stages
         if any(file in modules(folder / f"{name}.py") for name in stage.programs)
     ]
-
-
-def grade(assignment: str, folder: Path, *, stages: list[int] | None = None) -> list[dict[str, Any]]:
-    """Grade a folder in the local lab, all stages or some; the report of every check that ran."""
-    rubric = load_assignment(ROOT / "reference" / assignment / "assignment.toml")
-    wanted = {check.id for check in rubric.checks if stages is None or check.stage in stages}
-    for check in reversed(rubric.checks):
-        if check.id in wanted:
-            wanted.update(check.needs)
-    suites = ROOT / "grader/suites" / assignment
-    build = rubric.build is not None and (folder / rubric.build.file).is_file()
-    job = {
-        "lab": {"kind": "local"},
-        "assignment": str(rubric.path),
-        "suites": {"public": str(suites / "public"), "hidden": str(suites / "hidden")},
-        "checks": [check.id for check in rubric.checks if check.id in wanted],
-        "submission": str(folder),
-        "programs": load_programs(rubric.programs, folder),
-        "build": build,
-        "seed": "6d7574616e74",
-        "private_view": True,
-    }
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", "harness.tester"],
-        input=json.dumps(job).encode(),
-        capture_output=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=300,
-        check=False,
-    )
-    records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert records, done.stderr.decode()
-    assert records[-1]["record"] == "end", done.stderr.decode()
-    troubles = [record["text"] for record in records if record["record"] == "trouble"]
-    assert not troubles, troubles
-    return [record for record in records if record["record"] == "report"]
-
-
-def points(assignment: str, reports: list[dict[str, Any]]) -> dict[int, float]:
-    """Points by stage."""
-    rubric = load_assignment(ROOT / "reference" / assignment / "assignment.toml")
-    earned = {stage.number: 0.0 for stage in rubric.stages}
-    for report in reports:
-        if report["outcome"] == "pass":
-            check = rubric.check(report["check"])
-            earned[check.stage] += check.points
-    return earned
