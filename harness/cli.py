@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness import check as checking
-from harness import check_report, doctor
+from harness import check_report, doctor, play
 from harness.assignment import AssignmentError
+from harness.lab import LabError
 from harness.netem import netem_words
 from harness.profile import Profile
 from harness.profiles import load_profiles
@@ -100,6 +101,30 @@ def profiles() -> None:
             words = str(netem_words(side)) if side != Profile() else "unchanged"
             console.print(f"    {way}: {words}", style="dim", soft_wrap=True)
     console.print("\nThe words are those of `tc qdisc add dev IF root netem ...`.", style="dim")
+
+
+@app.command()
+def link(
+    profile: Annotated[str, typer.Argument(help="one of `lab profiles`")],
+    listen: Annotated[
+        str, typer.Option(help="where you connect to: HOST:PORT for TCP, udp:HOST:PORT; port 0 picks one")
+    ],
+    to: Annotated[str, typer.Option(help="where the program is that you want to reach")],
+    up: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=VALUE", help="change the way to it, such as delay=0.2")
+    ] = None,
+    down: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=VALUE", help="change the way back, such as loss=0.1")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="the same seed loses the same packets")] = 1,
+    seconds: Annotated[float | None, typer.Option(min=0, help="end by itself after so long")] = None,
+) -> None:
+    """A path through an impaired link between two programs of yours, with counters; Ctrl-C ends it."""
+    try:
+        plan = play.make_plan(profile, listen=listen, to=to, up=up or (), down=down or (), seed=seed)
+        play.play(plan, _console(), seconds=seconds)
+    except (play.PlayError, LabError) as error:
+        raise _refuse(str(error)) from None
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ before the link has carried it, and an ICMP error does not come back.
 from __future__ import annotations
 
 import ipaddress
+import os
 import queue
 import socket
 from typing import Literal
@@ -35,11 +36,11 @@ class RelayLoop:
         self._relays: dict[tuple[str, int], UdpRelay | TcpRelay] = {}  # by protocol and port
 
     def add_udp(
-        self, *, to: Address, towards: Literal["student", "tester"], listen: str | None = None
+        self, *, to: Address, towards: Literal["student", "tester"], listen: str | None = None, port: int = 0
     ) -> Address:
         """A new address whose datagrams go to `to`; `towards` says on whose side that is. Raises LabError."""
         forward, back = _directions(towards)
-        sock = self._bound(socket.SOCK_DGRAM, to, listen)
+        sock = self._bound(socket.SOCK_DGRAM, to, listen, port)
         address = _address("udp", sock)
         relay = self._core.call(lambda: UdpRelay(self._core, sock, _target(to), forward, back))
         self._relays["udp", address.port] = relay
@@ -51,6 +52,7 @@ class RelayLoop:
         to: Address,
         towards: Literal["student", "tester"],
         listen: str | None = None,
+        port: int = 0,
         mangle: Mangle | None = None,
         mangle_up: Mangle | None = None,
     ) -> Address:
@@ -59,7 +61,7 @@ class RelayLoop:
         `mangle` is done to the bytes that the student's program reads, `mangle_up` to those it writes.
         """
         forward, back = _directions(towards)
-        sock = self._bound(socket.SOCK_STREAM, to, listen)
+        sock = self._bound(socket.SOCK_STREAM, to, listen, port)
         small_buffers(sock)
         sock.listen(_BACKLOG)
         address = _address("tcp", sock)
@@ -108,6 +110,11 @@ class RelayLoop:
         """What the link did since it was last set."""
         return self._core.call(self._core.counters)
 
+    def each_way(self) -> dict[Direction, LinkCounters]:
+        """The same by direction; how late and what the engine lost is of both."""
+        ways: tuple[Direction, ...] = ("up", "down")
+        return self._core.call(lambda: {way: self._core.counters(way) for way in ways})
+
     def events(self) -> list[Event]:
         """The last packets and pieces, oldest first."""
         return self._core.call(lambda: list(self._core.events))
@@ -136,16 +143,19 @@ class RelayLoop:
         self._core.close()
 
     @staticmethod
-    def _bound(kind: socket.SocketKind, to: Address, listen: str | None) -> socket.socket:
+    def _bound(kind: socket.SocketKind, to: Address, listen: str | None, port: int) -> socket.socket:
         host = listen or ("::1" if to.family == 6 else "127.0.0.1")
         sock = None
         try:
             sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
-            sock.bind((host, 0))
+            if port and kind == socket.SOCK_STREAM and os.name == "posix":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections may linger
+            sock.bind((host, port))
         except OSError as error:
             if sock is not None:
                 sock.close()
-            raise LabError(f"the relay cannot bind to {host}: {error.strerror or error}") from None
+            where = f"{host} port {port}" if port else host
+            raise LabError(f"the relay cannot bind to {where}: {error.strerror or error}") from None
         return sock
 
 

@@ -165,17 +165,13 @@ class Core:
         """Nothing that is under way arrives any more."""
         self._heap.clear()
 
-    def counters(self) -> LinkCounters:
-        """Of both directions since the links were set."""
-        up, down = self._links["up"], self._links["down"]
+    def counters(self, *ways: Direction) -> LinkCounters:
+        """Since the links were set, of the given directions added, or of both."""
+        names = ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed")
+        links = [self._links[way] for way in ways or ("up", "down")]
         late = sorted(self._lateness)
         return LinkCounters(
-            packets=up.packets + down.packets,
-            delivered=up.delivered + down.delivered,
-            lost=up.lost + down.lost,
-            duplicated=up.duplicated + down.duplicated,
-            reordered=up.reordered + down.reordered,
-            overflowed=up.overflowed + down.overflowed,
+            **{name: sum(getattr(link, name) for link in links) for name in names},
             late_p99=late[len(late) * 99 // 100] / SECOND if late else 0.0,
             engine_drops=self.drops,
         )
