@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 CLASS ?= examples/class
 RUN ?= runs/class
 
-.PHONY: grade test check audit bench images release clean
+.PHONY: grade test test-netem check audit bench images release clean
 
 grade: $(VENV)/ready  ## grade the sample class (CLASS=folder RUN=folder for another)
 	@$(BIN)/grader run $(CLASS) --out $(RUN)
 
 test: $(VENV)/ready  ## our own tests; REQUIRE=docker,tun makes a missing capability a failure
 	@$(BIN)/python -m pytest tests -m "not audit" --durations=10
+
+test-netem: $(VENV)/ready  ## our own tests against the netem of a real kernel, booted for it (docker/guest; root)
+	@docker/guest/boot env REQUIRE=netem $(BIN)/python -m pytest tests -m netem --color=no
 
 check: $(VENV)/ready  ## types, style, layers, freshness of assignments/
 	@$(BIN)/ruff check .
