@@ -26,7 +26,7 @@ def adopt_orphans() -> None:
 
 def _status(pid: int) -> dict[str, str]:
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        text = Path(f"/proc/{pid}/status").read_text(errors="replace")  # a name may hold any bytes
     except OSError:
         return {}
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
@@ -124,7 +124,7 @@ def usage(user: OrdinaryUser | None, roots: Iterable[int]) -> Usage:
         memory += 1024 * sum(int(status.get(row, "0 kB").split()[0]) for row in ("RssAnon", "RssShmem"))
         try:
             files += len(os.listdir(f"/proc/{pid}/fd"))
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
             ticks += sum(map(int, fields[11:15]))  # proc(5): utime, stime, cutime, cstime
         except OSError:
             continue  # it ended meanwhile
