@@ -76,7 +76,7 @@ class Hand:
     def next_timer(self) -> None:
         return None
 
-    def handle_timer(self, *, now: float) -> None: ...  # noqa: ARG002
+    def handle_timer(self, *, now: float) -> None: ...
 
 
 class Simulated:
