@@ -42,10 +42,13 @@ def test_an_idle_limit_does_not_cut_a_large_answer(lab: Scene) -> None:
 
 def test_descriptors_and_threads_come_back(lab: Scene) -> None:
     server = lab.serves("mailbox_server")
-    warm = lab.connects(server)
-    warm.sends_frame(b"list\n")
-    warm.reads_frame()
-    warm.closes()
+    lab.says("a first crowd of 60 at once, so that a pool has grown before anything is counted")
+    crowd = [lab.connects(server, quietly=True) for _ in range(60)]
+    for peer in crowd:
+        peer.sends_frame(b"list\n")
+    for peer in crowd:
+        peer.reads_frame()
+        peer.closes()
     lab.pauses(0.3)
     before = lab.usage()
     lab.says("500 clients: some leave politely, some inside a frame, some with a reset, some send rubbish")
