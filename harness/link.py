@@ -2,15 +2,15 @@
 
 Pure: no clock, no socket, no global random. It follows netem's order of decisions and draws (Linux 6.18,
 net/sched/sch_netem.c, netem_enqueue), so that profile and seed lose the same packets here and in the kernel.
-Not covered by that promise, as netem does not seed it: which bit is flipped. Not in netem at all: drop, blackout,
-burst_cap, truncate.
+Not covered by that promise, as netem does not seed it: which bit is flipped. Not in netem at all: drop, drop_if,
+blackout, burst_cap, truncate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from harness.distributions import TABLE_SCALE, table
 from harness.profile import BadProfile, Profile
@@ -52,8 +52,19 @@ def _threshold(probability: float) -> int:
 class Link:
     """One direction. `transmit` every packet in order of time; it answers what comes out and when."""
 
-    def __init__(self, profile: Profile, *, seed: int, start: int = 0, framing: int = 0) -> None:
-        """`start`: the `now` that blackouts count from; `framing`: bytes a packet has on the wire, not here."""
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        seed: int,
+        start: int = 0,
+        framing: int = 0,
+        drop_if: Callable[[int, Any], bool] | None = None,
+    ) -> None:
+        """`start`: the `now` that blackouts count from; `framing`: bytes a packet has on the wire, not here.
+
+        `drop_if(number, packet)` chooses packets to lose, besides those of the profile's `drop`; it takes no draws.
+        """
         self.profile = profile
         self.packets = 0  #: that entered
         self.delivered = 0  #: that came out, copies included
@@ -67,7 +78,7 @@ class Link:
         )
         self._draw = taus113(seed)
         self._place = taus113(~seed)  # where to flip and cut: must not disturb the draws that netem has too
-        self._idle = profile == Profile()
+        self._idle = profile == Profile() and drop_if is None
         self._delay = round(profile.delay * SECOND)
         self._jitter = round(profile.jitter * SECOND)
         self._table = table(profile.distribution) if profile.distribution else None
@@ -83,6 +94,7 @@ class Link:
         self._queue: list[int] = []  # when each packet under way is due, a heap
         self._latest = -1  # the largest due so far
         self._drop = frozenset(profile.drop)
+        self._drop_if = drop_if
         self._blackout = [(start + round(a * SECOND), start + round(b * SECOND)) for a, b in profile.blackout]
         self._chance = self._make_loss(profile)
         self._cap = profile.burst_cap
@@ -164,7 +176,7 @@ class Link:
         if self._idle:
             self.delivered += 1
             return [Delivery(now, packet, "delivered")]
-        if index in self._drop:
+        if index in self._drop or (self._drop_if is not None and self._drop_if(index, packet)):
             return self._lose("drop")
         if self._blackout and any(a <= now < b for a, b in self._blackout):
             return self._lose("blackout")

@@ -18,7 +18,7 @@ from heapq import heappop, heappush
 from typing import TypeVar
 
 from harness.lab import LabError, LinkCounters
-from harness.link import SECOND, UDP_FRAMING, Delivery, Link, Packet, direction_seeds
+from harness.link import SECOND, UDP_FRAMING, Delivery, Fate, Link, Packet, direction_seeds
 from harness.profile import Profile
 from harness.trace import Direction, Event
 
@@ -116,12 +116,11 @@ class Core:
         """Send a packet into the link now; `size` is its payload, for the trace."""
         now = time.perf_counter_ns()
         link = self._links[direction]
-        overflowed = link.overflowed
         out = link.transmit(packet, now=now)
         at = (now - self._start) / SECOND
         if not out:
-            fate = "overflowed" if link.overflowed > overflowed else "lost"
-            self.events.append(Event(at, None, direction, protocol, size, fate))  # type: ignore[arg-type]
+            fate: Fate = "overflowed" if link.why == "limit" else "lost"
+            self.events.append(Event(at, None, direction, protocol, size, fate, link.why))
         for delivery in out:
             due = (delivery.due - self._start) / SECOND
             self.events.append(Event(at, due, direction, protocol, size, delivery.fate))

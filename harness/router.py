@@ -128,10 +128,9 @@ class Router:
                 continue  # the kernel's own, such as multicast
             header = payload_start(packet) if self._damages else 0
             link = links[way]
-            overflowed = link.overflowed
             out = link.transmit(packet, now=time.monotonic_ns(), header=header)
             if not out:
-                self._note(way, "overflowed" if link.overflowed > overflowed else "lost", packet)
+                self._note(way, "overflowed" if link.why == "limit" else "lost", packet)
             for due, data, fate in out:
                 if fate != "delivered":
                     self._note(way, fate, packet)

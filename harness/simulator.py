@@ -74,11 +74,13 @@ class Simulation:
         seed: int = 0,
         most_events: int = 1_000_000,
         describe: Callable[[bytes], str] | None = None,
+        drop_if: Mapping[Direction, Callable[[int, bytes], bool]] | None = None,
     ) -> None:
         """`endpoints`: two, by the names that errors use. None for a profile: that way changes nothing.
 
         `most_events`: bound on packets sent, packets arrived, timers and actions together; beyond it `run` raises
-        Endless. `describe`: what the trace calls a datagram, "udp" by default.
+        Endless. `describe`: what the trace calls a datagram, "udp" by default. `drop_if`: by direction, which
+        datagrams to lose besides those that the profile loses, by number and content, as `Link` has it.
         """
         if len(endpoints) != 2:
             raise ValueError(f"a simulation has two endpoints, not {len(endpoints)}")
@@ -87,6 +89,7 @@ class Simulation:
         self._seed = seed
         self._most, self._count = most_events, 0
         self._describe = describe
+        self._drop_if = dict(drop_if or {})
         self._now = 0
         self._number = 0  # breaks ties in the heaps: first come, first served
         self._under_way: list[tuple[int, int, _Side, bytes]] = []  # due, tie, who receives, what
@@ -125,7 +128,13 @@ class Simulation:
         seeds = direction_seeds(self._seed if seed is None else seed)
         for side, profile, own_seed in zip(self._sides, (up, down), seeds, strict=True):
             if profile is not None:
-                side.link = Link(profile, seed=own_seed, start=self._now, framing=UDP_FRAMING)
+                side.link = Link(
+                    profile,
+                    seed=own_seed,
+                    start=self._now,
+                    framing=UDP_FRAMING,
+                    drop_if=self._drop_if.get(side.direction),
+                )
 
     def at(self, seconds: float, action: Callable[[float], None]) -> None:
         """Call `action(now)` at that time, or now if it is past: send, close, change the links."""

@@ -134,6 +134,36 @@ def test_drop_loses_exactly_these():
     assert missing(Profile(drop=(0, 2, 7)), 10) == [0, 2, 7]
 
 
+def test_packets_can_be_chosen_by_what_they_are():
+    """The third acknowledgement, say."""
+    packets = [b"ack" if number % 3 else b"data" for number in range(60)]
+    chosen: list[int] = []
+
+    def third_ack(number: int, packet: bytes) -> bool:
+        chosen.append(number)
+        return packet == b"ack" and packets[:number].count(b"ack") == 2
+
+    for profile in (Profile(), Profile(delay=1)):
+        chosen.clear()
+        link = Link(profile, seed=1, drop_if=third_ack)
+        gone = [number for number, packet in enumerate(packets) if not link.transmit(packet, now=number)]
+        assert (gone, link.lost, link.why) == ([4], 1, "drop")
+        assert chosen == list(range(60))
+
+
+def test_a_packet_that_does_not_come_out_says_why():
+    link = Link(Profile(delay=1, drop=(0,), blackout=((2, 3),), limit=1), seed=1)
+    for at, why in ((0, "drop"), (2, "blackout")):
+        assert link.transmit(1, now=at * SECOND) == []
+        assert link.why == why
+    assert link.transmit(1, now=4 * SECOND)
+    assert link.transmit(1, now=4 * SECOND) == []
+    assert link.why == "limit"
+    sure = Link(Profile(loss=1), seed=1)
+    assert sure.transmit(1, now=0) == []
+    assert sure.why == "loss"
+
+
 def test_a_blackout_counts_from_when_the_link_was_set():
     link = Link(Profile(blackout=((0.5, 1.0),)), seed=1, start=10 * SECOND)
     times = [10.0, 10.499, 10.5, 10.999, 11.0]

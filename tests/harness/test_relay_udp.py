@@ -144,7 +144,7 @@ def test_the_ladder_shows_what_became_of_each(relay, new):
     header, lost, passed = relay.ladder().splitlines()
     assert "tester" in header
     assert "udp 5" in lost
-    assert lost.endswith("lost")
+    assert lost.endswith("lost (drop)")
     assert "udp 3" in passed
     assert passed.endswith(">")
 

@@ -239,6 +239,28 @@ def test_the_trace_is_a_ladder_and_survives_json():
     assert from_json_lines(to_json_lines(simulation.events)) == simulation.events
 
 
+def test_datagrams_to_lose_can_be_chosen_even_after_the_links_have_changed():
+    sender, receiver = StopAndWait([b"one", b"two", b"three"]), StopAndWait()
+    first: set[bytes] = set()
+
+    def first_time(_number: int, data: bytes) -> bool:
+        fresh = data not in first
+        first.add(data)
+        return fresh
+
+    simulation = Simulation(
+        {"a": sender, "b": receiver},
+        up=Profile(delay=0.01),
+        drop_if={"up": first_time, "down": lambda n, _: n == 1},
+    )
+    simulation.at(0.35, lambda _now: simulation.set_links(up=Profile(delay=0.02)))
+    simulation.run()
+    assert receiver.received == [b"one", b"two", b"three"]
+    assert [(event.direction, event.why) for event in simulation.events if event.why] == [
+        ("up", "drop"), ("up", "drop"), ("down", "drop"), ("up", "drop")
+    ]  # fmt: skip
+
+
 # -- the same again ------------------------------------------------------------------------------------------------
 
 PROBABILITIES = st.sampled_from([0.0, 0.1, 0.5])
