@@ -235,8 +235,8 @@ def summary(seconds: float, counters: Mapping[Direction, LinkCounters]) -> list[
     """What the link did in all."""
     lines = [f"{seconds:.1f} s in all"]
     for way, name in _WAYS:
-        told, packets = _told(counters[way]), counters[way].packets
-        gone = (counters[way].lost + counters[way].overflowed) / packets if packets else 0.0
+        told, of_all = _told(counters[way]), counters[way].packets + counters[way].duplicated
+        gone = (counters[way].lost + counters[way].overflowed) / of_all if of_all else 0.0
         lines.append(f"    {name + ':':6}{told} ({gone:.1%} gone)")
     return [*lines, f"    {_engine(counters['up'])}"]
 

@@ -20,6 +20,7 @@ from typing import TypeVar
 from harness.lab import LabError, LinkCounters
 from harness.link import SECOND, UDP_FRAMING, Delivery, Fate, Link, Packet, direction_seeds
 from harness.profile import Profile
+from harness.timer import wake_me_exactly
 from harness.trace import Direction, Event
 
 Result = TypeVar("Result")
@@ -184,6 +185,7 @@ class Core:
             self._calls.popleft()()
 
     def _run(self) -> None:
+        wake_me_exactly()
         try:
             while self._open:
                 self._do_due()

@@ -18,7 +18,6 @@ The control socket takes a JSON object a line and answers one a line, {"ok": tru
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import gc
@@ -37,6 +36,7 @@ from pathlib import Path
 from harness.link import SECOND, Link, direction_seeds
 from harness.profile import BadProfile, Profile
 from harness.router_packet import direction, identity, payload_start, repaired, udp_start
+from harness.timer import wake_me_exactly
 from harness.trace import Direction
 
 #: Packets that the kernel keeps for us in tun0; the rest is dropped there, which counts as ours (engine_drops).
@@ -47,8 +47,8 @@ _FRAMING = 14
 _TURN = 64
 _KEPT_LATENESS, _KEPT_FATES = 16_384, 50_000
 
-#: ioctl(2) TUNSETIFF with IFF_TUN | IFF_NO_PI (linux/if_tun.h), prctl(2) PR_SET_TIMERSLACK.
-_TUNSETIFF, _TUN_NO_PI, _SET_TIMERSLACK = 0x400454CA, 0x1001, 29
+#: ioctl(2) TUNSETIFF with IFF_TUN | IFF_NO_PI (linux/if_tun.h).
+_TUNSETIFF, _TUN_NO_PI = 0x400454CA, 0x1001
 
 _IP = """rule flush
 rule add pref 100 iif tun0 lookup main
@@ -278,7 +278,7 @@ def _run(argv: list[str], lines: str) -> None:
 
 def be_punctual() -> str:
     """Wake up when asked to: timer slack of 1 ns and a real-time priority, if it can be had. Answers the scheduler."""
-    ctypes.CDLL(None).prctl(_SET_TIMERSLACK, 1, 0, 0, 0)
+    wake_me_exactly()
     gc.freeze()
     gc.disable()  # nothing here makes cycles
     try:
