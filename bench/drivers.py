@@ -228,6 +228,9 @@ def main() -> None:
     if why := missing():
         print(f"not measured: {why}")
         return
+    print(
+        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before (above 1 the figures are too bad)"
+    )
     print("                        delay error at 20 ms, us        without loss")
     print("driver                    p50       p99       max        datagrams/s")
     drivers = {
