@@ -26,6 +26,9 @@ NICER = 10
 ANSWER = 65536
 
 _libc = ctypes.CDLL(None, use_errno=True)
+#: /proc as it was when we were started. The warden covers it by a read-only one before anything of the student's runs:
+#: a program could lower its oom_score_adj, fill the memory with what counts for no process, and have the agent killed.
+_PROC = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 class Refused(Exception):
@@ -42,8 +45,9 @@ class Refused(Exception):
 
 def become_student() -> None:
     """In a child: give up everything but what the student's user has. The first victim when memory ends."""
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")
+    score = os.open("self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC, dir_fd=_PROC)
+    os.write(score, b"1000")
+    os.close(score)
     os.nice(NICER)
     os.umask(0o022)
     os.setgroups([])

@@ -33,7 +33,7 @@ class StudentsRights:
 def _first(*paths: str) -> str:
     for path in paths:
         try:
-            with open(path) as file:
+            with open(path, errors="replace") as file:  # a process may give itself any bytes as its name
                 return file.read()
         except OSError:
             continue

@@ -12,18 +12,21 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from harness.assignment import Assignment, load_assignment
+from harness.assignment import Assignment, Check, load_assignment
 from harness.forbidden import find_forbidden, forbidden_message
 from harness.programs import load_programs
 
 #: Where an assignment's folder is looked for, from the current folder upwards.
 _PLACES = ("", "assignments")
 TESTS = "tests"
+#: The repository this file belongs to: assignments are found from anywhere.
+_HOME = Path(__file__).resolve().parent.parent
 
 
 class CheckError(Exception):
@@ -42,7 +45,7 @@ class Solution:
 def find_assignments(start: Path) -> dict[str, Path]:
     """Names of the assignments within reach of a folder -> their folders."""
     found: dict[str, Path] = {}
-    for base in (start, *start.parents):
+    for base in (start, *start.parents, _HOME):
         for place in _PLACES:
             for path in sorted((base / place).glob("*/assignment.toml")):
                 if (path.parent / TESTS).is_dir():
@@ -57,7 +60,9 @@ def find_solution(name: str, folder: Path | None, start: Path) -> Solution:
     known = find_assignments(start)
     if name not in known:
         there = f"There are: {', '.join(sorted(known))}." if known else "Go to the folder you cloned."
-        raise CheckError(f"there is no assignment {name!r} here. {there}")
+        raise CheckError(
+            f"there is no assignment {name!r} here. {there} (First the assignment, then the folder.)"
+        )
     folder = folder or known[name]
     if not folder.is_dir():
         raise CheckError(f"{folder} is no folder: give the folder that holds your programs.")
@@ -73,43 +78,66 @@ def forbidden_by_stage(solution: Solution) -> dict[int, str]:
     return broken
 
 
-def run_checks(solution: Solution, stage: int | None, seed: str | None = None) -> Iterator[dict[str, Any]]:
-    """Run the public checks (of one stage) and yield the tester's records as they come. Raises ProgramsError."""
+def checks_to_run(assignment: Assignment, stage: int | None) -> list[Check]:
+    """The public checks of a stage (None: of all), and those they need, in the rubric's order. Raises CheckError."""
+    numbers = [row.number for row in assignment.stages]
+    if stage is not None and stage not in numbers:
+        raise CheckError(f"there is no stage {stage}: {assignment.name} has {numbers[0]} to {numbers[-1]}.")
+    needed = {check.id for check in assignment.checks_of(stage=stage, suite="public")}
+    for check in reversed(assignment.checks):
+        if check.id in needed:
+            needed.update(check.needs)
+    return [check for check in assignment.checks if check.id in needed]
+
+
+def run_checks(
+    solution: Solution, checks: Sequence[Check], seed: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Run public checks and yield the tester's records as they come. Raises ProgramsError."""
     assignment = solution.assignment
-    checks = [check.id for check in assignment.checks_of(stage=stage, suite="public")]
     build = assignment.build
     job = {
         "lab": {"kind": "local"},
         "assignment": str(assignment.path.resolve()),
         "suites": {"public": str(solution.tests.resolve())},
-        "checks": _with_needs(assignment, checks),
+        "checks": [check.id for check in checks],
         "submission": str(solution.folder),
         "programs": load_programs(assignment.programs, solution.folder),
         "build": build is not None and (solution.folder / build.file).is_file(),
         "seed": "",
         "public_seed": seed or secrets.token_hex(4),
     }
-    root = Path(__file__).resolve().parent.parent
-    paths = [str(root), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    tester = subprocess.Popen(
-        [sys.executable, "-B", "-m", "harness.tester"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-    )  # fmt: skip
-    assert tester.stdin and tester.stdout and tester.stderr
+    paths = [str(_HOME), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    with tempfile.TemporaryFile() as log:  # not a pipe: nobody reads it while the tester writes
+        tester = subprocess.Popen(
+            [sys.executable, "-B", "-m", "harness.tester"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        )  # fmt: skip
+        try:
+            yield from _records(tester, job, log)
+        finally:
+            _end(tester)
+
+
+def _records(
+    tester: subprocess.Popen[bytes], job: Mapping[str, object], log: IO[bytes]
+) -> Iterator[dict[str, Any]]:
+    assert tester.stdin and tester.stdout
+    ended = False
     try:
         tester.stdin.write(json.dumps(job).encode())
         tester.stdin.close()
-        ended = False
-        for line in tester.stdout:
-            record = json.loads(line)
-            ended = ended or record["record"] == "end"
-            yield record
-        if not ended:
-            log = tester.stderr.read().decode("utf-8", "replace")[-2000:]
-            yield {"record": "trouble", "text": f"the tester stopped before its end:\n{log}"}
-    finally:
-        _end(tester)
+    except BrokenPipeError:
+        pass  # it has ended already; its log says why
+    for line in tester.stdout:
+        record = json.loads(line)
+        ended = ended or record["record"] == "end"
+        yield record
+    if not ended:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
+        text = log.read().decode("utf-8", "replace")
+        yield {"record": "trouble", "text": f"the tester stopped before its end:\n{text}"}
 
 
 def _end(tester: subprocess.Popen[bytes]) -> None:
@@ -121,12 +149,3 @@ def _end(tester: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         tester.kill()
         tester.wait()
-
-
-def _with_needs(assignment: Assignment, wanted: Sequence[str]) -> list[str]:
-    """The wanted checks and those they depend on, in the rubric's order."""
-    needed = set(wanted)
-    for check in reversed(assignment.checks):
-        if check.id in needed:
-            needed.update(check.needs)
-    return [check.id for check in assignment.checks if check.id in needed and check.suite == "public"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -12,14 +13,14 @@ from rich.text import Text
 
 from harness.assignment import Assignment, Check
 
-#: How each outcome is shown, and in which colour.
+#: How each outcome is shown, in which colour, and what it is called.
 SIGNS = {
-    "pass": ("✓", "green"),
-    "fail": ("✗", "red"),
-    "timeout": ("◷", "red"),
-    "error": ("!", "red"),
-    "inconclusive": ("?", "yellow"),
-    "skipped": ("–", "dim"),
+    "pass": ("✓", "green", "passed"),
+    "fail": ("✗", "red", "failed"),
+    "timeout": ("✗", "red", "took too long"),
+    "error": ("✗", "red", "did not start"),
+    "inconclusive": ("?", "yellow", "could not tell: not your fault"),
+    "skipped": ("–", "dim", "not run"),
 }
 _WHO = {"tester": "tester ", "student": "program", "link": "link   "}
 
@@ -29,73 +30,128 @@ def printable(text: str) -> str:
     return "".join(c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def show_line(console: Console, check: Check, record: Mapping[str, Any]) -> None:
-    """One line for a check that has reported."""
-    sign, colour = SIGNS.get(record["outcome"], ("?", "yellow"))
-    points = f"{check.points:g}" if record["outcome"] == "pass" else f"0 of {check.points:g}"
-    line = Text.assemble(
-        (f" {sign} ", colour), (f"{check.section:<5}", "bold"), check.rule, (f"  {points}", "dim")
-    )
-    console.print(line)
+@dataclass
+class CheckReport:
+    """Says each record as it comes, and the summary at the end."""
 
+    console: Console
+    assignment: Assignment
+    wanted: Sequence[Check]  #: the checks that were asked for, and those they need
+    stage: int | None  #: the stage that was asked for, None for all
+    forbidden: Mapping[int, str]  #: stage -> what it forbids and the solution uses
+    command: str  #: what was typed, without options: `lab check blocking`
+    outcomes: dict[str, str] = field(default_factory=dict)  #: check -> outcome, so far
 
-def show_story(console: Console, check: Check, record: Mapping[str, Any]) -> None:
-    """Why a check failed: the rule, what was expected and seen, what happened, a hint, where to read, how to repeat."""
-    name = check.id.partition("::")[2]
-    console.print()
-    console.rule(f"[bold]{escape(name)}[/]  ({record['outcome']})", align="left", style="red")
-    console.print(f"[bold]Rule {escape(check.section)}[/]  {escape(check.rule)}")
-    console.print(f"[red]{escape(printable(str(record.get('message', ''))))}[/]")
-    for word in ("expected", "seen"):
-        if record.get(word):
-            console.print(f"  {word:<9}{escape(printable(str(record[word])))}", highlight=False)
-    if record.get("story"):
-        console.print("\n  what happened", style="dim")
-    for step in record.get("story") or ():
-        line = f"  {step['at']:7.3f} s  {_WHO.get(step['who'], step['who'])}  {printable(str(step['what']))}"
-        console.print(Text(line), soft_wrap=True)
-    if check.hint:
-        console.print(f"\n  [cyan]hint[/]     {escape(check.hint)}")
-    console.print(f"  [cyan]read[/]     section {escape(check.section)} of the handout")
-    if record.get("replay"):
-        console.print(f"  [cyan]again[/]    {escape(record['replay'])}")
+    @property
+    def passed(self) -> bool:
+        """Whether every check that was asked for has reported and passed."""
+        return bool(self.wanted) and all(self.outcomes.get(check.id) == "pass" for check in self.wanted)
 
+    def begin(self) -> None:
+        """What can be said before anything has run."""
+        for number, message in self.forbidden.items():
+            if self.stage in (None, number):
+                self.console.print(
+                    f"[red]{escape(message)}[/] None of its checks gives points until it is gone."
+                )
 
-def show_summary(
-    console: Console, assignment: Assignment, records: Sequence[Mapping[str, Any]], stage: int | None
-) -> None:
-    """Points by stage, and the next thing to do."""
-    outcomes = {record["check"]: record["outcome"] for record in records}
-    table = Table(title=f"{assignment.title}: the public checks", title_justify="left", show_edge=False)
-    table.add_column("stage")
-    table.add_column("public points", justify="right")
-    table.add_column("the stage is worth", justify="right")
-    first_open: Check | None = None
-    for row in assignment.stages:
-        checks = assignment.checks_of(stage=row.number, suite="public")
-        if stage not in (None, row.number) or not checks:
-            continue
-        got = sum(check.points for check in checks if outcomes.get(check.id) == "pass")
-        most = sum(check.points for check in checks)
-        style = "green" if got == most else ""
-        table.add_row(f"{row.number}  {row.title}", f"{got:g} of {most:g}", f"{row.points:g}", style=style)
-        open_checks = [check for check in checks if outcomes.get(check.id) not in ("pass", None)]
-        first_open = first_open or next((c for c in open_checks if outcomes[c.id] != "skipped"), None)
-    console.print()
-    console.print(table)
-    console.print("Hidden checks look at the same rules with other data, addresses and links.", style="dim")
-    console.print()
-    if first_open is not None:
-        again = f"lab check {assignment.name} --stage {first_open.stage}"
-        console.print(
-            f"[bold]Next:[/] rule {escape(first_open.section)}, {escape(first_open.rule)} "
-            f"(handout, section {escape(first_open.section)}). Then: [bold]{again}[/]"
+    def hear(self, record: Mapping[str, Any]) -> None:
+        """Say one record of the tester."""
+        if record["record"] == "report":
+            self._report(self.assignment.check(record["check"]), record)
+        elif record["record"] == "trouble" or (record["record"] == "build" and not record["ok"]):
+            self.console.print(printable(record["text"]), style="yellow", markup=False)
+
+    def _report(self, check: Check, record: Mapping[str, Any]) -> None:
+        outcome = str(record["outcome"])
+        if outcome == "pass" and check.stage in self.forbidden:
+            outcome = "fail"
+        self.outcomes[check.id] = outcome
+        sign, colour, _ = SIGNS.get(outcome, SIGNS["inconclusive"])
+        row = Table.grid(padding=(0, 1))
+        row.add_column(width=2, justify="right")
+        row.add_column(width=7, justify="right")
+        row.add_column(width=4)
+        row.add_column(ratio=1)
+        got = f"{check.points if outcome == 'pass' else 0:g}/{check.points:g}"
+        needed = "" if self.stage in (None, check.stage) else f" [dim](stage {self.stage} needs it)[/]"
+        row.add_row(f"[{colour}]{sign}[/]", f"[dim]{got}[/]", check.section, escape(check.rule) + needed)
+        self.console.print(row)
+        if record["outcome"] not in ("pass", "skipped") and record.get("story") is not None:
+            self._story(check, record)
+
+    def _story(self, check: Check, record: Mapping[str, Any]) -> None:
+        """Why a check failed: what was expected and seen, what happened, a hint, where to read, how to repeat."""
+        say = self.console.print
+        say()
+        say(f"  [red]{escape(printable(str(record.get('message', ''))))}[/]")
+        for word in ("expected", "seen"):
+            if record.get(word):
+                say(f"  {word:<9}{escape(printable(str(record[word])))}")
+        for step in record["story"]:
+            line = (
+                f"  {step['at']:7.3f} s  {_WHO.get(step['who'], step['who'])}  {printable(str(step['what']))}"
+            )
+            say(Text(line, style="dim"), soft_wrap=True)
+        if check.hint:
+            say(f"  [cyan]hint[/]     {escape(check.hint)}")
+        say(f"  [cyan]read[/]     section {check.section} of the handout")
+        if record.get("replay"):
+            seed = str(record["replay"]).rpartition(" ")[2]
+            say(
+                f"  [cyan]again[/]    {escape(self.command)} --stage {check.stage} --seed {escape(seed)}",
+                soft_wrap=True,
+            )
+        say()
+
+    def summary(self) -> None:
+        """Points by stage, and the next thing to do."""
+        table = Table("stage", show_edge=False)
+        table.add_column("public points", justify="right")
+        table.add_column("the stage is worth", justify="right")
+        total = most_total = 0.0
+        for row in self.assignment.stages:
+            checks = self.assignment.checks_of(stage=row.number, suite="public")
+            if self.stage not in (None, row.number) or not checks:
+                continue
+            got = sum(check.points for check in checks if self.outcomes.get(check.id) == "pass")
+            most = sum(check.points for check in checks)
+            total, most_total = total + got, most_total + most
+            table.add_row(
+                f"{row.number}  {row.title}", f"{got:g} of {most:g}", f"{row.points:g}",
+                style="green" if got == most else "",
+            )  # fmt: skip
+        if self.stage is None:
+            table.add_row("all", f"{total:g} of {most_total:g}", f"{self.assignment.points:g}", style="bold")
+        self.console.print()
+        self.console.print(table)
+        self.console.print(
+            "\nHidden checks look at the same rules with other data, addresses and links.", style="dim"
         )
-    elif not outcomes:
-        console.print("[yellow]No check has reported: read the message above.[/]")
-    elif stage is not None and any(row.number > stage for row in assignment.stages):
-        console.print(
-            f"[bold]Next:[/] all public checks of stage {stage} pass. Go on with stage {stage + 1}."
-        )
-    else:
-        console.print("[bold]Next:[/] all public checks pass. Read the handout once more, and hand in.")
+        self._next()
+
+    def _next(self) -> None:
+        open_checks = [check for check in self.wanted if self.outcomes.get(check.id) != "pass"]
+        failed = [check for check in open_checks if self.outcomes.get(check.id) not in (None, "skipped")]
+        silent = [check for check in open_checks if check.id not in self.outcomes]
+        numbers = [row.number for row in self.assignment.stages]
+        if failed:
+            check = failed[0]
+            where = f"{self.command} --stage {check.stage}"
+            self.console.print(
+                f"[bold]Next:[/] rule {check.section}: {escape(check.rule)} Read section {check.section} of the "
+                f"handout, mend it, and run [bold]{escape(where)}[/]"
+            )
+        elif silent:
+            self.console.print(
+                f"[yellow]{len(silent)} of {len(self.wanted)} checks have not reported: the tester stopped before its "
+                f"end. Run it again; what it said is above.[/]"
+            )
+        elif self.stage is not None and self.stage < numbers[-1]:
+            self.console.print(
+                f"[bold]Next:[/] all public checks of stage {self.stage} pass. Go on with stage {self.stage + 1}."
+            )
+        else:
+            self.console.print(
+                "[bold]Next:[/] all public checks pass. Read the handout once more, and hand in."
+            )

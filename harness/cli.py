@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -22,8 +24,12 @@ from harness.programs import ProgramsError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
+#: What was typed to get here: the release's own starter script says so.
+_COMMAND = os.environ.get("LAB_COMMAND", "lab")
+
+
 def _console() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)
 
 
 def _refuse(message: str) -> typer.Exit:
@@ -41,41 +47,25 @@ def check(
     seed: Annotated[str | None, typer.Option(help="the same random data as in an earlier run")] = None,
 ) -> None:
     """Run the public tests against your solution: points by stage, failures as stories, the next thing to do."""
-    console = _console()
     try:
         solution = checking.find_solution(assignment, path, Path.cwd())
-        numbers = [row.number for row in solution.assignment.stages]
-        if stage is not None and stage not in numbers:
-            raise checking.CheckError(
-                f"there is no stage {stage}: {assignment} has {numbers[0]} to {numbers[-1]}."
-            )
-        records = _run(console, solution, stage, seed)
+        checks = checking.checks_to_run(solution.assignment, stage)
+        report = check_report.CheckReport(
+            console=_console(),
+            assignment=solution.assignment,
+            wanted=checks,
+            stage=stage,
+            forbidden=checking.forbidden_by_stage(solution),
+            command=" ".join([_COMMAND, "check", assignment, *([shlex.quote(str(path))] if path else [])]),
+        )
+        report.begin()
+        for record in checking.run_checks(solution, checks, seed):
+            report.hear(record)
     except (checking.CheckError, AssignmentError, ProgramsError) as error:
         raise _refuse(str(error)) from None
-    check_report.show_summary(console, solution.assignment, records, stage)
-    if any(record["outcome"] != "pass" for record in records) or not records:
+    report.summary()
+    if not report.passed:
         raise typer.Exit(1)
-
-
-def _run(
-    console: Console, solution: checking.Solution, stage: int | None, seed: str | None
-) -> list[dict[str, Any]]:
-    """Run the checks and say each as it ends; the reports."""
-    reports: list[dict[str, Any]] = []
-    forbidden = checking.forbidden_by_stage(solution)
-    for record in checking.run_checks(solution, stage, seed):
-        if record["record"] == "report":
-            row = solution.assignment.check(record["check"])
-            if record["outcome"] == "pass" and (broken := forbidden.get(row.stage)):
-                record = {**record, "outcome": "fail", "message": broken}
-            reports.append(record)
-            check_report.show_line(console, row, record)
-            if record["outcome"] not in ("pass", "skipped"):
-                check_report.show_story(console, row, record)
-                console.print()
-        elif record["record"] == "trouble" or (record["record"] == "build" and not record["ok"]):
-            console.print(check_report.printable(record["text"]), style="yellow", markup=False)
-    return reports
 
 
 @app.command("doctor")
@@ -130,7 +120,7 @@ def link(
 def main() -> None:
     """The entry point; an interrupted run is no error of the program."""
     try:
-        app()
+        app(prog_name=_COMMAND)
     except KeyboardInterrupt:
         sys.exit(130)
 

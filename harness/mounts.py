@@ -14,7 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 CLONE_NEWNS = 0x00020000  # sched.h
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096  # mount(2)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = (
+    1,
+    2,
+    4,
+    8,
+    32,
+    4096,
+    16384,
+)  # mount(2)
 MNT_DETACH = 2  # umount2(2)
 #: The folder that is kept from test to test; the submission is copied and built there.
 BUILD = "/build"
@@ -67,6 +75,13 @@ def seal() -> None:
     _check(_libc.mount(None, BUILD.encode(), None, flags, None), f"making {BUILD} read-only")
 
 
+def guard() -> None:
+    """Cover /proc by itself, read-only: no program changes its oom_score_adj. Raises MountError."""
+    _check(_libc.mount(b"/proc", b"/proc", None, MS_BIND | MS_REC, None), "covering /proc")
+    flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
+    _check(_libc.mount(None, b"/proc", None, flags, None), "making /proc read-only")
+
+
 class Hand:
     """The child, seen from the warden. Raises MountError."""
 
@@ -85,7 +100,7 @@ class Hand:
             raise
 
     def tell(self, word: str) -> None:
-        """Do what a word says: "fresh" or "seal"."""
+        """Do what a word says: "guard", "fresh" or "seal"."""
         self._mine.sendall(word.encode())
         self._hear(word)
 
@@ -126,7 +141,12 @@ def _serve(pid: int, folders: Sequence[Folder], asked: socket.socket) -> None:
                 break
             said = b"+"
             try:
-                seal() if word == b"seal" else renew(folders)
+                if word == b"guard":
+                    guard()
+                elif word == b"seal":
+                    seal()
+                else:
+                    renew(folders)
             except MountError as error:
                 said = str(error).encode()
     finally:

@@ -22,7 +22,16 @@ _RESET_ON_CLOSE_WINDOWS = struct.pack("hh", 1, 0)
 def _address_of(name: object) -> Address:
     if isinstance(name, tuple):
         return Address("tcp", host=str(name[0]), port=int(name[1]))
-    return Address("unix", path=name.decode() if isinstance(name, bytes) else str(name))
+    # Bytes are an abstract name, which a program chooses as it likes.
+    return Address("unix", path=name.decode("latin-1") if isinstance(name, bytes) else str(name))
+
+
+def _remote_of(connection: socket.socket) -> Address:
+    """Who is at the other end; a connection that has been reset already does not tell, and is a connection still."""
+    try:
+        return _address_of(connection.getpeername())
+    except OSError:
+        return Address("tcp")
 
 
 class Peer:
@@ -37,7 +46,7 @@ class Peer:
         if connection.family != getattr(socket, "AF_UNIX", None):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # one write, one segment
         self.local = _address_of(connection.getsockname())
-        self.remote = _address_of(connection.getpeername())
+        self.remote = _remote_of(connection)
 
     # -- speaking ----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import base64
 import dataclasses
 import hashlib
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -230,8 +231,11 @@ def _explain(check: Check, error: BaseException | None) -> Record:
         return {**facts, "outcome": "timeout", "message": message}
     if isinstance(error, LabError):
         return {**facts, "outcome": "inconclusive", "message": f"the lab could not do its part: {error}"}
-    where = "".join(traceback.format_exception(error))[-2000:]
-    return {**facts, "outcome": "inconclusive", "message": f"the test itself broke (ours): {where}"}
+    print("".join(traceback.format_exception(error)), file=sys.stderr)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    message = f"the test itself broke (ours): {type(error).__name__}: {error} ({where})"
+    return {**facts, "outcome": "inconclusive", "message": message}
 
 
 def _cpu_seconds(node: Node) -> float:

@@ -12,10 +12,12 @@ from collections.abc import Callable
 
 from harness.address import Address, BadAddress, parse_address
 from harness.lab import Process
-from harness.steps import Broken, Story, difference, show
+from harness.steps import Broken, Story, difference, readable, show
 
 #: Seconds a test waits for something a correct program does at once.
 PATIENCE = 5.0
+#: How far into an output the line `listening on ADDRESS` is looked for, in bytes.
+ANNOUNCED_WITHIN = 16_384
 
 
 class Stream:
@@ -52,10 +54,15 @@ class Stream:
         if self.flooded:
             self._on_flood()
 
-    def bytes(self) -> bytes:
+    def so_far(self) -> bytes:
         """What came so far."""
         with self._changed:
             return bytes(self._data)
+
+    def head(self, most: int) -> bytes:
+        """The first bytes of it."""
+        with self._changed:
+            return bytes(self._data[:most])
 
     def wait(self, ready: Callable[[bytearray], bool], within: float) -> bool:
         """Wait until `ready(data)` or the stream's end; False when neither came in time."""
@@ -85,12 +92,12 @@ class Program:
     @property
     def stdout(self) -> bytes:
         """Standard output so far."""
-        return self._out.bytes()
+        return self._out.so_far()
 
     @property
     def stderr(self) -> bytes:
         """Standard error so far."""
-        return self._err.bytes()
+        return self._err.so_far()
 
     def prints(self, expected: bytes, *, within: float = PATIENCE) -> None:
         """Its whole standard output, at its end, equals `expected`."""
@@ -248,20 +255,27 @@ class Program:
             return f"ended by signal {-self._status}"
 
     def _check_flood(self) -> None:
+        if flood := self._flood():
+            raise flood
+
+    def _flood(self) -> Broken | None:
+        """The reason to end a program that writes without end, if it did."""
         for stream, name in ((self._out, "standard output"), (self._err, "standard error")):
             if stream.flooded:
-                raise self.broken(
+                return Broken(
                     f"{self.name} was ended: it wrote more than {self._limit // 1_000_000} MB to its {name}",
                     expected="a bounded amount of output", seen=f"more than {self._limit:,} bytes",
                 )  # fmt: skip
+        return None
 
     def broken(self, message: str, **facts: object) -> Broken:
         """A broken expectation about this program, with the end of its standard error in the story."""
         self._err.wait(lambda _: False, 0.2 if self.status(within=0) is not None else 0)
-        if complaint := self.stderr[-2000:].strip():
+        if complaint := self.stderr[-4000:].strip():
+            self._story.add("student", f"{self.name} wrote on standard error:")
             for line in complaint.splitlines()[-8:]:
-                self._story.add("student", f"{self.name} wrote on standard error: {show(line, most=200)}")
-        return Broken(message, **facts)  # type: ignore[arg-type]
+                self._story.add("student", f"| {readable(line[:300])}")
+        return self._flood() or Broken(message, **facts)  # type: ignore[arg-type]
 
     def dismiss(self) -> None:
         """End of the test: kill what still runs and let go of the input."""
@@ -301,6 +315,11 @@ class Server(Program):
                 f"{self.name} said where it listens, but not as an address", expected="listening on ADDRESS",
                 seen=str(error),
             ) from None  # fmt: skip
+        if self.listening.kind != "unix" and not self.listening.port:
+            raise self.broken(
+                f"{self.name} did not say which port it got", expected="the port it really has",
+                seen=str(self.listening),
+            )  # fmt: skip
         if self.listening.kind != asked.kind:
             raise self.broken(
                 f"{self.name} listens on another kind of address than it was told", expected=str(asked),
@@ -320,8 +339,8 @@ class Server(Program):
         )  # fmt: skip
 
     def _listening_line(self) -> bytes | None:
-        for output in (self.stdout, self.stderr):  # on standard error where standard output carries data
-            for line in output.split(b"\n")[:-1]:
+        for stream in (self._out, self._err):  # on standard error where standard output carries data
+            for line in stream.head(ANNOUNCED_WITHIN).split(b"\n")[:-1]:
                 if line.startswith(b"listening on "):
                     return line[len(b"listening on ") :].strip()
         return None

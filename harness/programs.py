@@ -8,6 +8,8 @@ from pathlib import Path
 
 #: The file in a submission that overrides rows of the assignment's programs table.
 OVERRIDES = "programs.toml"
+#: Longest command of a program, in bytes: it travels to the student's node in one packet.
+MOST_WORDS = 4096
 
 
 class ProgramsError(Exception):
@@ -40,5 +42,7 @@ def load_programs(table: Mapping[str, Sequence[str]], folder: Path) -> dict[str,
         words = isinstance(argv, list) and argv and all(isinstance(word, str) and word for word in argv)
         if not words or any("\0" in word for word in argv):
             raise ProgramsError(f'{OVERRIDES}: {name} has to be a list of words, such as ["./{name}"].')
+        if sum(len(word.encode()) + 1 for word in argv) > MOST_WORDS:
+            raise ProgramsError(f"{OVERRIDES}: the words of {name} are longer than {MOST_WORDS:,} bytes.")
         programs[name] = list(argv)
     return programs

@@ -137,7 +137,14 @@ class Scene:
     ) -> Peer:
         """Connect to a student's server over the link (to a Unix socket: beside it, as another user)."""
         if server.listening.kind == "unix":
-            connection = self.node.connect_unix(server.listening.path, within)
+            try:
+                connection = self.node.connect_unix(server.listening.path, within)
+            except (OSError, ValueError) as error:
+                raise server.broken(
+                    f"the tester cannot connect to {server.name}",
+                    expected=f"a connection to {server.listening}",
+                    seen=str(error),
+                ) from None
         else:
             connection = self._connected(
                 server, family or server.listening.family, mangle, receive_buffer, within

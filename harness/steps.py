@@ -91,6 +91,16 @@ def show(data: bytes, *, most: int = 60) -> str:
     return f"{shown} ({len(data):,} bytes)" if len(data) <= most // 3 else f"{shown} … ({len(data):,} bytes)"
 
 
+def readable(line: bytes) -> str:
+    """A line that a program wrote for people, with everything that is no text made visible."""
+    text = line.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _bytes(count: int) -> str:
+    return "1 byte" if count == 1 else f"{count:,} bytes"
+
+
 def difference(expected: bytes, seen: bytes) -> str:
     """Where two byte strings part, as a clause for a message.
 
@@ -100,7 +110,7 @@ def difference(expected: bytes, seen: bytes) -> str:
     if len(seen) < len(expected) and expected.startswith(seen):
         return f"the last {len(expected) - len(seen):,} of {len(expected):,} bytes are missing"
     if len(seen) > len(expected) and seen.startswith(expected):
-        return f"{len(seen) - len(expected):,} bytes too many follow"
+        return f"{_bytes(len(seen) - len(expected))} too many at the end"
     for index, (one, other) in enumerate(zip(expected, seen, strict=False)):
         if one != other:
             return f"they differ from byte {index:,} on"

@@ -139,11 +139,25 @@ def emitter(stream: BinaryIO) -> Callable[[Record], None]:
 
 
 def main() -> None:
-    """The tester as a process. SIGTERM ends it tidily: what it started is ended too."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    """The tester as a process. SIGTERM and SIGINT end it tidily: what it started is ended too."""
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, _stop)
     with private_stdout() as stream:
-        job = json.loads(sys.stdin.buffer.read())
-        run_job(job, emitter(stream))
+        try:
+            job = json.loads(sys.stdin.buffer.read())
+            run_job(job, emitter(stream))
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+def _stop(*_: object) -> None:
+    """Break off, once: a second signal must not break off the tidying up.
+
+    KeyboardInterrupt, since pytest takes SystemExit for the failure of one test and goes on with the next.
+    """
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

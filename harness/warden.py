@@ -2,7 +2,7 @@
 
 Rule 1: it reads no byte that the student made and executes nothing from the student node. Into that node's mount
 namespace it reaches with a child that mounts and nothing else (harness/mounts.py).
-Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (`fresh` and `seal`).
+Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (`guard`, `fresh`, `seal`).
 
 One JSON object a line; the answer is {"ok": true, ...} or {"ok": false, "text": WHY}. It sees the host's process ids;
 why, and why it has each capability, is told in docker/README.md.
@@ -125,7 +125,7 @@ class Warden:
     """The verbs are the methods whose names begin with `do_`."""
 
     #: What the tester may ask for; the rest is the host's.
-    FOR_TESTER = ("fresh", "seal")
+    FOR_TESTER = ("guard", "fresh", "seal")
 
     def __init__(self) -> None:
         self._link_net = -1
@@ -176,6 +176,11 @@ class Warden:
             if asking is not None:
                 end_connections(asking)
         self._mount("fresh")
+        return {}
+
+    def do_guard(self) -> Answer:
+        """Make /proc read-only, when the agent is there and before anything of the student's is."""
+        self._mount("guard")
         return {}
 
     def do_seal(self) -> Answer:

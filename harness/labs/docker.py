@@ -374,4 +374,5 @@ def docker_lab(config: Mapping[str, Any], assignment: Assignment) -> tuple[Agent
     node = AgentNode(config["agent"], config["warden"], config["router"], assignment.limits)
     network = StarNetwork(config["router"], config["captures"], config["engine"])
     node._ask("hello")
+    node._tell_warden("guard")
     return node, network

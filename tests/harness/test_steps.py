@@ -40,7 +40,7 @@ def test_no_byte_string_brings_a_control_character_into_a_report(data: bytes) ->
 def test_the_difference_names_the_first_byte_that_parts() -> None:
     assert difference(b"abcd", b"abXd") == "they differ from byte 2 on"
     assert difference(b"abcd", b"ab") == "the last 2 of 4 bytes are missing"
-    assert difference(b"ab", b"abcd") == "2 bytes too many follow"
+    assert difference(b"ab", b"abcd") == "2 bytes too many at the end"
 
 
 @given(st.binary(max_size=20), st.binary(max_size=20))
