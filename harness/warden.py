@@ -2,7 +2,7 @@
 
 Rule 1: it reads no byte that the student made and executes nothing from the student node. Into that node's mount
 namespace it reaches with a child that mounts and nothing else (harness/mounts.py).
-Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (`guard`, `fresh`, `seal`).
+Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (FOR_TESTER).
 
 One JSON object a line; the answer is {"ok": true, ...} or {"ok": false, "text": WHY}. It sees the host's process ids;
 why, and why it has each capability, is told in docker/README.md.
