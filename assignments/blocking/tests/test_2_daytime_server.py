@@ -11,7 +11,11 @@ LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r\n")
 def check_time(lab: Scene, answer: bytes) -> None:
     """The answer is one line with the time of now."""
     lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ", seen=answer)
-    said = datetime.strptime(answer.decode(), "%Y-%m-%dT%H:%M:%SZ\r\n").replace(tzinfo=UTC)
+    try:
+        said = datetime.strptime(answer.decode(), "%Y-%m-%dT%H:%M:%SZ\r\n").replace(tzinfo=UTC)
+    except ValueError:
+        lab.expect(False, "the answer is a time that there is", seen=answer)
+        raise
     off = abs((datetime.now(UTC) - said).total_seconds())
     lab.expect(
         off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off"
