@@ -26,7 +26,7 @@ def copy_stream(sock: socket.socket) -> None:
     A stream has no message boundaries: one recv() may return half a line or many. b"" alone means the end.
     """
     raise NotImplementedError(
-        'stages 1 and 3: recv until it returns b"", and write each piece with program.write_out'
+        'stage 1: recv until it returns b"", and write each piece with program.write_out'
     )
 
 
@@ -37,19 +37,18 @@ def ask(address: Address, timeout: float, tries: int) -> bytes | None:
     report ICMP errors ("port unreachable") at the next call.
     """
     raise NotImplementedError(
-        "stages 1 and 3: send an empty datagram, wait for the answer until a deadline, and try "
-        "again"
+        "stage 3: send an empty datagram, wait for the answer until a deadline, and try again"
     )
 
 
 def send_question(sock: socket.socket) -> None:
     """Send an empty datagram on a connected socket."""
-    raise NotImplementedError('stages 1 and 3: send b""; an error may belong to the datagram before')
+    raise NotImplementedError('stage 3: send b""; an error may belong to the datagram before')
 
 
 def receive_before(sock: socket.socket, deadline: float) -> bytes | None:
     """The next datagram if it comes before `deadline` (time.monotonic()), else None. An ICMP error ends nothing."""
-    raise NotImplementedError("stages 1 and 3: recv with what is left until the deadline as timeout")
+    raise NotImplementedError("stage 3: recv with what is left until the deadline as timeout")
 
 
 def main(arguments: list[str]) -> None:

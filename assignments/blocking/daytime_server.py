@@ -17,23 +17,23 @@ from addresses import Address, parse_address
 
 def daytime() -> bytes:
     """This moment as a line, such as b"2025-03-01T12:00:00Z" and CR LF."""
-    raise NotImplementedError("stages 2 and 3: the time in UTC, whatever the time zone of this machine")
+    raise NotImplementedError("stage 2: the time in UTC, whatever the time zone of this machine")
 
 
 def serve_streams(listener: socket.socket) -> None:
     """Accept one client after the other, for ever. A client that vanishes is no reason to end."""
-    raise NotImplementedError("stages 2 and 3: accept, send the line, close so that the client can read it")
+    raise NotImplementedError("stage 2: accept, send the line, close so that the client can read it")
 
 
 def serve_datagrams(sock: socket.socket) -> None:
     """Answer every datagram, whatever is in it, to the address it came from. For ever."""
-    raise NotImplementedError("stages 2 and 3: recvfrom, sendto")
+    raise NotImplementedError("stage 3: recvfrom, sendto")
 
 
 def bind_datagrams(address: Address) -> socket.socket:
     """A UDP socket bound to `address`. Raises OSError."""
     raise NotImplementedError(
-        "stages 2 and 3: a datagram socket; there is nothing to listen for and nothing to accept"
+        "stage 3: a datagram socket; there is nothing to listen for and nothing to accept"
     )
 
 

@@ -28,8 +28,8 @@ def make_request(command: str, words: list[str]) -> Request:
     if words and not is_name(name):
         program.fail(program.USAGE, f"{name!r} is no name: 1 to 64 letters, digits, '.', '_' and '-'")
     raise NotImplementedError(
-        "stages 4 and 6: for put, read the file; refuse what does not fit into a frame before "
-        "anything is sent"
+        "stage 4: for put, read the file; refuse what does not fit into a frame before anything is "
+        "sent"
     )
 
 
@@ -39,13 +39,13 @@ def ask(sock: socket.socket, request: Request) -> bytes:
     Raises ServerError, BadReply, BadFrame, OSError.
     """
     raise NotImplementedError(
-        "stages 4 and 6: one frame there, one frame back; an end instead of a reply is an error"
+        "stage 4: one frame there, one frame back; an end instead of a reply is an error"
     )
 
 
 def send_input(sock: socket.socket) -> None:
     """Copy standard input to the server, then end the sending side. A server that left is noticed by who reads."""
-    raise NotImplementedError("stages 4 and 6: read what is there, send it, and half-close at the end")
+    raise NotImplementedError("stage 6: read what is there, send it, and half-close at the end")
 
 
 def batch(sock: socket.socket) -> None:
@@ -53,9 +53,7 @@ def batch(sock: socket.socket) -> None:
 
     Who sends everything before reading anything waits for a server that waits for its replies to be read.
     """
-    raise NotImplementedError(
-        "stages 4 and 6: a thread sends while this one reads until the end of the stream"
-    )
+    raise NotImplementedError("stage 6: a thread sends while this one reads until the end of the stream")
 
 
 def main(arguments: list[str]) -> None:

@@ -36,17 +36,17 @@ def listen(address: Address) -> socket.socket:
     RFC 9293 section 3.6.1: who closes first keeps the port in TIME-WAIT. SO_REUSEADDR lets the same server bind it
     again meanwhile; on Linux and macOS it does not let two servers share a port. (On Windows it would.)
     """
-    raise NotImplementedError("stage 1: make the socket, set SO_REUSEADDR, bind, listen with a backlog")
+    raise NotImplementedError("stage 2: make the socket, set SO_REUSEADDR, bind, listen with a backlog")
 
 
 def remove_stale(path: str) -> None:
     """Remove the socket file at `path` if no server answers there; anything else stays, and bind() will complain."""
-    raise NotImplementedError("stage 1: remove the file only if it is a socket that refuses a connection")
+    raise NotImplementedError("stage 2: remove the file only if it is a socket that refuses a connection")
 
 
 def stop_listening(listener: socket.socket, address: Address) -> None:
     """Close a listening socket; a Unix socket's file does not go by itself."""
-    raise NotImplementedError("stage 1: close, and remove the file of a Unix socket")
+    raise NotImplementedError("stage 2: close, and remove the file of a Unix socket")
 
 
 def close_gently(sock: socket.socket) -> None:
@@ -57,6 +57,6 @@ def close_gently(sock: socket.socket) -> None:
     So: end our side first, throw away what still comes until the peer ends its own, and only then close.
     """
     raise NotImplementedError(
-        "stage 1: shutdown(SHUT_WR), then read and forget until the end, but not for ever; then "
+        "stage 2: shutdown(SHUT_WR), then read and forget until the end, but not for ever; then "
         "close"
     )

@@ -25,7 +25,7 @@ def copy_stream(sock: socket.socket) -> None:
 
     A stream has no message boundaries: one recv() may return half a line or many. b"" alone means the end.
     """
-    ### BEGIN SOLUTION: recv until it returns b"", and write each piece with program.write_out
+    ### BEGIN SOLUTION: stage 1: recv until it returns b"", and write each piece with program.write_out
     while data := sock.recv(65536):
         program.write_out(data)
     ### END SOLUTION
@@ -37,7 +37,7 @@ def ask(address: Address, timeout: float, tries: int) -> bytes | None:
     connect() sends nothing on a datagram socket: it tells the kernel to drop what other addresses send, and to
     report ICMP errors ("port unreachable") at the next call.
     """
-    ### BEGIN SOLUTION: send an empty datagram, wait for the answer until a deadline, and try again
+    ### BEGIN SOLUTION: stage 3: send an empty datagram, wait for the answer until a deadline, and try again
     with socket.socket(address.family, socket.SOCK_DGRAM) as sock:
         sock.connect(address.target)
         for _ in range(tries):
@@ -51,7 +51,7 @@ def ask(address: Address, timeout: float, tries: int) -> bytes | None:
 
 def send_question(sock: socket.socket) -> None:
     """Send an empty datagram on a connected socket."""
-    ### BEGIN SOLUTION: send b""; an error may belong to the datagram before
+    ### BEGIN SOLUTION: stage 3: send b""; an error may belong to the datagram before
     for _ in range(2):
         try:
             sock.send(b"")
@@ -63,7 +63,7 @@ def send_question(sock: socket.socket) -> None:
 
 def receive_before(sock: socket.socket, deadline: float) -> bytes | None:
     """The next datagram if it comes before `deadline` (time.monotonic()), else None. An ICMP error ends nothing."""
-    ### BEGIN SOLUTION: recv with what is left until the deadline as timeout
+    ### BEGIN SOLUTION: stage 3: recv with what is left until the deadline as timeout
     while (left := deadline - time.monotonic()) > 0:
         sock.settimeout(left)
         try:

@@ -17,14 +17,14 @@ from addresses import Address, parse_address
 
 def daytime() -> bytes:
     """This moment as a line, such as b"2025-03-01T12:00:00Z" and CR LF."""
-    ### BEGIN SOLUTION: the time in UTC, whatever the time zone of this machine
+    ### BEGIN SOLUTION: stage 2: the time in UTC, whatever the time zone of this machine
     return time.strftime("%Y-%m-%dT%H:%M:%SZ\r\n", time.gmtime()).encode("ascii")
     ### END SOLUTION
 
 
 def serve_streams(listener: socket.socket) -> None:
     """Accept one client after the other, for ever. A client that vanishes is no reason to end."""
-    ### BEGIN SOLUTION: accept, send the line, close so that the client can read it
+    ### BEGIN SOLUTION: stage 2: accept, send the line, close so that the client can read it
     while True:
         try:
             sock, _ = listener.accept()
@@ -40,7 +40,7 @@ def serve_streams(listener: socket.socket) -> None:
 
 def serve_datagrams(sock: socket.socket) -> None:
     """Answer every datagram, whatever is in it, to the address it came from. For ever."""
-    ### BEGIN SOLUTION: recvfrom, sendto
+    ### BEGIN SOLUTION: stage 3: recvfrom, sendto
     while True:
         try:
             _, sender = sock.recvfrom(65536)
@@ -52,7 +52,7 @@ def serve_datagrams(sock: socket.socket) -> None:
 
 def bind_datagrams(address: Address) -> socket.socket:
     """A UDP socket bound to `address`. Raises OSError."""
-    ### BEGIN SOLUTION: a datagram socket; there is nothing to listen for and nothing to accept
+    ### BEGIN SOLUTION: stage 3: a datagram socket; there is nothing to listen for and nothing to accept
     sock = socket.socket(address.family, socket.SOCK_DGRAM)
     try:
         sock.bind(address.target)

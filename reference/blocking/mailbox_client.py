@@ -27,7 +27,7 @@ def make_request(command: str, words: list[str]) -> Request:
     name = words[0] if words else ""
     if words and not is_name(name):
         program.fail(program.USAGE, f"{name!r} is no name: 1 to 64 letters, digits, '.', '_' and '-'")
-    ### BEGIN SOLUTION: for put, read the file; refuse what does not fit into a frame before anything is sent
+    ### BEGIN SOLUTION: stage 4: for put, read the file; refuse what does not fit into a frame before anything is sent
     content = b""
     if command == "put":
         try:
@@ -46,7 +46,7 @@ def ask(sock: socket.socket, request: Request) -> bytes:
 
     Raises ServerError, BadReply, BadFrame, OSError.
     """
-    ### BEGIN SOLUTION: one frame there, one frame back; an end instead of a reply is an error
+    ### BEGIN SOLUTION: stage 4: one frame there, one frame back; an end instead of a reply is an error
     send_frame(sock, encode_request(request))
     reply = receive_frame(sock)
     if reply is None:
@@ -57,7 +57,7 @@ def ask(sock: socket.socket, request: Request) -> bytes:
 
 def send_input(sock: socket.socket) -> None:
     """Copy standard input to the server, then end the sending side. A server that left is noticed by who reads."""
-    ### BEGIN SOLUTION: read what is there, send it, and half-close at the end
+    ### BEGIN SOLUTION: stage 6: read what is there, send it, and half-close at the end
     try:
         while data := os.read(sys.stdin.fileno(), 65536):
             sock.sendall(data)
@@ -72,7 +72,7 @@ def batch(sock: socket.socket) -> None:
 
     Who sends everything before reading anything waits for a server that waits for its replies to be read.
     """
-    ### BEGIN SOLUTION: a thread sends while this one reads until the end of the stream
+    ### BEGIN SOLUTION: stage 6: a thread sends while this one reads until the end of the stream
     threading.Thread(target=send_input, args=(sock,), daemon=True).start()
     while (body := receive_frame(sock)) is not None:
         program.write_out(frame(body))

@@ -44,7 +44,7 @@ def listen(address: Address) -> socket.socket:
     RFC 9293 section 3.6.1: who closes first keeps the port in TIME-WAIT. SO_REUSEADDR lets the same server bind it
     again meanwhile; on Linux and macOS it does not let two servers share a port. (On Windows it would.)
     """
-    ### BEGIN SOLUTION: make the socket, set SO_REUSEADDR, bind, listen with a backlog
+    ### BEGIN SOLUTION: stage 2: make the socket, set SO_REUSEADDR, bind, listen with a backlog
     listener = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         if address.kind == "unix":
@@ -62,7 +62,7 @@ def listen(address: Address) -> socket.socket:
 
 def remove_stale(path: str) -> None:
     """Remove the socket file at `path` if no server answers there; anything else stays, and bind() will complain."""
-    ### BEGIN SOLUTION: remove the file only if it is a socket that refuses a connection
+    ### BEGIN SOLUTION: stage 2: remove the file only if it is a socket that refuses a connection
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             return
@@ -78,7 +78,7 @@ def remove_stale(path: str) -> None:
 
 def stop_listening(listener: socket.socket, address: Address) -> None:
     """Close a listening socket; a Unix socket's file does not go by itself."""
-    ### BEGIN SOLUTION: close, and remove the file of a Unix socket
+    ### BEGIN SOLUTION: stage 2: close, and remove the file of a Unix socket
     listener.close()
     if address.kind == "unix":
         try:
@@ -95,7 +95,7 @@ def close_gently(sock: socket.socket) -> None:
     its TCP SHOULD send a RST to show that data was lost." The reset overtakes what the peer has not read yet.
     So: end our side first, throw away what still comes until the peer ends its own, and only then close.
     """
-    ### BEGIN SOLUTION: shutdown(SHUT_WR), then read and forget until the end, but not for ever; then close
+    ### BEGIN SOLUTION: stage 2: shutdown(SHUT_WR), then read and forget until the end, but not for ever; then close
     deadline = time.monotonic() + PATIENCE
     with sock:
         try:
