@@ -20,10 +20,15 @@ def stop(*_):
     raise Stop
 
 
+def nobody_there(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(path) != 0
+
+
 def listen(family, kind, where):
     if family == socket.AF_UNIX:
         try:
-            if stat.S_ISSOCK(os.lstat(where).st_mode):
+            if stat.S_ISSOCK(os.lstat(where).st_mode) and nobody_there(where):
                 os.unlink(where)
         except FileNotFoundError:
             pass

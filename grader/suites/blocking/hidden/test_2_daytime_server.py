@@ -93,6 +93,9 @@ def test_unix_socket_file_comes_and_goes(lab: Scene) -> None:
     killed.exits(-9)
     again = lab.serves("daytime_server", at="unix:day.sock")
     check_time(lab, lab.connects(again).reads_to_end())
+    lab.says("a socket of a server that lives is left alone")
+    lab.runs("daytime_server", "unix:day.sock").exits(3)
+    check_time(lab, lab.connects(again).reads_to_end())
     again.terminates()
 
 

@@ -179,6 +179,15 @@ def test_batch_tells_a_broken_end(lab: Scene) -> None:
         peer.sends(frame(b"ok\n") + tail)
         peer.ends()
         client.exits(status)
+    lab.says("the server ends while the client's input is still open: that is an end like any other")
+    client = lab.runs("mailbox_client", server.address, "batch")
+    client.stdin_sends(frame(b"list\n"))
+    peer = server.accepts()
+    peer.reads_frame()
+    peer.sends(frame(b"ok\n"))
+    peer.ends()
+    client.prints(frame(b"ok\n"))
+    client.exits(0)
 
 
 def test_ends_with_clients_inside(lab: Scene) -> None:
