@@ -23,6 +23,7 @@ from grader.release import repository
 from grader.release.markers import MarkerError
 from grader.release.starters import ReleaseError, differences, write_starters
 from grader.reports.terminal import class_table
+from grader.reports.text import no_command
 from grader.run_folder import RunError, RunFolder
 from harness.assignment import AssignmentError
 from harness.lab import LabError
@@ -166,7 +167,7 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -
         rows = [result for result in results if result["assignment"] == name]
         console.print(class_table(sorted(rows, key=lambda row: os.fsencode(row["student"]))))
     for remark in plan.remarks:
-        console.print(Text(remark, style="yellow"))
+        console.print(Text(no_command(remark), style="yellow"))
     if interrupted:
         left = len(plan.jobs) - len(results)
         console.print(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.reports.html import STATE_WORDS
-from grader.reports.text import line
+from grader.reports.text import line, no_command
 from grader.scoring import number
 
 _STYLES = {"graded": "green", "refused": "red", "undecided": "yellow", "ours": "yellow"}
@@ -33,7 +33,7 @@ def class_table(results: Sequence[Mapping[str, Any]]) -> Table:
     )
     for result in results:
         table.add_row(
-            Text(line(result["student"])),
+            Text(no_command(line(result["student"]))),
             *[_stage(stage) for stage in result["stages"]],
             Text(number(result["points"]), style="bold"),
             _state(result),
@@ -57,7 +57,7 @@ def _state(result: Mapping[str, Any]) -> Text:
         "" if result["state"] == "graded" else STATE_WORDS[result["state"]], style=_STYLES[result["state"]]
     )
     if result["message"]:
-        message = line(result["message"])
+        message = no_command(line(result["message"]))
         shown = message if len(message) <= 90 else f"{message[:90]}…"
         text.append(f"{': ' if text.plain else ''}{shown}", style="dim")
     return text
@@ -68,6 +68,6 @@ def result_line(result: Mapping[str, Any]) -> str:
     open_ = f", {number(result['undecided'])} undecided" if result["undecided"] else ""
     seconds = sum(row["seconds"] for row in result["phases"] if row["name"] == "total")
     took = f", {seconds:.1f} s" if seconds else ""
-    why = f": {line(result['message'])}" if result["message"] else ""
+    why = f": {no_command(line(result['message']))}" if result["message"] else ""
     state = "" if result["state"] == "graded" else f" ({STATE_WORDS[result['state']]})"
     return f"{number(result['points'])} of {number(result['possible'])} points{open_}{took}{state}{why}"

@@ -6,10 +6,15 @@ turn the direction of writing, bytes that are not UTF-8) becomes a visible escap
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 #: Categories that draw nothing: control, format, surrogate, private use, line and paragraph separators.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+#: What begins a command in the log of GitHub Actions. Tables fold, so it may come to stand at the beginning of a line.
+_COMMAND = re.compile(r":(?=:)|#(?=#\[)")
 
 
 def visible(text: str, *, keep: str = "\n\t") -> str:
@@ -32,6 +37,15 @@ def line(text: str) -> str:
     'one\\ntwo'
     """
     return visible(text, keep="")
+
+
+def no_command(text: str) -> str:
+    r"""The text without what a CI takes for a command in its log: `::` where a line begins, `##[` anywhere.
+
+    >>> no_command("::error::x ##[group]")
+    '\\x3a:error\\x3a:x \\x23#[group]'
+    """
+    return _COMMAND.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _escape(char: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import html
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -260,3 +261,11 @@ def test_the_terminal_shows_escapes_and_not_colours(result: dict[str, Any]) -> N
 def test_text_on_one_line() -> None:
     assert line("a\nb\tc") == "a\\nb\\tc"
     assert visible("a\nb\tc") == "a\nb\tc"
+
+
+def test_no_name_is_a_command_to_a_ci(course: Course, tmp_path: Path) -> None:
+    result = refuse(a_task(course, student="a::error::b" * 5), f"{' ' * 20}::notice::x ##[group]").result
+    console = Console(width=60, record=True, file=io.StringIO())
+    console.print(class_table([result]))
+    lines = [*console.export_text().splitlines(), result_line(result)]
+    assert not [text for text in lines if text.lstrip().startswith("::") or "##[" in text]
