@@ -40,7 +40,7 @@ from harness.timer import wake_me_exactly
 from harness.trace import Direction
 
 #: Packets that the kernel keeps for us in tun0; the rest is dropped there, which counts as ours (engine_drops).
-_QUEUE = 20_000
+QUEUE = 20_000
 #: Bytes of the Ethernet header, which netem counts on a wire and a TUN device does not have.
 _FRAMING = 14
 #: Packets read before those due are looked at.
@@ -109,6 +109,10 @@ class Router:
         self._lateness.clear()
         self._fates.clear()
 
+    def flush(self) -> None:
+        """Forget what is under way."""
+        self._heap.clear()
+
     # -- packets -------------------------------------------------------------------------------------------------
 
     def timeout(self) -> float | None:
@@ -172,7 +176,7 @@ class Router:
             if op == "quit":
                 return None
             if op == "flush":
-                self._heap.clear()
+                self.flush()
                 return {"ok": True}
             if op == "counters":
                 return {"ok": True, **self.counters()}
@@ -242,20 +246,24 @@ def open_tun() -> int:
 
 def set_up_routes() -> None:
     """Everything that comes from a wire goes into tun0. Raises CannotRoute."""
-    _need("/proc/sys/net/ipv4/ip_forward", "1", "net.ipv4.ip_forward=1")
+    need("/proc/sys/net/ipv4/ip_forward", "1", "net.ipv4.ip_forward=1")
     for name in ("all", "tun0"):
         # Seen from tun0 every source is on another device; strict filtering would drop all.
-        _need(f"/proc/sys/net/ipv4/conf/{name}/rp_filter", "0 2", f"net.ipv4.conf.{name}.rp_filter=0")
-    _run(["ip", "-4", "-batch", "-"], f"link set tun0 txqueuelen {_QUEUE} up\n{_IP}")
+        need(f"/proc/sys/net/ipv4/conf/{name}/rp_filter", "0 2", f"net.ipv4.conf.{name}.rp_filter=0")
+    run_batch(["ip", "-4", "-batch", "-"], f"link set tun0 txqueuelen {QUEUE} up\n{_IP}")
     if Path("/proc/sys/net/ipv6").exists():
-        _need("/proc/sys/net/ipv6/conf/all/forwarding", "1", "net.ipv6.conf.all.forwarding=1")
+        need("/proc/sys/net/ipv6/conf/all/forwarding", "1", "net.ipv6.conf.all.forwarding=1")
         if Path("/proc/sys/net/ipv6/conf/tun0/disable_ipv6").read_text().strip() == "0":
-            _run(["ip", "-6", "-batch", "-"], _IP)
-    _run(["nft", "-f", "-"], _NFT)
+            run_batch(["ip", "-6", "-batch", "-"], _IP)
 
 
-def _need(path: str, allowed: str, sysctl: str) -> None:
-    """The setting has one of the values, or can be given the first."""
+def set_up_guard() -> None:
+    """Nobody is heard here, and nobody speaks for another. Raises CannotRoute."""
+    run_batch(["nft", "-f", "-"], _NFT)
+
+
+def need(path: str, allowed: str, sysctl: str) -> None:
+    """The setting has one of the values, or can be given the first. Raises CannotRoute naming `sysctl`."""
     setting = Path(path)
     if setting.read_text().strip() in allowed.split():
         return
@@ -267,7 +275,8 @@ def _need(path: str, allowed: str, sysctl: str) -> None:
         ) from None
 
 
-def _run(argv: list[str], lines: str) -> None:
+def run_batch(argv: list[str], lines: str) -> None:
+    """Give a command its lines. Raises CannotRoute."""
     try:
         done = subprocess.run(argv, input=lines, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -345,6 +354,7 @@ def main(argv: list[str]) -> int:
     try:
         tun = open_tun()
         set_up_routes()
+        set_up_guard()
     except CannotRoute as error:
         print(f"no link: {error}", file=sys.stderr)
         return 1

@@ -33,7 +33,7 @@ class Star:
     Without a folder (for the router's control socket) the kernel forwards, and nothing is done to packets.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *program: str) -> None:
         number = next(_numbers)
         self.names = {each: f"slt{os.getpid()}-{number}{each}" for each in "TLS"}
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -43,13 +43,13 @@ class Star:
         ip("netns", "exec", self.names["L"], "sysctl", "-qw", *settings)
         self.router: subprocess.Popen[bytes] | None = None
         if folder is not None:
-            self.start_router(folder)
+            self.start_router(folder, *(program or ("harness.router",)))
         self.wire("1", "T")
         self.wire("2", "S")  # after the router started, as a new student's is
 
-    def start_router(self, folder: Path) -> None:
+    def start_router(self, folder: Path, module: str, *words: str) -> None:
         self.control = folder / "router.sock"
-        router = [sys.executable, "-B", "-m", "harness.router", "--control", str(self.control)]
+        router = [sys.executable, "-B", "-m", module, "--control", str(self.control), *words]
         self.router = subprocess.Popen(
             ["ip", "netns", "exec", self.names["L"], *router], cwd=ROOT, stdout=subprocess.PIPE
         )
