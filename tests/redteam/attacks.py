@@ -1,0 +1,158 @@
+"""Hostile submissions of the blocking assignment: name -> file -> contents. None may gain a point or stay undecided.
+
+Each is what was tried against the grader; the comment says what it is after.
+"""
+
+from __future__ import annotations
+
+PROGRAMS = ("daytime_client", "daytime_server", "mailbox_client", "mailbox_server")
+
+
+def everywhere(source: str) -> dict[str, bytes]:
+    """The same file for every program."""
+    return {f"{name}.py": source.encode() for name in PROGRAMS}
+
+
+def started(command: str) -> bytes:
+    """A programs.toml that starts the same command for every program."""
+    return ("[programs]\n" + "".join(f"{name} = [{command!r}]\n" for name in PROGRAMS)).encode()
+
+
+ATTACKS: dict[str, dict[str, bytes]] = {}
+
+# Have the kernel kill the agent when memory ends: an own score of 0, and memory that counts for no process.
+ATTACKS["agent_out_of_memory"] = {
+    "Makefile": b"all:\n\tgcc -o evil evil.c\n",
+    "programs.toml": started("./evil"),
+    "evil.c": b"""#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static char page[65536];
+int main(void) {
+  int score = open("/proc/self/oom_score_adj", O_WRONLY);
+  if (write(score, "0", 1) < 0) {}
+  for (int i = 0; i < 8; i++)
+    for (int held = memfd_create("m", 0), k = 0; k < 900 && write(held, page, sizeof page) > 0; k++) {}
+  pause();
+}
+""",
+}
+
+# Answers that break a careless check, so that it would be undecided and not failed.
+ATTACKS["answers_that_break_the_check"] = {
+    "daytime_server.py": b"""import socket, sys, time
+kind, _, port = sys.argv[1].rpartition(":")
+if kind.startswith(("unix", "udp")):
+    print("listening on " + ("unix:nowhere" if kind.startswith("unix") else "udp:0.0.0.0:0"), flush=True)
+    time.sleep(60)
+server = socket.create_server(("0.0.0.0", int(port)))
+print("listening on 0.0.0.0:%d" % server.getsockname()[1], flush=True)
+while True:
+    client, _ = server.accept()
+    client.sendall(b"9999-99-99T99:99:99Z\\r\\n")
+    client.close()
+""",
+    # A path that is longer than a packet to the agent.
+    "mailbox_server.py": b"print('listening on unix:' + 'A' * 100_000, flush=True)\nimport time\ntime.sleep(60)\n",
+    # Gone by a reset before the tester looks who came.
+    "daytime_client.py": b"""import socket, struct, sys
+host, _, port = sys.argv[1].removeprefix("udp:").rpartition(":")
+while True:
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    try:
+        s.connect((host, int(port)))
+    except OSError:
+        pass
+    s.close()
+""",
+}
+
+# Records on every descriptor, files that steer pytest or Python, and everything in reach asked for.
+ATTACKS["forged_records"] = {
+    "conftest.py": b"import os\nos._exit(0)\n",
+    "sitecustomize.py": b"import os\nos._exit(0)\n",
+    "usercustomize.py": b"import os\nos._exit(0)\n",
+    "evil.pth": b"import os; os._exit(0)\n",
+    "pytest.ini": b"[pytest]\naddopts = -p evil\n",
+    **everywhere("""import ctypes, glob, json, os, socket
+check = "test_1_daytime_client.py::test_prints_one_answer"
+lines = [{"record": "report", "check": check, "outcome": "pass"}, {"record": "end"}]
+forged = "".join(json.dumps(line) + chr(10) for line in lines).encode()
+for place in [*range(64), *glob.glob("/proc/[0-9]*/fd/*")]:
+    try:
+        os.write(place if isinstance(place, int) else os.open(place, os.O_WRONLY | os.O_NONBLOCK), forged)
+    except OSError:
+        pass
+for name in ["/agent/agent.sock", *(row.split()[-1] for row in open("/proc/net/unix"))]:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET):
+        try:
+            with socket.socket(socket.AF_UNIX, kind) as s:
+                s.connect(name.replace("@", chr(0)))
+                s.send(b'{"op": "fresh_kill"}')
+        except OSError:
+            pass
+ctypes.CDLL(None).ptrace(16, 1, 0, 0)
+for signum in (15, 9):
+    try:
+        os.kill(1, signum)
+    except OSError:
+        pass
+"""),
+}
+
+# Everything that holds files filled to the brim, while it builds and while it runs; then memory.
+ATTACKS["full_to_the_brim"] = {
+    "Makefile": b"all:\n\tpython3 -B fill.py /build /tmp /dev/shm || true\n",
+    "fill.py": b"""import os, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for place in sys.argv[1:]:
+    try:
+        with open(place + "/big", "wb", buffering=0) as file:
+            while file.write(bytes(1 << 20)):
+                pass
+    except OSError:
+        pass
+    try:
+        for number in range(20_000):
+            os.close(os.open("%s/%0250d" % (place, number), os.O_CREAT))
+    except OSError:
+        pass
+""",
+    **everywhere("""import subprocess, sys
+subprocess.run([sys.executable, "/build/fill.py", "/work", "/tmp", "/dev/shm"])
+held = []
+while True:
+    held.append(bytearray(1 << 20))
+"""),
+}
+
+# Processes without end, which ignore what asks them to go.
+ATTACKS["fork_bomb"] = {
+    "Makefile": b"all:\n\t(setsid sh -c 'while :; do sleep 1; done' &) ; true\n",
+    **everywhere("""import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+until = time.monotonic() + 1
+while time.monotonic() < until:
+    try:
+        os.fork()
+    except OSError:
+        time.sleep(0.05)
+"""),
+}
+
+# Output without end, of lines that cost much to look through.
+ATTACKS["line_feeds_without_end"] = everywhere(
+    "import os\nwhile True:\n    os.write(1, bytes([10]) * 65536)\n"
+)
+
+# What a page, a terminal or a CI would take for more than text.
+ATTACKS["::error title=x::y <script>"] = everywhere(
+    "import os\nos.write(1, b'<script>alert(1)</script>\\x1b[2J\\x00\\xff' + chr(10).encode())\n"
+    "os.write(2, b'::error::x' + chr(10).encode() + b'<img src=x onerror=alert(1)>\\x1b]0;x\\x07')\n"
+)
+
+# Commands that do not fit into a packet, and a table that breaks its reader.
+ATTACKS["words_without_end"] = {"programs.toml": started("\u00e9" * 14_000)}
+ATTACKS["a_deep_table"] = {"programs.toml": b"programs = " + b"[" * 30_000}
