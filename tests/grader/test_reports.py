@@ -263,7 +263,7 @@ def test_text_on_one_line() -> None:
     assert visible("a\nb\tc") == "a\nb\tc"
 
 
-def test_no_name_is_a_command_to_a_ci(course: Course, tmp_path: Path) -> None:
+def test_no_name_is_a_command_to_a_ci(course: Course) -> None:
     result = refuse(a_task(course, student="a::error::b" * 5), f"{' ' * 20}::notice::x ##[group]").result
     console = Console(width=60, record=True, file=io.StringIO())
     console.print(class_table([result]))

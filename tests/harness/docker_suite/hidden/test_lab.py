@@ -187,6 +187,20 @@ def test_a_memory_hog_is_ended_and_the_reason_known(lab):
     assert told(lab, "print(1)") == 1
 
 
+def test_no_program_moves_the_memory_killer_on_to_the_agent(lab):
+    source = (
+        "try:\n    open('/proc/self/oom_score_adj', 'w').write('0')\nexcept OSError as e:\n    print(e.strerror)\n"
+        "print(open('/proc/self/oom_score_adj').read(), end='')"
+    )
+    lab.runs("run", source).prints(b"Read-only file system\n1000\n")
+
+
+def test_usage_is_told_whatever_a_process_calls_itself(lab):
+    name = "import ctypes, time\nctypes.CDLL(None).prctl(15, b'\\xff\\xfe', 0, 0, 0)\n"
+    lab.runs("run", name + "print('on', flush=True)\ntime.sleep(60)").prints_line()
+    assert lab.usage().processes == 1
+
+
 def test_full_folders_leave_the_agent_alive(lab):
     source = """
 import os, sys

@@ -1,0 +1,38 @@
+"""A peer is told as a story whoever is at the other end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+import time
+
+import pytest
+
+from harness.peers import Peer
+from harness.steps import Story
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
+def test_an_abstract_name_may_be_any_bytes() -> None:
+    name = b"\0\xff\xfe" + os.urandom(8)
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(b"\0" + os.urandom(8))
+        listener.listen()
+        client.bind(name)
+        client.connect(listener.getsockname())
+        peer = Peer(listener.accept()[0], Story(time.monotonic))
+        assert peer.remote.path == name.decode("latin-1")
+        peer.dismiss()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere accept() leaves out who has gone")
+def test_a_connection_that_was_reset_before_it_was_accepted_is_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        peer = Peer(listener.accept()[0], Story(time.monotonic))
+        assert peer.sees_reset_or_end() == "reset"
+        peer.dismiss()
