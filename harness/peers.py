@@ -37,9 +37,12 @@ def _remote_of(connection: socket.socket) -> Address:
 class Peer:
     """One end of a stream connection, held by the tester. `name` is how the story calls it."""
 
-    def __init__(self, connection: socket.socket, story: Story, *, name: str = "") -> None:
+    def __init__(
+        self, connection: socket.socket, story: Story, *, name: str = "", quiet: bool = False
+    ) -> None:
         self._socket = connection
         self._story = story
+        self._quiet = quiet  # one of many: its steps would fill the story
         self._unread = b""
         self.name = name or "the tester"
         self._named = f"{name} " if name else ""
@@ -47,6 +50,10 @@ class Peer:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # one write, one segment
         self.local = _address_of(connection.getsockname())
         self.remote = _remote_of(connection)
+
+    def _tell(self, what: str) -> None:
+        if not self._quiet:
+            self._story.add("tester", what)
 
     # -- speaking ----------------------------------------------------------------------------------------------
 
@@ -63,7 +70,7 @@ class Peer:
             if len(pieces) == 1
             else f" in {len(pieces)} writes" + (f", {apart:g} s apart" if apart else "")
         )
-        self._story.add("tester", f"{self._named}sends {show(b''.join(pieces))}{how}")
+        self._tell(f"{self._named}sends {show(b''.join(pieces))}{how}")
         deadline = time.monotonic() + within + apart * len(pieces)
         for index, piece in enumerate(pieces):
             if index and apart:
@@ -80,7 +87,7 @@ class Peer:
                     ) from None  # fmt: skip
                 except OSError as error:
                     if may_fail:
-                        self._story.add("tester", f"{self._named}finds the connection ended while sending")
+                        self._tell(f"{self._named}finds the connection ended while sending")
                         return
                     raise Broken(
                         f"{self.name} could not send: the program ended the connection",
@@ -102,7 +109,7 @@ class Peer:
             try:
                 self.sends(data, within=within)
             except Broken as broken:
-                self._story.add("tester", broken.message)
+                self._tell(broken.message)
 
         thread = threading.Thread(target=pump, daemon=True)
         thread.start()
@@ -118,12 +125,12 @@ class Peer:
         except OSError:
             pass
         taken = len(data) - len(view)
-        self._story.add("tester", f"{self._named}sends as much as is taken without reading: {taken:,} bytes")
+        self._tell(f"{self._named}sends as much as is taken without reading: {taken:,} bytes")
         return taken
 
     def ends(self) -> None:
         """Half-close: nothing more will be sent, reading goes on."""
-        self._story.add("tester", f"{self._named}ends its sending side (half-close)")
+        self._tell(f"{self._named}ends its sending side (half-close)")
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -131,12 +138,12 @@ class Peer:
 
     def closes(self) -> None:
         """Close both directions."""
-        self._story.add("tester", f"{self._named}closes the connection")
+        self._tell(f"{self._named}closes the connection")
         self._socket.close()
 
     def resets(self) -> None:
         """Abort: the program sees a reset (over a Unix socket, where there is none, an end)."""
-        self._story.add("tester", f"{self._named}resets the connection")
+        self._tell(f"{self._named}resets the connection")
         self._abort()
 
     def _abort(self) -> None:
@@ -158,7 +165,7 @@ class Peer:
                 f"the connection ended after {len(data):,} of {count:,} bytes",
                 expected=f"{count:,} bytes", seen=show(data),
             )  # fmt: skip
-        self._story.add("tester", f"{self._named}reads {show(data)}")
+        self._tell(f"{self._named}reads {show(data)}")
         return data
 
     def reads_line(self, *, within: float = PATIENCE, most: int = 65536) -> bytes:
@@ -170,7 +177,7 @@ class Peer:
                     "the connection ended without a whole line", expected="a line", seen=show(self._unread)
                 )
         line, newline, self._unread = self._unread.partition(b"\n")
-        self._story.add("tester", f"{self._named}reads the line {show(line + newline)}")
+        self._tell(f"{self._named}reads the line {show(line + newline)}")
         return line + newline
 
     def reads_frame(self, *, within: float = PATIENCE, most: int = 65536) -> bytes:
@@ -195,7 +202,7 @@ class Peer:
                 f"the connection ended inside a frame, after {len(body):,} of {length:,} bytes",
                 expected=f"{length:,} bytes", seen=show(body),
             )  # fmt: skip
-        self._story.add("tester", f"{self._named}reads a frame of {length:,} bytes: {show(body)}")
+        self._tell(f"{self._named}reads a frame of {length:,} bytes: {show(body)}")
         return body
 
     def reads_to_end(self, *, within: float = PATIENCE, most: int = 1 << 26) -> bytes:
@@ -210,7 +217,7 @@ class Peer:
                 expected=f"at most {most:,} bytes",
                 seen=f"more than {most:,} bytes",
             )
-        self._story.add("tester", f"{self._named}reads {show(data)} and then the end of the stream")
+        self._tell(f"{self._named}reads {show(data)} and then the end of the stream")
         return data
 
     def reads_exactly(self, expected: bytes, *, within: float = PATIENCE) -> None:
@@ -220,7 +227,7 @@ class Peer:
             raise Broken(
                 f"other bytes came: {difference(expected, data)}", expected=show(expected), seen=show(data)
             )
-        self._story.add("tester", f"{self._named}reads {show(data)}, as expected")
+        self._tell(f"{self._named}reads {show(data)}, as expected")
 
     def sees_end(self, *, within: float = PATIENCE) -> None:
         """The next thing is the end of the stream (a FIN), no byte and no reset before it."""
@@ -228,7 +235,7 @@ class Peer:
             raise Broken(
                 "bytes came where the stream should end", expected="the end", seen=show(self._unread)
             )
-        self._story.add("tester", f"{self._named}sees the end of the stream")
+        self._tell(f"{self._named}sees the end of the stream")
 
     def sees_reset_or_end(self, *, within: float = PATIENCE) -> str:
         """The connection is over; answers "end" or "reset". Bytes before it are dropped."""
@@ -239,9 +246,9 @@ class Peer:
         except Broken as broken:
             if broken.verdict == "timeout":
                 raise
-            self._story.add("tester", f"{self._named}sees a reset")
+            self._tell(f"{self._named}sees a reset")
             return "reset"
-        self._story.add("tester", f"{self._named}sees the end of the stream")
+        self._tell(f"{self._named}sees the end of the stream")
         return "end"
 
     def sees_reset(self, *, within: float = PATIENCE) -> None:
@@ -257,7 +264,7 @@ class Peer:
         try:
             data = self._socket.recv(65536)
         except TimeoutError:
-            self._story.add("tester", f"{self._named}hears nothing for {for_:g} s")
+            self._tell(f"{self._named}hears nothing for {for_:g} s")
             return
         except OSError as error:
             raise Broken(

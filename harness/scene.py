@@ -135,7 +135,10 @@ class Scene:
         name: str = "",
         quietly: bool = False,
     ) -> Peer:
-        """Connect to a student's server over the link (to a Unix socket: beside it, as another user)."""
+        """Connect to a student's server over the link (to a Unix socket: beside it, as another user).
+
+        quietly: one of many; neither this step nor those of the peer go into the story.
+        """
         if server.listening.kind == "unix":
             try:
                 connection = self.node.connect_unix(server.listening.path, within)
@@ -151,7 +154,7 @@ class Scene:
             )
         if not quietly:
             self.story.add("tester", f"{name} connects to {server.name}".strip())
-        peer = self._keep(Peer(connection, self.story, name=name))
+        peer = self._keep(Peer(connection, self.story, name=name, quiet=quietly))
         self._ports[peer] = server.listening.port
         return peer
 

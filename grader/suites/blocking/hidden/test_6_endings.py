@@ -2,6 +2,7 @@
 
 import struct
 
+from harness.program import Server
 from harness.scene import Scene
 
 
@@ -53,20 +54,7 @@ def test_descriptors_and_threads_come_back(lab: Scene) -> None:
     before = lab.usage()
     lab.says("500 clients: some leave politely, some inside a frame, some with a reset, some send rubbish")
     for number in range(500):
-        peer = lab.connects(server, quietly=True)
-        if number % 4 == 0:
-            peer._socket.sendall(frame(b"list\n"))
-            peer._collect(4, 5.0)
-            peer._socket.close()
-        elif number % 4 == 1:
-            peer._socket.sendall(b"\x00\x00\x00\x09get")
-            peer._socket.close()
-        elif number % 4 == 2:
-            peer._socket.sendall(b"\x00\x00")
-            peer._abort()
-        else:
-            peer._socket.sendall(b"\xff\xff\xff\xffrubbish")
-            peer._socket.close()
+        _comes_and_goes(lab, server, number % 4)
 
     def back() -> bool:
         now = lab.usage()
@@ -82,6 +70,20 @@ def test_descriptors_and_threads_come_back(lab: Scene) -> None:
     last = lab.connects(server)
     last.sends_frame(b"list\n")
     lab.expect(last.reads_frame() == b"ok\n", "and the server still serves")
+
+
+def _comes_and_goes(lab: Scene, server: Server, way: int) -> None:
+    """One client that leaves politely, inside a frame, with a reset, or after rubbish."""
+    peer = lab.connects(server, quietly=True)
+    if way == 0:
+        peer.sends(frame(b"list\n"))
+        peer.reads_frame()
+    else:
+        peer.sends((b"\x00\x00\x00\x09get", b"\x00\x00", b"\xff\xff\xff\xffrubbish")[way - 1], may_fail=True)
+    if way == 2:
+        peer.resets()
+    else:
+        peer.closes()
 
 
 def test_gone_clients_cost_no_cpu(lab: Scene) -> None:
