@@ -17,6 +17,7 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 #: Every state but LISTEN (10) and CLOSE (7), as bits.
 CONNECTED = 0xFFFF & ~(1 << 10) & ~(1 << 7)
 
+PATIENCE = 5.0  #: seconds an answer may take
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _REQUEST = struct.Struct("=BBBBI48s")  # inet_diag_req_v2: family, protocol, extensions, pad, states, sockid
 _IDENTITY = slice(4, 52)  # of inet_diag_msg: its sockid
@@ -25,7 +26,7 @@ _IDENTITY = slice(4, 52)  # of inet_diag_msg: its sockid
 def diagnosis() -> socket.socket:
     """A socket to ask the current network namespace with; it stays with that namespace."""
     asking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
-    asking.settimeout(5.0)
+    asking.settimeout(PATIENCE)
     return asking
 
 
@@ -39,7 +40,20 @@ def end_connections(asking: socket.socket) -> int:
     for family, identity in found:
         request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, CONNECTED, identity)
         asking.send(_message(SOCK_DESTROY, NLM_F_REQUEST, request))
+        _forget_answers(asking)
     return len(found)
+
+
+def _forget_answers(asking: socket.socket) -> None:
+    """Why a connection could not be ended: from a kernel that ends none, thousands would overflow the buffer."""
+    asking.settimeout(0)
+    try:
+        while True:
+            asking.recv(1 << 17)
+    except BlockingIOError:
+        pass
+    finally:
+        asking.settimeout(PATIENCE)
 
 
 def _connections(asking: socket.socket, family: int) -> Iterator[bytes]:

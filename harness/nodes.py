@@ -112,11 +112,15 @@ def folders(limits: LimitsLike) -> list[dict[str, Any]]:
     return rows
 
 
-def link(images_node: str, volumes: Volumes) -> Recipe:
-    """The router: sees every packet, has a TUN device, and as much CPU as there is."""
+def link(images_node: str, volumes: Volumes, engine: str = "router") -> Recipe:
+    """The link: sees every packet, has a TUN device, and as much CPU as there is.
+
+    `engine` is router, netem (the kernel's, nothing else), or auto (the kernel's where it can, else the router).
+    """
+    program = ["harness.router"] if engine == "router" else ["harness.netem_router", "--engine", engine]
     return Recipe(
         image=images_node,
-        command=["python3", "-m", "harness.router", "--control", "/trusted/router.sock"],
+        command=["python3", "-m", program[0], "--control", "/trusted/router.sock", *program[1:]],
         environment=_python_environment(),
         host={
             **_ours(volumes),

@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,8 @@ class Star:
 
         `code` maps a name to a folder (or file) that is copied to /code/<name> in them; the harness is always there.
         """
-        if engine != "router":
-            raise LabError(f"the engine {engine!r} is not there yet in the Docker lab: use --engine router")
+        if engine not in ("router", "netem", "auto"):
+            raise LabError(f"the engine {engine!r} is none of the Docker lab's: router, netem, auto")
         star = cls(images, engine=engine, runtime=runtime, worker=worker)
         _stars.add(star)
         _started.append(True)
@@ -93,7 +94,11 @@ class Star:
         return star
 
     def _start(self, code: Mapping[str, Path]) -> None:
-        recipes = {"link": nodes.link, "tester": nodes.tester, "warden": nodes.warden}
+        recipes: dict[str, Callable[[str, nodes.Volumes], nodes.Recipe]] = {
+            "link": partial(nodes.link, engine=self.engine),
+            "tester": nodes.tester,
+            "warden": nodes.warden,
+        }
         with self.phases.timed("create"):
             for name in dataclasses.astuple(self._volumes):
                 self._engine.create_volume(name, self._labels)

@@ -285,9 +285,9 @@ def test_no_engine_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_pa
         containers.sweep()
 
 
-def test_the_netem_engine_is_not_there_yet() -> None:
-    with pytest.raises(LabError, match="--engine router"):
-        Star.start(images.Images("a", "b"), code={}, engine="netem")
+def test_an_engine_that_is_none_is_refused_with_those_there_are() -> None:
+    with pytest.raises(LabError, match="router, netem, auto"):
+        Star.start(images.Images("a", "b"), code={}, engine="relay")
 
 
 def test_an_archive_holds_files_of_root_and_no_links(tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def test_nobody_sends_in_the_name_of_the_other_side(star, family):
     receiver = star.socket("T", family, socket.SOCK_DGRAM)
     receiver.bind((tester, 0))
     stranger = "10.77.3.9" if family == 4 else "fd77:3::9"
-    ip("-n", star.names["S"], "addr", "add", f"{stranger}/{whole}", "dev", "lo")
+    usable_at_once = ("nodad",) if family == 6 else ()
+    ip("-n", star.names["S"], "addr", "add", f"{stranger}/{whole}", "dev", "lo", *usable_at_once)
     try:
         for source in (stranger, student):
             sock = star.socket("S", family, socket.SOCK_DGRAM)
