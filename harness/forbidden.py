@@ -14,6 +14,8 @@ What a forbidden name means:
 from __future__ import annotations
 
 import ast
+import posixpath
+import re
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -266,17 +268,42 @@ class _Folder:
         return _Source(file.as_posix(), module, tuple(_local_imports(module, file.parent)))
 
 
+#: Folders under which a submission's copy lies in a node: a path below them is a path in the submission.
+_NODE_FOLDERS = ("/work/", "/build/", "/submission/")
+#: Programs whose words say little of what they start: a shell, env, an interpreter that reads its standard input.
+_STARTERS = re.compile(r"(?:.*/)?(?:python[\d.]*|sh|bash|dash|env|exec|nice|nohup|timeout|xargs|make)$")
+
+
 def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
-    """The Python files that an argument vector starts: a script, `-m module`, or with #!...python on top."""
+    """The Python files that an argument vector starts: a script, `-m module`, or with #!...python on top.
+
+    Where the words lead nowhere (`sh -c`, `python3 -c`), every Python file of the submission may be meant.
+    """
+    found = False
     for before, word in zip(("", *argv), argv, strict=False):
         if before == "-m":
+            found = True
             yield from _candidates(PurePosixPath(), word)
             continue
-        file = PurePosixPath(word)
-        if file.is_absolute() or ".." in file.parts or not file.parts:
-            continue
-        if file.suffix in (".py", ".pyw") or _is_python(_read(folder, file) or b""):
+        file = _within(word)
+        data = None if file is None else _read(folder, file)
+        if file is not None and data is not None and (file.suffix in (".py", ".pyw") or _is_python(data)):
+            found = True
             yield file
+    if not found and argv and _STARTERS.match(argv[0]):
+        for number, path in enumerate(sorted(folder.rglob("*.py"))):
+            if number >= MOST_PROBES:
+                return
+            yield PurePosixPath(path.relative_to(folder).as_posix())
+
+
+def _within(word: str) -> PurePosixPath | None:
+    """The path inside the submission that a word names, None if it names none."""
+    for prefix in _NODE_FOLDERS:
+        if word.startswith(prefix):
+            word = word[len(prefix) :]
+    clean = PurePosixPath(posixpath.normpath(word))
+    return None if clean.is_absolute() or ".." in clean.parts or not clean.parts else clean
 
 
 def _is_python(data: bytes) -> bool:

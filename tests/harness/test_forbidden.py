@@ -157,3 +157,20 @@ def test_the_message_names_each_use_once() -> None:
     message = forbidden_message(Stage(number=2, title="", points=1, section="2"), findings)
     assert message.startswith("Stage 2 forbids asyncio (f0.py, line 0), ")
     assert message.endswith("and 2 more.")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("python3", "/work/client.py"),
+        ("python3", "./x/../client.py"),
+        ("/usr/bin/python3", "-B", "/build/client.py"),
+        ("sh", "-c", "exec python3 $PWD/client.py"),
+        ("env", "python3", "-c", "import client"),
+    ],
+    ids=" ".join,
+)
+def test_no_way_to_start_a_program_hides_what_it_uses(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    (tmp_path / "client.py").write_text("import asyncio\n")
+    (tmp_path / "x").mkdir()
+    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path, {"server": argv})
