@@ -14,7 +14,7 @@ test: $(VENV)/ready  ## our own tests; REQUIRE=docker,tun makes a missing capabi
 	@$(BIN)/python -m pytest tests -m "not audit" --durations=10
 
 test-netem: $(VENV)/ready  ## our own tests against the netem of a real kernel, booted for it (docker/guest; root)
-	@docker/guest/boot env REQUIRE=netem $(BIN)/python -m pytest tests -m netem --color=no
+	@docker/guest/boot-docker env REQUIRE=docker,netem $(BIN)/python -m pytest tests -m netem --color=no
 
 check: $(VENV)/ready  ## types, style, layers, freshness of assignments/
 	@$(BIN)/ruff check .

@@ -177,7 +177,7 @@ class StoryPlugin:
         try:
             counters = scene.network.counters()
             record["link"] = {
-                "engine": scene.engine,
+                "engine": scene.network.engine,
                 "profile": scene.link_name,
                 **dataclasses.asdict(counters),
             }

@@ -330,8 +330,9 @@ class StarNetwork:
         self._ask({"op": "shape", "up": up.as_dict(), "down": down.as_dict(), "seed": seed})
 
     def counters(self) -> LinkCounters:
-        """See Network.counters."""
+        """See Network.counters. An engine that chooses by profile says which one it was."""
         reply = self._ask({"op": "counters"})
+        self.engine = reply.get("engine", self.engine)
         return LinkCounters(
             **{name: reply[name] for name in LinkCounters.__dataclass_fields__ if name in reply}
         )
