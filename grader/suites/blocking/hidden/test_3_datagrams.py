@@ -75,12 +75,15 @@ def test_tries_are_bounded_and_spaced(lab: Scene) -> None:
 
 
 def test_the_second_request_is_lost_too(lab: Scene) -> None:
-    lab.link(up=Profile(delay=0.005, drop=(0, 1)), down=Profile(delay=0.005))
+    lab.link(up=Profile(loss=1.0))
+    lab.says("the link loses everything the client sends, for 0.7 s")
     udp = lab.listens_udp()
-    client = lab.runs("daytime_client", udp.address, "--timeout", "0.3", "--tries", "5")
+    client = lab.runs("daytime_client", udp.address, "--timeout", "0.3", "--tries", "9")
+    lab.pauses(0.7)
+    lab.link("campus")
     _, sender = udp.receives(within=4)
-    udp.answers(sender, b"third time lucky\r\n")
-    client.prints(b"third time lucky\r\n")
+    udp.answers(sender, b"not the first time\r\n")
+    client.prints(b"not the first time\r\n")
     client.exits(0)
 
 
