@@ -23,6 +23,6 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then # Debian and Ubuntu ship 
     fi
 fi
 echo "making $venv (once)" >&2
-"$python" -m venv "$venv"
+"$python" -m venv --clear "$venv" # what another Python left in it would not fit
 "$venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev]'
 touch "$venv/ready"
