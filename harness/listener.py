@@ -71,17 +71,6 @@ class Listener:
         except TimeoutError:
             return None
 
-    def hears_nobody(self, *, for_: float) -> None:
-        """No one connects for that many seconds."""
-        self._socket.settimeout(for_)
-        try:
-            connection, _ = self._socket.accept()
-        except TimeoutError:
-            self._story.add("tester", f"sees no connection for {for_:g} s")
-            return
-        connection.close()
-        raise Broken("a connection came where none should", expected="no connection", seen="one")
-
     def hears_not_a_byte(self, *, for_: float) -> None:
         """Nobody connects for that many seconds, or whoever does ends without having sent a byte."""
         self._socket.settimeout(for_)

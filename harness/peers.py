@@ -251,11 +251,6 @@ class Peer:
         self._tell(f"{self._named}sees the end of the stream")
         return "end"
 
-    def sees_reset(self, *, within: float = PATIENCE) -> None:
-        """The connection is reset."""
-        if self.sees_reset_or_end(within=within) != "reset":
-            raise Broken("the connection ended cleanly", expected="a reset", seen="the end of the stream")
-
     def hears_nothing(self, *, for_: float) -> None:
         """Not one byte and no end for that many seconds."""
         if self._unread:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.assignment import Assignment
+from harness.forbidden import files_of_programs
 from tests.grading import ROOT
 
 
@@ -82,24 +83,9 @@ def copy_reference(assignment: str, folder: Path) -> None:
 
 def stages_with(assignment: Assignment, file: str) -> list[int]:
     """The stages whose programs are, or import, a file of the reference."""
-
-    def modules(path: Path) -> set[str]:
-        found, pending = set(), [path]
-        while pending:
-            path = pending.pop()
-            if path.name in found or not path.exists():
-                continue
-            found.add(path.name)
-            for node in ast.walk(ast.parse(path.read_text())):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                if isinstance(node, ast.ImportFrom) and node.module:
-                    names = [node.module]
-                pending += [path.parent / f"{name}.py" for name in names]
-        return found
-
     folder = assignment.path.parent
     return [
         stage.number
         for stage in assignment.stages
-        if any(file in modules(folder / f"{name}.py") for name in stage.programs)
+        if file in files_of_programs(folder, [assignment.programs[name] for name in stage.programs])
     ]
