@@ -19,7 +19,7 @@ from typing import Protocol
 
 from harness.link import SECOND, UDP_FRAMING, Fate, Link, direction_seeds
 from harness.profile import Profile
-from harness.trace import Direction, Event
+from harness.trace import Direction, Event, Packet
 
 
 class Endpoint(Protocol):
@@ -58,8 +58,8 @@ class _Side:
         self.sent = 0  # datagrams
 
 
-#: What is kept of a packet: sent, due (None: never), direction, what it is called, size, fate, why lost.
-_Row = tuple[int, int | None, Direction, str, int, Fate, str]
+#: What is kept of a packet: number, sent, due (None: never), direction, as sent, as it arrives, fate, why lost.
+_Row = tuple[int, int, int | None, Direction, bytes, bytes, Fate, str]
 
 
 class Simulation:
@@ -95,6 +95,7 @@ class Simulation:
         self._under_way: list[tuple[int, int, _Side, bytes]] = []  # due, tie, who receives, what
         self._actions: list[tuple[int, int, Callable[[float], None]]] = []
         self._rows: list[_Row] = []
+        self._sent = 0  # datagrams, both sides together
         self.set_links(up=up or Profile(), down=down or Profile())
 
     # -- for whoever runs it -------------------------------------------------------------------------------------
@@ -107,9 +108,18 @@ class Simulation:
     @property
     def events(self) -> list[Event]:
         """Every packet sent so far, copies included, in the order of sending: when, when it arrives, or why not."""
+        describe = self._describe or (lambda _: "udp")
         return [
-            Event(at / SECOND, None if due is None else due / SECOND, direction, what, size, fate, why)
-            for at, due, direction, what, size, fate, why in self._rows
+            Event(p.sent, p.arrived, p.direction, describe(p.data), len(p.data), p.fate, p.why)
+            for p in self.packets
+        ]
+
+    @property
+    def packets(self) -> list[Packet]:
+        """The same with the bytes, as they were sent and as they arrive."""
+        return [
+            Packet(n, at / SECOND, None if due is None else due / SECOND, way, data, delivered, fate, why)
+            for n, at, due, way, data, delivered, fate, why in self._rows
         ]
 
     @property
@@ -236,17 +246,18 @@ class Simulation:
             yield bytes(data)
 
     def _send(self, side: _Side, data: bytes) -> None:
-        now, size, direction = self._now, len(data), side.direction
-        what = self._describe(data) if self._describe else "udp"
+        now, direction = self._now, side.direction
         side.sent += 1
+        self._sent += 1
+        number = self._sent
         out = side.link.transmit(data, now=now)
         if not out:
             fate: Fate = "overflowed" if side.link.why == "limit" else "lost"
-            self._rows.append((now, None, direction, what, size, fate, side.link.why))
+            self._rows.append((number, now, None, direction, data, b"", fate, side.link.why))
         receiver = self._sides[1] if side is self._sides[0] else self._sides[0]
         for due, packet, fate in out:
             due = max(due, now)  # more jitter than delay: at once
-            self._rows.append((now, due, direction, what, size, fate, ""))
+            self._rows.append((number, now, due, direction, data, packet, fate, ""))
             self._number += 1
             heappush(self._under_way, (due, self._number, receiver, packet))
 

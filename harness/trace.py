@@ -25,6 +25,20 @@ class Event:
     why: str = ""  #: the field of the profile that took it, if the driver knows: loss, drop, blackout, limit
 
 
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One datagram on its way through the link, with its bytes; a copy that the link made is a row of its own."""
+
+    number: int  #: 1, 2, ... in the order of sending, both directions together; copies share their number
+    sent: float  #: seconds, when it entered the link
+    arrived: float | None  #: seconds, when it left the link; None if it never did
+    direction: Direction  #: up is from the student to the tester (the first endpoint to the second)
+    data: bytes  #: as it was sent
+    delivered: bytes  #: as it arrived: other bytes if the link damaged or cut it, none if it was lost
+    fate: Fate  #: what became of it
+    why: str = ""  #: the field of the profile that took it: loss, drop, blackout, limit
+
+
 def ladder(events: Iterable[Event], *, most: int = 200) -> str:
     """The events as lines of text, the tester on the left; the last `most` of them."""
     rows = list(events)
