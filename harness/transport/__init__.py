@@ -1,0 +1,1 @@
+"""The course's own transport read independently: segments, the oracle, scripted peers, scenarios."""

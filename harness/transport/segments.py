@@ -1,0 +1,196 @@
+"""The course's segments read and written independently of any solution: parse, build, checksums. Pure.
+
+Rule 1: nothing of a solution is imported here: what this file says of the wire is a second opinion.
+Rule 2: `parse` answers None for what a receiver has to ignore, and `fault` says in words why.
+
+     0                   1                   2                   3
+    +-------+-------+-----------------------------------------------+
+    | magic | flags |  payload length  |          checksum (32)     ...   network order
+    | sequence (32) | acknowledgement (32) | window (32) | SACK blocks [left, right) of 8 bytes | payload
+
+Flags: SYN 1, ACK 2, FIN 4, RST 8, number of SACK blocks in bits 4 and 5; bits 6 and 7 are sent zero and ignored.
+"""
+
+from __future__ import annotations
+
+import struct
+import tomllib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+HEADER = struct.Struct("!BBHIIII")
+BLOCK = struct.Struct("!II")
+SYN, ACK, FIN, RST = 1, 2, 4, 8
+MOST_PAYLOAD = 1200  #: bytes
+MOST_BLOCKS = 3
+MODULUS = 1 << 32
+
+
+class BadWire(ValueError):
+    """A term.toml that says nothing usable of the wire; the message names the file and the field."""
+
+
+def internet_16(data: bytes) -> int:
+    """RFC 1071: the one's complement of the one's complement sum of 16-bit words, zero-extended to 32 bits."""
+    total = sum(_words(data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total ^ 0xFFFF
+
+
+def fletcher_32(data: bytes) -> int:
+    """Two sums over big-endian 16-bit words, both modulo 65535 and from 0: the second one in the upper half."""
+    words = _words(data)
+    return sum(accumulate(words)) % 65535 << 16 | sum(words) % 65535
+
+
+def _words(data: bytes) -> tuple[int, ...]:
+    """Big-endian 16-bit words; an odd end is padded with a zero byte."""
+    even = data + b"\0" if len(data) % 2 else data
+    return struct.unpack(f"!{len(even) // 2}H", even)
+
+
+#: The checksums that a term can ask for, over header, blocks and payload with the field itself zero.
+CHECKSUMS: dict[str, Callable[[bytes], int]] = {
+    "internet-16": internet_16,
+    "fletcher-32": fletcher_32,
+    "crc-32": zlib.crc32,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What differs from term to term."""
+
+    magic: int = 0x5C  #: first byte of every segment
+    checksum: str = "crc-32"  #: a name in CHECKSUMS
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.magic, int) or not 0 <= self.magic <= 255:
+            raise BadWire(f"magic: {self.magic!r} is not a number from 0 to 255")
+        if self.checksum not in CHECKSUMS:
+            raise BadWire(f"checksum: {self.checksum!r} is none of {', '.join(CHECKSUMS)}")
+
+
+def load_wire(path: Path) -> Wire:
+    """The wire of a term.toml. Raises BadWire, OSError."""
+    try:
+        term = tomllib.loads(path.read_text())["term"]
+        return Wire(magic=term["magic"], checksum=term["checksum"])
+    except KeyError as error:
+        raise BadWire(f"{path}: has no {error.args[0]} (it needs [term] with magic and checksum)") from None
+    except (tomllib.TOMLDecodeError, TypeError, BadWire) as error:
+        raise BadWire(f"{path}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Seg:
+    """One segment. Numbers are those on the wire, modulo 2^32."""
+
+    sequence: int  #: of the SYN, else of the first byte, else of the FIN, else the next to be used
+    acknowledgement: int = 0  #: the next number expected; counts if `ack`
+    window: int = 0  #: bytes accepted from `acknowledgement` on
+    syn: bool = False
+    ack: bool = False
+    fin: bool = False
+    rst: bool = False
+    sack: tuple[tuple[int, int], ...] = ()  #: received beyond a gap: [left, right)
+    payload: bytes = b""
+    reserved: int = 0  #: flag bits 6 and 7, in place
+
+    @property
+    def size(self) -> int:
+        """Sequence numbers it takes: those of SYN and FIN count, payload on a SYN does not."""
+        return self.syn + (0 if self.syn else len(self.payload)) + self.fin
+
+    @property
+    def is_pure_ack(self) -> bool:
+        """It says nothing but what was received and how much more may come."""
+        return self.ack and not (self.syn or self.fin or self.rst or self.payload)
+
+
+def build(seg: Seg, wire: Wire) -> bytes:
+    """The datagram. Builds what a receiver has to refuse, too, as far as the fields hold it."""
+    flags = SYN * seg.syn | ACK * seg.ack | FIN * seg.fin | RST * seg.rst | len(seg.sack) << 4 | seg.reserved
+    rest = b"".join(BLOCK.pack(left % MODULUS, right % MODULUS) for left, right in seg.sack) + seg.payload
+    numbers = (seg.sequence % MODULUS, seg.acknowledgement % MODULUS, seg.window)
+    head = HEADER.pack(wire.magic, flags & 0xFF, len(seg.payload), 0, *numbers)
+    value = CHECKSUMS[wire.checksum](head + rest)
+    return head[:4] + value.to_bytes(4, "big") + head[8:] + rest
+
+
+def fault(data: bytes, wire: Wire) -> str:
+    """Why a receiver has to ignore these bytes, as a clause; "" if they are a segment."""
+    if len(data) < HEADER.size:
+        return f"it has {len(data)} bytes, a header has {HEADER.size}"
+    magic, flags, length, checksum = HEADER.unpack_from(data)[:4]
+    if magic != wire.magic:
+        return f"its first byte is 0x{magic:02x}, the magic is 0x{wire.magic:02x}"
+    size = HEADER.size + BLOCK.size * (flags >> 4 & 3) + length
+    if len(data) != size:
+        return f"it has {len(data)} bytes, its header says {size}"
+    if length > MOST_PAYLOAD:
+        return f"its payload has {length} bytes, at most {MOST_PAYLOAD} are allowed"
+    expected = CHECKSUMS[wire.checksum](data[:4] + bytes(4) + data[8:])
+    if checksum != expected:
+        return f"its checksum is {checksum:08x}, {wire.checksum} gives {expected:08x}"
+    return ""
+
+
+def parse(data: bytes, wire: Wire) -> Seg | None:
+    """The segment, or None if it is damaged, cut, too long or garbage."""
+    if fault(data, wire):
+        return None
+    _, flags, _, _, sequence, acknowledgement, window = HEADER.unpack_from(data)
+    end = HEADER.size + BLOCK.size * (flags >> 4 & 3)
+    return Seg(
+        sequence,
+        acknowledgement,
+        window,
+        syn=bool(flags & SYN),
+        ack=bool(flags & ACK),
+        fin=bool(flags & FIN),
+        rst=bool(flags & RST),
+        sack=tuple(BLOCK.iter_unpack(data[HEADER.size : end])),
+        payload=data[end:],
+        reserved=flags & 0xC0,
+    )
+
+
+def near(number: int, reference: int) -> int:
+    """The unbounded number that is `number` modulo 2^32 and lies nearest to `reference`.
+
+    >>> near(5, 0xFFFFFFFF) == 0x100000005
+    True
+    """
+    return reference + (number - reference + MODULUS // 2) % MODULUS - MODULUS // 2
+
+
+def describe(data: bytes, wire: Wire, *, sequence_base: int = 0, acknowledgement_base: int = 0) -> str:
+    """One line for traces: "SYN ACK seq=0 ack=1 win=4096"; the bases make its numbers relative."""
+    seg = parse(data, wire)
+    if seg is None:
+        return f"no segment ({len(data)} bytes)"
+    return describe_seg(seg, sequence_base=sequence_base, acknowledgement_base=acknowledgement_base)
+
+
+def describe_seg(seg: Seg, *, sequence_base: int = 0, acknowledgement_base: int = 0) -> str:
+    """The same for a segment that has been parsed."""
+    flags = [name for name in ("SYN", "FIN", "RST", "ACK") if getattr(seg, name.lower())]
+    words = [*(flags or ["(no flags)"]), f"seq={(seg.sequence - sequence_base) % MODULUS}"]
+    if seg.ack:
+        words.append(f"ack={(seg.acknowledgement - acknowledgement_base) % MODULUS}")
+    words.append(f"win={seg.window}")
+    if seg.payload:
+        words.append(f"len={len(seg.payload)}")
+    if seg.sack:
+        words.append("sack=" + ",".join(_block(block, acknowledgement_base) for block in seg.sack))
+    return " ".join(words)
+
+
+def _block(block: tuple[int, int], base: int) -> str:
+    left, right = ((edge - base) % MODULUS for edge in block)
+    return f"{left}-{right}"
