@@ -2,7 +2,7 @@
 
 Three are known here, one is the term's (term.py). What each of them sees:
 
-    internet-16  RFC 1071: ones' complement sum of 16-bit words. Misses words that changed places, and 0x0000 for 0xffff.
+    internet-16  RFC 1071: ones' complement sum of the words. Misses words that changed places, and 0x0000 for 0xffff.
     fletcher-32  two sums, of which the second weighs words by their place. Misses 0x0000 for 0xffff.
     crc-32       IEEE 802.3: a remainder of polynomials over GF(2). Sees every run of damage up to 32 bits.
 
@@ -32,7 +32,7 @@ def internet_16(data: bytes) -> int:
     one long number in base 2**16, the data has therefore the same remainder as the sum of its words: that is the sum,
     but for zero, which has two forms. It is 0 if all words are, and 0xffff otherwise.
     """
-    remainder = int.from_bytes(_even(data), "big") % 0xFFFF
+    remainder: int = int.from_bytes(_even(data), "big") % 0xFFFF
     total = remainder or (0xFFFF if any(data) else 0)
     return total ^ 0xFFFF
 

@@ -1,7 +1,7 @@
 """Three answers to pieces of a stream that arrive late, twice, or before their turn. Pure.
 
     InOrder     wait: nothing is handed on before everything in front of it. Files, pages, remote logins.
-    WithGaps    leave a gap and fill it: hand on whatever is new, with its place. Copying a disk, a picture that sharpens.
+    WithGaps    leave a gap and fill it: hand on whatever is new, with its place. Copying a disk, downloads in parts.
     NewestOnly  accept only what moves forward. Voice, positions in a game: what comes late is useless.
 
 Rule 1: positions are plain integers, counted in bytes from the beginning of the stream.

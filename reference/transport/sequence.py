@@ -55,7 +55,7 @@ def wrap(position: int, initial: int) -> int:
 
 
 def unwrap(number: int, initial: int, near: int) -> int:
-    """The position whose number on the wire this is; of the many that are, the one nearest to `near`. May be negative."""
+    """Of all positions with this number on the wire the one nearest to `near`. It may be negative."""
     ### BEGIN SOLUTION: go from `near` the shorter way around
     return near + distance((initial + near) % MODULUS, number)
     ### END SOLUTION
