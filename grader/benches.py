@@ -77,6 +77,7 @@ class Ended:
 
     status: int | None  #: its exit status, None if we ended it
     late: bool = False  #: its time was up
+    died: str = ""  #: the submission had its own node ended; how, in a sentence
     cancelled: bool = False  #: someone wanted the whole run to stop
     log: str = ""  #: the end of what it wrote to standard error
     phases: tuple[Phase, ...] = field(default=())  #: what the bench itself took time for

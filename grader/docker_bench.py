@@ -36,6 +36,8 @@ class DockerBench:
             with session as node:
                 job = order.job(node.lab, at=PurePosixPath(nodes.CODE))
                 left = node.run_tester(job, on_line, begun + order.seconds)
+                if left.died is not None and not left.died.by_memory:
+                    raise LabError(left.died.text)
         except Exception as error:
             if self._stop.is_set():
                 return Ended(status=None, cancelled=True)
@@ -45,7 +47,8 @@ class DockerBench:
             raise LabError(f"the Docker lab broke: {error}") from error
         return Ended(
             status=left.status,
-            late=left.status is None,
+            late=left.status is None and left.died is None,
+            died=left.died.text if left.died else "",
             cancelled=self._stop.is_set(),
             log=left.complaints,
             phases=tuple(Phase(name, seconds) for name, seconds in node.phases.items() if name != "tester"),

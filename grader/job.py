@@ -20,6 +20,7 @@ from typing import Any
 
 from grader import result as results
 from grader.benches import Bench, Ended, Order
+from grader.outcome import Outcome
 from grader.records import BadRecord, Built, End, Phase, Report, Start, Trouble, parse_record
 from grader.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
 from grader.submission import Submission
@@ -173,6 +174,11 @@ class _Run:
         if ended.late:
             self.notes.append("the time for the whole grading was up; it was ended from outside")
             return reports, Stopped.DEADLINE, ""
+        if ended.died:
+            self.notes.append(f"the submission's node ended before its time: {ended.died}")
+            listener.blame(reports, ended.died)
+            # What had not begun is tried in a second node; who ends that as well has nothing left to run in.
+            return reports, Stopped.OURS if self.attempts == 1 else Stopped.NODE, f"({ended.died})"
         self.broke = bool(broken)
         if broken:
             self.notes.append(f"the lab broke: {broken}")
@@ -206,6 +212,7 @@ class _Listener:
         self._numbers = {check.id: n for n, check in enumerate(run.task.assignment.checks, 1)}
         self._bad: Counter[str] = Counter()
         self._phase = "starting"
+        self._begun = ""  # the check that began last
         self.phases: list[Phase] = []
         self.trouble = ""
         self.ended = False
@@ -225,6 +232,7 @@ class _Listener:
                 self._run.build = "" if record.ok else record.text
                 self._phase = "testing" if record.ok else "the build failed"
             case Start():
+                self._begun = record.check
                 self._phase = f"check {self._numbers.get(record.check, 0)} of {len(self._numbers)}"
             case Report():
                 self.reports.add(record)
@@ -233,6 +241,14 @@ class _Listener:
             case End():
                 self.ended = True
         self._run.show(self.progress())
+
+    def blame(self, reports: dict[str, Report], why: str) -> None:
+        """The check that ran when the submission had its own node ended is the submission's error."""
+        report = reports.get(self._begun)
+        if self._begun and (report is None or not report.outcome.decided):
+            reports[self._begun] = Report(
+                check=self._begun, outcome=Outcome.ERROR, message=f"Its node ended: {why}."
+            )
 
     def progress(self) -> Progress:
         """Points so far, as far as reports tell."""

@@ -28,6 +28,8 @@ class Stopped(Enum):
         Outcome.INCONCLUSIVE,
         "The lab broke before this check had ended. It is not the submission's fault.",
     )
+    #: The submission filled its node's memory until the kernel ended the node.
+    NODE = Outcome.ERROR, "The submission's node did not last until this check."
     #: The submission cannot be run at all.
     REFUSED = Outcome.ERROR, "The submission could not be run."
 

@@ -223,6 +223,16 @@ class Engine:
             raise LabError(f"a node of the lab ended as it began: {why}")
         return int(state["Pid"])
 
+    def wait_for_end(self, identity: str) -> tuple[int, bool] | None:
+        """Wait until a container ends: its exit status, and whether its memory had run out. None if it was removed."""
+        with _plainly("a node cannot be watched"):
+            try:
+                self._client.api.wait(identity, timeout=None)
+                state = self._client.api.inspect_container(identity)["State"]
+            except NotFound:
+                return None
+            return int(state["ExitCode"]), bool(state["OOMKilled"])
+
     def remove(self, identity: str) -> int:
         """Kill and remove a container; 0 if it was gone."""
         with _plainly(f"container {identity[:12]} cannot be removed"):

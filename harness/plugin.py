@@ -181,8 +181,9 @@ class StoryPlugin:
                 "profile": scene.link_name,
                 **dataclasses.asdict(counters),
             }
+            trouble = scene.node.trouble()  # asked after a pass, too: a dead node sends nothing wrong
             if record["outcome"] in ("fail", "timeout"):
-                if trouble := scene.node.trouble():
+                if trouble:
                     record["message"] = f"{record['message']} ({trouble})"
                 self._doubt(record, counters, scene.node)
             if record["outcome"] not in ("pass", "skipped"):

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import secrets
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -37,9 +38,22 @@ class TesterExit:
     status: int | None  #: exit status, negative for a signal, None if it had to be stopped at the deadline
     seconds: float
     complaints: str  #: the end of what our nodes wrote on standard error
+    died: NodeEnd | None = None  #: the student's node ended while the job ran; the job was stopped then
+
+
+@dataclass(frozen=True)
+class NodeEnd:
+    """How a student's node ended before its time."""
+
+    text: str  #: a sentence
+    by_memory: bool  #: the kernel ended it because its memory was full: the submission's doing
 
 
 _FIFO = 1  # sched.h: SCHED_FIFO
+#: Seconds between two looks at whether the student's node still lives, while a job runs.
+_LOOK = 0.1
+#: Exit status of a node whose first process got SIGKILL, as from the kernel when memory is full.
+_KILLED = 128 + 9
 _stars: weakref.WeakSet[Star] = weakref.WeakSet()
 _started: list[bool] = []  # whether this process has made a star
 
@@ -156,7 +170,7 @@ class Star:
                 self._channel("warden").ask(
                     {"op": "wire", "student": self._engine.pid(student), "folders": folders}
                 )
-            yield Session(self, phases, socket)
+            yield Session(self, phases, socket, Watch(self._engine, student))
         finally:
             with phases.timed("teardown"):
                 self._end_session(student)
@@ -175,36 +189,38 @@ class Star:
         self._containers.remove(container)
 
     def run_tester(
-        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
+        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float, watch: Watch
     ) -> TesterExit:
         """See Session.run_tester."""
         try:
-            return self._run_tester(job, on_line, deadline)
+            return self._run_tester(job, on_line, deadline, watch)
         except BaseException:
             self.stop()  # the job may still run in there: this star serves nobody any more
             raise
 
     def _run_tester(
-        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
+        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float, watch: Watch
     ) -> TesterExit:
         begun = time.monotonic()
         channel = self._channel("tester")
         channel.complaints = b""
         channel.say({"job": job})
-        stopped = False
+        stopped, died = False, None
         while True:
-            line = channel.hear(deadline - time.monotonic())
-            if line is None:
-                if stopped:
-                    raise LabError("the lab's tester node does not end its job: start the lab again")
-                stopped, deadline = True, time.monotonic() + PATIENCE
-                channel.say({"stop": True})
-            elif line.startswith(b'{"nursery"'):
+            line = channel.hear(min(deadline - time.monotonic(), _LOOK))
+            if line is not None and line.startswith(b'{"nursery"'):
                 status = None if stopped else int(json.loads(line)["status"])
                 complaints = channel.complaints.decode("utf-8", "replace")
-                return TesterExit(status, round(time.monotonic() - begun, 4), complaints)
-            else:
+                return TesterExit(status, round(time.monotonic() - begun, 4), complaints, died)
+            if line is not None:
                 on_line(line)
+            late = time.monotonic() >= deadline
+            if stopped and late:
+                raise LabError("the lab's tester node does not end its job: start the lab again")
+            if not stopped and (late or watch.end):
+                # Without its node a job can find out nothing more, and would wait for it at every step.
+                stopped, died, deadline = True, watch.end, time.monotonic() + PATIENCE
+                channel.say({"stop": True})
 
     def _channel(self, name: str) -> Channel:
         try:
@@ -232,6 +248,29 @@ class Star:
         self.stop()
 
 
+class Watch:
+    """Waits in a thread for the end of a student's node, and keeps what the engine says of it."""
+
+    def __init__(self, engine: Engine, node: str) -> None:
+        self.end: NodeEnd | None = None  #: None while it lives
+        self._engine, self._node = engine, node
+        threading.Thread(target=self._wait, daemon=True, name="socketlab-watch").start()
+
+    def _wait(self) -> None:
+        try:
+            found = self._engine.wait_for_end(self._node)
+        except LabError:  # nobody can say; a job then finds out for itself
+            return
+        if found is None:
+            return
+        status, memory = found
+        if memory and status == _KILLED:
+            self.end = NodeEnd("the kernel ended the node, since the submission had filled its memory", True)
+        else:
+            how = "it was killed" if status == _KILLED else f"with exit status {status}"
+            self.end = NodeEnd(f"the student's node ended while it was needed ({how})", False)
+
+
 @dataclass
 class Session:
     """One submission's node while it is wired to a star."""
@@ -239,6 +278,7 @@ class Session:
     star: Star
     phases: Phases  #: seconds: node, wires, tester (the job as a whole), teardown
     socket: str  #: of the agent, as the tester sees it
+    watch: Watch  #: over the node
 
     @property
     def lab(self) -> dict[str, Any]:
@@ -261,7 +301,7 @@ class Session:
         Paths in the job are those of the tester node: /code/<name>/... Raises LabError.
         """
         with self.phases.timed("tester"):
-            return self.star.run_tester({**job, "lab": self.lab}, on_line, deadline)
+            return self.star.run_tester({**job, "lab": self.lab}, on_line, deadline, self.watch)
 
 
 @atexit.register

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +187,110 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
         "bob",
         "eve",
     ]
+
+
+# -- a student's node that ends before its time ------------------------------------------------------------------------
+
+#: Stands still until the test has looked at it.
+WAITING = """\
+import time
+print("waiting", flush=True)
+time.sleep(60)
+"""
+#: Stands still and is small.
+SMALL = 'import os\nos.execvp("sleep", ["sleep", "60"])\n'
+#: Takes all memory there is.
+HUNGRY = "eaten = []\nwhile True: eaten.append(bytes(range(256)) * 4096)"
+
+
+def students_node(process: subprocess.Popen[str]) -> Any:
+    """The container that a grader's submission runs in, once a program of it runs there."""
+    import docker
+
+    client = docker.from_env()
+    for _ in range(1000):
+        for container in client.containers.list(filters={"label": f"socketlab.pid={process.pid}"}):
+            if container.attrs["Config"]["Hostname"] == "student" and len(programs_in(container)) == 1:
+                return container
+        time.sleep(0.01)
+    pytest.fail("no program of the submission was seen")
+
+
+def programs_in(container: Any) -> list[int]:
+    """Process ids, on this machine, of the student's user in a container."""
+    import docker
+
+    try:
+        rows = container.top(ps_args="-eo pid,uid")["Processes"]
+    except docker.errors.APIError:
+        return []
+    return [int(pid) for pid, uid in rows if int(uid) == 40001]
+
+
+def one_submission(tmp_path: Path, client: str) -> Path:
+    """Let ann hand in this client, and nobody else anything; where her result will be."""
+    shutil.rmtree(tmp_path / "in")
+    hand_in(tmp_path / "in", "ann", **{"client.py": client, "server.py": SERVER})
+    return tmp_path / "out" / "ann" / "blocking" / "result.json"
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_a_killed_node_is_ours_and_the_checks_run_again_in_a_fresh_one(
+    command: list[str], tmp_path: Path
+) -> None:
+    result_at = one_submission(tmp_path, WAITING + CLIENT)
+    process = start(command)
+    begun = time.monotonic()
+    students_node(process).kill()
+    again = students_node(process)
+    assert time.monotonic() - begun < 6, "it went on waiting for the node that was killed"
+    again.kill()
+    killed = time.monotonic()
+    said = finish(process)
+    assert time.monotonic() - killed < 5
+    result = json.loads(result_at.read_text())
+    assert result["state"] == "ours", said
+    assert {check["outcome"] for check in result["checks"]} == {"inconclusive"}
+    assert any("the student's node ended while it was needed" in note for note in result["notes"])
+    assert result["attempts"] == 2
+    assert left_by(process.pid) == []
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_one_that_memory_ended_is_the_submissions_own_doing(command: list[str], tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make the kernel choose the node's first process before others")
+    result_at = one_submission(tmp_path, SMALL)
+    process = start(command)
+    node = students_node(process)
+    Path(f"/proc/{node.attrs['State']['Pid']}/oom_score_adj").write_text("1000")
+    node.exec_run(["python3", "-c", HUNGRY], user="root", detach=True)  # the last to go: the kernel thinks it ours
+    said = finish(process)
+    result = json.loads(result_at.read_text())
+    assert result["state"] == "graded", said
+    outcomes = {check["id"]: check["outcome"] for check in result["checks"]}
+    assert outcomes == {
+        "test_client.py::test_reads": "error",
+        "test_client.py::test_secretly_reads": "skipped",
+        "test_server.py::test_serves": "pass",
+        "test_server.py::test_survives": "pass",
+    }
+    assert "filled its memory" in result["checks"][0]["message"]
+    assert result["attempts"] == 2
+    assert left_by(process.pid) == []
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_an_interrupt_after_a_killed_node_is_prompt(command: list[str], tmp_path: Path) -> None:
+    one_submission(tmp_path, WAITING + CLIENT)
+    process = start(command)
+    students_node(process).kill()
+    process.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    finish(process)
+    assert time.monotonic() - sent < 5
+    assert process.returncode == 130
+    assert left_by(process.pid) == []
