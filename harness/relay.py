@@ -15,12 +15,13 @@ from typing import Literal
 
 from harness.address import Address
 from harness.lab import LabError, LinkCounters, Mangle
+from harness.ladder import event_ladder
 from harness.profile import Profile
 from harness.relay_core import Core
 from harness.relay_stream import small_buffers
 from harness.relay_tcp import Place, TcpRelay
 from harness.relay_udp import UdpRelay
-from harness.trace import Direction, Event, ladder
+from harness.trace import Direction, Event
 
 #: Connections that wait to be accepted.
 _BACKLOG = 1024
@@ -121,7 +122,7 @@ class RelayLoop:
 
     def ladder(self) -> str:
         """The last packets and pieces as a drawing."""
-        return ladder(self.events())
+        return event_ladder(self.events())
 
     def clear(self) -> None:
         """Close every relay and forget what is under way. The link stays as it is set."""

@@ -7,7 +7,7 @@ Rule 3: what happens at one instant happens in this order: scheduled actions, ar
     simulation = Simulation({"sender": sender, "receiver": receiver}, up=Profile(delay=0.02, loss=0.1), seed=7)
     sender.send(b"...")                  # the application's verbs are called by whoever runs the simulation
     simulation.run()                     # until nothing is under way and no timer is set
-    print(ladder(simulation.events))
+    print(ladder_text(simulation.packets))
 """
 
 from __future__ import annotations

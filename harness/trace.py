@@ -1,4 +1,4 @@
-"""What a link did to each packet, kept as events and drawn as a ladder. Pure."""
+"""What a link did to each packet, kept as events and as packets with their bytes; harness/ladder.py draws it. Pure."""
 
 from __future__ import annotations
 
@@ -37,27 +37,6 @@ class Packet:
     delivered: bytes  #: as it arrived: other bytes if the link damaged or cut it, none if it was lost
     fate: Fate  #: what became of it
     why: str = ""  #: the field of the profile that took it: loss, drop, blackout, limit
-
-
-def ladder(events: Iterable[Event], *, most: int = 200) -> str:
-    """The events as lines of text, the tester on the left; the last `most` of them."""
-    rows = list(events)
-    lines = ["    sent      seen   tester            student"]
-    if len(rows) > most:
-        lines.append(f"    ({len(rows) - most} earlier ones left out)")
-    for event in rows[-most:]:
-        due = "     -" if event.due is None else f"{event.due:.4f}"
-        what = f"{event.protocol} {event.size}"
-        gone = event.due is None
-        if event.direction == "up":
-            arrow = f"  {'X' if gone else '<'}{what:-^18}"
-        else:
-            arrow = f"   {what:-^18}{'X' if gone else '>'}"
-        note = "" if event.fate == "delivered" else str(event.fate)
-        if event.why in ("drop", "blackout"):
-            note += f" ({event.why})"
-        lines.append(f"{event.at:8.4f}  {due:>8} {arrow:<24}{note}".rstrip())
-    return "\n".join(lines)
 
 
 def to_json_lines(events: Iterable[Event]) -> str:

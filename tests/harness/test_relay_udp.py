@@ -146,7 +146,8 @@ def test_the_ladder_shows_what_became_of_each(relay, new):
     assert "udp 5" in lost
     assert lost.endswith("lost (drop)")
     assert "udp 3" in passed
-    assert passed.endswith(">")
+    assert passed.endswith("|")
+    assert "|<-" in passed
 
 
 def test_cleared_relays_are_gone_and_the_loop_goes_on(relay, new):

@@ -1,0 +1,133 @@
+"""Where the packets of a ladder stand: heights for their sending and arrival. Pure.
+
+Rule: time goes down and never back: what happened later stands lower, on both sides. It is no scale: what happened
+at one instant is spread so that it can be read, and pauses are shortened and say how long they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.ladder import Fold, Row, Rung, usual_delay
+
+#: The two lanes, in pixels from the left.
+LEFT, RIGHT = 132.0, 812.0
+#: Pixels between two events on one side, at least.
+STEP = 20.0
+_FLIGHT = 30.0  # at least, for a usual delay
+_PAUSE = 64.0  # at most, for time in which nothing happens
+_FOLD = 34.0
+_CHARACTER = 6.4  # of a label, about
+_MOST_EXTRA = 72.0  # for the label of the row above
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A row and where it stands: pixels from the top of the lanes."""
+
+    row: Row
+    y_sent: float
+    y_seen: float  #: of a fold the same; of a lost packet where it would have arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time in which nothing happened, drawn shorter than it was."""
+
+    seconds: float
+    y: float  #: the middle of it
+    height: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything stands."""
+
+    placed: Sequence[Placed]
+    pauses: Sequence[Pause]
+    height: float  #: of the lanes
+
+
+def lay_out(rows: Sequence[Row]) -> Layout:
+    """Places for all rows, so that what is later is lower and nothing on one side is closer than a line.
+
+    In a few attempts: where a flatter arrow follows a steep one, each shows how much room the label between needs.
+    """
+    extra = [0.0] * len(rows)
+    layout = _attempt(rows, extra)
+    for _ in range(_ATTEMPTS):
+        extra = [
+            min(old + new, _MOST_EXTRA) for old, new in zip(extra, _missing_room(layout.placed), strict=True)
+        ]
+        layout = _attempt(rows, extra)
+    return layout
+
+
+def _attempt(rows: Sequence[Row], extra: Sequence[float]) -> Layout:
+    unit = usual_delay(row for row in rows if isinstance(row, Rung))
+    events = _events(rows, unit)
+    sent, seen = [0.0] * len(rows), [0.0] * len(rows)
+    last_on = {"left": -STEP, "right": -STEP}
+    now, y, pauses = events[0][0] if events else 0.0, 0.0, []
+    for at, _, index, is_sent, sides in events:
+        space = max(0.0, _FLIGHT * (at - now) / unit)
+        if space > _PAUSE:
+            space = _PAUSE
+            pauses.append(Pause(at - now, y + space / 2, space))
+        room = STEP + (extra[index] if is_sent else 0.0)
+        y = max(y + space, *(last_on[side] + room for side in sides))
+        if isinstance(rows[index], Fold):
+            sent[index] = seen[index] = y + _FOLD / 2
+            y += _FOLD
+        else:
+            (sent if is_sent else seen)[index] = y
+        last_on.update(dict.fromkeys(sides, y))
+        now = at
+    placed = [Placed(*place) for place in zip(rows, sent, seen, strict=True)]
+    return Layout(
+        placed, pauses, max((max(place.y_sent, place.y_seen) for place in placed), default=0.0) + STEP
+    )
+
+
+#: When, tie, index of the row, whether it is the sending, sides that it stands on.
+_Event = tuple[float, int, int, bool, tuple[str, ...]]
+
+
+def _events(rows: Sequence[Row], delay: float) -> list[_Event]:
+    """Sendings and arrivals in order of time; of one instant the arrivals first, for they cause the sendings.
+
+    What was lost keeps the place at which it would have arrived, so that its neighbours stay parallel.
+    """
+    events: list[_Event] = []
+    for index, row in enumerate(rows):
+        if isinstance(row, Fold):
+            events.append((row.start, 1, index, True, ("left", "right")))
+            continue
+        here, there = ("left", "right") if row.direction == "up" else ("right", "left")
+        seen = row.sent + delay if row.seen is None else row.seen
+        events.append((row.sent, 1, index, True, (here,)))
+        # What takes no time is drawn below its sending all the same.
+        events.append((seen, 0 if seen > row.sent else 2, index, False, (there,)))
+    # Microseconds: what differs by less than a float's rounding is the same instant.
+    return sorted(events, key=lambda event: (round(event[0] * 1e6), event[1], event[2]))
+
+
+def _missing_room(placed: Sequence[Placed]) -> list[float]:
+    """For each row how much further down it would have to begin, for the label of the one before it to be free."""
+    missing = [0.0] * len(placed)
+    before: dict[str, Placed] = {}
+    for index, place in enumerate(placed):
+        row = place.row
+        if isinstance(row, Fold):
+            before.clear()
+            continue
+        above = before.get(row.direction)
+        if above is not None and isinstance(above.row, Rung):
+            label = min(_CHARACTER * len(above.row.label + above.row.remark) + 13, RIGHT - LEFT)
+            falls = (above.y_seen - above.y_sent) - (place.y_seen - place.y_sent)
+            wanted = falls * label / (RIGHT - LEFT) + STEP - 4
+            missing[index] = max(wanted - (place.y_sent - above.y_sent), 0.0)
+        before[row.direction] = place
+    return missing
