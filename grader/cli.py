@@ -22,6 +22,7 @@ from grader.progress import Display
 from grader.release import repository
 from grader.release.markers import MarkerError
 from grader.release.starters import ReleaseError, differences, write_starters
+from grader.release.term import TermError
 from grader.reports.terminal import class_table
 from grader.reports.text import no_command
 from grader.run_folder import RunError, RunFolder
@@ -134,7 +135,7 @@ def release(
         for name in course.names():
             for path in write_starters(course, name):
                 console.print(Text(path))
-    except (MarkerError, ReleaseError, CourseError, AssignmentError) as error:
+    except (MarkerError, ReleaseError, TermError, CourseError, AssignmentError) as error:
         _refuse(str(error))
 
 

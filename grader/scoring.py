@@ -53,9 +53,10 @@ def score_stages(assignment: Assignment, verdicts: Sequence[Verdict]) -> tuple[S
 
 
 def total(stages: Iterable[StageScore]) -> Score:
-    """The whole assignment."""
-    scores = [row.score for row in stages]
-    possible = math.fsum(one.possible for one in scores)
+    """The whole assignment. What an extension gives makes up for what was lost, and no more."""
+    rows = list(stages)
+    scores = [row.score for row in rows]
+    possible = math.fsum(row.score.possible for row in rows if not row.stage.bonus)
     points = _clamp(math.fsum(one.points for one in scores), possible)
     return Score(points, possible, _clamp(math.fsum(one.undecided for one in scores), possible - points))
 

@@ -63,6 +63,7 @@ class Stage:
         str, ...
     ] = ()  #: names in the programs table whose sources the forbidden names are looked for in
     forbidden: tuple[str, ...] = ()  #: modules, builtins or attributes these sources must not use
+    bonus: bool = False  #: an extension: its points make up for others, the whole is worth no more by it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +104,8 @@ class Assignment:
 
     @property
     def points(self) -> float:
-        """What the whole assignment is worth."""
-        return math.fsum(stage.points for stage in self.stages)
+        """What the whole assignment is worth; extensions come on top of what was lost, not of this."""
+        return math.fsum(stage.points for stage in self.stages if not stage.bonus)
 
     def stage(self, number: int) -> Stage:
         """The stage of that number. Raises KeyError."""
@@ -239,6 +240,7 @@ def _stages(file: TomlFile, programs: Mapping[str, object]) -> tuple[Stage, ...]
                 section=row.text("section"),
                 programs=needed,
                 forbidden=forbidden,
+                bonus=row.flag("bonus"),
             )
         )
     return tuple(stages)

@@ -18,7 +18,7 @@ import jinja2
 from grader.course import HARNESS, Course
 from grader.release.leaks import Secrets, find_leaks
 from grader.release.markers import answers, is_given, regions
-from grader.release.starters import ReleaseError, differences, files_of
+from grader.release.starters import ReleaseError, differences, files_of, files_of_term
 from harness.assignment import Assignment
 
 #: Says that a folder is a release, and which files it put there.
@@ -75,7 +75,10 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
     private: dict[str, bytes] = {}
     for name in names:
         assignment = course.load(name)
+        made = files_of_term(course, assignment)
         for path, data in files_of(course.reference(name)).items():
+            if path in made:
+                continue  # a template, and what is made from it, is for students
             text = data.decode("utf-8", "replace")
             private_file = f"reference/{name}/{path}"
             if regions(text, private_file):

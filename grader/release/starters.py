@@ -1,6 +1,7 @@
 """assignments/<name>: made from reference/<name> and the public tests, and compared with what is committed.
 
-Rule: `handout.md` and what stands in `handout/` are written by hand; everything else there is made here.
+Rule: the handout and what stands in `handout/` are written by hand; everything else there is made here. A handout that
+stands in reference/<name> is a template (grader/release/term.py), and the one for students is made from it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grader.course import Course
-from grader.release.markers import stub
+from grader.release.diagram import state_diagram
+from grader.release.markers import GIVEN, stub
 from grader.release.public_view import public_view
+from grader.release.term import load_term, render_handout, term_module
 from harness.assignment import Assignment
 from harness.forbidden import files_of_programs
 
@@ -18,6 +21,8 @@ from harness.forbidden import files_of_programs
 TESTS = "tests"
 #: What is in reference/<name> and never leaves it.
 _PRIVATE = frozenset({"README.md", "assignment.toml"})
+#: What changes from term to term, and the module made from it.
+TERM, TERM_MODULE = "term.toml", "term.py"
 
 
 class ReleaseError(Exception):
@@ -30,9 +35,10 @@ def generate(course: Course, name: str) -> dict[str, bytes]:
     Raises MarkerError, ReleaseError, CourseError, AssignmentError.
     """
     assignment = course.load(name)
-    files = {"assignment.toml": public_view(assignment).encode("utf-8")}
+    made = files_of_term(course, assignment)
+    files = {"assignment.toml": public_view(assignment).encode("utf-8"), **made}
     for path, data in files_of(course.reference(name)).items():
-        if path in _PRIVATE:
+        if path in _PRIVATE or path in made:
             continue
         where = f"reference/{name}/{path}"
         files[path] = stub(
@@ -40,6 +46,21 @@ def generate(course: Course, name: str) -> dict[str, bytes]:
         ).encode("utf-8")
     for path, data in files_of(course.suites(name)["public"]).items():
         files[f"{TESTS}/{path}"] = data
+    return files
+
+
+def files_of_term(course: Course, assignment: Assignment) -> dict[str, bytes]:
+    """What is made from templates and the term's parameters: path -> content. Raises TermError."""
+    folder = course.reference(assignment.name)
+    term = load_term(folder / TERM) if (folder / TERM).is_file() else None
+    files = {}
+    if term:
+        files = {TERM: (folder / TERM).read_bytes(), TERM_MODULE: term_module(term).encode("utf-8")}
+    template = folder / assignment.handout
+    if template.is_file():
+        figures = {"state_diagram": state_diagram(folder / "states.py")}
+        text = render_handout(template.read_text(encoding="utf-8"), assignment, term, figures)
+        files[assignment.handout] = text.encode("utf-8")
     return files
 
 
@@ -92,7 +113,9 @@ def differences(course: Course, name: str) -> list[str]:
     lines += [f"{where}/{path}: stale" for path in made if path in there and there[path] != made[path]]
     extra = [path for path in there if path not in made and not is_handwritten(path, handout)]
     lines += [f"{where}/{path}: extra; nothing makes it" for path in extra]
-    if handout not in there:
+    if _own_term_module(course, name, made) is not None:
+        lines.append(f"reference/{name}/{TERM_MODULE}: stale")
+    if handout not in there and handout not in made:
         lines.append(f"{where}/{handout}: missing; it is written by hand")
     return sorted(lines)
 
@@ -107,7 +130,20 @@ def write_starters(course: Course, name: str) -> list[str]:
         if path not in made and not is_handwritten(path, handout):
             (folder / path).unlink()
             changed.append(path)
-    return sorted(f"assignments/{name}/{path}" for path in changed)
+    paths = [f"assignments/{name}/{path}" for path in changed]
+    if module := _own_term_module(course, name, made):
+        write_files(course.reference(name), {TERM_MODULE: module})
+        paths.append(f"reference/{name}/{TERM_MODULE}")
+    return sorted(paths)
+
+
+def _own_term_module(course: Course, name: str, made: Mapping[str, bytes]) -> bytes | None:
+    """The reference's own term.py as it ought to be, if it is not."""
+    if TERM_MODULE not in made:
+        return None
+    path = course.reference(name) / TERM_MODULE
+    wanted = f"{GIVEN}\n".encode() + made[TERM_MODULE]
+    return None if path.is_file() and path.read_bytes() == wanted else wanted
 
 
 def write_files(folder: Path, files: Mapping[str, bytes], *, programs: frozenset[str] = frozenset()) -> None:
