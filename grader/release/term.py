@@ -22,8 +22,8 @@ _CHECKSUMS = {
     "complement sum, in the lower 16 bits of the field. (`45 00 00 1c` gives `0x0000bae3`.)",
     "fletcher-32": f"It is Fletcher's: {_WORDS}; two sums modulo 65,535, both from 0: *a* of the words, and *b* of "
     "the values that *a* has after each word; the field is *b* · 65,536 + *a*. (`01 02 03` gives `0x05040402`.)",
-    "crc-32": "It is the CRC-32 of Ethernet and zip: polynomial 0x04C11DB7, bits reflected, begun with ones, inverted "
-    "at the end, as `zlib.crc32` computes it. (`01 02 03` gives `0x55bc801d`.)",
+    "crc-32": "It is the CRC-32 of Ethernet and zip: polynomial 0x04C11DB7, bits reflected, begun with ones, "
+    "inverted at the end, as `zlib.crc32` computes it. (`01 02 03` gives `0x55bc801d`.)",
 }
 
 _MODULE = '''"""What changes from term to term. Made from term.toml by `grader release`: edit that file, not this one."""

@@ -55,7 +55,7 @@ def test_the_handout_says_it_too() -> None:
 
 
 def test_a_handout_that_asks_for_what_there_is_not_is_refused() -> None:
-    with pytest.raises(TermError, match="blocking/handout.md"):
+    with pytest.raises(TermError, match=r"blocking/handout\.md"):
         render_handout("{{ magic }}", BLOCKING, None, {})
 
 
