@@ -155,10 +155,14 @@ def merged(wires: Sequence[Iterator[Packet]]) -> tuple[list[Packet], bool]:
     return packets, cut
 
 
-def as_pcapng(packets: Sequence[Packet], *, note: str = "") -> bytes:
-    """A pcapng file with two interfaces, "tester" and "student", and the packets' comments."""
+#: What the interfaces of a file are called, by wire.
+WIRES = ("tester", "student")
+
+
+def as_pcapng(packets: Sequence[Packet], *, note: str = "", names: Sequence[str] = WIRES) -> bytes:
+    """A pcapng file with two interfaces, named as given, and the packets' comments."""
     interfaces = []
-    for name in ("tester", "student"):
+    for name in names:
         interface = pcapng.InterfaceDescriptionBlockLE(linktype=1, snaplen=262_144)
         interface.opts = [pcapng.PcapngOptionLE(code=2, data=name.encode()), pcapng.PcapngOptionLE()]
         interfaces.append(interface)
