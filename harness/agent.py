@@ -29,8 +29,8 @@ from harness.agent_kernel import (
     capabilities,
     cpu_used,
     interventions,
+    looked_into,
     memory_used,
-    open_files,
     students_processes,
 )
 
@@ -315,9 +315,9 @@ class Agent:
         return {
             "processes": len(alive),
             "threads": sum(threads for _, threads in alive),
-            "open_files": open_files([pid for pid, _ in alive]),
             "memory_bytes": memory_used(),
             "cpu_seconds": cpu_used(),
+            **looked_into([pid for pid, _ in alive]),
         }, []
 
     def do_trouble(self) -> Said:

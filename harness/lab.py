@@ -21,6 +21,10 @@ class LabError(Exception):
     """Ours or the machine's fault, never the submission's: the test that meets it is inconclusive."""
 
 
+class NotMeasured(LabError):
+    """This system does not tell what a program uses: what hangs on it is left out, and the story says so."""
+
+
 class CannotStart(Exception):
     """The submission's fault: the program is missing, is not executable, or names no interpreter that exists."""
 
@@ -34,6 +38,12 @@ class Usage:
     open_files: int  #: open descriptors over all processes
     memory_bytes: int  #: resident memory, anonymous pages and tmpfs, without the page cache of files
     cpu_seconds: float  #: user and system time consumed so far, of the dead as well where the kernel keeps it
+    #: times that the living threads have slept and been woken so far; None: not told
+    wakeups: int | None = None
+    #: seconds that the living threads were ready to run and had no processor; None: not told
+    queued_seconds: float | None = None
+    #: what each process alive is, by what it executes: "python", "go", "node", "java", "shell", "native"
+    runtimes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +158,10 @@ class Network(Protocol):
         self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
     ) -> Address:
         """Where the tester connects (or sends) to reach that port of the student's node over the link."""
+        ...
+
+    def straight_to_student(self, port: int, family: Family) -> Address:
+        """Where thousands of TCP connections to that port go: past a link that would itself be the bottleneck."""
         ...
 
     def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:

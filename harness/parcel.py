@@ -14,7 +14,7 @@ HARNESS = Path(__file__).resolve().parent
 
 def agent_code() -> dict[str, Path]:
     """What is readable in a student node: the agent and what it imports, nothing else."""
-    modules = ("__init__.py", "agent.py", "agent_child.py", "agent_kernel.py")
+    modules = ("__init__.py", "agent.py", "agent_child.py", "agent_kernel.py", "proc.py")
     return {
         "agent/__main__.py": HARNESS / "agent.py",
         **{f"agent/harness/{name}": HARNESS / name for name in modules},

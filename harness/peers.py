@@ -5,6 +5,7 @@ Rule 1: bytes are believed, nothing else. Rule 2: every wait has a bound, and a 
 
 from __future__ import annotations
 
+import selectors
 import socket
 import struct
 import threading
@@ -127,6 +128,14 @@ class Peer:
         taken = len(data) - len(view)
         self._tell(f"{self._named}sends as much as is taken without reading: {taken:,} bytes")
         return taken
+
+    def pushes(self, data: bytes, *, within: float) -> int | None:
+        """How much of it was taken at once, waiting so long for any; None if the connection is over or none was."""
+        self._socket.settimeout(max(0.001, within))
+        try:
+            return self._socket.send(data)
+        except OSError:
+            return None
 
     def ends(self) -> None:
         """Half-close: nothing more will be sent, reading goes on."""
@@ -269,6 +278,18 @@ class Peer:
             "something came too soon", expected=f"nothing for {for_:g} s",
             seen=show(data) if data else "the end of the stream",
         )  # fmt: skip
+
+    def sips(self, count: int) -> bytes | None:
+        """At most so many bytes of what is there now: None if nothing is, b"" if the connection is over."""
+        if self._unread:
+            data, self._unread = self._unread[:count], self._unread[count:]
+            return data
+        with selectors.DefaultSelector() as selector:  # leaves the timeout to a thread that sends meanwhile
+            try:
+                selector.register(self._socket, selectors.EVENT_READ)
+                return self._socket.recv(count) if selector.select(0) else None
+            except (OSError, ValueError):  # reset, or closed by us
+                return b""
 
     def _collect(self, count: int, within: float) -> bytes:
         deadline = time.monotonic() + within

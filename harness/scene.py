@@ -12,10 +12,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 
+from harness import measure
 from harness.address import Address, parse_address
+from harness.clumsy import Clumsy
 from harness.datagrams import Datagrams
 from harness.lab import CannotStart, Family, Mangle, Network, Node, Usage
 from harness.listener import Listener
+from harness.load import Load, echo_exchange
+from harness.load_clients import Exchange
+from harness.load_generator import Connect
 from harness.peers import Peer
 from harness.profile import Profile
 from harness.profiles import find_profile
@@ -25,8 +30,11 @@ from harness.steps import Broken, Story, show
 #: Connections that the tester's own listening sockets keep waiting.
 _BACKLOG = 1024
 
+#: Bytes a second of a greedy client whose packets a router carries: some 8,000 packets a second both ways.
+ROUTED_RATE = 4e6
+
 Started = TypeVar("Started", bound=Program)
-Held = TypeVar("Held", Peer, Listener, Datagrams)
+Held = TypeVar("Held", Peer, Listener, Datagrams, Load)
 
 
 class Scene:
@@ -50,7 +58,7 @@ class Scene:
         self.link_name = "clean"  #: the link profile in force, "custom" for one without a name
         self._programs = programs
         self._output_limit = output_limit
-        self._open: list[Program | Peer | Listener | Datagrams] = []
+        self._open: list[Program | Peer | Listener | Datagrams | Load] = []
         self._last: Program | None = None  # the program that was started last
         self._ports: dict[Peer, int] = {}  # the server's own port of each connection; a relay has another
 
@@ -218,6 +226,84 @@ class Scene:
     def _socket(family: Family, kind: socket.SocketKind) -> socket.socket:
         return socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind)
 
+    # -- many clients, and clumsy ones ---------------------------------------------------------------------------
+
+    def load(
+        self,
+        server: Server,
+        *,
+        idle: int,
+        active: int = 0,
+        bystanders: int = 4,
+        within: float = 30.0,
+        window: int = 100,
+        exchange: Exchange | None = None,
+        size: int = 64,
+        greedy_data: bytes | None = None,
+        greedy_rate: float | None = None,
+    ) -> Load:
+        """Connect thousands of clients and prove each by an exchange (default: `size` bytes, echoed).
+
+        window: how many are under way at once, fewer than the smallest queue that listen() is usually given.
+        greedy_data is what greedy clients say, over and over; greedy_rate in bytes a second, default: what is taken
+        (where a router carries the packets: no more than it can carry). Raises Broken, LabError.
+        """
+        if greedy_rate is None and server.listening.kind != "unix" and self.engine != "relay":
+            greedy_rate = ROUTED_RATE
+        load = self._keep(
+            Load(
+                self.node, self.story, server, self._connector(server, within),
+                exchange or echo_exchange(size, self.seed),
+                greedy_data=greedy_data or self.random_bytes(65_536), greedy_rate=greedy_rate,
+            )
+        )  # fmt: skip
+        load.connects(idle=idle, active=active, bystanders=bystanders, within=within, window=window)
+        return load
+
+    def _connector(self, server: Server, within: float) -> Connect:
+        address = server.listening
+        if address.kind == "unix":
+            return lambda: (self.node.connect_unix(address.path, within), None)
+        place = self.network.straight_to_student(address.port, address.family).pair
+        return lambda: (self._socket(address.family, socket.SOCK_STREAM), place)
+
+    def clumsy(
+        self, server: Server, *, receive_buffer: int | None = None, mangle: Mangle | None = None
+    ) -> Clumsy:
+        """Clients of a server that misbehave."""
+        return Clumsy(
+            lambda quietly: self.connects(
+                server, receive_buffer=receive_buffer, mangle=mangle, quietly=quietly, name="a clumsy client"
+            ),
+            self.story,
+        )
+
+    # -- what the kernel says of the program ---------------------------------------------------------------------
+
+    def usage(self) -> Usage:
+        """What the kernel says of the student's processes."""
+        return self.node.usage()
+
+    def stays_idle(self, server: Program, *, for_: float = 2.0, at_most: float = 0.05) -> None:
+        """Nothing to do: at most that share of a processor is used, and no wake-ups all the time. Raises Broken."""
+        measure.stays_idle(self.node, self.story, server, for_=for_, at_most=at_most)
+
+    def uses_one_thread(self, server: Program) -> None:
+        """No threads and processes but those its language brings along. Raises Broken."""
+        measure.uses_one_thread(self.node, self.story, server)
+
+    def measures(self, *, every: float = 0.1) -> measure.Measurement:
+        """Look at what is used again and again while a `with` block runs."""
+        return measure.Measurement(self.node, self.story, every=every)
+
+    def returns_to(self, before: Usage, *, within: float = 3.0) -> None:
+        """Processes, threads and open files are no more than they were. Raises Broken."""
+        measure.returns_to(self.node, self.story, before, within=within)
+
+    def memory_per_client(self, before: Usage, load: Load) -> float:
+        """Bytes of memory that each connection of a load takes now, beside what was used before."""
+        return max(0, self.node.usage().memory_bytes - before.memory_bytes) / max(1, load.count)
+
     # -- the link ----------------------------------------------------------------------------------------------
 
     def link(self, name: str = "custom", *, up: Profile | None = None, down: Profile | None = None) -> None:
@@ -256,10 +342,6 @@ class Scene:
     def kind_of(self, path: str) -> str:
         """What stands at a path in the student's node: missing, file, folder, socket, other."""
         return self.node.kind_of(path)
-
-    def usage(self) -> Usage:
-        """What the kernel says of the student's processes."""
-        return self.node.usage()
 
     def waits_until(
         self, met: Callable[[], object], *, within: float = PATIENCE, every: float = 0.02

@@ -317,6 +317,10 @@ class LocalNetwork:
             return self._loop.add_udp(to=target, towards="student")
         return self._loop.add_tcp(to=target, towards="student", mangle=mangle)
 
+    def straight_to_student(self, port: int, family: Family) -> Address:
+        """See Network.straight_to_student. Not through the relay: it would take two more descriptors for each."""
+        return Address("tcp", host=self._student[family], port=port)
+
     def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
         """See Network.to_tester."""
         if bound.kind == "udp":

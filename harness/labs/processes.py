@@ -1,6 +1,7 @@
 """What a local lab knows of the processes it started: which are alive, what they use, how to end them all.
 
-Linux reads /proc; elsewhere only the started programs' own groups can be ended, and nothing can be measured.
+Linux reads /proc; macOS is asked through ps and lsof; elsewhere only the started programs' own groups can be ended, and
+nothing can be measured.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.lab import LabError, Usage
+from harness import proc
+from harness.lab import LabError, NotMeasured, Usage
+from harness.labs import macos
 from harness.labs.ordinary import OrdinaryUser
 
 
@@ -109,24 +112,34 @@ def reap_adopted(started: Iterable[int]) -> None:
 
 
 def usage(user: OrdinaryUser | None, roots: Iterable[int]) -> Usage:
-    """What the student's processes use now. Raises LabError where the system cannot be asked."""
+    """What the student's processes use now. Raises NotMeasured where the system cannot be asked."""
+    if sys.platform == "darwin":
+        return macos.usage(roots)
     if sys.platform != "linux":
-        raise LabError("threads, open files and CPU of a program can be measured on Linux only")
+        raise NotMeasured(
+            "threads, open files, memory and CPU of a program can be measured on Linux and macOS only"
+        )
     import resource
 
     reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
     pids = alive(user, roots)
-    threads = files = memory = 0
-    ticks = 0
+    threads = memory = ticks = 0
     for pid in pids:
         status = _status(pid)
         threads += int(status.get("Threads", 0))
         memory += 1024 * sum(int(status.get(row, "0 kB").split()[0]) for row in ("RssAnon", "RssShmem"))
         try:
-            files += len(os.listdir(f"/proc/{pid}/fd"))
             fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
             ticks += sum(map(int, fields[11:15]))  # proc(5): utime, stime, cutime, cstime
         except OSError:
             continue  # it ended meanwhile
-    cpu = ticks / os.sysconf("SC_CLK_TCK") + reaped.ru_utime + reaped.ru_stime
-    return Usage(processes=len(pids), threads=threads, open_files=files, memory_bytes=memory, cpu_seconds=cpu)
+    return Usage(
+        processes=len(pids),
+        threads=threads,
+        open_files=proc.open_files(pids),
+        memory_bytes=memory,
+        cpu_seconds=ticks / os.sysconf("SC_CLK_TCK") + reaped.ru_utime + reaped.ru_stime,
+        wakeups=proc.wakeups(pids),
+        queued_seconds=proc.queued(pids),
+        runtimes=proc.runtimes(pids),
+    )
