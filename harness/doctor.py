@@ -106,10 +106,25 @@ def _user_namespaces() -> Finding:
     )  # fmt: skip
 
 
+def _tshark() -> Finding:
+    good_for = "reading captures in a terminal with the dissector, and our own tests of both"
+    if shutil.which("tshark") is None:
+        remedy = (
+            "sudo apt-get install tshark" if sys.platform == "linux" else "install Wireshark, which brings it"
+        )
+        return Finding("tshark", False, "the program tshark is missing", remedy, good_for)
+    done = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=False, timeout=20)
+    if done.returncode != 0 or "Lua" not in done.stdout or "without Lua" in done.stdout:
+        return Finding("tshark", False, "it was built without Lua", "install Wireshark's own build", good_for)
+    version = " ".join(done.stdout.split()[:3])
+    return Finding("tshark", True, version, "", good_for)
+
+
 _LOOKS: dict[str, Callable[[], Finding]] = {
     "docker": _docker,
     "tun": _tun,
     "netem": _netem,
+    "tshark": _tshark,
     "user namespaces": _user_namespaces,
 }
 _seen: dict[str, Finding] = {}
