@@ -1,0 +1,152 @@
+"""What calls to a submission's process cost, and whose fault it is when they take long.
+
+Rule 1: processor time is the submission's; time without a processor is the machine's; what is left it slept or waited.
+Rule 2: nothing is measured while calls are quick: asking the kernel costs more than most simulations.
+
+A call that sleeps makes a simulation in virtual time late for no reason, and on real sockets keeps the program from
+hearing what arrives; so it is a failure, while a machine without processors to give makes a check inconclusive.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.lab import LabError, Usage
+from harness.steps import Broken
+
+#: Seconds of calls after which the kernel is asked for the first time, and again and again.
+SUSPICIOUS = 0.2
+AGAIN = 1.0
+#: A simulation may use this many times the processor time of the peer, and at least so many seconds.
+TIMES_PEER = 5.0
+LEAST_BUDGET = 2.0
+#: Seconds that three of four calls with a datagram may sleep, and seconds that one call may sleep.
+NAP, LONG_NAP = 0.001, 3.0
+#: Seconds after which a single call without a processor is given up as the machine's fault ...
+HOPELESS = 30.0
+#: ... and as the submission's, where the kernel cannot be asked.
+UNMEASURED = 10.0
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds, all since some beginning."""
+
+    cpu: float = 0.0  #: that the submission's processes computed
+    queued: float = 0.0  #: that they, or we, waited for a processor
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.cpu - other.cpu, self.queued - other.queued)
+
+
+class Meter:
+    """Measures the calls into one node, whatever number of processes takes them."""
+
+    def __init__(
+        self, usage: Callable[[], Usage], *, clock: Callable[[], float] = time.monotonic, cpus: float = 1.0
+    ) -> None:
+        """`cpus`: processors that the submission may use at once."""
+        self.clock = clock
+        self._usage = usage
+        self._cpus = max(1.0, cpus)
+        self._measurable = True
+        self._at_begin = self._spent()
+        self._peer_cpu: Callable[[], float] = lambda: 0.0
+        self.begin()
+
+    def begin(self, peer_cpu: Callable[[], float] | None = None) -> None:
+        """A simulation begins. `peer_cpu()`: processor seconds of the other side since then, if it is measured."""
+        if getattr(self, "_wall", 0.0) > SUSPICIOUS:
+            self._at_begin = self._spent()
+        self._wall = 0.0  # seconds inside calls
+        self._naps: list[float] = []  # seconds of each call that brought a datagram
+        self._next_look = SUSPICIOUS + AGAIN
+        self._peer_cpu = peer_cpu or (lambda: 0.0)
+
+    def called(self, seconds: float, *, received: bool) -> None:
+        """A call was answered. Raises Broken."""
+        self._wall += seconds
+        if received:
+            self._naps.append(seconds)
+        if self._wall > self._next_look:
+            self._next_look = self._wall + AGAIN
+            self._judge()
+
+    def end(self) -> None:
+        """A simulation is over. Raises Broken if it computed or slept too much."""
+        if self._wall > SUSPICIOUS:
+            self._judge()
+
+    def waiting(self, seconds: float) -> None:
+        """A call has not been answered for so long. Raises Broken, or LabError if the machine is at fault."""
+        spent = self._spent() - self._at_begin
+        if not self._measurable:
+            if seconds > UNMEASURED:
+                raise Broken(f"it did not answer within {UNMEASURED:g} s", verdict="timeout")
+            return
+        self._judge_cpu(spent)
+        slept = self._wall + seconds - spent.cpu - spent.queued
+        if slept > LONG_NAP:
+            raise Broken(
+                f"it did not answer for {seconds:.1f} s, and for {slept:.1f} s of them it did not compute: "
+                "a call must not sleep or wait, time is given to it",
+                verdict="timeout",
+            )
+        if seconds > HOPELESS:
+            raise LabError(
+                f"the machine is too busy: a call got {spent.cpu:.1f} s of a processor in {seconds:.0f} s"
+            )
+
+    # -- judging -----------------------------------------------------------------------------------------------
+
+    @property
+    def budget(self) -> float:
+        """Processor seconds that a simulation may use."""
+        return max(LEAST_BUDGET, TIMES_PEER * self._peer_cpu())
+
+    def _judge(self) -> None:
+        spent = self._spent() - self._at_begin
+        if self._measurable:
+            self._judge_cpu(spent)
+            self._judge_naps(spent)
+
+    def _judge_cpu(self, spent: Spent) -> None:
+        if spent.cpu > self.budget:
+            peer = f", the peer {self._peer_cpu():.1f} s" if self._peer_cpu() > 0 else ""
+            raise Broken(
+                f"one simulation took too much of the processor: {spent.cpu:.1f} s{peer}",
+                expected=f"at most {self.budget:.1f} s",
+                verdict="timeout",
+            )
+
+    def _judge_naps(self, spent: Spent) -> None:
+        """Sleeping is told from a busy machine by what the kernel says, and from one stall by the many calls."""
+        if len(self._naps) < 4:
+            return
+        slept = self._wall - spent.cpu - spent.queued
+        quick = sorted(self._naps)[len(self._naps) // 4]
+        if slept > SUSPICIOUS / 2 and slept > 0.5 * self._wall and quick > NAP:
+            raise Broken(
+                f"a call sleeps: three of four calls that brought a datagram took more than {quick * 1000:.0f} ms, "
+                f"together {self._wall:.1f} s, of which it computed {spent.cpu:.1f} s",
+                expected="every call answers at once: time is given to it, it does not let time pass",
+            )
+
+    def _spent(self) -> Spent:
+        try:
+            usage = self._usage()
+        except LabError:
+            self._measurable = False
+            return Spent()
+        return Spent(usage.cpu_seconds, (usage.queued_seconds or 0.0) + _own_queue())
+
+
+def _own_queue() -> float:
+    """Seconds that this thread was ready and got no processor (Linux, /proc/PID/schedstat)."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
