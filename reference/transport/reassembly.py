@@ -58,6 +58,19 @@ class InOrder:
         return self._held.gaps(self._next, self._held.end)
         ### END SOLUTION
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything is held back, after all was read whose turn it is."""
+        ### BEGIN SOLUTION: stage 6: whether there is a range
+        return bool(self._held)
+        ### END SOLUTION
+
+    def range_around(self, position: int) -> tuple[int, int]:
+        """The range of bytes around this one that are held; an empty one if it is not held."""
+        ### BEGIN SOLUTION: stage 6: for the blocks of selective acknowledgements
+        return self._held.around(position)
+        ### END SOLUTION
+
 
 class WithGaps:
     """Hands on at once what is new, wherever it stands. Accepts bytes in [next, next + capacity), as InOrder does."""
