@@ -197,7 +197,7 @@ SAYS = {
     "print('{\"accepted\": true}')": "not a number",
     "print('{\"accepted\": 1.0}')": "not a number",
     "print('{\"events\": [[]]}')": "unknown event",
-    'print(\'{"error": {"a": 1}, "where": {}}\')': "raised",
+    'print(\'{"error": {"a": 1}, "where": {}}\')': "answered with an error",
     'print(\'{"error": "x", "where": [1, null]}\')': r"raised x \(None\)",
     "sys.exit(7)": "exit status 7",
     "sys.stderr.write('x' * 17_000_000)": "more than 16,000,000 bytes to standard error|ended",
