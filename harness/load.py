@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from harness.lab import LabError, Node, NotMeasured, Usage
 from harness.load_clients import Bystander, Client, Exchange, Greedy
 from harness.load_generator import Connect, Generator, Plan
-from harness.load_machine import Clocks, clocks, why_starved
-from harness.load_traffic import Traffic, Waiting, blame
+from harness.load_machine import Clocks, Machine, clocks, machine
+from harness.load_traffic import Traffic, Waiting, inconclusive
 from harness.program import Program
 from harness.steps import Broken, Story
 
@@ -90,6 +90,11 @@ class Load:
         """Connections held open."""
         return sum(client.open for client in self._generator.clients)
 
+    @property
+    def stamped(self) -> bool:
+        """Whether the kernel times the bystanders' answers."""
+        return any(bystander.stamped for bystander in self._bystanders)
+
     def connects(self, *, idle: int, active: int, bystanders: int, within: float, window: int) -> None:
         """Connect all and prove each. Called by `Scene.load`. Raises Broken, LabError."""
         wanted = idle + active + bystanders
@@ -114,7 +119,8 @@ class Load:
                     expected=f"an answer to each of {wanted:,} clients",
                     seen=f"{wanted - missing:,} were answered",
                 ),
-                spell.starved,
+                spell.machine,
+                within,
             )
         self._story.add(
             "tester", f"had an answer on each of {wanted:,} connections within {self.seconds:.2f} s"
@@ -135,7 +141,8 @@ class Load:
                     expected=f"{len(clients):,} answers within {within:g} s",
                     seen=f"{len(clients) - missing:,}",
                 ),
-                spell.starved,
+                spell.machine,
+                within,
             )
         self._story.add("tester", f"had another answer on each of {len(clients):,} connections")
 
@@ -171,7 +178,7 @@ class Load:
             greedy_bytes=figures.greedy_bytes,
             own_cpu=spell.cpu,
             own_lateness=Waiting.of(figures.lateness).p99,
-            starved=spell.starved,
+            machine=spell.machine,
         )
         if figures.unanswered:
             self._tell(
@@ -181,7 +188,8 @@ class Load:
                     expected=f"an answer to each within {patience:g} s",
                     seen=f"{traffic.messages:,} answers",
                 ),
-                spell.starved,
+                spell.machine,
+                patience,
             )
         self._story.add("tester", traffic.told())
         return traffic
@@ -256,9 +264,11 @@ class Load:
             )  # fmt: skip
         return answer
 
-    def _tell(self, broken: Broken, starved: str | None) -> None:
+    def _tell(self, broken: Broken, machine: Machine, within: float) -> None:
         self._server.keeps_running()
-        blame(broken, starved)
+        if machine.was_too_slow(within):
+            raise inconclusive(broken, machine)
+        raise broken
 
     def look(self) -> tuple[Clocks, Usage | None]:
         """The generator's clocks and what the submission used so far, where that is told."""
@@ -296,15 +306,15 @@ class Spell:
             self._load.own_cpu += self.cpu
 
     @property
-    def starved(self) -> str | None:
-        """Why figures of this spell are not to be believed, if they are not."""
+    def machine(self) -> Machine:
+        """What the machine did to the figures of this spell."""
         (clocks_before, before), (clocks_after, after) = self._before, self._after
-        waited, used, threads = None, 0.0, 1
+        queued, used, threads = None, 0.0, 1
         if before is not None and after is not None:
             used, threads = after.cpu_seconds - before.cpu_seconds, after.threads
             if before.queued_seconds is not None and after.queued_seconds is not None:
-                waited = after.queued_seconds - before.queued_seconds
-        late = Waiting.of(self.lateness).p99
-        return why_starved(
-            clocks_before, clocks_after, late_p99=late, waited=waited, used=used, threads=threads
-        )
+                queued = after.queued_seconds - before.queued_seconds
+        return machine(
+            clocks_before, clocks_after, late=max(self.lateness, default=0.0), stamped=self._load.stamped,
+            queued=queued, used=used, threads=threads,
+        )  # fmt: skip

@@ -206,31 +206,31 @@ class Client:
 class Bystander(Client):
     """A client whose answers are timed by the kernel's stamps of arrival, so that our own delay is not in them."""
 
-    __slots__ = ("_stamped", "dues")
+    __slots__ = ("dues", "stamped")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, number: int, faults: Faults) -> None:
         super().__init__(loop, number, faults)
         self.dues: list[
             float
         ] = []  #: when turns were due that could not begin, since an answer was still missing
-        self._stamped = False
+        self.stamped = False  #: the kernel tells when answers came
 
     def _watch(self) -> None:
         assert self.sock is not None
         if sys.platform == "linux" and self.sock.family != socket.AF_UNIX:
             self.sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            self._stamped = True
+            self.stamped = True
         super()._watch()
 
     def _now(self) -> float:
-        return time.time() if self._stamped else time.monotonic()
+        return time.time() if self.stamped else time.monotonic()
 
     def now(self) -> float:
         """The clock that this client's times are of."""
         return self._now()
 
     def _receive(self, sock: socket.socket) -> tuple[bytes, float]:
-        if not self._stamped:
+        if not self.stamped:
             return super()._receive(sock)
         data, ancillary, _, _ = sock.recvmsg(_CHUNK, 64)
         for level, kind, stamp in ancillary:

@@ -1,4 +1,4 @@
-"""Whether the machine gave the time that a measurement needs: waits for a processor, time stolen by other guests.
+"""What the machine did to a measurement: waits for a processor, time that other guests of the host took, late timers.
 
 Linux tells (proc(5): schedstat, stat); elsewhere only the generator's own lateness speaks.
 """
@@ -9,14 +9,10 @@ import sys
 import time
 from dataclasses import dataclass
 
-#: Above this share of the time spent waiting for a processor, figures say more about the machine than the program.
-MOST_WAITING = 0.2
-#: Above this share of all processors' time taken by other guests of the host.
-MOST_STOLEN = 0.1
 #: The share of a processor above which a submission of several threads made the machine busy by itself.
 LOUD = 0.5
-#: The generator's own lateness (seconds, 99th percentile) above which its figures are not to be believed.
-LATE = 0.1
+#: A machine that stretched the program's time by more than this cannot say that anything took too long.
+TOO_SLOW = 2.0
 
 
 @dataclass(frozen=True)
@@ -25,40 +21,75 @@ class Clocks:
 
     wall: float
     cpu: float  #: used by the calling thread
-    waited: float  #: the calling thread could have run, but had no processor
+    queued: float  #: the calling thread could have run, but had no processor
     stolen: float  #: of all processors, taken by other guests
     of_all: float  #: of all processors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How far the machine spoiled a spell of load. A plain one did nothing."""
+
+    factor: float = (
+        1.0  #: how much longer the program's own work took than on a machine with nothing else to do
+    )
+    queued: float = 0.0  #: seconds that the program was ready and had no processor
+    late: float = 0.0  #: seconds that everything stood still, as far as the generator's timers saw
+
+    def at_least(self, seconds: float) -> float:
+        """What of a measured wait remains after all that the machine can be blamed for."""
+        return max(0.0, (seconds - self.late) / self.factor, seconds - self.late - self.queued)
+
+    def was_too_slow(self, seconds: float) -> bool:
+        """Whether a program that did not do something within that many seconds cannot be blamed for it."""
+        return self.at_least(seconds) < seconds / TOO_SLOW
+
+    @property
+    def why(self) -> str:
+        """What is wrong with this machine, in a sentence."""
+        return (
+            f"the machine had no CPU to give: the program waited {self.queued:.2f} s for a processor and took "
+            f"{self.factor:.1f} times as long, the load generator's timers were up to {self.late * 1000:.0f} ms late"
+        )
 
 
 def clocks() -> Clocks:
     """Now. To be called in the thread that is measured."""
     stolen, of_all = _stolen()
-    return Clocks(time.monotonic(), time.thread_time(), _waited(), stolen, of_all)
+    return Clocks(time.monotonic(), time.thread_time(), _queued(), stolen, of_all)
 
 
-def why_starved(
-    before: Clocks, after: Clocks, *, late_p99: float, waited: float | None, used: float, threads: int
-) -> str | None:
-    """A sentence if the machine had not enough to give between two readings of the generator's clocks.
+def machine(
+    before: Clocks,
+    after: Clocks,
+    *,
+    late: float,
+    stamped: bool,
+    queued: float | None,
+    used: float,
+    threads: int,
+) -> Machine:
+    """What the machine did between two readings of the generator's clocks.
 
-    `late_p99` is how late the generator's own timers rang; `waited` and `used` are the student's seconds of waiting for
-    a processor and of running; of several threads that wait for each other nobody else is guilty.
+    `late` is the worst lateness of the generator's timers; `stamped`: whether the kernel timed the answers, so that the
+    generator's own waits are not in them. `queued` and `used` are the student's seconds of waiting for a processor and
+    of running; of several threads that wait for each other nobody else is guilty.
     """
     wall = max(after.wall - before.wall, 1e-6)
-    if (after.waited - before.waited) / wall > MOST_WAITING:
-        return f"the load generator waited for a processor {(after.waited - before.waited) / wall:.0%} of the time"
-    if late_p99 > LATE:
-        return f"the load generator was {late_p99 * 1000:.0f} ms late by itself"
+    queued = queued or 0.0
+    if threads > 1 and used / wall > LOUD:
+        queued = 0.0
+    factor = 1.0 + queued / max(used, 1e-6) if queued else 1.0
     if after.of_all > before.of_all:
         stolen = (after.stolen - before.stolen) / (after.of_all - before.of_all)
-        if stolen > MOST_STOLEN:
-            return f"{stolen:.0%} of the machine's time went to other guests of its host"
-    if waited is not None and waited / wall > MOST_WAITING and (threads <= 1 or used / wall < LOUD):
-        return f"the program waited for a processor {waited / wall:.0%} of the time"
-    return None
+        factor /= max(0.1, 1.0 - stolen)
+    if not stamped:
+        factor *= 1.0 + (after.queued - before.queued) / max(after.cpu - before.cpu, 1e-6)
+        queued += after.queued - before.queued
+    return Machine(factor=factor, queued=queued, late=late)
 
 
-def _waited() -> float:
+def _queued() -> float:
     """proc(5): schedstat is time on a processor, time waiting for one, both in ns, and the number of turns."""
     try:
         with open("/proc/thread-self/schedstat") as file:

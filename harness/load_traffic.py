@@ -1,6 +1,6 @@
 """What a spell of load found, and the judgement of it. Pure.
 
-Rule: a figure that the machine spoiled is nobody's fault: `blame` raises LabError for it, never Broken.
+Rule: a figure that the machine may have spoiled is nobody's fault: it is LabError then, never Broken.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.lab import LabError
+from harness.load_machine import Machine
 from harness.steps import Broken
 
 
@@ -49,7 +50,7 @@ class Traffic:
     greedy_bytes: int  #: that the greedy clients got rid of
     own_cpu: float  #: seconds of CPU that the generator took
     own_lateness: float  #: how late its timers rang, 99th percentile, seconds
-    starved: str | None  #: why the figures are not to be believed, if they are not
+    machine: Machine  #: what the machine did to these figures
 
     @property
     def per_second(self) -> float:
@@ -60,10 +61,9 @@ class Traffic:
         """For the story."""
         fair = f"; a bystander waited {_ms(self.bystander.p99)} (p99)" if self.bystander.count else ""
         greedy = f"; greedy clients sent {self.greedy_bytes / 1e6:,.0f} MB" if self.greedy_bytes else ""
-        return (
-            f"had {self.messages:,} answers, {self.per_second:,.0f} a second, p99 {_ms(self.clients.p99)}"
-            f"{fair}{greedy}; the generator took {self.own_cpu:.2f} s of CPU and was {_ms(self.own_lateness)} late (p99)"
-        )
+        own = f"{self.own_cpu:.2f} s of CPU and was {_ms(self.own_lateness)} late (p99)"
+        had = f"had {self.messages:,} answers, {self.per_second:,.0f} a second, p99 {_ms(self.clients.p99)}"
+        return f"{had}{fair}{greedy}; the generator took {own}"
 
     def stays_fair(self, *, at_most: float) -> None:
         """The bystander's p99 is at most that many seconds. Raises Broken, LabError if the machine is to blame."""
@@ -71,22 +71,20 @@ class Traffic:
             raise LabError("no bystander was measured: give drives() a time in which it has a turn")
         if self.bystander.p99 <= at_most:
             return
-        blame(
-            Broken(
-                "a client that asks for little waits too long while others are busy",
-                expected=f"99 of 100 answers within {_ms(at_most)}",
-                seen=f"{_ms(self.bystander.p99)} (half of them within {_ms(self.bystander.p50)}, "
-                f"the worst {_ms(self.bystander.worst)})",
-            ),
-            self.starved,
+        broken = Broken(
+            "a client that asks for little waits too long while others are busy",
+            expected=f"99 of 100 answers within {_ms(at_most)}",
+            seen=f"{_ms(self.bystander.p99)} (half of them within {_ms(self.bystander.p50)}, "
+            f"the worst {_ms(self.bystander.worst)})",
         )
+        if self.machine.at_least(self.bystander.p99) <= at_most:
+            raise inconclusive(broken, self.machine)
+        raise broken
 
 
-def blame(broken: Broken, starved: str | None) -> None:
-    """Raise what is to be raised: a failure on a machine without time is none."""
-    if starved is not None:
-        raise LabError(f"{starved}; the check would have said: {broken.message}")
-    raise broken
+def inconclusive(broken: Broken, machine: Machine) -> LabError:
+    """What a failure becomes on a machine that is to blame for it."""
+    return LabError(f"{machine.why}; the check would have said: {broken.message}")
 
 
 def _ms(seconds: float) -> str:
