@@ -20,6 +20,7 @@ from grader.places import PlaceError, choose_place, make_images
 from grader.plan import Plan, PlanError, make_plan
 from grader.progress import Display
 from grader.release import repository
+from grader.release.diagram import DiagramError
 from grader.release.markers import MarkerError
 from grader.release.starters import ReleaseError, differences, write_starters
 from grader.release.term import TermError
@@ -135,7 +136,7 @@ def release(
         for name in course.names():
             for path in write_starters(course, name):
                 console.print(Text(path))
-    except (MarkerError, ReleaseError, TermError, CourseError, AssignmentError) as error:
+    except (MarkerError, ReleaseError, TermError, DiagramError, CourseError, AssignmentError) as error:
         _refuse(str(error))
 
 

@@ -1,10 +1,119 @@
-"""The handout's table of states, drawn from the reference's own: what a reader sees is what the code does."""
+"""The handout's picture of the states, drawn from the table in the reference's states.py. Pure but for one read.
+
+Rule: an arrow that the table lacks is not drawn, and a state of the table that has no place here is an error: what a
+reader sees is what the code does.
+"""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
+#: Where each state stands, in the units of the picture. CLOSED stands twice: where it begins and where it ends.
+_PLACES = {
+    "CLOSED": (400, 40),
+    "LISTEN": (190, 130),
+    "SYN-SENT": (610, 130),
+    "SYN-RECEIVED": (190, 250),
+    "ESTABLISHED": (400, 340),
+    "FIN-WAIT-1": (250, 440),
+    "CLOSE-WAIT": (610, 440),
+    "FIN-WAIT-2": (110, 560),
+    "CLOSING": (390, 560),
+    "LAST-ACK": (610, 560),
+    "TIME-WAIT": (250, 680),
+    "CLOSED again": (610, 680),
+}
+_WIDTH, _HEIGHT = 136, 36
+_STYLE = """
+  text { font: 13px system-ui, sans-serif; fill: #1a1a1a; text-anchor: middle; dominant-baseline: central }
+  .state rect { fill: #eef3fb; stroke: #33588f; stroke-width: 1.5 }
+  .state text { font-weight: 600 }
+  line { stroke: #555; stroke-width: 1.3 } path { stroke: #555; stroke-width: 1.3; fill: none }
+  .label rect { fill: #fff } .label text { font-size: 12px; fill: #333 }
+"""
 
-def state_diagram(path: Path) -> str:
-    """The states of a reference's states.py as text for a handout; nothing if there is no such file."""
-    return "" if not path.is_file() else path.name
+
+class DiagramError(Exception):
+    """The table of states cannot be drawn; the message says what is missing."""
+
+
+def transitions(text: str, file: str) -> list[tuple[str, str, str]]:
+    """(state, cause, state) of each row that names both, in order. Raises DiagramError."""
+    tree = ast.parse(text)
+    words = {
+        f"{node.name}.{target.id}": statement.value.value
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    rows = []
+    for table in (node for node in ast.walk(tree) if isinstance(node, ast.Dict)):
+        for key, value in zip(table.keys, table.values, strict=True):
+            if isinstance(key, ast.Tuple):
+                names = [ast.unparse(part) for part in (*key.elts, value)]
+                if missing := [name for name in names if name not in words]:
+                    raise DiagramError(f"{file}: {missing[0]} is no member of a class in it")
+                before, cause, after = (str(words[name]) for name in names)
+                rows.append((before, cause, after))
+    if not rows:
+        raise DiagramError(f"{file}: it has no table {{(State.X, Cause.Y): State.Z}}")
+    return rows
+
+
+def draw_states(path: Path) -> str:
+    """The picture of a states.py, as SVG. Raises DiagramError."""
+    shapes, labels = [], []
+    for before, cause, after in transitions(path.read_text(encoding="utf-8"), path.name):
+        if missing := {before, after} - _PLACES.keys():
+            raise DiagramError(
+                f"{path.name}: there is no place for {', '.join(sorted(missing))} in the picture"
+            )
+        end = "CLOSED again" if after == "CLOSED" else after
+        shape, (x, y) = _loop(before) if before == after else _arrow(before, end)
+        shapes.append(shape)
+        labels.append(_label(x, y, cause))
+    boxes = [_box(name) for name in _PLACES]
+    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 720" role="img" aria-label="the states">'
+    marker = (
+        '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
+        'orient="auto"><path d="M0 0 10 5 0 10z" style="fill:#555;stroke:none"/></marker></defs>'
+    )
+    parts = [head, f"<style>{_STYLE}</style>", marker, '<rect width="760" height="720" fill="#fff"/>']
+    return "\n".join([*parts, *shapes, *boxes, *labels, "</svg>"]) + "\n"
+
+
+def _box(name: str) -> str:
+    x, y = _PLACES[name]
+    corner = f'x="{x - _WIDTH / 2:g}" y="{y - _HEIGHT / 2:g}" width="{_WIDTH}" height="{_HEIGHT}" rx="6"'
+    word = name.removesuffix(" again")
+    return f'<g class="state"><rect {corner}/><text x="{x}" y="{y}">{word}</text></g>'
+
+
+def _arrow(before: str, after: str) -> tuple[str, tuple[float, float]]:
+    (x, y), (u, v) = _PLACES[before], _PLACES[after]
+    (x1, y1), (x2, y2) = _edge(x, y, u - x, v - y), _edge(u, v, x - u, y - v)
+    line = f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" marker-end="url(#tip)"/>'
+    return line, ((x1 + x2) / 2, (y1 + y2) / 2)
+
+
+def _edge(x: float, y: float, dx: float, dy: float) -> tuple[float, float]:
+    """Where the ray from the middle of a box leaves it."""
+    share = min(_WIDTH / 2 / abs(dx) if dx else 1e9, _HEIGHT / 2 / abs(dy) if dy else 1e9)
+    return x + dx * share, y + dy * share
+
+
+def _loop(name: str) -> tuple[str, tuple[float, float]]:
+    x, y = _PLACES[name]
+    left = x - _WIDTH / 2
+    curve = f"M{left} {y - 8} C{left - 50} {y - 30} {left - 50} {y + 30} {left} {y + 8}"
+    return f'<path d="{curve}" marker-end="url(#tip)"/>', (left - 66, y)
+
+
+def _label(x: float, y: float, text: str) -> str:
+    width = 6.6 * len(text) + 6
+    rect = f'<rect x="{x - width / 2:.1f}" y="{y - 8:.1f}" width="{width:.1f}" height="16"/>'
+    return f'<g class="label">{rect}<text x="{x:.1f}" y="{y:.1f}">{text}</text></g>'

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grader.course import Course
-from grader.release.diagram import state_diagram
+from grader.release.diagram import draw_states
 from grader.release.markers import GIVEN, stub
 from grader.release.public_view import public_view
 from grader.release.term import load_term, render_handout, term_module
@@ -50,7 +50,10 @@ def generate(course: Course, name: str) -> dict[str, bytes]:
 
 
 def files_of_term(course: Course, assignment: Assignment) -> dict[str, bytes]:
-    """What is made from templates and the term's parameters: path -> content. Raises TermError."""
+    """What is made from templates, the term's parameters and the table of states: path -> content.
+
+    Raises TermError and DiagramError.
+    """
     folder = course.reference(assignment.name)
     term = load_term(folder / TERM) if (folder / TERM).is_file() else None
     files = {}
@@ -58,9 +61,10 @@ def files_of_term(course: Course, assignment: Assignment) -> dict[str, bytes]:
         files = {TERM: (folder / TERM).read_bytes(), TERM_MODULE: term_module(term).encode("utf-8")}
     template = folder / assignment.handout
     if template.is_file():
-        figures = {"state_diagram": state_diagram(folder / "states.py")}
-        text = render_handout(template.read_text(encoding="utf-8"), assignment, term, figures)
+        text = render_handout(template.read_text(encoding="utf-8"), assignment, term)
         files[assignment.handout] = text.encode("utf-8")
+    if (folder / "states.py").is_file():
+        files["states.svg"] = draw_states(folder / "states.py").encode("utf-8")
     return files
 
 

@@ -6,7 +6,6 @@ Rule: term.toml is the only place where a parameter is written by hand. An assig
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ _CHECKSUMS = {
     "inverted at the end, as `zlib.crc32` computes it. (`01 02 03` gives `0x55bc801d`.)",
 }
 
-_MODULE = '''"""What changes from term to term. Made from term.toml by `grader release`: edit that file, not this one."""
+_MODULE = '''"""What changes from term to term. Made from term.toml by `grader release`: edit that one."""
 
 #: The first byte of every segment.
 MAGIC = 0x{magic:02X}
@@ -69,11 +68,11 @@ def term_module(term: Term) -> str:
     return _MODULE.format(magic=term.magic, checksum=term.checksum)
 
 
-def render_handout(text: str, assignment: Assignment, term: Term | None, figures: Mapping[str, str]) -> str:
+def render_handout(text: str, assignment: Assignment, term: Term | None) -> str:
     """The handout for a term. Raises TermError when it asks for what there is not.
 
     It may say {{ term }}, {{ magic }}, {{ checksum }}, {{ checksum_text }}, {{ public(3) }} (points of the public
-    checks of stage 3), {{ points(3) }}, and the names of `figures`.
+    checks of stage 3) and {{ points(3) }}.
     """
 
     def public(stage: int) -> str:
@@ -82,7 +81,6 @@ def render_handout(text: str, assignment: Assignment, term: Term | None, figures
     words: dict[str, Any] = {
         "public": public,
         "points": lambda stage: f"{assignment.stage(stage).points:g}",
-        **figures,
     }
     if term:
         words |= {"term": term.name, "magic": f"0x{term.magic:02X}", "checksum": term.checksum}

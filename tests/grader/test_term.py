@@ -50,15 +50,15 @@ def test_the_module_says_what_the_term_says() -> None:
 
 def test_the_handout_says_it_too() -> None:
     text = "{{ term }} {{ magic }} {{ checksum }} {{ points(1) }} {{ public(1) }}"
-    made = render_handout(text, BLOCKING, Term("spring", 7, "crc-32"), {})
+    made = render_handout(text, BLOCKING, Term("spring", 7, "crc-32"))
     assert made == "spring 0x07 crc-32 15 6"
 
 
 def test_a_handout_that_asks_for_what_there_is_not_is_refused() -> None:
     with pytest.raises(TermError, match=r"blocking/handout\.md"):
-        render_handout("{{ magic }}", BLOCKING, None, {})
+        render_handout("{{ magic }}", BLOCKING, None)
 
 
 def test_the_examples_in_the_sentences_are_right() -> None:
-    text = render_handout("{{ checksum_text }}", BLOCKING, Term("x", 1, "crc-32"), {})
+    text = render_handout("{{ checksum_text }}", BLOCKING, Term("x", 1, "crc-32"))
     assert f"0x{zlib.crc32(bytes([1, 2, 3])):08x}" in text
