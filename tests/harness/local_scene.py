@@ -1,4 +1,4 @@
-"""A scene in the local lab with the servers of a folder beside this file, for tests of the words that need a program."""
+"""A scene in the local lab with the servers of a folder beside this file, for words that need a program."""
 
 from __future__ import annotations
 

@@ -77,8 +77,8 @@ class Server:
             return False
         if self.fault == "swaps":
             data = data[::-1]
-        if self.fault == "stalls" and len(data) > 4096:
-            time.sleep(0.5)
+        if len(data) > 4096:  # a greedy client: work that takes time, in small portions or at one go
+            time.sleep({"works": 0.002, "drains": 0.002, "stalls": 0.5}.get(self.fault, 0))
         if self.fault == "blocks" and len(self.output) > 1:
             sock.setblocking(True)
             sock.sendall(data)
