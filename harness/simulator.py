@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Protocol
 
-from harness.link import SECOND, UDP_FRAMING, Fate, Link, direction_seeds
+from harness.link import SECOND, UDP_FRAMING, Delivery, Fate, Link, direction_seeds
 from harness.profile import Profile
 from harness.trace import Direction, Event, Packet
 
@@ -38,6 +38,17 @@ class Endpoint(Protocol):
         """The time of `next_timer` has come; afterwards it lies later than `now`."""
 
 
+class Carrier(Protocol):
+    """What takes packets of one direction: a `Link`, or something around it that does more to them."""
+
+    @property
+    def why(self) -> str:
+        """What the last packet that did not come out fell victim to."""
+
+    def transmit(self, packet: bytes, *, now: int) -> list[Delivery[bytes]]:
+        """Send a packet; what comes out, as `Link.transmit` has it."""
+
+
 class BadEndpoint(Exception):
     """An endpoint broke the promise of `Endpoint`; the message names it, the time, and what was expected."""
 
@@ -54,6 +65,7 @@ class _Side:
         self.endpoint = endpoint
         self.direction: Direction = direction
         self.link = Link(Profile(), seed=0)
+        self.carrier: Carrier = self.link
         self.timer: int | None = None  # nanoseconds
         self.sent = 0  # datagrams
 
@@ -75,12 +87,14 @@ class Simulation:
         most_events: int = 1_000_000,
         describe: Callable[[bytes], str] | None = None,
         drop_if: Mapping[Direction, Callable[[int, bytes], bool]] | None = None,
+        around: Callable[[Direction, Link], Carrier] | None = None,
     ) -> None:
         """`endpoints`: two, by the names that errors use. None for a profile: that way changes nothing.
 
         `most_events`: bound on packets sent, packets arrived, timers and actions together; beyond it `run` raises
         Endless. `describe`: what the trace calls a datagram, "udp" by default. `drop_if`: by direction, which
-        datagrams to lose besides those that the profile loses, by number and content, as `Link` has it.
+        datagrams to lose besides those that the profile loses, by number and content, as `Link` has it. `around`
+        puts something around a link whenever one is set, so that more can be done to its packets.
         """
         if len(endpoints) != 2:
             raise ValueError(f"a simulation has two endpoints, not {len(endpoints)}")
@@ -90,6 +104,7 @@ class Simulation:
         self._most, self._count = most_events, 0
         self._describe = describe
         self._drop_if = dict(drop_if or {})
+        self._around: Callable[[Direction, Link], Carrier] = around or (lambda _, link: link)
         self._now = 0
         self._number = 0  # breaks ties in the heaps: first come, first served
         self._under_way: list[tuple[int, int, _Side, bytes]] = []  # due, tie, who receives, what
@@ -145,6 +160,7 @@ class Simulation:
                     framing=UDP_FRAMING,
                     drop_if=self._drop_if.get(side.direction),
                 )
+                side.carrier = self._around(side.direction, side.link)
 
     def at(self, seconds: float, action: Callable[[float], None]) -> None:
         """Call `action(now)` at that time, or now if it is past: send, close, change the links."""
@@ -250,10 +266,11 @@ class Simulation:
         side.sent += 1
         self._sent += 1
         number = self._sent
-        out = side.link.transmit(data, now=now)
+        out = side.carrier.transmit(data, now=now)
         if not out:
-            fate: Fate = "overflowed" if side.link.why == "limit" else "lost"
-            self._rows.append((number, now, None, direction, data, b"", fate, side.link.why))
+            why = side.carrier.why
+            fate: Fate = "overflowed" if why == "limit" else "lost"
+            self._rows.append((number, now, None, direction, data, b"", fate, why))
         receiver = self._sides[1] if side is self._sides[0] else self._sides[0]
         for due, packet, fate in out:
             due = max(due, now)  # more jitter than delay: at once
