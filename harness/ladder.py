@@ -70,8 +70,8 @@ class Fold:
     """Rungs that are left out."""
 
     count: int
-    first: int  #: number of the first packet among them
-    last: int  #: number of the last one
+    first: int  #: the lowest number of a packet among them
+    last: int  #: the highest
     start: float  #: seconds, when the first of them was sent
     end: float  #: seconds, when the last of them was sent
 
@@ -176,7 +176,8 @@ def folded(rungs: Sequence[Rung], most: int = MOST_ROWS) -> list[Row]:
         if len(gone) <= 2:
             rows += gone
         else:
-            rows.append(Fold(len(gone), gone[0].number, gone[-1].number, gone[0].sent, gone[-1].sent))
+            numbers = [rung.number for rung in gone]
+            rows.append(Fold(len(gone), min(numbers), max(numbers), gone[0].sent, gone[-1].sent))
         rows += rungs[index : index + 1]
         expected = index + 1
     return rows
