@@ -1,7 +1,7 @@
 """What an arriving segment means: RFC 9293, section 3.10.7, "SEGMENT ARRIVES", with the checks of RFC 5961. Pure.
 
-Rule 1: the steps stand in the RFC's order, and the order matters: first where a segment lies, then RST, SYN, ACK, bytes,
-FIN. What fails at a step never reaches the next one.
+Rule 1: the steps stand in the RFC's order, and the order matters: first where a segment lies, then RST, SYN, ACK,
+bytes, FIN. What fails at a step never reaches the next one.
 Rule 2: numbers on the wire become positions here, which count from 0 and never wrap (sequence.py); nothing behind sees
 another number.
 Rule 3: which state follows is looked up (states.py), not decided.
@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import deque
 
 from events import Event
+from peer_window import Answer
 from receiver import Receiver
 from segment import Segment
-from sender import Answer, Sender
+from sender import Sender
 from sequence import unwrap, wrap
 from states import Cause, State, follow
 
@@ -161,7 +162,7 @@ class Arrivals:
                 self._refuse(segment)
                 return False
             self._follow(Cause.ACK_OF_SYN, now)
-        elif not sender.una - sender.widest <= acknowledged <= sender.nxt:
+        elif not sender.una - sender.window.widest <= acknowledged <= sender.nxt:
             # Of the future, or older than anything that can still be under way (RFC 5961, section 5.2).
             self.receiver.ack_due = True
             return False

@@ -21,7 +21,7 @@ from term import CHECKSUM
 
 def checksum(data: bytes) -> int:
     """The term's checksum of `data`, from 0 to 2**32 - 1. The field that will hold it has to be zero in `data`."""
-    ### BEGIN SOLUTION: the checksum that term.CHECKSUM names, of all of `data`
+    ### BEGIN SOLUTION: stage 1: the checksum that term.CHECKSUM names, of all of `data`
     return ALGORITHMS[CHECKSUM](data)
 
 
@@ -32,7 +32,7 @@ def internet_16(data: bytes) -> int:
     one long number in base 2**16, the data has therefore the same remainder as the sum of its words: that is the sum,
     but for zero, which has two forms. It is 0 if all words are, and 0xffff otherwise.
     """
-    remainder: int = int.from_bytes(_even(data), "big") % 0xFFFF
+    remainder = int.from_bytes(_even(data), "big") % 0xFFFF
     total = remainder or (0xFFFF if any(data) else 0)
     return total ^ 0xFFFF
 

@@ -1,4 +1,4 @@
-"""A connection: bytes in order over datagrams that may be lost, repeated, late, or damaged (RFC 9293, simplified). Pure.
+"""A connection: bytes in order over datagrams that may be lost, repeated, late, damaged (after RFC 9293). Pure.
 
 Rule 1: no socket and no clock. Datagrams and time come in by calls, and what is to be sent is asked for.
 Rule 2: nothing is decided here. This is the way in for the application and for the driver; behind it are

@@ -1,7 +1,7 @@
 """When is something lost? Fast retransmit and fast recovery (RFC 5681, 6582, 6675). Pure.
 
-Rule 1: a loss is seen in two ways: later segments arrive, which acknowledgements tell (recovery); or nothing comes until
-the timer runs out (timeout). What happens to the window is the controller's business (congestion.py).
+Rule 1: a loss is seen in two ways: later segments arrive, which acknowledgements tell (recovery); or nothing comes
+until the timer runs out (timeout). What happens to the window is the controller's business (congestion.py).
 Rule 2: a peer that sends blocks is believed by its blocks (RFC 6675); one that does not, by counting duplicate
 acknowledgements (RFC 5681 and 6582). The difference is in what a duplicate acknowledgement is, and in nothing behind.
 Rule 3: recovery is one event, however many segments it has to repair: it lasts until all is acknowledged that was under
@@ -29,6 +29,8 @@ class Recovery:
         )
         self._after_timeout = False  # recovering from a timeout
         self._recovered = 0  # the last point that was reached: "recover" of RFC 6582
+        self._begun = 0  # transmissions when the controller was told the last time
+        self.newest = 0  #: the number of the last transmission that has arrived for certain
         self._rescued = False  # the rescue retransmission of this recovery was sent
         self.urgent = False  #: the next lost segment goes at once, whatever the window says
         ### END SOLUTION
@@ -56,8 +58,10 @@ class Recovery:
             self._duplicates += 1
             if not self._selective:
                 self._departed = min(self._departed + SEGMENT, self._scoreboard.in_flight)
-        if self._scoreboard and not self._after_timeout:
-            self._look_for_losses(una, nxt, now)
+        if self._scoreboard:
+            self._look_for_lost_repetitions(una, nxt, now)
+            if not self._after_timeout:
+                self._look_for_losses(una, nxt, now)
         ### END SOLUTION
 
     def _on_advance(self, una: int, advanced: int, now: float) -> None:
@@ -76,6 +80,19 @@ class Recovery:
         ):  # a partial one: "retransmit the first unacknowledged segment"
             self._controller.on_more_lost(self._scoreboard.lose_first(), now=now)
 
+    def _look_for_lost_repetitions(self, una: int, nxt: int, now: float) -> None:
+        lost, order = self._scoreboard.lose_overtaken(self.newest)
+        if order > self._begun:
+            # RFC 5681, section 4.3: "the loss of a retransmission, should be taken as two indications of congestion".
+            self._begin(una, nxt, lost, now)
+        elif lost:
+            self._controller.on_more_lost(lost, now=now)
+
+    def _begin(self, una: int, nxt: int, lost: int, now: float) -> None:
+        self._point, self._begun, self._after_timeout = nxt, self._scoreboard.order, False
+        self._rescued, self.urgent = False, True
+        self._controller.on_loss(nxt - una, lost, now=now)
+
     def _look_for_losses(self, una: int, nxt: int, now: float) -> None:
         lost = self._scoreboard.find_lost()
         if self._point is not None:
@@ -87,15 +104,13 @@ class Recovery:
         if not lost and self._duplicates >= DUPLICATE_THRESHOLD and heard:
             lost = self._scoreboard.lose_first()
         if lost:
-            self._point = nxt
-            self._rescued, self.urgent = False, True
-            self._controller.on_loss(nxt - una, lost, now=now)
+            self._begin(una, nxt, lost, now)
 
     def on_timeout(self, nxt: int) -> None:
         """The retransmission timer ran out: everything has to be sent again."""
         ### BEGIN SOLUTION: stage 3: take everything for lost
         self._scoreboard.lose_all()
-        self._point, self._after_timeout = nxt, True
+        self._point, self._begun, self._after_timeout = nxt, self._scoreboard.order, True
         self._duplicates = self._departed = 0
         self.urgent = False
         ### END SOLUTION

@@ -14,6 +14,8 @@ INITIAL_RTO = 1.0
 #: Bounds of the RTO in seconds (2.4 and 2.5). The RFC's floor of 1 s is for clocks that tick twice a second.
 LEAST_RTO = 0.3
 MOST_RTO = 60.0
+#: RTO for the first bytes if the SYN had to be repeated, in seconds (5.7).
+RTO_AFTER_LATE_SYN = 3.0
 #: Gains and factor of section 2.3.
 ALPHA, BETA, K = 1 / 8, 1 / 4, 4
 #: G of section 2.3, in seconds. Not our clock's granularity but what comes to the same: a peer may keep an
@@ -50,4 +52,10 @@ class RoundTrip:
         """Section 5.5: "The host MUST set RTO <- RTO * 2 ("back off the timer")"."""
         ### BEGIN SOLUTION: stage 3: twice as long, 60 s at most
         self.rto = min(self.rto * 2, MOST_RTO)
+        ### END SOLUTION
+
+    def on_late_handshake(self) -> None:
+        """Section 5.7: a SYN that was repeated gives no sample, and more reason to be careful than none."""
+        ### BEGIN SOLUTION: stage 3: "the RTO MUST be re-initialized to 3 seconds when data transmission begins"
+        self.rto = RTO_AFTER_LATE_SYN
         ### END SOLUTION

@@ -88,7 +88,7 @@ def decode(data: bytes) -> Segment | None:
     ### BEGIN SOLUTION: stage 1: check the size, magic and checksum before anything else is believed
     if len(data) < HEADER.size:
         return None
-    magic, flags, length, expected, *numbers = HEADER.unpack_from(data)
+    magic, flags, length, expected, sequence, acknowledgement, window = HEADER.unpack_from(data)
     if magic != MAGIC:
         return None
     if checksum(data[:4] + bytes(4) + data[8:]) != expected:
@@ -98,7 +98,9 @@ def decode(data: bytes) -> Segment | None:
     if length > MOST_PAYLOAD or len(data) != start + length:
         return None
     return Segment(
-        *numbers,
+        sequence,
+        acknowledgement,
+        window,
         syn=bool(flags & SYN),
         ack=bool(flags & ACK),
         fin=bool(flags & FIN),

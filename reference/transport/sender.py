@@ -12,12 +12,11 @@ Rule 3: time is told by the calls that transmit, hear or wait; the application's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from congestion import SEGMENT, Acknowledged, Controller
+from peer_window import Answer, PeerWindow
 from rate import DeliveryRate
 from recovery import Recovery
-from rtt import MOST_RTO, RoundTrip
+from rtt import RoundTrip
 from scoreboard import Scoreboard, Sent
 from send_buffer import SendBuffer
 
@@ -26,17 +25,6 @@ from send_buffer import SendBuffer
 MOST_SYNS, MOST_PROBES, MOST_TIMES = 6, 8, 9
 #: Seconds that a paced sender may be ahead of its rate, so that it wakes up a thousand times a second at most.
 PACING_AHEAD = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the sender is interested in of a segment that arrived, in positions."""
-
-    acknowledged: int  #: SEG.ACK
-    window: int  #: SEG.WND: bytes
-    sequence: int  #: SEG.SEQ, of the other stream: tells which of two windows is the newer one
-    blocks: tuple[tuple[int, int], ...]  #: newest first
-    bare: bool  #: neither bytes nor SYN nor FIN in it
 
 
 class Sender:
@@ -50,14 +38,10 @@ class Sender:
         self.gave_up = False  #: too many retransmissions of one segment
         self.buffer = SendBuffer()
         self.round_trip = RoundTrip()
-        self.widest = 0  #: the largest window that the peer ever told
-        self._edge = 0  # the first position that the peer has no room for
-        self._updated_by = (-1, -1)  # SND.WL1 and SND.WL2: what the edge was learnt from
+        self.window = PeerWindow()
         self._timer: float | None = None  # RFC 6298, section 5; runs while something is unacknowledged
-        self._probing: float | None = None  # seconds to the next probe of a closed window; None: it is open
         self._probe_due = False
         self._tries = 0  # timeouts in a row of the first unacknowledged segment
-        self._window = 0  # SEG.WND of the last answer
         self._limited = False  # the congestion window, and nothing else, held us back
         self._sent_at = 0.0  # when something was sent last
         self._left_at = 0.0  # when that will have left, at the pacing rate
@@ -93,8 +77,7 @@ class Sender:
         if not self._limited and self._paced_until is None and self._scoreboard.next_lost() is None:
             self._rate.on_application_limited(self._recovery.pipe)
         if self._timer is None and self._is_shut_out():
-            self._probing = self.round_trip.rto
-            self._timer = now + self._probing
+            self._timer = now + self.window.next_wait(self.round_trip.rto)
         return leaving
         ### END SOLUTION
 
@@ -125,21 +108,21 @@ class Sender:
         if not self.una:  # nothing goes before the SYN is acknowledged
             return Sent(0, 1) if self.opened and not self.nxt else None
         data_end = self.buffer.data_end
-        end = min(self.nxt + SEGMENT, data_end, self._edge)
-        if end < data_end and end - self.nxt < min(SEGMENT, self.widest // 2) and self._scoreboard:
+        end = min(self.nxt + SEGMENT, data_end, self.window.edge)
+        if end < data_end and end - self.nxt < min(SEGMENT, self.window.widest // 2) and self._scoreboard:
             return (
                 None  # RFC 9293, section 3.8.6.2.1: no silly windows; with all acknowledged it may have to go
             )
-        if end == data_end < min(self.buffer.end, self._edge):
+        if end == data_end < min(self.buffer.end, self.window.edge):
             end += 1  # the FIN, which may come with the last bytes
         return Sent(self.nxt, end) if end > self.nxt else None
 
     def _within_window(self, lost: Sent) -> Sent | None:
         """The part of a lost segment that the peer has room for: it may have shrunk its window."""
-        if self.una and lost.end > self._edge:
-            if lost.start >= self._edge:
+        if self.una and lost.end > self.window.edge:
+            if lost.start >= self.window.edge:
                 return None
-            self._scoreboard.split(lost, self._edge)
+            self._scoreboard.split(lost, self.window.edge)
         return lost
 
     def _next_probe(self) -> Sent:
@@ -166,7 +149,7 @@ class Sender:
 
     def _is_shut_out(self) -> bool:
         """Whether there is something to send, and nothing under way whose acknowledgement could open the window."""
-        return self.una > 0 and self.una == self.nxt >= self._edge and self.buffer.end > self.nxt
+        return self.una > 0 and self.una == self.nxt >= self.window.edge and self.buffer.end > self.nxt
 
     def repeat_syn(self) -> None:
         """Send the SYN again now, if it was sent: it is to carry an acknowledgement (RFC 9293, figure 7)."""
@@ -179,22 +162,32 @@ class Sender:
         """A segment with an acknowledgement between SND.UNA and SND.NXT arrived."""
         ### BEGIN SOLUTION: stage 3: what is acknowledged needs no repeating; stages 5 to 7: window, blocks, controller
         advanced = answer.acknowledged - self.una
-        arrived = [sent for sent in self._scoreboard.acknowledge(answer.acknowledged) if not sent.sacked]
+        arrived = self._scoreboard.acknowledge(answer.acknowledged)
         self.una = answer.acknowledged
         self.buffer.release(self.una)
         hinted = [sent for left, right in answer.blocks for sent in self._hear_block(left, right)]
+        delivered = [sent for sent in arrived + hinted if not sent.counted]
+        for sent in delivered:
+            sent.counted = True
+            # RFC 8985, section 6.2, step 2: what is answered sooner than ever is an earlier copy.
+            if sent.times == 1 or now - sent.sent_at >= self.round_trip.least:
+                self._recovery.newest = max(self._recovery.newest, sent.order)
+        if self.una == advanced > 0 and self._tries:
+            self.round_trip.on_late_handshake()
         if advanced:
             self._tries = 0
         # RFC 5681, section 2: "DUPLICATE ACKNOWLEDGMENT", (a) to (e)
-        duplicate = bool(self._scoreboard) and answer.bare and not advanced and answer.window == self._window
+        duplicate = (
+            bool(self._scoreboard) and answer.bare and not advanced and self.window.is_repeated(answer)
+        )
         self._recovery.on_acknowledgement(
             self.una, self.nxt, advanced=advanced, sacked=bool(hinted), duplicate=duplicate, now=now
         )
         if advanced or hinted:
-            self._learn(arrived + hinted, advanced, now)
+            self._learn(delivered, advanced, now)
         if advanced:  # RFC 6298, (5.2) and (5.3): off if all is acknowledged, otherwise again from now
             self._timer = now + self.round_trip.rto if self._scoreboard else None
-        self._update_window(answer, now)
+        self._hear_window(answer, now)
         ### END SOLUTION
 
     def _hear_block(self, left: int, right: int) -> list[Sent]:
@@ -221,22 +214,12 @@ class Sender:
         )
         self._controller.on_acknowledged(news, now=now)
 
-    def _update_window(self, answer: Answer, now: float) -> None:
-        """RFC 9293, section 3.10.7.4: a segment that is older than the last update does not move the edge."""
-        self._window = answer.window
-        if self._probing is not None:
+    def _hear_window(self, answer: Answer, now: float) -> None:
+        if self.window.probing is not None:
             self._tries = 0  # a closed window is no failure for as long as probes are answered
-        if (answer.sequence, answer.acknowledged) < self._updated_by:
-            return
-        self._updated_by = answer.sequence, answer.acknowledged
-        self._edge = answer.acknowledged + answer.window
-        self.widest = max(self.widest, answer.window)
-        if (
-            self._probing is not None and self._edge > self.una
-        ):  # it opened; the probe may have been thrown away
-            self._probing, self._probe_due = None, False
-            self._timer = None
-            if self._scoreboard:
+        if self.window.update(answer):
+            self._probe_due, self._timer = False, None
+            if self._scoreboard:  # the probe's byte was thrown away, or the window would begin behind it
                 self._scoreboard.lose_first()
                 self._timer = now + self.round_trip.rto
 
@@ -245,9 +228,7 @@ class Sender:
     def next_timer(self) -> float | None:
         """When `wait` wants to be called: absolute seconds."""
         ### BEGIN SOLUTION: stage 3: the earlier one of the two
-        if self._timer is None or self._paced_until is None:
-            return self._paced_until if self._timer is None else self._timer
-        return min(self._timer, self._paced_until)
+        return min((at for at in (self._timer, self._paced_until) if at is not None), default=None)
         ### END SOLUTION
 
     def wait(self, *, now: float) -> None:
@@ -259,14 +240,13 @@ class Sender:
             return
         if self._scoreboard:
             self._tries += 1
-            most = MOST_SYNS if not self.una else MOST_PROBES if self._probing else MOST_TIMES
+            most = MOST_SYNS if not self.una else MOST_PROBES if self.window.probing else MOST_TIMES
             if self._tries >= most:
                 self.gave_up, self._timer = True, None
                 return
-        if self.una and self._edge <= self.una:
+        if self.una and self.window.edge <= self.una:
             self._probe_due = True
-            self._probing = min((self._probing or self.round_trip.rto) * 2, MOST_RTO)
-            self._timer = now + self._probing
+            self._timer = now + self.window.next_wait(self.round_trip.rto)
             return
         if self._tries == 1:
             self._controller.on_timeout(self.nxt - max(self.una, 1), now=now)
