@@ -124,7 +124,8 @@ class NewReno:
     def on_loss(self, flight: int, lost: int, *, now: float) -> None:
         """RFC 6675, section 5, (4.2): "ssthresh = cwnd = (FlightSize / 2)"."""
         ### BEGIN SOLUTION: stage 7: half, and two segments at least
-        self._window = self._threshold = _half(flight)
+        # Of the flight what is still under way counts, or a second loss in a row would make it larger.
+        self._window = self._threshold = _half(min(flight, self._window))
         self._acknowledged = 0
         self._recovering = True
         ### END SOLUTION

@@ -26,16 +26,31 @@ _START, _END = attrgetter("start"), attrgetter("end")
 class Sent:
     """A segment that was sent: the positions [start, end)."""
 
-    __slots__ = ("end", "lost", "sacked", "sent_at", "snapshot", "start", "times", "under_way")
+    __slots__ = (
+        "counted",
+        "end",
+        "lost",
+        "order",
+        "sacked",
+        "sent_at",
+        "snapshot",
+        "start",
+        "times",
+        "under_way",
+    )
 
     def __init__(self, start: int, end: int) -> None:
         self.start = start
         self.end = end
         self.times = 0  # how often it was sent
         self.sent_at = 0.0  # seconds, the last time
+        self.order = 0  # how many transmissions there were up to the last one of it
         self.under_way = 0  # copies that are neither acknowledged nor lost, as far as we know
         self.sacked = False  # the peer says that it has it
         self.lost = False  # taken for lost, and not sent again yet
+        self.counted = (
+            False  # the peer has said at some time that it has it, even if that was forgotten since
+        )
         self.snapshot = Snapshot(0, 0.0, 0.0, False)  # for the delivery rate
 
 
@@ -49,6 +64,8 @@ class Scoreboard:
         self._sacked = Ranges()
         self._lost: deque[Sent] = deque()  # to be sent again; some may have arrived in the meantime
         self._judged = 0  # segments below this position were looked at for a loss
+        self.order = 0  #: transmissions so far
+        self._repeated: deque[tuple[int, Sent]] = deque()  # those that were repetitions, with their order
         ### END SOLUTION
 
     def __bool__(self) -> bool:
@@ -71,7 +88,10 @@ class Scoreboard:
         if not sent.times:
             self._segments.append(sent)
         sent.times += 1
-        sent.sent_at, sent.snapshot = now, snapshot
+        self.order += 1
+        sent.order, sent.sent_at, sent.snapshot = self.order, now, snapshot
+        if sent.times > 1:
+            self._repeated.append((sent.order, sent))
         sent.lost = False
         sent.under_way += 1
         self.in_flight += sent.end - sent.start
@@ -144,6 +164,21 @@ class Scoreboard:
         self._judged = max(self._judged, position)
         return lost
 
+    def lose_overtaken(self, newest: int) -> tuple[int, int]:
+        """Take for lost the repetitions that have been overtaken by transmissions, the last of them number `newest`.
+
+        RFC 6675 judges a segment once; a repetition that is lost, too, waits for the timer. So we number transmissions,
+        as RFC 8985 has it (section 3.1), and count DupThresh in their order. How many bytes, and the last one's number.
+        """
+        ### BEGIN SOLUTION: stage 6: the oldest repetitions first
+        lost = order = 0
+        while self._repeated and self._repeated[0][0] + DUPLICATE_THRESHOLD <= newest:
+            number, sent = self._repeated.popleft()
+            if sent.order == number and sent.end > self.first.start and (size := self._lose(sent)):
+                lost, order = lost + size, number
+        return lost, order
+        ### END SOLUTION
+
     def lose_first(self) -> int:
         """Take the first unacknowledged segment for lost; how many bytes that is."""
         ### BEGIN SOLUTION: stage 6: this is what three duplicate acknowledgements say, and a partial one
@@ -199,6 +234,7 @@ class Scoreboard:
         rest = Sent(position, sent.end)
         rest.times, rest.sent_at, rest.snapshot = sent.times, sent.sent_at, sent.snapshot
         rest.under_way, rest.sacked, rest.lost = sent.under_way, sent.sacked, sent.lost
+        rest.order, rest.counted = sent.order, sent.counted
         sent.end = position
         self._segments.insert(bisect_right(self._segments, sent.start, key=_START), rest)
         if sent.lost:
