@@ -9,11 +9,11 @@ import math
 from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from harness.transport.remote import Answer, Remote
 from harness.transport.segments import Seg
+from harness.transport.turns import Turn
 
 #: What a connection may send in one instant, datagrams and bytes together.
 MOST_DATAGRAMS, MOST_BYTES = 4096, 3 << 20
@@ -25,17 +25,6 @@ LATEST = 1e8
 EVENTS = ("connected", "end of stream", "closed", "reset", "timed out", "send after end")
 #: Pieces, holes and SACK blocks in one answer.
 MOST_ROWS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one instant of a connection brought."""
-
-    accepted: int = 0  #: bytes that `send` took
-    read: bytes = b""
-    events: Sequence[str] = ()  #: words of EVENTS
-    datagrams: Sequence[bytes] = ()
-    timer: float | None = None  #: when it wants to be called: seconds, None for never
 
 
 class _Checked:
