@@ -78,9 +78,11 @@ def _attempt(rows: Sequence[Row], extra: Sequence[float]) -> Layout:
             pauses.append(Pause(at - now, y + space / 2, space))
         room = STEP + (extra[index] if is_sent else 0.0)
         y = max(y + space, *(last_on[side] + room for side in sides))
-        if isinstance(rows[index], Fold):
+        row = rows[index]
+        if isinstance(row, Fold):
             sent[index] = seen[index] = y + _FOLD / 2
             y += _FOLD
+            at = max(at, row.end)  # the time that is left out is no pause
         else:
             (sent if is_sent else seen)[index] = y
         last_on.update(dict.fromkeys(sides, y))
@@ -103,7 +105,9 @@ def _events(rows: Sequence[Row], delay: float) -> list[_Event]:
     events: list[_Event] = []
     for index, row in enumerate(rows):
         if isinstance(row, Fold):
-            events.append((row.start, 1, index, True, ("left", "right")))
+            # Below the arrivals of what was sent before, as far as they fall into the time that is left out.
+            arrivals = [at for at, *_ in events if at <= row.end]
+            events.append((max([row.start, *arrivals]), 3, index, True, ("left", "right")))
             continue
         here, there = ("left", "right") if row.direction == "up" else ("right", "left")
         seen = row.sent + delay if row.seen is None else row.seen

@@ -145,13 +145,11 @@ class _Reader:
 
     def _sent_again(self, end: _End, first: int, packet: Packet) -> None:
         before = end.last.get(first)
-        which = (
-            f"#{before[0]} again, {packet.sent - before[1]:.3f} s later"
-            if before
-            else "sent before, otherwise cut"
-        )
+        which = "repeats what was sent, cut in another way"
+        if before:
+            which = f"repeats #{before[0]} after {packet.sent - before[1]:.3f} s"
         if first == end.acknowledged and end.duplicates >= DUPLICATE_ACKS:
-            which += f", after {end.duplicates} duplicate ACKs"
+            which += f" and {end.duplicates} duplicate ACKs"
         self._remark(packet.number, which)
 
     # -- a segment arrives ---------------------------------------------------------------------------------------

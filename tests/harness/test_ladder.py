@@ -187,6 +187,14 @@ def test_what_is_later_is_lower_and_nothing_on_one_side_touches(rungs: list[Rung
         assert heights.count(y) == 1
 
 
+def test_a_fold_stands_below_what_arrived_meanwhile_and_is_no_pause() -> None:
+    rows = [*rungs_of([packet(1), packet(2)]), Fold(50, 3, 52, 0.01, 5.0), *rungs_of([packet(53, sent=5.01)])]
+    layout = lay_out(rows)
+    first, second, fold, last = layout.placed
+    assert first.y_seen < second.y_seen < fold.y_sent < last.y_sent
+    assert not layout.pauses
+
+
 def test_a_pause_is_shortened_and_told() -> None:
     layout = lay_out(rungs_of([packet(1), packet(2, sent=60.0)]))
     (pause,) = layout.pauses

@@ -79,8 +79,8 @@ def test_what_is_sent_again_names_the_packet_before(trace: Trace) -> None:
     second = trace.data(1.04, 1, lost=True)
     third = trace.data(3.04, 1)
     assert remarks(trace) == {
-        second: [f"#{first} again, 1.000 s later"],
-        third: [f"#{second} again, 2.000 s later"],
+        second: [f"repeats #{first} after 1.000 s"],
+        third: [f"repeats #{second} after 2.000 s"],
     }
 
 
@@ -92,7 +92,7 @@ def test_three_duplicate_acks_are_counted_and_named_by_what_they_cause(trace: Tr
     again = trace.data(0.08, 1)
     assert remarks(trace) == {
         acks[0]: ["duplicate ACK 1 of 1"], acks[1]: ["duplicate ACK 2 of 1"], acks[2]: ["duplicate ACK 3 of 1"],
-        again: [f"#{lost} again, 0.040 s later, after 3 duplicate ACKs"],
+        again: [f"repeats #{lost} after 0.040 s and 3 duplicate ACKs"],
     }  # fmt: skip
 
 
