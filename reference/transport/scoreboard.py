@@ -117,9 +117,14 @@ class Scoreboard:
         return done
         ### END SOLUTION
 
-    def acknowledge_block(self, left: int, right: int) -> list[Sent]:
-        """The peer says that it has [left, right); the segments of which it had not said so."""
+    def hint(self, left: int, right: int) -> list[Sent]:
+        """The peer says that it has [left, right); the segments of which it had not said so.
+
+        A block outside of what is under way is an old one, or nonsense.
+        """
         ### BEGIN SOLUTION: stage 6: mark the segments that are covered as a whole
+        if not (self._segments and self._segments[0].start <= left < right <= self._segments[-1].end):
+            return []
         found: list[Sent] = []
         for start, end in self._sacked.add(left, right):
             low, high = self._sacked.around(start)

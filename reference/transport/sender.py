@@ -86,19 +86,17 @@ class Sender:
         if self._probe_due:
             return self._next_probe()
         lost = self._scoreboard.next_lost()
-        if (
-            self._recovery.urgent and lost
-        ):  # RFC 6675, section 5, (4.3): the first one goes whatever the pipe is
+        if self._recovery.urgent and lost:  # RFC 6675, section 5, (4.3): it goes whatever the pipe is
             self._recovery.urgent = False
             return self._within_window(lost)
         if self._left_at > now + PACING_AHEAD and self._controller.pacing_rate is not None:
             self._paced_until = self._left_at
             return None
-        found = self._within_window(lost) if lost else self._next_new() or self._recovery.rescue()
+        pipe, window = self._recovery.pipe, self._controller.window
+        found = self._within_window(lost) if lost else self._next_new()
         if found is None:
-            return None
-        pipe = self._recovery.pipe
-        if pipe and pipe + found.end - found.start > self._controller.window:
+            return self._recovery.rescue() if pipe + SEGMENT <= window else None
+        if pipe and pipe + found.end - found.start > window:
             self._limited = True
             return None
         return found
@@ -111,7 +109,7 @@ class Sender:
         end = min(self.nxt + SEGMENT, data_end, self.window.edge)
         if end < data_end and end - self.nxt < min(SEGMENT, self.window.widest // 2) and self._scoreboard:
             return (
-                None  # RFC 9293, section 3.8.6.2.1: no silly windows; with all acknowledged it may have to go
+                None  # RFC 9293, section 3.8.6.2.1: no silly segments; an ACK will come and bring more room
             )
         if end == data_end < min(self.buffer.end, self.window.edge):
             end += 1  # the FIN, which may come with the last bytes
@@ -165,7 +163,7 @@ class Sender:
         arrived = self._scoreboard.acknowledge(answer.acknowledged)
         self.una = answer.acknowledged
         self.buffer.release(self.una)
-        hinted = [sent for left, right in answer.blocks for sent in self._hear_block(left, right)]
+        hinted = [sent for block in answer.blocks for sent in self._scoreboard.hint(*block)]
         delivered = [sent for sent in arrived + hinted if not sent.counted]
         for sent in delivered:
             sent.counted = True
@@ -189,10 +187,6 @@ class Sender:
             self._timer = now + self.round_trip.rto if self._scoreboard else None
         self._hear_window(answer, now)
         ### END SOLUTION
-
-    def _hear_block(self, left: int, right: int) -> list[Sent]:
-        """The segments that a block newly covers. One that lies outside of what is under way means nothing."""
-        return self._scoreboard.acknowledge_block(left, right) if self.una <= left < right <= self.nxt else []
 
     def _learn(self, delivered: list[Sent], advanced: int, now: float) -> None:
         """Round trip, delivery rate, and window, from segments that have just proved to have arrived."""
