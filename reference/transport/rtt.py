@@ -1,8 +1,11 @@
-"""How long to wait for an acknowledgement: the retransmission timeout of RFC 6298. Pure.
+"""How long to wait for an acknowledgement: the retransmission timeout, RTO, of RFC 6298. Pure.
 
 Rule 1 (Karn): a segment that was sent twice gives no sample, for nobody knows which copy was acknowledged. Who calls
 `on_sample` keeps it.
-Rule 2: a timeout doubles the RTO, and only the next sample brings it down again (section 5, note at its end).
+Rule 2: each timeout of a segment doubles the RTO. If the round trip has become longer than the RTO, every segment is
+sent twice and none gives a sample, so something of the doubling has to outlast the acknowledgement.
+Where we differ: RFC 6298 keeps all of it until the next sample, and on a line that loses much, where samples are rare,
+it climbs to a minute. We keep one doubling for each segment in a row that had a timeout and gave no sample.
 """
 
 from __future__ import annotations
@@ -27,11 +30,20 @@ class RoundTrip:
     """SRTT, RTTVAR and what follows from them; all in seconds."""
 
     def __init__(self) -> None:
-        ### BEGIN SOLUTION: stage 6: no sample yet
+        ### BEGIN SOLUTION: stage 3: the initial RTO, and no sample yet
         self.smoothed: float | None = None  # SRTT; None before the first sample
         self.variation = 0.0  # RTTVAR
-        self.least = math.inf  # the shortest sample: nearly the way itself, without queues
-        self.rto = INITIAL_RTO  #: seconds to wait, back-off included
+        self.least = math.inf  #: the shortest sample: nearly the way itself, without queues
+        self._without_backoff = INITIAL_RTO
+        self._timeouts = 0  # of the segment that is waited for
+        self._doubts = 0  # segments in a row that had a timeout and gave no sample
+        ### END SOLUTION
+
+    @property
+    def rto(self) -> float:
+        """Seconds to wait, back-off included."""
+        ### BEGIN SOLUTION: stage 3: doubled by each timeout, 60 s at most (section 5.5)
+        return min(self._without_backoff * 2 ** (self._timeouts + self._doubts), MOST_RTO)
         ### END SOLUTION
 
     def on_sample(self, rtt: float) -> None:
@@ -44,18 +56,26 @@ class RoundTrip:
             self.variation = (1 - BETA) * self.variation + BETA * abs(self.smoothed - rtt)
             self.smoothed = (1 - ALPHA) * self.smoothed + ALPHA * rtt
         self.least = min(self.least, rtt)
-        rto = self.smoothed + max(GRANULARITY, K * self.variation)
-        self.rto = min(max(rto, LEAST_RTO), MOST_RTO)
+        self._without_backoff = max(self.smoothed + max(GRANULARITY, K * self.variation), LEAST_RTO)
+        self._timeouts = self._doubts = 0
         ### END SOLUTION
 
     def on_timeout(self) -> None:
         """Section 5.5: "The host MUST set RTO <- RTO * 2 ("back off the timer")"."""
-        ### BEGIN SOLUTION: stage 3: twice as long, 60 s at most
-        self.rto = min(self.rto * 2, MOST_RTO)
+        ### BEGIN SOLUTION: stage 3: one doubling more
+        self._timeouts += 1
+        ### END SOLUTION
+
+    def on_progress(self) -> None:
+        """Something new was acknowledged. Comes before the sample, if there is one."""
+        ### BEGIN SOLUTION: stage 3: see Rule 2
+        if self._timeouts:
+            self._timeouts, self._doubts = 0, self._doubts + 1
         ### END SOLUTION
 
     def on_late_handshake(self) -> None:
-        """Section 5.7: a SYN that was repeated gives no sample, and more reason to be careful than none."""
+        """Section 5.7: the SYN was repeated, so there is no sample, and reason to be careful."""
         ### BEGIN SOLUTION: stage 3: "the RTO MUST be re-initialized to 3 seconds when data transmission begins"
-        self.rto = RTO_AFTER_LATE_SYN
+        self._without_backoff = RTO_AFTER_LATE_SYN
+        self._timeouts = self._doubts = 0
         ### END SOLUTION

@@ -20,8 +20,7 @@ from rtt import RoundTrip
 from scoreboard import Scoreboard, Sent
 from send_buffer import SendBuffer
 
-#: How often a SYN, a probe of a closed window, or anything else (once, and 8 times again) is sent without an answer
-#: before giving up (RFC 9293, section 3.8.3).
+#: How often a SYN, a probe, or anything else (8 times again) is sent before giving up (RFC 9293, section 3.8.3).
 MOST_SYNS, MOST_PROBES, MOST_TIMES = 6, 8, 9
 #: Seconds that a paced sender may be ahead of its rate, so that it wakes up a thousand times a second at most.
 PACING_AHEAD = 0.001
@@ -170,9 +169,10 @@ class Sender:
             # RFC 8985, section 6.2, step 2: what is answered sooner than ever is an earlier copy.
             if sent.times == 1 or now - sent.sent_at >= self.round_trip.least:
                 self._recovery.newest = max(self._recovery.newest, sent.order)
-        if self.una == advanced > 0 and self._tries:
-            self.round_trip.on_late_handshake()
         if advanced:
+            self.round_trip.on_progress()
+            if self.una == advanced and self._tries:
+                self.round_trip.on_late_handshake()
             self._tries = 0
         # RFC 5681, section 2: "DUPLICATE ACKNOWLEDGMENT", (a) to (e)
         duplicate = (
