@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import median
 from typing import Literal
 
-from harness.ladder import MOST_ROWS, Line, Note, Row, folded, ladder_lines, rungs_of
+from harness.ladder import MOST_ROWS, Line, Note, Row, folded, ladder_lines, one_line, rungs_of
 from harness.ladder_svg import ladder_svg
 from harness.plots import Curves, Dots, draw
 from harness.trace import Packet
@@ -72,8 +73,32 @@ class Recording:
         name = f"{begin} to {end}" + (f"; {self.remark}" if self.remark else "")
         return draw(curves_of(flows[way], name), title=self.title, form=form)
 
+    def summary(self) -> list[str]:
+        """How it went, a line for each direction and one for both."""
+        end = max((packet.arrived or packet.sent for packet in self.packets), default=0.0)
+        count = len({packet.number for packet in self.packets})
+        lost = len({packet.number for packet in self.packets if packet.arrived is None})
+        lines = [f"{count:,} packets in {end:.3f} s, {lost:,} of them lost by the link"]
+        for way, flow in self.reading.flows.items():
+            begin, to = self.names if way == "up" else self.names[::-1]
+            lines.append(f"{begin} to {to}: {_told(flow)}")
+        return [one_line(line) for line in lines]
+
     def _rows(self, most: int) -> list[Row]:
         return folded(rungs_of(self.packets, describe=self.reading.label, notes=self.notes), most)
+
+
+def _told(flow: Flow) -> str:
+    """One direction in words: what the curves show."""
+    segments = [row for row in flow.sent if row.end - row.first > 1]
+    words = [f"{flow.delivered:,} bytes acknowledged", f"{len(segments):,} segments with data"]
+    again, missing = sum(row.again for row in segments), sum(row.lost for row in segments)
+    words += [f"{again:,} sent again"] if again else []
+    words += [f"{missing:,} lost or damaged"] if missing else []
+    if flow.round_trips:
+        middle = 1000 * median(took for _, took in flow.round_trips)
+        words.append(f"round trip {middle:.1f} ms (median of {len(flow.round_trips):,})")
+    return ", ".join(words)
 
 
 def curves_of(flow: Flow, name: str) -> Curves:

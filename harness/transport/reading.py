@@ -69,6 +69,7 @@ class _End:
         self.flow = Flow()
         self.start: int | None = None  # first sequence number, on the wire
         self.top = 0  # relative: after the highest number sent
+        self.fin: int | None = None  # the number that its FIN takes
         self.acknowledged = 0
         self.offered = -1  # window
         self.duplicates = 0  # of the ACK at hand, that arrived here
@@ -130,6 +131,8 @@ class _Reader:
     def _took(self, end: _End, seg: Seg, first: int, packet: Packet, lost: bool) -> None:
         """It takes sequence numbers: sent for the first time, or again."""
         after = first + seg.size
+        if seg.fin:
+            end.fin = after - 1
         again = first < end.top
         if again:
             self._sent_again(end, first, packet)
@@ -180,7 +183,7 @@ class _Reader:
         for after in sampled:
             del end.once[after]
         end.acknowledged, end.duplicates = number, 0
-        end.flow.delivered = max(number - 1, 0)
+        end.flow.delivered = max((number if end.fin is None else min(number, end.fin)) - 1, 0)
         end.flow.acknowledged.append((now, number))
         end.flow.flight.append((now, end.top - number))
 

@@ -148,6 +148,12 @@ def test_the_curves_of_a_short_transfer(trace: Trace) -> None:
     assert read(trace.packets, WIRE).flows["down"].delivered == 0
 
 
+def test_a_fin_takes_a_number_and_is_no_byte(trace: Trace) -> None:
+    trace.add(0.04, "up", Seg(1, 1, 9000, ack=True, fin=True, payload=b"x" * 100))
+    trace.ack(0.06, 102)
+    assert read(trace.packets, WIRE).flows["up"].delivered == 100
+
+
 def test_an_acknowledgement_of_what_was_never_sent_changes_nothing(trace: Trace) -> None:
     trace.data(0.04, 1)
     trace.ack(0.06, 999_999)
