@@ -140,7 +140,8 @@ class Generator:
                 over.set()
 
         for _ in range(min(window, len(waiting))):
-            begin(waiting.popleft(), done)
+            if waiting:  # who is done at once has begun the next already
+                begin(waiting.popleft(), done)
         while missing and not self.faults.count and time.monotonic() < deadline:
             try:
                 await asyncio.wait_for(over.wait(), 0.02)

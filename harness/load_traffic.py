@@ -1,4 +1,4 @@
-"""What a spell of load found, and the judgement of it. Pure.
+"""What a spell of load found, and the judgement of it.
 
 Rule: a figure that the machine may have spoiled is nobody's fault: it is LabError then, never Broken.
 """

@@ -118,6 +118,11 @@ def returns_to(node: Node, story: Story, before: Usage, *, within: float) -> Non
     deadline = time.monotonic() + within
     while True:
         now = node.usage()
+        if now.processes < before.processes:
+            raise Broken(
+                "a program ended that should have gone on", expected=f"{before.processes:,} running",
+                seen=f"{now.processes:,}",
+            )  # fmt: skip
         more = [row for row in rows if getattr(now, row) > getattr(before, row)]
         if not more:
             story.add("tester", "finds processes, threads and open files back where they were")

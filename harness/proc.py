@@ -1,7 +1,7 @@
 """What /proc says of a process, read the same way in the student's node and in the local lab. Linux only.
 
 Standard library only: it travels into the student node beside the agent. What a process calls itself is not believed;
-what the kernel says that it executes is.
+what the kernel says that it executes is, and the name of that only where the submission cannot have given it.
 """
 
 from __future__ import annotations
@@ -76,13 +76,19 @@ def runtimes(pids: Iterable[int]) -> list[str]:
 def _runtime(pid: int) -> str:
     link = f"/proc/{pid}/exe"
     try:
-        name = os.path.basename(os.readlink(link))
+        return what_is(os.path.basename(os.readlink(link)), link, os.stat(f"/proc/{pid}").st_uid)
+    except OSError:
+        return "native"  # the least that is allowed
+
+
+def what_is(name: str, path: str, user: int) -> str:
+    """What an executable is that this user runs: known by its name if it is installed, else by its content."""
+    owner = os.stat(path).st_uid
+    if owner == 0 or owner != user:
         for begins, runtime in _NAMES.items():
             if name.startswith(begins):
                 return runtime
         if name in _SHELLS:
             return "shell"
-        with open(link, "rb") as executable:
-            return "go" if _GO_NOTE in executable.read(_NEAR_THE_START) else "native"
-    except OSError:
-        return "native"  # the least that is allowed
+    with open(path, "rb") as executable:
+        return "go" if _GO_NOTE in executable.read(_NEAR_THE_START) else "native"

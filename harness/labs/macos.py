@@ -54,9 +54,10 @@ def parse_processes(text: str) -> list[Row]:
         words = line.split(maxsplit=4)
         if len(words) < 4 or not all(word.isdigit() for word in words[:3]):
             continue
-        seconds = 0.0
-        for part in words[3].replace("-", ":").split(":"):
-            seconds = seconds * 60 + float(part)  # a program that is measured runs no day
+        days, _, clock = words[3].rpartition("-")
+        seconds = int(days or 0) * 24.0 * 60 * 60
+        for place, part in enumerate(reversed(clock.split(":"))):
+            seconds += float(part) * 60**place
         pid, parent, kibibytes = map(int, words[:3])
         rows.append(Row(pid, parent, kibibytes * 1024, seconds, words[4] if len(words) > 4 else ""))
     return rows

@@ -27,7 +27,8 @@ class Server:
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.listener, selectors.EVENT_READ)
         self.output: dict[socket.socket, bytearray] = {}
-        self.kept: list[bytes] = []
+        self.ended: set[socket.socket] = set()
+        self.kept: list[object] = []
         print(f"listening on {address}", flush=True)
 
     def serve(self) -> None:
@@ -48,6 +49,8 @@ class Server:
             sock.close()
             return
         sock.setblocking(False)
+        if self.fault in ("cuts", "small"):  # so that output waits in the program, not in the kernel
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         self.output[sock] = bytearray()
         self.selector.register(sock, selectors.EVENT_READ)
         if self.fault == "threads":
@@ -73,7 +76,7 @@ class Server:
     def read(self, sock: socket.socket, output: bytearray) -> bool:
         data = sock.recv(MOST)
         if not data:
-            self.drop(sock)
+            self.end(sock, output)
             return False
         if self.fault == "swaps":
             data = data[::-1]
@@ -90,6 +93,13 @@ class Server:
             self.kept.append(data)
         return True
 
+    def end(self, sock: socket.socket, output: bytearray) -> None:
+        """The client has ended its side: send what is left first."""
+        if output and self.fault != "cuts":
+            self.ended.add(sock)
+        else:
+            self.drop(sock)
+
     def write(self, sock: socket.socket, output: bytearray) -> None:
         if sock not in self.output:
             return
@@ -100,14 +110,20 @@ class Server:
                     break
         except BlockingIOError:
             pass
-        reads = len(output) < MOST or self.fault == "unbounded"
+        if sock in self.ended and not output:
+            self.drop(sock)
+            return
+        reads = sock not in self.ended and (len(output) < MOST or self.fault == "unbounded")
         events = (selectors.EVENT_READ if reads else 0) | (selectors.EVENT_WRITE if output else 0)
         self.selector.modify(sock, events)
 
     def drop(self, sock: socket.socket) -> None:
         self.output.pop(sock, None)
-        if self.fault != "forgets":
-            self.selector.unregister(sock)
+        self.ended.discard(sock)
+        self.selector.unregister(sock)
+        if self.fault == "forgets":
+            self.kept.append(sock)
+        else:
             sock.close()
 
 

@@ -104,7 +104,7 @@ print(json.dumps({
     assert (seen["code"], seen["trusted"], seen["docker"]) == (False, False, "No such file or directory")
     assert seen["others"] == 2
     assert seen["setuid"] == []
-    agent = ["__init__.py", "agent.py", "agent_child.py", "agent_kernel.py"]
+    agent = ["__init__.py", "agent.py", "agent_child.py", "agent_kernel.py", "proc.py"]
     assert seen["lab"] == sorted(["agent/__main__.py", *(f"agent/harness/{name}" for name in agent)])
 
 
