@@ -156,10 +156,10 @@ def _strange() -> list[Scenario]:
         _one_way("garbage from the peer", "bytes that are no segment stop the program", 3,
                  garbage=(Garbage(sender="client"), Garbage(sender="server")), limit=120),
         _one_way("nobody there", "a SYN is repeated for ever", 3, client=App(sends=100), to_server=dead,
-                 ending="timed out", whole=False, limit=400),
+                 ending="timed out", watched=("client",), whole=False, limit=400),
         _one_way("the link dies", "data is repeated for ever", 3,
                  changes=(Change(at=0.05, to_server=dead, to_client=dead),),
-                 to_server=_link(delay=0.02, rate=1_000_000), ending="timed out", whole=False, limit=900),
+                 to_server=_link(delay=0.02, rate=1_000_000), ending="timed out", watched=("client",), whole=False, limit=900),
         _one_way("the application aborts", "an RST is not sent, or not believed", 4,
                  client=App(sends=MOST, chunk=4800, every=0.1, ends="never", aborts=0.35), ending="reset", whole=False),
     ]  # fmt: skip

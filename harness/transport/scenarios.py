@@ -120,6 +120,7 @@ class Scenario:
     ending: Ending = (
         "closed"  #: how both sides end, from stage 4 on; in stage 3 the ends of the streams are enough
     )
+    watched: tuple[Role, ...] = ROLES  #: the sides whose ending is waited for
     whole: bool = True  #: whether the streams have to arrive whole; else: a beginning of them
     flaky: float = 0.0  #: highest probability that a correct program fails it with one seed
 
@@ -163,5 +164,6 @@ class Scenario:
             changes=tuple(
                 replace(row, to_server=row.to_client, to_client=row.to_server) for row in self.changes
             ),
+            watched=tuple(other(role) for role in self.watched),
             buffers={other(role): size for role, size in self.buffers.items()},
         )

@@ -1,4 +1,4 @@
-"""One instant of one connection as plain data: what every driver of connections, here or behind a guest, speaks. Pure."""
+"""One instant of one connection as plain data: what all who drive connections speak, here or behind a guest. Pure."""
 
 from __future__ import annotations
 

@@ -151,7 +151,11 @@ class Connection:
         out = []
         if self.must_reset:
             self.must_reset = False
-            return [encode(Segment(self.next, self.expected or 0, ack=True, rst=True))]
+            return [
+                encode(
+                    Segment((self.next + self.in_flight()) % MODULUS, self.expected or 0, ack=True, rst=True)
+                )
+            ]
         if not self.over:
             self.choose()
             if self.current is not None and self.sent_at is None:
@@ -211,8 +215,7 @@ class Connection:
         elif self.current is not None:
             most = 6 if self.current.syn else 9
             if (
-                (self.tries >= most
-                and self.window > 0)
+                (self.tries >= most and self.window > 0)
                 or self.tries >= 30
                 or (self.current.syn and self.tries >= most)
             ):
