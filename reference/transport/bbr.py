@@ -38,6 +38,10 @@ WINDOW_GAIN = 2.0
 CYCLE = (1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 #: BBRPacingMarginPercent: pace a little below BtlBw, or a queue never goes away.
 MARGIN = 0.99
+#: Share of bytes lost that is taken for the path's own, at most, and how fast the average of it moves.
+MOST_LOSS, LOSS_GAIN = 0.2, 1 / 8
+#: A round trip that is so many times the shortest one has a queue in it.
+QUEUE = 1.1
 
 
 class State(enum.Enum):
@@ -69,6 +73,10 @@ class Bbr:
         self._pacing_rate: float | None = None
         self._phase = 0  # of CYCLE
         self._phase_at = 0.0  # when it began
+        self._loss = 0.0  # share of the bytes that the path loses though no queue is full
+        self._surplus = 1.0  # what is sent on top for it
+        self._lost = self._delivered = 0  # bytes, in this phase
+        self._phase_rtt = math.inf  # the shortest round trip in this phase, seconds
         self._probe_rtt_ends: float | None = None  # None: not down to four segments yet
         self._window = INITIAL_WINDOW
         self._kept_window = 0  # the window to return to after PROBE_RTT
@@ -90,11 +98,14 @@ class Bbr:
 
     def on_acknowledged(self, news: Acknowledged, *, now: float) -> None:
         """4.2.2: update the model, then the state, then the window."""
+        self._delivered += news.delivered
         new_round = news.rate is not None and self._update_model(news.rate)
         if new_round and not self._filled:
             self._check_filled(news.rate)
         if news.rtt is not None and news.rtt <= self.least_rtt:
             self.least_rtt, self._least_rtt_at = news.rtt, now
+        if news.rtt is not None:
+            self._phase_rtt = min(self._phase_rtt, news.rtt)
         if self.state is State.STARTUP and self._filled:
             self.state = State.DRAIN
             self._pacing_gain = 1 / HIGH_GAIN
@@ -108,9 +119,11 @@ class Bbr:
 
     def on_loss(self, flight: int, lost: int, *, now: float) -> None:
         """A loss is no news of the path's rate: what is lost is missing in the delivery rate already."""
+        self._lost += lost
 
     def on_more_lost(self, lost: int, *, now: float) -> None:
         """Likewise."""
+        self._lost += lost
 
     def on_recovery_exit(self, in_flight: int, *, now: float) -> None:
         """Likewise."""
@@ -144,7 +157,7 @@ class Bbr:
         if self.least_rtt == math.inf:
             return
         if self._filled:
-            self._pacing_rate = MARGIN * self._pacing_gain * self.bandwidth
+            self._pacing_rate = MARGIN * self._pacing_gain * self.bandwidth * self._surplus
         else:
             known = self._pacing_rate or HIGH_GAIN * INITIAL_WINDOW / self.least_rtt
             self._pacing_rate = max(known, self._pacing_gain * self.bandwidth)
@@ -192,6 +205,11 @@ class Bbr:
         return long
 
     def _next_phase(self, now: float) -> None:
+        if self._phase >= 3:
+            lost = self._lost / max(1, self._lost + self._delivered)
+            self._loss = min(MOST_LOSS, self._loss + LOSS_GAIN * (lost - self._loss))
+        self._surplus = 1 / (1 - self._loss) if self._phase_rtt < QUEUE * self.least_rtt else 1.0
+        self._lost, self._delivered, self._phase_rtt = 0, 0, math.inf
         self._phase = (self._phase + 1) % len(CYCLE)
         self._phase_at, self._pacing_gain = now, CYCLE[self._phase]
 

@@ -11,15 +11,17 @@ way when it began (`point`), and the controller is told once.
 from __future__ import annotations
 
 from congestion import SEGMENT, Controller
+from repetitions import Repetitions
 from scoreboard import DUPLICATE_THRESHOLD, Scoreboard, Sent
 
 
 class Recovery:
     """What the acknowledgements say about losses."""
 
-    def __init__(self, scoreboard: Scoreboard, controller: Controller) -> None:
+    def __init__(self, scoreboard: Scoreboard, repetitions: Repetitions, controller: Controller) -> None:
         ### BEGIN SOLUTION: stage 6: nothing to recover from
         self._scoreboard = scoreboard
+        self._repetitions = repetitions
         self._controller = controller
         self._selective = False  # the peer has sent blocks
         self._duplicates = 0  # duplicate acknowledgements in a row
@@ -30,7 +32,6 @@ class Recovery:
         self._after_timeout = False  # recovering from a timeout
         self._recovered = 0  # the last point that was reached: "recover" of RFC 6582
         self._begun = 0  # transmissions when the controller was told the last time
-        self.newest = 0  #: the number of the last transmission that has arrived for certain
         self._rescued = False  # the rescue retransmission of this recovery was sent
         self.urgent = False  #: the next lost segment goes at once, whatever the window says
         ### END SOLUTION
@@ -81,7 +82,10 @@ class Recovery:
             self._controller.on_more_lost(self._scoreboard.lose_first(), now=now)
 
     def _look_for_lost_repetitions(self, una: int, nxt: int, now: float) -> None:
-        lost, order = self._scoreboard.lose_overtaken(self.newest)
+        lost = order = 0
+        for sent in self._repetitions.overtaken():
+            if size := self._scoreboard.lose(sent):
+                lost, order = lost + size, sent.order
         if order > self._begun:
             # RFC 5681, section 4.3: "the loss of a retransmission, should be taken as two indications of congestion".
             self._begin(una, nxt, lost, now)
@@ -89,7 +93,7 @@ class Recovery:
             self._controller.on_more_lost(lost, now=now)
 
     def _begin(self, una: int, nxt: int, lost: int, now: float) -> None:
-        self._point, self._begun, self._after_timeout = nxt, self._scoreboard.order, False
+        self._point, self._begun, self._after_timeout = nxt, self._repetitions.count, False
         self._rescued, self.urgent = False, True
         self._controller.on_loss(nxt - una, lost, now=now)
 
@@ -110,7 +114,7 @@ class Recovery:
         """The retransmission timer ran out: everything has to be sent again."""
         ### BEGIN SOLUTION: stage 3: take everything for lost
         self._scoreboard.lose_all()
-        self._point, self._begun, self._after_timeout = nxt, self._scoreboard.order, True
+        self._point, self._begun, self._after_timeout = nxt, self._repetitions.count, True
         self._duplicates = self._departed = 0
         self.urgent = False
         ### END SOLUTION

@@ -44,7 +44,7 @@ class Sent:
         self.end = end
         self.times = 0  # how often it was sent
         self.sent_at = 0.0  # seconds, the last time
-        self.order = 0  # how many transmissions there were up to the last one of it
+        self.order = 0  # the number of its last transmission (repetitions.py)
         self.under_way = 0  # copies that are neither acknowledged nor lost, as far as we know
         self.sacked = False  # the peer says that it has it
         self.lost = False  # taken for lost, and not sent again yet
@@ -64,8 +64,6 @@ class Scoreboard:
         self._sacked = Ranges()
         self._lost: deque[Sent] = deque()  # to be sent again; some may have arrived in the meantime
         self._judged = 0  # segments below this position were looked at for a loss
-        self.order = 0  #: transmissions so far
-        self._repeated: deque[tuple[int, Sent]] = deque()  # those that were repetitions, with their order
         ### END SOLUTION
 
     def __bool__(self) -> bool:
@@ -88,10 +86,7 @@ class Scoreboard:
         if not sent.times:
             self._segments.append(sent)
         sent.times += 1
-        self.order += 1
-        sent.order, sent.sent_at, sent.snapshot = self.order, now, snapshot
-        if sent.times > 1:
-            self._repeated.append((sent.order, sent))
+        sent.sent_at, sent.snapshot = now, snapshot
         sent.lost = False
         sent.under_way += 1
         self.in_flight += sent.end - sent.start
@@ -164,35 +159,21 @@ class Scoreboard:
         lost = 0
         index = bisect_left(self._segments, self._judged, key=_START)
         while index < len(self._segments) and self._segments[index].start < position:
-            lost += self._lose(self._segments[index])
+            lost += self.lose(self._segments[index])
             index += 1
         self._judged = max(self._judged, position)
         return lost
-
-    def lose_overtaken(self, newest: int) -> tuple[int, int]:
-        """Take for lost the repetitions that have been overtaken by transmissions, the last of them number `newest`.
-
-        RFC 6675 judges a segment once; a repetition that is lost, too, waits for the timer. So we number transmissions,
-        as RFC 8985 has it (section 3.1), and count DupThresh in their order. How many bytes, and the last one's number.
-        """
-        ### BEGIN SOLUTION: stage 6: the oldest repetitions first
-        lost = order = 0
-        while self._repeated and self._repeated[0][0] + DUPLICATE_THRESHOLD <= newest:
-            number, sent = self._repeated.popleft()
-            if sent.order == number and sent.end > self.first.start and (size := self._lose(sent)):
-                lost, order = lost + size, number
-        return lost, order
-        ### END SOLUTION
 
     def lose_first(self) -> int:
         """Take the first unacknowledged segment for lost; how many bytes that is."""
         ### BEGIN SOLUTION: stage 6: this is what three duplicate acknowledgements say, and a partial one
         self._judged = max(self._judged, self.first.end)
-        return self._lose(self.first)
+        return self.lose(self.first)
         ### END SOLUTION
 
-    def _lose(self, sent: Sent) -> int:
-        if sent.sacked or sent.lost:
+    def lose(self, sent: Sent) -> int:
+        """Take a segment for lost that is under way; how many bytes that is, 0 if it has arrived."""
+        if sent.sacked or sent.lost or sent.end <= self.first.start:
             return 0
         size = sent.end - sent.start
         self.in_flight -= sent.under_way * size
@@ -212,7 +193,7 @@ class Scoreboard:
         self._lost.clear()
         for sent in self._segments:
             sent.sacked = sent.lost = False
-            self._lose(sent)
+            self.lose(sent)
         self._judged = self._segments[-1].end if self._segments else 0
         ### END SOLUTION
 

@@ -16,6 +16,7 @@ from congestion import SEGMENT, Acknowledged, Controller
 from peer_window import Answer, PeerWindow
 from rate import DeliveryRate
 from recovery import Recovery
+from repetitions import Repetitions
 from rtt import RoundTrip
 from scoreboard import Scoreboard, Sent
 from send_buffer import SendBuffer
@@ -47,7 +48,8 @@ class Sender:
         self._paced_until: float | None = None  # something waits for its turn
         self._controller = controller
         self._scoreboard = Scoreboard()
-        self._recovery = Recovery(self._scoreboard, controller)
+        self._repetitions = Repetitions(self.round_trip)
+        self._recovery = Recovery(self._scoreboard, self._repetitions, controller)
         self._rate = DeliveryRate()
         ### END SOLUTION
 
@@ -137,6 +139,7 @@ class Sender:
         in_flight, size = self._recovery.pipe, sent.end - sent.start
         self._controller.on_sent(size, in_flight, now=now)
         self._scoreboard.on_sent(sent, self._rate.on_sent(idle=not in_flight, now=now), now=now)
+        self._repetitions.on_sent(sent)
         self.nxt = max(self.nxt, sent.end)
         self._sent_at = now
         if rate := self._controller.pacing_rate:
@@ -166,9 +169,7 @@ class Sender:
         delivered = [sent for sent in arrived + hinted if not sent.counted]
         for sent in delivered:
             sent.counted = True
-            # RFC 8985, section 6.2, step 2: what is answered sooner than ever is an earlier copy.
-            if sent.times == 1 or now - sent.sent_at >= self.round_trip.least:
-                self._recovery.newest = max(self._recovery.newest, sent.order)
+            self._repetitions.on_arrived(sent, now=now)
         if advanced:
             self.round_trip.on_progress()
             if self.una == advanced and self._tries:
