@@ -10,7 +10,8 @@ Rule 2: nothing is decided here. This is the way in for the application and for 
 from __future__ import annotations
 
 from arrivals import Arrivals
-from congestion import Controller, NewReno
+from bbr import Bbr
+from congestion import NewReno
 from events import Event
 from receiver import Receiver
 from segment import decode, encode
@@ -22,15 +23,15 @@ class Connection:
     """One end. `now` is in seconds and never goes back; calls without it take effect when the driver asks next."""
 
     def __init__(
-        self, role: str, *, isn: int, receive_buffer: int = 65536, controller: Controller | None = None
+        self, role: str, *, isn: int, receive_buffer: int = 65536, controller: str | None = None
     ) -> None:
         """`role`: "client" begins, "server" waits. `isn`: number of our SYN. `receive_buffer`: bytes.
 
-        `controller`: who sets the congestion window; None for NewReno.
+        `controller`: who says how much may be under way; None for NewReno, "model" for a model of the path.
         """
         ### BEGIN SOLUTION: stage 3: a sender, a receiver, and the state that the role begins with
         state = follow(State.CLOSED, Cause.CONNECT if role == "client" else Cause.LISTEN)
-        self._sender = Sender(controller or NewReno())
+        self._sender = Sender(Bbr() if controller == "model" else NewReno())
         self._sender.opened = state is State.SYN_SENT
         self._receiver = Receiver(receive_buffer)
         self._arrivals = Arrivals(state, isn, self._sender, self._receiver)

@@ -40,6 +40,7 @@ class Repetitions:
     def on_arrived(self, sent: Sent, *, now: float) -> None:
         """The peer says for the first time that it has `sent`."""
         ### BEGIN SOLUTION: stage 6: section 6.2, step 2: what is answered sooner than ever is an earlier copy
+        sent.counted = True
         if sent.times == 1 or now - sent.sent_at >= self._round_trip.least:
             self._newest = max(self._newest, (sent.order, sent.sent_at))
         ### END SOLUTION

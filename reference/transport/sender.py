@@ -168,7 +168,6 @@ class Sender:
         hinted = [sent for block in answer.blocks for sent in self._scoreboard.hint(*block)]
         delivered = [sent for sent in arrived + hinted if not sent.counted]
         for sent in delivered:
-            sent.counted = True
             self._repetitions.on_arrived(sent, now=now)
         if advanced:
             self.round_trip.on_progress()
