@@ -32,6 +32,15 @@ _BACKLOG = 1024
 
 #: Bytes a second of a greedy client whose packets a router carries: some 8,000 packets a second both ways.
 ROUTED_RATE = 4e6
+#: Starts the program named by the words that follow with so many descriptors.
+_FEWER_FILES = (
+    "python3",
+    "-c",
+    "import os, resource, sys\n"
+    "files, argv = int(sys.argv[1]), sys.argv[2:]\n"
+    "resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))\n"
+    "os.execvp(sys.executable if argv[0] in ('python3', 'python') else argv[0], argv)",
+)
 
 Started = TypeVar("Started", bound=Program)
 Held = TypeVar("Held", Peer, Listener, Datagrams, Load)
@@ -75,22 +84,31 @@ class Scene:
         at: str | Address = "0.0.0.0:0",
         env: Mapping[str, str] | None = None,
         within: float = PATIENCE,
+        files: int | None = None,
     ) -> Server:
-        """Start a student's server on an address and wait until it says that it listens."""
+        """Start a student's server on an address and wait until it says that it listens.
+
+        files: with so many descriptors and not more, so that they run out.
+        """
         asked = parse_address(at) if isinstance(at, str) else at
-        server = self._start(Server, program, (asked, *words), env)
+        server = self._start(Server, program, (asked, *words), env, [*_FEWER_FILES, str(files)] if files else ())
         server.waits_until_listening(asked, within=within)
         return server
 
     def _start(
-        self, kind: type[Started], name: str, words: Sequence[object], env: Mapping[str, str] | None
+        self,
+        kind: type[Started],
+        name: str,
+        words: Sequence[object],
+        env: Mapping[str, str] | None,
+        starter: Sequence[str] = (),
     ) -> Started:
         arguments = [str(word) for word in words]
         self.story.add("tester", "starts " + shlex.join([name, *arguments]))
         argv = [*self._programs[name], *arguments]
         if argv[1:] and argv[1].endswith(".py") and self.node.kind_of(argv[1]) == "missing":
             raise CannotStart(f"{name} cannot be started: the submission has no file {argv[1]}")
-        process = self.node.start(argv, env=env)
+        process = self.node.start([*starter, *argv], env=env)
         program = kind(name, process, self.story, output_limit=self._output_limit)
         self._open.append(program)
         self._last = program

@@ -1,0 +1,214 @@
+"""Stage 1: fetch_all reads many streams at once, and none of them for longer than the deadline."""
+
+import json
+import threading
+import zlib
+from typing import Any
+
+from harness.listener import Listener
+from harness.peers import Peer
+from harness.program import Program
+from harness.scene import Scene
+from harness.steps import Broken
+
+
+def rows_of(lab: Scene, client: Program) -> list[dict[str, Any]]:
+    """The lines it has printed so far."""
+    rows = []
+    for line in client.stdout.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            lab.expect(False, "every line is a JSON object", seen=line)
+        rows.append(row)
+    return rows
+
+
+def results(lab: Scene, client: Program, *, status: int, within: float = 5.0) -> dict[str, dict[str, Any]]:
+    """The lines that it printed, by address, once it has ended."""
+    client.exits(status, within=within)
+    return {str(row.get("address")): row for row in rows_of(lab, client)}
+
+
+def is_told(lab: Scene, row: dict[str, Any] | None, result: str, data: bytes = b"") -> None:
+    """The line about one address tells the result, and what came."""
+    wanted = {"result": result, "bytes": len(data), "crc32": zlib.crc32(data)}
+    told = None if row is None else {name: row.get(name) for name in wanted}
+    lab.expect(told == wanted, f"the line tells {result} and what came", expected=wanted, seen=told)
+
+
+def in_background(work: Any, *words: Any) -> threading.Thread:
+    """Do something beside the test; what a program breaks there is found out elsewhere."""
+
+    def guarded() -> None:
+        try:
+            work(*words)
+        except Broken:
+            pass
+
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    return thread
+
+
+def floods(peer: Peer) -> None:
+    """Send without end, until the connection does."""
+    while peer.pushes(b"x" * 65_536, within=5) is not None:
+        pass
+
+
+def test_lines_come_as_each_ends(lab: Scene) -> None:
+    servers = [lab.listens() for _ in range(3)]
+    client = lab.runs("fetch_all", *(server.address for server in servers))
+    peers = [server.accepts() for server in servers]
+    told: list[str] = []
+    for index in (1, 2, 0):
+        peers[index].sends(b"done")
+        peers[index].closes()
+        told.append(str(servers[index].address))
+        lab.waits_until(lambda: client.stdout.count(b"\n") >= len(told), within=1.0)
+        seen = [row.get("address") for row in rows_of(lab, client)]
+        lab.expect(seen == told, "each line is printed when its connection is over", expected=told, seen=seen)
+    client.exits(0)
+
+
+def test_resets(lab: Scene) -> None:
+    early, late, whole = lab.listens(), lab.listens(), lab.listens()
+    client = lab.runs("fetch_all", early.address, late.address, whole.address)
+    early.accepts().resets()
+    peer = late.accepts()
+    peer.sends(b"some of it")
+    lab.pauses(0.3)
+    peer.resets()
+    peer = whole.accepts()
+    lab.pauses(0.2)
+    peer.closes()
+    rows = results(lab, client, status=1)
+    is_told(lab, rows.get(str(early.address)), "reset")
+    is_told(lab, rows.get(str(late.address)), "reset", b"some of it")
+    is_told(lab, rows.get(str(whole.address)), "ok")
+
+
+def test_megabytes_are_not_kept(lab: Scene) -> None:
+    server = lab.listens()
+    client = lab.runs("fetch_all", server.address, "--deadline", "20")
+    peer = server.accepts()
+    lab.pauses(0.3)
+    before = lab.usage().memory_bytes
+    block = lab.random_bytes(1 << 20)
+    count = 48
+    lab.says(f"{count} MB come from one server")
+    for _ in range(count - 1):
+        peer.sends(block)
+    grown = lab.usage().memory_bytes - before
+    peer.sends(block)
+    peer.closes()
+    rows = results(lab, client, status=0, within=10)
+    row = rows.get(str(server.address), {})
+    lab.expect(row.get("bytes") == count << 20, "all bytes are counted", expected=count << 20, seen=row.get("bytes"))
+    crc = 0
+    for _ in range(count):
+        crc = zlib.crc32(block, crc)
+    lab.expect(row.get("crc32") == crc, "and summed up", expected=crc, seen=row.get("crc32"))
+    lab.expect(grown < 32e6, "and none of them is kept", expected="32 MB at most", seen=f"{grown / 1e6:.0f} MB more")
+
+
+def test_200_addresses(lab: Scene) -> None:
+    server, nobody = lab.listens(), lab.nobody()
+    count = 200
+    begun = lab.now()
+    client = lab.runs("fetch_all", *([server.address, nobody] * count))
+    lab.says(f"{count} connections to one server, {count} to nobody; the server answers when all are there")
+    peers = [server.accepts() for _ in range(count)]
+    for peer in peers:
+        peer.sends(b"here\n")
+        peer.closes()
+    client.exits(1, within=8)
+    rows = rows_of(lab, client)
+    lines = sorted((str(row.get("address")), str(row.get("result")), row.get("bytes")) for row in rows)
+    expected = sorted([(str(server.address), "ok", 5)] * count + [(str(nobody), "refused", 0)] * count)
+    lab.expect(lines == expected, "a line for each", expected=f"{2 * count} lines", seen=f"{len(lines)} lines")
+    lab.expect(lab.now() - begun < 8, "all at the same time", seen=f"{lab.now() - begun:.1f} s")
+
+
+def test_ipv6_and_unix(lab: Scene) -> None:
+    servers = [lab.listens(family=6), lab.listens(kind="unix"), lab.listens()]
+    client = lab.runs("fetch_all", *(server.address for server in servers), "unix:there-is-none")
+    for number, server in enumerate(servers):
+        peer = server.accepts()
+        peer.sends(b"number %d" % number)
+        peer.closes()
+    rows = results(lab, client, status=1)
+    for number, server in enumerate(servers):
+        is_told(lab, rows.get(str(server.address)), "ok", b"number %d" % number)
+    is_told(lab, rows.get("unix:there-is-none"), "error")
+
+
+def test_usage(lab: Scene) -> None:
+    server = lab.listens()
+    wrong = [
+        (),
+        ("nonsense",),
+        (server.address, "127.0.0.1"),
+        ("udp:127.0.0.1:7",),
+        (server.address, "--deadline", "soon"),
+        (server.address, "--deadline", "0"),
+    ]
+    for words in wrong:
+        client = lab.runs("fetch_all", *words)
+        client.exits(2)
+        lab.expect(client.stdout == b"", "nothing is printed on standard output", seen=client.stdout)
+        lab.expect(client.stderr.strip() != b"", "and a reason on standard error")
+    server.hears_not_a_byte(for_=0.2)
+    client = lab.runs("fetch_all", server.address)
+    server.accepts().closes()
+    is_told(lab, results(lab, client, status=0).get(str(server.address)), "ok")
+
+
+def test_one_thread_that_sleeps(lab: Scene) -> None:
+    servers: list[Listener] = [lab.listens() for _ in range(10)]
+    client = lab.runs("fetch_all", *(server.address for server in servers))
+    peers = [server.accepts() for server in servers]
+    for peer in peers:
+        peer.sends(b"a beginning")
+    lab.pauses(0.2)
+    lab.uses_one_thread(client)
+    lab.stays_idle(client, for_=0.6, at_most=0.1)
+    for peer in peers:
+        peer.closes()
+    results(lab, client, status=0)
+
+
+def test_a_flood_is_cut_at_the_deadline(lab: Scene) -> None:
+    flood, calm = lab.listens(), lab.listens()
+    begun = lab.now()
+    client = lab.runs("fetch_all", flood.address, calm.address, "--deadline", "1.5")
+    in_background(floods, flood.accepts())
+    peer = calm.accepts()
+    lab.pauses(0.3)
+    peer.sends(b"calm")
+    peer.closes()
+    reached = lab.waits_until(lambda: str(calm.address).encode() in client.stdout, within=0.9)
+    lab.expect(reached, "one that sends without end does not hold up the other")
+    rows = results(lab, client, status=1)
+    took = lab.now() - begun
+    is_told(lab, rows.get(str(calm.address)), "ok", b"calm")
+    result = rows.get(str(flood.address), {}).get("result")
+    lab.expect(result == "timeout", "what does not end is a timeout", expected="timeout", seen=result)
+    lab.expect(1.4 < took < 3.2, "it ends at the deadline", expected="after 1.5 s", seen=f"after {took:.1f} s")
+
+
+def test_over_a_mobile_link(lab: Scene) -> None:
+    lab.link("mobile")
+    servers = [lab.listens() for _ in range(8)]
+    answers = [lab.random_bytes(20_000) for _ in servers]
+    client = lab.runs("fetch_all", *(server.address for server in servers))
+    for server, data in zip(servers, answers, strict=True):
+        peer = server.accepts()
+        peer.sends(data)
+        peer.ends()
+    rows = results(lab, client, status=0, within=9)
+    for server, data in zip(servers, answers, strict=True):
+        is_told(lab, rows.get(str(server.address)), "ok", data)

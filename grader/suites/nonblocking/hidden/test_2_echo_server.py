@@ -1,0 +1,164 @@
+"""Stage 2: echo_server sends everything back, to many clients, whatever they do about it."""
+
+from harness.lab import NotMeasured
+from harness.program import Server
+from harness.scene import Scene
+
+#: More than the kernel's buffers, the link and ours hold together.
+MUCH = 16_000_000
+
+
+def still_serves(lab: Scene, server: Server) -> None:
+    """A new client is echoed at once."""
+    peer = lab.connects(server, name="a new client")
+    peer.sends(b"are you there?")
+    peer.reads_exactly(b"are you there?", within=2)
+    peer.closes()
+
+
+def test_a_large_echo_over_a_home_link(lab: Scene) -> None:
+    lab.link("home")
+    server = lab.serves("echo_server")
+    peer = lab.connects(server)
+    data = lab.random_bytes(900_000)
+    peer.sends_in_background(data)
+    peer.reads_exactly(data, within=12)
+
+
+def test_stops_reading_and_goes_on(lab: Scene) -> None:
+    server = lab.serves("echo_server")
+    still_serves(lab, server)
+    before = lab.usage().memory_bytes
+    data = lab.random_bytes(MUCH)
+    lab.says("six clients send and do not read")
+    peers = [lab.connects(server, receive_buffer=16384, quietly=True) for _ in range(6)]
+    taken = [peer.sends_what_fits(data, quiet=0.15) for peer in peers]
+    seen = f"{max(taken):,} bytes were taken"
+    lab.expect(max(taken) < MUCH, "the server stops reading", expected="a full connection", seen=seen)
+    grown = lab.usage().memory_bytes - before
+    lab.expect(
+        grown < 4e6 + 6 * 262_144, "it holds 256 KiB at most for each", expected="6 MB at most",
+        seen=f"{grown / 1e6:.1f} MB more than before",
+    )  # fmt: skip
+    still_serves(lab, server)
+    lab.says("they begin to read, and go on sending")
+    for peer, count in zip(peers, taken, strict=True):
+        peer.reads_exactly(data[:count], within=10)
+        peer.sends(b"and more")
+        peer.reads_exactly(b"and more")
+
+
+def test_ipv6_and_unix(lab: Scene) -> None:
+    server = lab.serves("echo_server", at="[::]:0")
+    peer = lab.connects(server)
+    data = lab.random_bytes(10_000)
+    peer.sends(data)
+    peer.reads_exactly(data)
+    server.terminates()
+    server = lab.serves("echo_server", at="unix:echo.sock")
+    peer = lab.connects(server)
+    peer.sends(data)
+    peer.reads_exactly(data)
+    server.terminates()
+    lab.expect(lab.kind_of("echo.sock") == "missing", "the socket's file is removed at the end")
+    killed = lab.serves("echo_server", at="unix:echo.sock")
+    killed.signal(9)
+    killed.exits(-9)
+    again = lab.serves("echo_server", at="unix:echo.sock")
+    still_serves(lab, again)
+
+
+def test_a_byte_at_a_time(lab: Scene) -> None:
+    server = lab.serves("echo_server")
+    data = lab.random_bytes(60)
+    peer = lab.clumsy(server).drips(data, apart=0.005)
+    peer.reads_exactly(data)
+    sipper = lab.clumsy(server, receive_buffer=4096).sips(data * 3000, every=0.05, count=10)
+    still_serves(lab, server)
+    peer.sends(data)
+    peer.reads_exactly(data)
+    lab.pauses(0.3)
+    read = sipper.stops()
+    lab.expect(read and (data * 3000).startswith(read), "who reads little gets the right bytes", seen=read[:40])
+    sipper.peer.reads_exactly((data * 3000)[len(read) :], within=8)
+
+
+def test_nobody_stalls_another(lab: Scene) -> None:
+    server = lab.serves("echo_server")
+    lab.clumsy(server).stay_silent(30)
+    data = lab.random_bytes(MUCH)
+    for _ in range(5):
+        lab.clumsy(server, receive_buffer=16384).never_reads(data, quiet=0.1)
+    load = lab.load(server, idle=10, active=10)
+    load.drives(seconds=1, rate=10).stays_fair(at_most=0.1)
+
+
+def test_idle_without_cpu(lab: Scene) -> None:
+    server = lab.serves("echo_server")
+    lab.stays_idle(server, for_=0.6, at_most=0.1)
+    lab.clumsy(server).stay_silent(5)
+    peer, taken = lab.clumsy(server, receive_buffer=16384).never_reads(lab.random_bytes(MUCH), quiet=0.2)
+    lab.expect(0 < taken < MUCH, "a client that does not read is stuck", seen=f"{taken:,} bytes taken")
+    still_serves(lab, server)
+    lab.stays_idle(server, for_=0.8, at_most=0.1)
+    lab.says("the client that was stuck resets")
+    peer.resets()
+    still_serves(lab, server)
+    lab.stays_idle(server, for_=0.6, at_most=0.1)
+
+
+def test_one_thread_one_process(lab: Scene) -> None:
+    server = lab.serves("echo_server")
+    load = lab.load(server, idle=30, active=20)
+    lab.uses_one_thread(server)
+    load.drives(seconds=1, rate=5)
+    lab.uses_one_thread(server)
+
+
+def test_resets_harm_nobody(lab: Scene) -> None:
+    server = lab.serves("echo_server")
+    patient = lab.connects(server, name="a patient client")
+    data = lab.random_bytes(400_000)
+    for number in range(30):
+        peer = lab.connects(server, receive_buffer=4096, quietly=True)
+        peer.sends_what_fits(data[: 1 + number * 13_000], quiet=0.01)
+        peer.resets()
+    patient.sends(b"still here")
+    patient.reads_exactly(b"still here")
+    still_serves(lab, server)
+
+
+def test_descriptors_come_back(lab: Scene) -> None:
+    server = lab.serves("echo_server")
+    still_serves(lab, server)
+    lab.pauses(0.3)
+    before = lab.usage()
+    lab.says("300 clients: some close, some half-close, some reset, some with output waiting")
+    for number in range(300):
+        peer = lab.connects(server, quietly=True)
+        peer.sends(b"x" * (1 + number * 20), may_fail=True)
+        if number % 3 == 0:
+            peer.ends()
+            peer.reads_to_end()
+        (peer.resets if number % 3 == 1 else peer.closes)()
+    try:
+        lab.returns_to(before, within=4)
+    except NotMeasured as why:
+        lab.says(f"descriptors are not counted here: {why}")
+    still_serves(lab, server)
+
+
+def test_bursts_over_a_mobile_link(lab: Scene) -> None:
+    lab.link("mobile")
+    server = lab.serves("echo_server")
+    peer = lab.connects(server, receive_buffer=8192)
+    data = lab.random_bytes(200_000)
+    sending = peer.sends_in_background(data)
+    lab.pauses(0.5)
+    answer = b""
+    while len(answer) < len(data):
+        answer += peer.reads(min(20_000, len(data) - len(answer)), within=8)
+    lab.expect(answer == data, "every byte comes back, in order", seen=f"{len(answer):,} bytes, not the same")
+    sending.join(5)
+    peer.ends()
+    peer.sees_end()

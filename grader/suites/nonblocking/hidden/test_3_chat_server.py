@@ -1,0 +1,372 @@
+"""Stages 3 and 6: rooms in which everyone reads what everyone says, with a loop of one's own and with asyncio."""
+
+import re
+import time
+
+import pytest
+
+from harness.peers import Peer
+from harness.program import Server
+from harness.scene import Scene
+
+PROGRAMS = pytest.mark.parametrize("program", ["chat_server", "chat_server_asyncio"])
+TEXT = b"y" * 3900
+
+
+def asks(lab: Scene, peer: Peer, request: bytes, answer: bytes = b"ok\n") -> None:
+    """One request, one reply; "error" stands for any reason."""
+    peer.sends(request + b"\n")
+    hears(lab, peer, request, answer)
+
+
+def hears(lab: Scene, peer: Peer, request: bytes, answer: bytes) -> None:
+    """The reply to a request that has been sent."""
+    seen = peer.reads_line()
+    good = seen.startswith(b"error ") and len(seen) > 7 if answer == b"error" else seen == answer
+    lab.expect(good, f"{request[:40]!r} is answered", expected=answer, seen=seen)
+
+
+def comes_in(lab: Scene, server: Server, name: bytes, room: bytes, *, slow: bool = False) -> Peer:
+    """A client with a name, in a room; a slow one has small buffers."""
+    peer = lab.connects(server, name=name.decode(), receive_buffer=16384 if slow else None)
+    asks(lab, peer, b"nick " + name)
+    asks(lab, peer, b"join " + room)
+    return peer
+
+
+def many(lab: Scene) -> list[bytes]:
+    """So many numbered lines that no buffer of a kernel hides a slow reader."""
+    return [b"%d %s\n" % (number, TEXT) for number in range(3000 if lab.engine == "relay" else 900)]
+
+
+def speaks(peer: Peer, lines: list[bytes]) -> None:
+    """Say all that in the room tea, beside the test."""
+    peer.sends_in_background(b"".join(b"say tea " + line for line in lines), within=20)
+
+
+def reads_all(lab: Scene, peer: Peer, lines: list[bytes]) -> None:
+    """Read what ada said in the room tea, all of it."""
+    for line in lines:
+        seen = peer.reads_line()
+        if seen != b"tea ada " + line:
+            lab.expect(False, "a reader that keeps up reads every line", expected=line[:20], seen=seen[:60])
+
+
+def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, int]:
+    """Read what ada said in the room tea, until every line was read or counted as dropped; how many of each."""
+    read = missed = 0
+    last = -1
+    while read + missed < len(lines):
+        seen = peer.reads_line()
+        if told := re.fullmatch(rb"dropped (\d{1,6})\n", seen):
+            missed += int(told[1])
+            continue
+        found = re.match(rb"tea ada (\d{1,6}) ", seen)
+        number = int(found[1]) if found else -1
+        if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
+            lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
+        read, last = read + 1, number
+    lab.expect(read + missed == len(lines), "every line was read or counted", seen=f"{read} read, {missed} dropped")
+    return read, missed
+
+
+def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
+    """Everything until nothing comes for `quiet` seconds."""
+    data, last = b"", lab.now()
+    while lab.now() - last < quiet:
+        piece = peer.sips(65_536)
+        if piece:
+            data, last = data + piece, lab.now()
+        else:
+            time.sleep(0.01)
+    return data
+
+
+@PROGRAMS
+def test_names_and_rooms(lab: Scene, program: str) -> None:
+    server = lab.serves(program)
+    ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
+    for wrong in (b"nick", b"nick " + b"n" * 33, "nick grüße".encode(), b"nick  x", b"Nick x", b"join te/a",
+                  b" nick x", b"part", b"say tea", b"say tea ", b"say  tea x", b"quit now", b"\x00", b"nick x ", b"join"):  # fmt: skip
+        asks(lab, bob, wrong, b"error")
+    asks(lab, bob, b"nick Ada")
+    asks(lab, bob, b"nick Ada")
+    asks(lab, bob, b"nick ada", b"error")
+    asks(lab, bob, b"say tea my name has changed")
+    ada.reads_exactly(b"tea Ada my name has changed\n")
+    asks(lab, ada, b"nick bob")
+    asks(lab, bob, b"nick ada")
+    for number in range(15):
+        asks(lab, bob, b"join room-%d" % number)
+    asks(lab, bob, b"join one.too_many", b"error")
+    asks(lab, bob, b"part room-3")
+    asks(lab, bob, b"join one.too_many")
+    asks(lab, bob, b"say room-3 out", b"error")
+    asks(lab, ada, b"join room-5")
+    asks(lab, ada, b"say room-5 x  y")
+    bob.reads_exactly(b"room-5 bob x  y\n")
+    bob.resets()
+    other = lab.connects(server, name="another client")
+    free = lab.waits_until(lambda: _gets(other, b"nick ada\n"), within=3, every=0.1)
+    lab.expect(free, "whoever leaves gives the name back")
+    asks(lab, other, b"say tea x", b"error")
+
+
+def _gets(peer: Peer, request: bytes) -> bool:
+    peer.sends(request)
+    return peer.reads_line() == b"ok\n"
+
+
+@PROGRAMS
+def test_long_lines(lab: Scene, program: str) -> None:
+    server = lab.serves(program)
+    ada = comes_in(lab, server, b"ada", b"tea")
+    bob = comes_in(lab, server, b"bob", b"tea")
+    longest = b"z" * (4096 - len(b"say tea "))
+    asks(lab, bob, b"say tea " + longest)
+    ada.reads_exactly(b"tea bob " + longest + b"\n")
+    asks(lab, bob, b"say tea " + longest[1:] + b"\r")
+    ada.reads_exactly(b"tea bob " + longest[1:] + b"\n")
+    bob.sends(b"say tea before\nsay tea " + longest + b"z")
+    bob.reads_exactly(b"ok\n")
+    hears(lab, bob, b"a line of 4,097 bytes", b"error")
+    ada.reads_exactly(b"tea bob before\n")
+    bob.ends()
+    bob.sees_end()
+    lab.says("a line of 50 MB")
+    before = lab.usage().memory_bytes
+    endless, taken = lab.clumsy(server).endless_line(50_000_000, within=8)
+    grown = lab.usage().memory_bytes - before
+    lab.expect(grown < 16e6, "it is not kept", expected="16 MB at most", seen=f"{grown / 1e6:.0f} MB more")
+    lab.expect(taken < 50_000_000, "and the server hangs up", seen=f"{taken:,} bytes taken")
+    endless.sees_reset_or_end(within=3)
+    late = lab.connects(server, name="a client with much behind it")
+    late.sends(b"q" * 4097 + b"\nnick late\n" + b"r" * 20_000, may_fail=True)
+    hears(lab, late, b"a long line", b"error")
+    late.ends()
+    late.sees_end()
+    asks(lab, ada, b"say tea still here")
+
+
+@PROGRAMS
+def test_invalid_utf8(lab: Scene, program: str) -> None:
+    server = lab.serves(program)
+    ada = comes_in(lab, server, b"ada", b"tea")
+    for wrong in (b"say tea \xff\xfe", b"\xc0\xaf", b"say tea cut \xe2\x98\nsay tea x", b"say tea \xed\xa0\x80"):
+        bob = comes_in(lab, server, b"bob", b"tea")
+        bob.sends(b"say tea good\n" + wrong + b"\nsay tea behind it\n")
+        bob.reads_exactly(b"ok\n")
+        hears(lab, bob, wrong, b"error")
+        bob.ends()
+        bob.sees_end()
+        ada.reads_exactly(b"tea bob good\n")
+        bob.closes()
+        lab.pauses(0.1)
+    asks(lab, ada, "say tea \U0001f40d is fine".encode())
+    lab.expect(not ada.sips(100), "nothing of it reached anybody")
+
+
+@PROGRAMS
+def test_one_order_for_all(lab: Scene, program: str) -> None:
+    lab.link("campus")
+    server = lab.serves(program)
+    speakers = {b"s%d" % number: comes_in(lab, server, b"s%d" % number, b"tea") for number in range(4)}
+    readers = [comes_in(lab, server, b"r%d" % number, b"tea") for number in range(4)]
+    each = 150
+    for name, peer in speakers.items():
+        text = name * 40
+        peer.sends_in_background(b"".join(b"say tea %d %s\n" % (number, text) for number in range(each)))
+    seen = [[reader.reads_line() for _ in range(each * len(speakers))] for reader in readers]
+    lab.expect(all(lines == seen[0] for lines in seen), "all read the same lines in the same order")
+    for name, peer in speakers.items():
+        expected = [b"tea %s %d %s\n" % (name, number, name * 40) for number in range(each)]
+        own = [line for line in seen[0] if line.startswith(b"tea %s " % name)]
+        lab.expect(own == expected, "each speaker's lines are whole, and in its order", seen=own[:3])
+        heard = [peer.reads_line() for _ in range(each * len(speakers))]
+        ours = iter(expected)
+        merged = [next(ours, b"") if line == b"ok\n" else line for line in heard]
+        lab.expect(merged == seen[0], "the speaker's own ok stands where its line stands for the others")
+
+
+@PROGRAMS
+def test_pieces_and_bursts(lab: Scene, program: str) -> None:
+    server = lab.serves(program)
+    ada = comes_in(lab, server, b"ada", b"tea")
+    words = "nick bob\r\njoin tea\nsay tea ünï\r\nsay tea two\nnonsense\npart tea\n".encode()
+    bob = lab.clumsy(server).drips(words, apart=0.004)
+    bob.reads_exactly(b"ok\n" * 4)
+    hears(lab, bob, b"nonsense", b"error")
+    bob.reads_exactly(b"ok\n")
+    ada.reads_exactly("tea bob ünï\ntea bob two\n".encode())
+    lab.says("3,000 requests in one write")
+    burst = b"".join(b"join tea\npart tea\nsay tea %d\n" % number for number in range(1000))
+    bob.sends(burst)
+    for _ in range(1000):
+        bob.reads_exactly(b"ok\nok\n")
+        hears(lab, bob, b"say tea ...", b"error")
+
+
+@PROGRAMS
+def test_drop_keeps_replies(lab: Scene, program: str) -> None:
+    server = lab.serves(program, "--slow", "drop")
+    slow = comes_in(lab, server, b"slow", b"tea", slow=True)
+    ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
+    lines = many(lab)
+    speaks(ada, lines)
+    reads_all(lab, bob, lines)
+    ada.reads_exactly(b"ok\n" * len(lines))
+    lab.says("the slow reader asks for something before it reads")
+    slow.sends(b"join coffee\nsay nowhere x\npart coffee\n")
+    lab.pauses(0.3)
+    read = missed = 0
+    last = -1
+    replies: list[bytes] = []
+    while read + missed < len(lines) or len(replies) < 3:
+        seen = slow.reads_line()
+        if told := re.fullmatch(rb"dropped (\d{1,6})\n", seen):
+            missed += int(told[1])
+        elif seen == b"ok\n" or seen.startswith(b"error "):
+            replies.append(seen[:3])
+        else:
+            found = re.match(rb"tea ada (\d{1,6}) ", seen)
+            number = int(found[1]) if found else -1
+            if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
+                lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
+            read, last = read + 1, number
+    lab.expect(missed, "what did not fit was dropped", expected="some", seen=f"{read} lines read, none dropped")
+    kept = len(lines) - 1
+    lab.expect(last == kept, "the oldest go first: the newest line is still there", expected=kept, seen=last)
+    lab.expect(replies == [b"ok\n", b"err", b"ok\n"], "no reply is dropped, and their order is kept", seen=replies)
+    lab.says("once more, now that it has caught up")
+    again = many(lab)[:20]
+    speaks(ada, again)
+    lab.expect(reads_or_misses(lab, slow, again) == (20, 0), "who has caught up misses nothing")
+
+
+@PROGRAMS
+def test_drop_holds_little(lab: Scene, program: str) -> None:
+    server = lab.serves(program, "--slow", "drop")
+    slow = [comes_in(lab, server, b"slow-%d" % number, b"tea", slow=True) for number in range(8)]
+    ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
+    lines = many(lab)
+    before = lab.usage().memory_bytes
+    begun = lab.now()
+    speaks(ada, lines)
+    reads_all(lab, bob, lines)
+    took = lab.now() - begun
+    grown = lab.usage().memory_bytes - before
+    lab.expect(
+        grown < 6e6 + 8 * 262_144, "256 KiB at most are held for each slow reader", expected="8 MB at most",
+        seen=f"{grown / 1e6:.1f} MB more than before",
+    )  # fmt: skip
+    lab.says(f"bob, who keeps up, had all {len(lines):,} lines after {took:.1f} s")
+    for peer in slow[:2]:
+        _, missed = reads_or_misses(lab, peer, lines)
+        lab.expect(missed, "what did not fit was dropped", expected="some", seen="none")
+
+
+@PROGRAMS
+def test_wait(lab: Scene, program: str) -> None:
+    server = lab.serves(program, "--slow", "wait")
+    slow = comes_in(lab, server, b"slow", b"tea", slow=True)
+    ada, eve = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"eve", b"coffee")
+    dan = comes_in(lab, server, b"dan", b"coffee")
+    lines = [b"%d %s\n" % (number, TEXT) for number in range(6000)]
+    before = lab.usage().memory_bytes
+    taken = ada.sends_what_fits(b"".join(b"say tea " + line for line in lines), quiet=0.4)
+    whole = sum(1 for _ in range(taken // len(b"say tea " + lines[-1])))
+    lab.expect(taken < 20_000_000, "the server stops reading from the speaker", seen=f"{taken:,} bytes taken")
+    grown = lab.usage().memory_bytes - before
+    lab.expect(grown < 4e6, "and holds little for the slow reader", expected="4 MB at most", seen=f"{grown:,} bytes")
+    asks(lab, eve, b"say coffee undisturbed")
+    dan.reads_exactly(b"coffee eve undisturbed\n")
+    lab.stays_idle(server, for_=0.5, at_most=0.1)
+    lab.says("the slow reader begins to read")
+    reads_all(lab, slow, lines[: whole - 1])
+    ada.reads_exactly(b"ok\n" * (whole - 1))
+    asks(lab, eve, b"join tea")
+
+
+@PROGRAMS
+def test_wait_until_the_reader_leaves(lab: Scene, program: str) -> None:
+    server = lab.serves(program, "--slow", "wait")
+    slow = comes_in(lab, server, b"slow", b"tea", slow=True)
+    ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
+    lines = [b"%d %s\n" % (number, TEXT) for number in range(2500 if lab.engine == "relay" else 800)]
+    speaks(ada, lines)
+    first = reads_what_comes(lab, bob)
+    count = first.count(b"\n")
+    lab.expect(count < len(lines), "the speaker has to wait", expected="not all lines", seen=f"{count:,} lines")
+    slow.resets()
+    expected = b"".join(b"tea ada " + line for line in lines)
+    lab.expect(expected.startswith(first), "what came first is right", seen=first[:60])
+    bob.reads_exactly(expected[len(first) :], within=10)
+    ada.reads_exactly(b"ok\n" * len(lines))
+
+
+@PROGRAMS
+def test_close(lab: Scene, program: str) -> None:
+    server = lab.serves(program, "--slow", "close")
+    slow = comes_in(lab, server, b"slow", b"tea", slow=True)
+    ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
+    lines = many(lab)
+    speaks(ada, lines)
+    reads_all(lab, bob, lines)
+    ada.reads_exactly(b"ok\n" * len(lines))
+    other = lab.connects(server, name="another client")
+    asks(lab, other, b"nick slow")
+    slow.sees_reset_or_end()
+    asks(lab, ada, b"say tea bob is still here")
+    bob.reads_exactly(b"tea ada bob is still here\n")
+
+
+@PROGRAMS
+def test_replies_that_nobody_reads(lab: Scene, program: str) -> None:
+    server = lab.serves(program)
+    ada = comes_in(lab, server, b"ada", b"tea")
+    bob = comes_in(lab, server, b"bob", b"tea", slow=True)
+    lab.says("bob asks and asks, and does not read")
+    before = lab.usage().memory_bytes
+    taken = bob.sends_what_fits(b"x\n" * 15_000_000, quiet=0.3)
+    lab.expect(taken < 30_000_000, "the server stops reading", expected="a full connection", seen=f"{taken:,} bytes")
+    grown = lab.usage().memory_bytes - before
+    lab.expect(grown < 6e6, "and holds little", expected="6 MB at most", seen=f"{grown / 1e6:.1f} MB more")
+    begun = lab.now()
+    asks(lab, ada, b"say tea hello")
+    lab.expect(lab.now() - begun < 1, "ada does not notice", seen=f"{lab.now() - begun:.1f} s")
+    lab.says("bob begins to read")
+    for _ in range(20_000):
+        seen = bob.reads_line()
+        if not seen.startswith(b"error "):
+            lab.expect(seen == b"tea ada hello\n", "bob is answered line by line", expected="error ...", seen=seen[:60])
+    sent_more = bob.sends_what_fits(b"x\n" * 100, quiet=0.5)
+    lab.expect(sent_more or taken, "and goes on being answered")
+
+
+@PROGRAMS
+def test_last_words(lab: Scene, program: str) -> None:
+    lab.link("campus")
+    server = lab.serves(program)
+    ada = comes_in(lab, server, b"ada", b"tea")
+    bob = comes_in(lab, server, b"bob", b"tea")
+    bob.sends(b"say tea one\nsay tea two\nsay tea no line end")
+    bob.ends()
+    bob.reads_exactly(b"ok\nok\n")
+    bob.sees_end()
+    ada.reads_exactly(b"tea bob one\ntea bob two\n")
+    asks(lab, ada, b"say tea nobody is here")
+    lab.says("quit, with much behind it that nobody will read")
+    for _ in range(3):
+        eve = comes_in(lab, server, b"eve", b"tea")
+        eve.sends(b"quit\n" + b"say tea ignored\n" * 2000, may_fail=True)
+        eve.reads_exactly(b"ok\n")
+        eve.ends()
+        eve.sees_end()
+        eve.closes()
+        lab.pauses(0.1)
+    silent = comes_in(lab, server, b"silent", b"tea")
+    silent.sends(b"quit\n")
+    silent.reads_exactly(b"ok\n")
+    silent.sees_end()
+    asks(lab, ada, b"nick silent")
+    lab.expect(not ada.sips(100), "nothing behind a quit is said")

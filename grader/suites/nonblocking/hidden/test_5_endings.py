@@ -1,0 +1,266 @@
+"""Stages 5 and 6: endings and timers, a storm, and no descriptors left."""
+
+import signal
+import time
+
+import pytest
+
+from harness.lab import NotMeasured
+from harness.peers import Peer
+from harness.program import Server
+from harness.scene import Scene
+from harness.steps import Broken
+
+SERVERS = pytest.mark.parametrize("program", ["echo_server", "chat_server"])
+CHATS = pytest.mark.parametrize("program", ["chat_server", "chat_server_asyncio"])
+ALL = pytest.mark.parametrize("program", ["echo_server", "chat_server", "chat_server_asyncio"])
+
+#: A Python program that finds this in its path meets a wall clock that jumps ahead by an hour soon after its start.
+JUMPING_CLOCK = b"""\
+import time
+
+_time, _time_ns, _begun = time.time, time.time_ns, time.monotonic()
+
+
+def jumped() -> int:
+    return 3600 if time.monotonic() - _begun > 0.7 else 0
+
+
+time.time = lambda: _time() + jumped()
+time.time_ns = lambda: _time_ns() + jumped() * 10**9
+"""
+
+
+def says(program: str, number: int = 0) -> tuple[bytes, bytes]:
+    """Something to say to a server, and what it answers."""
+    return (b"ping\n", b"ping\n") if program == "echo_server" else (b"nick n%d\n" % number, b"ok\n")
+
+
+def is_served(lab: Scene, server: Server, program: str, number: int = 0) -> Peer:
+    """A new client, answered."""
+    peer = lab.connects(server, name="a new client")
+    words, answer = says(program, number)
+    peer.sends(words)
+    peer.reads_exactly(answer, within=3)
+    return peer
+
+
+def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
+    """Everything until nothing comes for `quiet` seconds."""
+    data, last = b"", lab.now()
+    while lab.now() - last < quiet:
+        piece = peer.sips(65_536)
+        if piece:
+            data, last = data + piece, lab.now()
+        else:
+            time.sleep(0.01)
+    return data
+
+
+def test_half_close_over_a_slow_way(lab: Scene) -> None:
+    lab.link("mobile")
+    server = lab.serves("echo_server")
+    data = lab.random_bytes(250_000)
+    lab.clumsy(server, receive_buffer=8192).half_closes_and_is_echoed(data, within=12)
+
+
+@CHATS
+def test_half_close_with_replies_pending(lab: Scene, program: str) -> None:
+    server = lab.serves(program)
+    peer = lab.connects(server, receive_buffer=8192)
+    count = 60_000
+    peer.sends_in_background(b"nick a\n" * count)
+    lab.pauses(0.5)
+    got = peer.reads(3 * count // 2, within=8)
+    peer.ends()
+    got += peer.reads_to_end(within=8)
+    whole = got == b"ok\n" * (len(got) // 3)
+    lab.expect(whole and len(got) >= 3 * count // 2, "every reply comes, and then the end", seen=f"{len(got):,} bytes")
+
+
+@ALL
+def test_idle_is_silence_not_slowness(lab: Scene, program: str) -> None:
+    server = lab.serves(program, "--idle", "1.0")
+    begun = lab.now()
+    silent = lab.connects(server, name="a silent client")
+    half = lab.connects(server, name="a client that stops in the midst of a line")
+    half.sends(b"ni")
+    moving = lab.connects(server, name="a client that sends a byte now and then")
+    for byte in b"nick slow":
+        moving.sends(bytes([byte]))
+        lab.pauses(0.25)
+    moving.sends(b"\n")
+    moving.reads_exactly(b"nick slow\n" if program == "echo_server" else b"ok\n")
+    lab.expect(lab.now() - begun > 1.0, "that took longer than the limit")
+    for peer in (silent, half):
+        peer.sees_reset_or_end(within=2)
+    last = lab.now()
+    moving.sees_reset_or_end(within=4)
+    lab.expect(lab.now() - last > 0.7, "and nobody is sent away too soon", seen=f"{lab.now() - last:.1f} s")
+
+
+def test_idle_while_reading_slowly(lab: Scene) -> None:
+    server = lab.serves("echo_server", "--idle", "1.0")
+    data = lab.random_bytes(16_000_000)
+    peer, taken = lab.clumsy(server, receive_buffer=16384).never_reads(data, quiet=0.2)
+    lab.says("it takes a little now and then")
+    read = 0
+    for _ in range(8):
+        lab.pauses(0.3)
+        want = min(400_000, taken - read)
+        peer.reads_exactly(data[read : read + want])
+        read += want
+    peer.reads_exactly(data[read:taken], within=8)
+    stuck, _ = lab.clumsy(server, receive_buffer=16384).never_reads(data, quiet=0.2)
+    lab.says("this one takes nothing at all, and is let go")
+    before = lab.usage().open_files
+    gone = lab.waits_until(lambda: lab.usage().open_files < before, within=4, every=0.2)
+    lab.expect(gone, "a client that takes nothing for that long is closed")
+    stuck.sees_reset_or_end()
+
+
+@CHATS
+def test_idle_speakers_that_wait(lab: Scene, program: str) -> None:
+    server = lab.serves(program, "--slow", "wait", "--idle", "2.0")
+    ada, slow = lab.connects(server, name="ada"), lab.connects(server, receive_buffer=16384, name="slow")
+    for peer, name in ((ada, b"ada"), (slow, b"slow")):
+        peer.sends(b"nick " + name + b"\njoin tea\n")
+        peer.reads_exactly(b"ok\nok\n")
+    ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, b"x" * 3900) for number in range(3000)), quiet=0.2)
+    lab.says("the slow reader takes a little now and then, ada waits longer than the limit")
+    for _ in range(9):
+        slow.reads(4000)
+        lab.pauses(0.3)
+    reads_what_comes(lab, slow, quiet=0.3)
+    ada.reads(30)
+    answers = reads_what_comes(lab, ada, quiet=0.2)
+    lab.expect(answers.count(b"ok\n") > 100, "ada is still there, and is answered", seen=answers[-40:])
+
+
+@ALL
+def test_a_storm_of_resets(lab: Scene, program: str) -> None:
+    server = lab.serves(program)
+    patient = is_served(lab, server, program)
+    lab.pauses(0.2)
+    before = lab.usage()
+    storm = lab.clumsy(server)
+    words, _ = says(program, 7)
+    for part in (b"", words, words[:3], words * 300):
+        storm.storms(200, data=part)
+    server.signal(signal.SIGSTOP)
+    storm.storms(200)
+    server.signal(signal.SIGCONT)
+    try:
+        lab.returns_to(before, within=5)
+    except NotMeasured as why:
+        lab.says(f"descriptors are not counted here: {why}")
+    words, answer = says(program, 7)
+    patient.sends(words)
+    patient.reads_exactly(answer)
+    is_served(lab, server, program, 8)
+    lab.stays_idle(server, for_=0.5, at_most=0.1)
+
+
+@ALL
+def test_descriptors_run_out(lab: Scene, program: str) -> None:
+    server = lab.serves(program, files=64)
+    inside = [is_served(lab, server, program, number) for number in range(20)]
+    lab.says("90 more connect: there are not so many descriptors")
+    crowd = [lab.connects(server, quietly=True) for _ in range(90)]
+    lab.pauses(0.3)
+    words, answer = says(program, 0)
+    inside[0].sends(words)
+    inside[0].reads_exactly(answer)
+    lab.stays_idle(server, for_=0.8, at_most=0.2)
+    for peer in crowd[:70]:
+        peer.closes()
+    words, answer = says(program, 90)
+    crowd[-1].sends(words)
+    crowd[-1].reads_exactly(answer, within=4)
+    for peer in crowd[70:]:
+        peer.closes()
+    is_served(lab, server, program, 91)
+
+
+@ALL
+def test_drains_on_sigterm(lab: Scene, program: str) -> None:
+    server = lab.serves(program, *([] if program == "echo_server" else ["--slow", "wait"]))
+    if program == "echo_server":
+        data = lab.random_bytes(16_000_000)
+        peer, taken = lab.clumsy(server, receive_buffer=16384).never_reads(data, quiet=0.2)
+        server.signal(signal.SIGTERM)
+        got = peer.reads_to_end()
+        right = got and data[:taken].startswith(got)
+        lab.expect(right, "what was taken in comes back, and then the end", seen=got[:40])
+    else:
+        ada, bob = lab.connects(server, name="ada"), lab.connects(server, receive_buffer=16384, name="bob")
+        for peer, name in ((ada, b"ada"), (bob, b"bob")):
+            peer.sends(b"nick " + name + b"\njoin tea\n")
+            peer.reads_exactly(b"ok\nok\n")
+        ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, b"x" * 3900) for number in range(3000)), quiet=0.2)
+        count = reads_what_comes(lab, ada).count(b"ok\n")
+        lab.expect(count > 10, "ada is answered, until bob is behind", seen=f"{count} times")
+        server.signal(signal.SIGTERM)
+        bob.reads_exactly(b"".join(b"tea ada %d %s\n" % (number, b"x" * 3900) for number in range(count)))
+        bob.sees_end()
+    server.exits(0, within=2.5)
+
+
+@SERVERS
+def test_ends_with_clients_that_do_not_read(lab: Scene, program: str) -> None:
+    server = lab.serves(program)
+    is_served(lab, server, program)
+    words, _ = says(program)
+    stuck, _ = lab.clumsy(server, receive_buffer=16384).never_reads(words * 3_000_000, quiet=0.2)
+    begun = lab.now()
+    server.signal(signal.SIGTERM)
+    lab.pauses(0.2)
+    try:
+        late = lab.connects(server, name="a late client", within=0.5)
+        late.sends(b"nick late\n", may_fail=True)
+        late.sees_reset_or_end(within=2.5)
+    except Broken as refused:
+        lab.says(f"a late client is not accepted: {refused.message}")
+    server.exits(0, within=2.5)
+    lab.expect(lab.now() - begun < 2.6, "within 2 s", seen=f"{lab.now() - begun:.1f} s")
+    stuck.sees_reset_or_end()
+    again = lab.serves(program, at=f"0.0.0.0:{server.address.port}")
+    is_served(lab, again, program).closes()
+    lab.pauses(0.3)
+    begun = lab.now()
+    again.terminates(within=2, status=0)
+    lab.expect(lab.now() - begun < 1, "without clients it ends at once", seen=f"{lab.now() - begun:.1f} s")
+
+
+def test_a_clock_that_jumps(lab: Scene) -> None:
+    folder = lab.put_file("sitecustomize.py", JUMPING_CLOCK).rpartition("/")[0]
+    for program in ("echo_server", "chat_server"):
+        server = lab.serves(program, "--idle", "20", env={"PYTHONPATH": folder})
+        peer = is_served(lab, server, program)
+        lab.says("the clock on the wall jumps by an hour")
+        lab.pauses(1.2)
+        words, answer = says(program)
+        peer.sends(words)
+        peer.reads_exactly(answer)
+        lab.pauses(1.2)
+        peer.sends(words)
+        peer.reads_exactly(answer)
+    listener = lab.listens()
+    client = lab.runs("fetch_all", listener.address, "--deadline", "15", env={"PYTHONPATH": folder})
+    peer = listener.accepts()
+    lab.pauses(1.2)
+    peer.sends(b"late")
+    peer.closes()
+    client.exits(0)
+
+
+def test_fetch_all_when_many_fail(lab: Scene) -> None:
+    listener, nobody = lab.listens(), lab.nobody()
+    client = lab.runs("fetch_all", *([nobody] * 40), *([listener.address] * 40), "--deadline", "4")
+    for number in range(40):
+        peer = listener.accepts()
+        (peer.resets if number % 2 else peer.closes)()
+    client.exits(1, within=4)
+    lines = client.stdout.splitlines()
+    words = [sum(b'"%s"' % word in line for line in lines) for word in (b"refused", b"reset", b"ok")]
+    lab.expect(words == [40, 20, 20], "every failure is one line", expected=[40, 20, 20], seen=words)
