@@ -54,7 +54,8 @@ class Receiver:
         if self.finished:
             self.ack_due = True  # a repetition: all of the stream is there
             return
-        expected, had_holes = self.nxt, self._pieces.is_waiting
+        expected = self.nxt
+        had_holes = self._pieces.is_waiting or self._fin_at is not None
         end = position + len(payload)
         if fin and self._fin_at is None and self.nxt <= end < self.edge:
             self._fin_at = end
