@@ -49,15 +49,18 @@ class Order:
     build: bool  #: whether the submission has the file that asks for a build
     seed: str  #: hex
     seconds: float  #: after which everything is ended
+    reference: Path | None = None  #: the folder of the answers, for tests that play them against the submission
 
     def job(self, lab: Mapping[str, Any], *, at: PurePosixPath | None = None) -> dict[str, Any]:
         """What the tester reads. `at` is where it finds the assignments, if it does not see the same files as we do."""
         suites = {suite: str(path.resolve()) for suite, path in self.suites.items()}
         assignment, submission = str(self.assignment.path.resolve()), str(self.submission)
+        reference = str(self.reference.resolve()) if self.reference else None
         if at is not None:
             folder = at / self.assignment.name
             suites = {suite: str(folder / suite) for suite in self.suites}
             assignment, submission = str(folder / "assignment.toml"), ""
+            reference = str(folder / "reference") if self.reference else None
         return {
             "lab": dict(lab),
             "assignment": assignment,
@@ -68,6 +71,7 @@ class Order:
             "build": self.build,
             "seed": self.seed,
             "private_view": True,
+            "reference": reference,
         }
 
 

@@ -164,6 +164,7 @@ class Campaign:
             student=job.student,
             assignment=assignment,
             suites=self.course.suites(assignment.name),
+            reference=self.course.reference(assignment.name),
             seed=seed,
             identity=identity_of(
                 submission=submission,

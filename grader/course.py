@@ -60,9 +60,9 @@ class Course:
         return assignment
 
     def tests_hash(self, name: str) -> str:
-        """A hash of everything that decides a verdict beside the submission: the tests, the harness, the rubric."""
+        """A hash of all that decides a verdict beside the submission: tests, harness, rubric, the reference as peer."""
         reference = self.reference(name)
-        labelled = [("assignment", reference, [reference / "assignment.toml"])]
+        labelled = [("assignment", reference, _sources(reference))]
         labelled += [(suite, folder, _sources(folder)) for suite, folder in self.suites(name).items()]
         labelled += [("harness", HARNESS, _sources(HARNESS))]
         digest = hashlib.sha256()

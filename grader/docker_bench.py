@@ -101,9 +101,10 @@ class DockerPlace:
 
 
 def _code(course: Course, names: list[str]) -> Mapping[str, Path]:
-    """What the trusted nodes are given of the assignments: their descriptions and their tests."""
+    """What the trusted nodes are given of the assignments: their descriptions, their tests, and the answers."""
     code: dict[str, Path] = {}
     for name in names:
         code[f"{name}/assignment.toml"] = course.reference(name) / "assignment.toml"
+        code[f"{name}/reference"] = course.reference(name)
         code.update({f"{name}/{suite}": folder for suite, folder in course.suites(name).items()})
     return code

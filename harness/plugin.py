@@ -49,6 +49,7 @@ class Session:
     seed: str  #: of this submission and secret; every hidden check derives its own from it
     public_seed: str  #: the same for the public checks: it may be told, it says nothing of the other
     broken_build: str | None = None  #: what the build said, when it failed
+    reference: Path | None = None  #: the folder of the answers, where a hidden check may play them as a peer
 
     def seed_of(self, check: Check) -> int:
         """The seed of one check, 64 bit."""
@@ -189,8 +190,28 @@ class StoryPlugin:
             if record["outcome"] not in ("pass", "skipped"):
                 packets = scene.network.capture(self._began[0], time.time())
                 record["pcapng"] = base64.b64encode(packets).decode("ascii") if packets else None
+                self._add_simulation(record, scene)
         except (LabError, OSError) as broken:
             record.update(outcome="inconclusive", message=f"the lab broke during the check: {broken}")
+
+    def _add_simulation(self, record: Record, scene: Scene) -> None:
+        """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
+        if scene.simulated is not None:
+            from harness.artefacts import (
+                bundled,
+            )  # here, as most assignments need no more than the tester itself
+            from harness.transport.bundle import Bundle
+
+            assert isinstance(scene.simulated, Bundle)
+            assignment, check = self._session.assignment, self._checks[record["check"]]
+            seed = self._session.public_seed if check.suite == "public" else ""
+            facts = {
+                "assignment": assignment.name,
+                "check": check.id,
+                "message": record["message"],
+                "seed": seed,
+            }
+            record["bundle"] = bundled(scene.simulated, **facts)
 
     def _doubt(self, record: Record, counters: LinkCounters, node: Node) -> None:
         """A failure on a link that was not as asked is inconclusive, unless the submission itself was loud."""

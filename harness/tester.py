@@ -72,6 +72,7 @@ def run_job(job: Mapping[str, Any], emit: Callable[[Record], None]) -> None:
             seed=job["seed"],
             public_seed=job.get("public_seed") or _public_seed(job["seed"]),
             broken_build=broken_build,
+            reference=Path(job["reference"]) if job.get("reference") else None,
         )
         _run_pytest(session, emit)
     except LabError as error:
