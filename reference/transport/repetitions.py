@@ -53,7 +53,7 @@ class Repetitions:
         margin = REORDERING * self._round_trip.least
         while self._waiting:
             number, sent_at, sent = self._waiting[0]
-            if number + DUPLICATE_THRESHOLD > newest and sent_at + margin > newest_at:
+            if number + DUPLICATE_THRESHOLD > newest and sent_at + margin >= newest_at:
                 break
             self._waiting.popleft()
             if sent.order == number:

@@ -8,7 +8,7 @@ Rule 3: an acknowledgement costs as much as it tells. Nothing here walks over al
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
@@ -179,7 +179,10 @@ class Scoreboard:
         self.in_flight -= sent.under_way * size
         sent.under_way = 0
         sent.lost = True
-        self._lost.append(sent)
+        if self._lost and self._lost[-1].start > sent.start:  # rare: not in the order of positions
+            insort(self._lost, sent, key=_START)
+        else:
+            self._lost.append(sent)
         return size
 
     def lose_all(self) -> None:
