@@ -45,6 +45,7 @@ class Task:
     seed: str  #: hex, of this student and assignment
     identity: str  #: equal identities have equal results
     lab: Mapping[str, Any]  #: kind, engine, image, what it does not protect from: for the result
+    reference: Path | None = None  #: the folder of the answers
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,7 @@ class _Run:
             build=wanted,
             seed=self.task.seed,
             seconds=seconds,
+            reference=self.task.reference,
         )
 
 
