@@ -75,6 +75,7 @@ def grade(
         build=spec.build is not None and (folder / spec.build.file).is_file(),
         seed=seed,
         seconds=300,
+        reference=course.reference(assignment),
     )
     bench.run(order, hear)
     return graded
