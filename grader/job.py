@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from grader import pictures
 from grader import result as results
 from grader.benches import Bench, Ended, Order
 from grader.outcome import Outcome
@@ -277,6 +278,7 @@ def _graded(
     message: str = "",
 ) -> Graded:
     assignment = task.assignment
+    looks = pictures.looks_of(assignment, verdicts)
     points = results.points_of(assignment, verdicts)
     if not state:
         broke = run is not None and run.broke
@@ -293,7 +295,7 @@ def _graded(
             "message": message,
             **points,
             "stages": results.stages_of(assignment, verdicts, run.forbidden if run else {}),
-            "checks": results.checks_of(verdicts),
+            "checks": results.checks_of(verdicts, looks),
             "build": {"log": run.build} if run and run.build else None,
             "submission": {
                 "hash": submission.hash if submission else None,
@@ -314,5 +316,5 @@ def _graded(
             "notes": list(run.notes) if run else [],
             "log": run.log if run else "",
         },
-        results.captures_of(verdicts),
+        pictures.captures_of(verdicts, looks),
     )

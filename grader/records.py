@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.outcome import Outcome
+from harness.transport.bundle import BadBundle, Bundle, from_data
 
 #: Longest text kept of a message, of what was expected and seen, of a ladder (characters).
 MOST_TEXT = 20_000
@@ -91,6 +92,7 @@ class Report:
     link: Mapping[str, Any] | None = None  #: engine, profile and counters, plain values
     ladder: str | None = None
     pcapng: bytes | None = None
+    bundle: Bundle | None = None  #: the packets of a simulation
     replay: str | None = None
 
 
@@ -138,6 +140,7 @@ def _report(data: Mapping[str, Any]) -> Report:
         link=_link(data.get("link")),
         ladder=_optional(data, "ladder"),
         pcapng=_pcapng(data.get("pcapng")),
+        bundle=_bundle(data.get("bundle")),
         replay=_optional(data, "replay"),
     )
 
@@ -216,3 +219,11 @@ def _pcapng(value: object) -> bytes | None:
     except (binascii.Error, ValueError):
         return None
     return data if data.startswith(PCAPNG_MAGIC) else None
+
+
+def _bundle(value: object) -> Bundle | None:
+    """What is no bundle counts as none, as with packets: it is to look at, no grade depends on it."""
+    try:
+        return from_data(value)
+    except BadBundle:
+        return None

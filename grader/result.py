@@ -5,14 +5,15 @@ Rule: reports are made from this and nothing else, so that they can be made agai
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from grader.records import Phase, Report
+from grader.pictures import Looks, names_of
+from grader.records import MOST_TEXT, Phase, Report, cut
 from grader.rubric import Verdict
 from grader.scoring import score_stages, total
-from harness.assignment import Assignment, Check
+from harness import artefacts
+from harness.assignment import Assignment
 
 #: Version of the format; it grows when a key changes its meaning or goes away.
 SCHEMA = 1
@@ -26,12 +27,12 @@ STATES = {
 }
 
 
-def checks_of(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """A row per check, in the rubric's order."""
-    return [_check_row(number, verdict) for number, verdict in enumerate(verdicts, 1)]
+def checks_of(verdicts: Sequence[Verdict], looks: Looks) -> list[dict[str, Any]]:
+    """A row per check, in the rubric's order. `looks`: the files there are to look at."""
+    return [_check_row(number, verdict, looks) for number, verdict in enumerate(verdicts, 1)]
 
 
-def _check_row(number: int, verdict: Verdict) -> dict[str, Any]:
+def _check_row(number: int, verdict: Verdict, looks: Looks) -> dict[str, Any]:
     check, report = verdict.check, verdict.report or Report(check=verdict.check.id, outcome=verdict.outcome)
     return {
         "number": number,
@@ -52,25 +53,15 @@ def _check_row(number: int, verdict: Verdict) -> dict[str, Any]:
         "seen": report.seen,
         "story": [{"at": step.at, "who": step.who, "what": step.what} for step in report.story],
         "link": dict(report.link) if report.link else None,
-        "ladder": report.ladder,
-        "pcapng": capture_name(number, check) if report.pcapng else None,
+        "ladder": report.ladder or _ladder(looks.get(check.id, {})),
+        **names_of(number, check, looks),
         "replay": report.replay,
     }
 
 
-def capture_name(number: int, check: Check) -> str:
-    """Where a check's packets go, below the result's folder: hidden ones in a folder that is never handed out."""
-    name = re.sub(r"[^\w.-]+", "-", check.id.rpartition("::")[2])[:60]
-    return f"captures/{check.suite}/{number:02d}-{name}.pcapng"
-
-
-def captures_of(verdicts: Sequence[Verdict]) -> dict[str, bytes]:
-    """File name -> packets, for the checks that have some."""
-    return {
-        capture_name(number, verdict.check): verdict.report.pcapng
-        for number, verdict in enumerate(verdicts, 1)
-        if verdict.report and verdict.report.pcapng
-    }
+def _ladder(files: Mapping[str, bytes]) -> str | None:
+    """The ladder as text, cut as every text of a result is."""
+    return cut(files[artefacts.TEXT].decode("utf-8"), MOST_TEXT) if artefacts.TEXT in files else None
 
 
 def stages_of(

@@ -65,6 +65,7 @@ class Scene:
         self.seed = seed
         self.engine = network.engine
         self.link_name = "clean"  #: the link profile in force, "custom" for one without a name
+        self.simulated: object = None  #: the simulation that is going on or failed: a Bundle
         self._programs = programs
         self._output_limit = output_limit
         self._open: list[Program | Peer | Listener | Datagrams | Load] = []

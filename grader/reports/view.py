@@ -70,7 +70,7 @@ def _students_check(
         return shown
     keys = (
         "suite", "stage", "points", "possible", "section", "id", "outcome", "rule", "hint", "message", "seconds",
-        "expected", "seen", "story", "ladder", "pcapng", "replay",
+        "expected", "seen", "story", "ladder", "ladder_svg", "plot", "pcapng", "bundle", "replay",
     )  # fmt: skip
     shown = {key: check[key] for key in keys}
     if check["outcome"] == "inconclusive":

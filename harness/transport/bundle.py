@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from harness.ladder import Note
 from harness.link import Fate
 from harness.trace import Direction, Packet
 from harness.transport.pictures import Recording
@@ -39,6 +40,7 @@ class Finding:
 
     packet: int  #: number of the packet, 0 for none in particular
     text: str  #: with the rule's number
+    must: bool = True  #: it fails a check; else it is told only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +63,9 @@ class Bundle:
 
     def recording(self) -> Recording:
         """What the pictures are made of."""
-        broken: dict[int, list[str]] = {}
+        found: dict[int, list[Note]] = {}
         for finding in self.findings:
-            broken.setdefault(finding.packet, []).append(finding.text)
+            found.setdefault(finding.packet, []).append(Note(finding.text, broken=finding.must))
         remark = self.remark
         if self.left_out:
             remark = f"{remark}; {self.left_out} packets of this long run are not in the file".removeprefix(
@@ -75,7 +77,7 @@ class Bundle:
             names=self.names,
             title=self.title,
             remark=remark,
-            broken=broken,
+            findings=found,
         )
 
 
@@ -117,7 +119,7 @@ def as_data(bundle: Bundle) -> dict[str, Any]:
         "misfortunes": list(bundle.misfortunes),
         "wire": {"magic": bundle.wire.magic, "checksum": bundle.wire.checksum},
         "names": list(bundle.names),
-        "findings": [[finding.packet, finding.text] for finding in bundle.findings],
+        "findings": [[finding.packet, finding.text, finding.must] for finding in bundle.findings],
         "left_out": bundle.left_out,
         "packets": [_row(packet) for packet in bundle.packets],
     }
@@ -208,9 +210,9 @@ def _wire(value: object) -> Wire:
 
 
 def _finding(row: object) -> Finding:
-    if not isinstance(row, list) or len(row) != 2:
-        raise BadBundle("a finding is not a packet's number and a text")
-    return Finding(_count(row[0], "findings"), _text(row[1], "findings"))
+    if not isinstance(row, list) or len(row) != 3 or not isinstance(row[2], bool):
+        raise BadBundle("a finding is not a packet's number, a text, and whether it fails a check")
+    return Finding(_count(row[0], "findings"), _text(row[1], "findings"), row[2])
 
 
 def _packet(row: object, place: int) -> Packet:

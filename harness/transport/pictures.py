@@ -29,9 +29,9 @@ class Recording:
     names: tuple[str, str] = ("client", "server")  #: of the end that sends up, and of the other
     title: str = ""
     remark: str = ""  #: profile, seed
-    broken: Mapping[int, Sequence[str]] = field(
+    findings: Mapping[int, Sequence[Note]] = field(
         default_factory=dict
-    )  #: what rules are broken, by packet number
+    )  #: what the oracle says, by packet number
 
     @cached_property
     def reading(self) -> Reading:
@@ -40,8 +40,8 @@ class Recording:
 
     @cached_property
     def notes(self) -> dict[int, list[Note]]:
-        """The broken rules first, then what the packets are."""
-        notes = {number: [Note(text, broken=True) for text in texts] for number, texts in self.broken.items()}
+        """What the oracle says first, then what the packets are."""
+        notes = {number: list(found) for number, found in self.findings.items()}
         for number, remarks in self.reading.remarks.items():
             notes.setdefault(number, []).extend(remarks)
         return notes
@@ -60,10 +60,8 @@ class Recording:
 
     def pcapng(self) -> bytes:
         """The packets for Wireshark."""
-        broken = {n: [note for note in notes if note.broken] for n, notes in self.notes.items()}
-        return to_pcapng(
-            self.packets, names=self.names, notes=broken, remark=f"{self.title} {self.remark}".strip()
-        )
+        remark = f"{self.title} {self.remark}".strip()
+        return to_pcapng(self.packets, names=self.names, notes=self.findings, remark=remark)
 
     def plot(self, form: Literal["svg", "png"] = "svg") -> bytes:
         """The larger of the two directions over time. Raises harness.plots.NoPlots."""

@@ -80,7 +80,7 @@ def test_what_is_no_capture_is_left_out(data: object) -> None:
     )
 )
 def test_no_value_in_a_report_makes_it_crash(value: object) -> None:
-    for key in ("seconds", "story", "link", "pcapng"):
+    for key in ("seconds", "story", "link", "pcapng", "bundle"):
         assert isinstance(parse(report("a", **{key: value})), Report)
     try:
         parse(report("a", message=value, expected=value, because=value))

@@ -24,6 +24,9 @@ from grader.reports.terminal import class_table, result_line
 from grader.reports.text import line, visible
 from grader.submission import Submission
 
+#: Where the name of a file stands.
+FILES = ("pcapng", "bundle", "ladder_svg", "plot")
+
 LAB = {"kind": "fake", "engine": "none", "image": None, "unprotected": None}
 
 #: Where student or tester text can stand in a record.
@@ -148,10 +151,10 @@ def examine(page: str) -> Tags:
     """Assert that a page is harmless."""
     tags = Tags()
     tags.feed(page)
-    assert not {"script", "img", "iframe", "object", "link", "base", "form", "svg"} & set(tags.tags)
+    assert not {"script", "iframe", "object", "link", "base", "form", "svg"} & set(tags.tags)
     for name, value in tags.attributes:
         assert not name.startswith("on")
-        if name in ("href", "src"):
+        if name in ("href", "src", "srcset"):
             assert (value or "").startswith(("./", "../", "#"))
     assert not re.search(r"(?i)url\(|@import|https?:", page)
     unseen = [char for char in html.unescape(page) if visible(char) != char]
@@ -169,7 +172,7 @@ def everywhere(result: dict[str, Any], text: str, steps: int = 50) -> dict[str, 
         ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed", "engine_drops", "late_p99"), 0)),
         "engine": text}  # fmt: skip
     for check in result["checks"]:
-        check.update(dict.fromkeys((*CANARIES, "rule", "hint", "feedback", "section", "id", "pcapng"), text))
+        check.update(dict.fromkeys((*CANARIES, "rule", "hint", "feedback", "section", "id", *FILES), text))
         check["story"] = [{"at": 0.0, "who": text, "what": text}] * steps
         check["link"] = {text: text, "up": {text: text}}
     for stage in result["stages"]:

@@ -34,7 +34,7 @@ BUNDLE = Bundle(
     wire=WIRE,
     names=("client", "server"),
     packets=tuple(PACKETS),
-    findings=(Finding(3, "rule 3.4 (MUST): beyond the window"), Finding(0, "no packet in particular")),
+    findings=(Finding(3, "rule 3.4 (MUST): beyond the window"), Finding(0, "no packet in particular", must=False)),
     left_out=2,
 )
 
@@ -96,7 +96,7 @@ def with_row(place: int, value: Any) -> str:
         (changed(run={"a": float("nan")}), "neither a text nor a number"),
         (changed(wire={"magic": 900, "checksum": "crc-32"}), "magic"),
         (changed(wire={"magic": 9, "checksum": "md5"}), "checksum"),
-        (changed(findings=[[1]]), "number and a text"),
+        (changed(findings=[[1]]), "number, a text"),
         (changed(left_out=-1), "left_out"),
         (with_row(0, True), "number of things"),
         (with_row(1, float("inf")), "no time"),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 
+from harness.ladder import Note
 from harness.transport.pictures import Recording, curves_of
 from tests.harness.transport import sample
 from tests.harness.transport.test_capture import frames
 
-BROKEN = {5: ["rule 3.4 (MUST): beyond the window"]}
+FOUND = {5: [Note("rule 3.4 (MUST): beyond the window", broken=True)]}
 
 
 def broken() -> Recording:
     return Recording(
-        packets=sample.packets(), wire=sample.WIRE, title="A title", remark="seed 7", broken=BROKEN
+        packets=sample.packets(), wire=sample.WIRE, title="A title", remark="seed 7", findings=FOUND
     )
 
 

@@ -1,0 +1,75 @@
+"""What a failing check leaves to look at: ladder, plot, packets, and a bundle to run it again. Data in, files out.
+
+Rule 1: the tester sends a bundle or a capture; pictures are made where they are looked at, from checked data.
+Rule 2: this file does not know who may see them: a hidden check's files are kept apart by whoever saves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from harness.plots import NoPlots
+from harness.transport.bundle import Bundle, as_data, fitting, to_json
+from harness.transport.capture import BadCapture, from_capture
+from harness.transport.segments import Wire, parse
+
+#: The files, by what they hold. `save` writes and removes these names and no others.
+PACKETS, BUNDLE, LADDER, TEXT, PLOT = "packets.pcapng", "bundle.json", "ladder.svg", "ladder.txt", "plot.svg"
+NAMES = (PACKETS, BUNDLE, LADDER, TEXT, PLOT)
+#: The share of a capture's datagrams that have to be segments for it to be one of our protocol.
+_OURS = 0.5
+
+
+def bundled(bundle: Bundle, **known: str) -> dict[str, object]:
+    """The bundle as a record carries it, made small enough, with what only the reporter knows: check, seed, message."""
+    packets = tuple(fitting(bundle.packets, bundle.findings))
+    left_out = bundle.left_out + len(bundle.packets) - len(packets)
+    return as_data(replace(bundle, packets=packets, left_out=left_out, **known))  # type: ignore[arg-type]
+
+
+def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = "transport") -> Bundle | None:
+    """The capture of a run on real sockets as a bundle; None if it does not hold the transport's segments."""
+    try:
+        packets = from_capture(pcapng)
+    except BadCapture:
+        return None
+    if sum(parse(packet.data, wire) is not None for packet in packets) < _OURS * len(packets):
+        return None
+    names = ("student", "tester")
+    return Bundle(
+        assignment=assignment,
+        title=title,
+        remark="real sockets",
+        wire=wire,
+        names=names,
+        packets=tuple(packets),
+    )
+
+
+def pictures(bundle: Bundle, *, pcapng: bytes | None = None, plot: bool = True) -> dict[str, bytes]:
+    """File name -> content. `pcapng`: the real capture, if there is one. `plot`: False where the time is too dear."""
+    recording = bundle.recording()
+    files = {
+        PACKETS: pcapng or recording.pcapng(),
+        BUNDLE: to_json(bundle).encode("ascii"),
+        LADDER: recording.ladder_svg().encode("utf-8"),
+        TEXT: recording.ladder_text().encode("utf-8") + b"\n",
+    }
+    if plot:
+        try:
+            files[PLOT] = recording.plot()
+        except NoPlots:
+            pass  # optional; `lab trace --plot` says what is missing
+    return files
+
+
+def save(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write the files into a folder of their own; those of an earlier run are removed. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        (folder / name).unlink(missing_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return [folder / name for name in files]
