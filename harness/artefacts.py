@@ -6,13 +6,14 @@ Rule 2: this file does not know who may see them: a hidden check's files are kep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.plots import NoPlots
-from harness.transport.bundle import Bundle, as_data, fitting, to_json
+from harness.trace import Packet
+from harness.transport.bundle import Bundle, Finding, as_data, fitting, to_json
 from harness.transport.capture import BadCapture, from_capture
+from harness.transport.oracle import judge
 from harness.transport.segments import Wire, parse
 
 #: The files, by what they hold. `save` writes and removes these names and no others.
@@ -20,13 +21,26 @@ PACKETS, BUNDLE, LADDER, TEXT, PLOT = "packets.pcapng", "bundle.json", "ladder.s
 NAMES = (PACKETS, BUNDLE, LADDER, TEXT, PLOT)
 #: The share of a capture's datagrams that have to be segments for it to be one of our protocol.
 _OURS = 0.5
+#: Broken rules that a bundle keeps: more say nothing new.
+_MOST_FINDINGS = 100
 
 
-def bundled(bundle: Bundle, **known: str) -> dict[str, object]:
-    """The bundle as a record carries it, made small enough, with what only the reporter knows: check, seed, message."""
-    packets = tuple(fitting(bundle.packets, bundle.findings))
-    left_out = bundle.left_out + len(bundle.packets) - len(packets)
-    return as_data(replace(bundle, packets=packets, left_out=left_out, **known))  # type: ignore[arg-type]
+def bundled(packets: Sequence[Packet], wire: Wire, **facts: str) -> dict[str, object]:
+    """A simulation as a record carries it, small enough, with the rules that its packets break.
+
+    `facts`: fields of a Bundle that only the reporter knows: assignment, check, title, message, seed.
+    """
+    findings = tuple(Finding(v.packet, str(v), v.level == "MUST") for v in judge(packets, wire))
+    kept = tuple(fitting(packets, findings))
+    bundle = Bundle(
+        wire=wire,
+        names=("student", "peer"),
+        packets=kept,
+        findings=findings[:_MOST_FINDINGS],
+        left_out=len(packets) - len(kept),
+        **facts,  # type: ignore[arg-type]
+    )
+    return as_data(bundle)
 
 
 def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = "transport") -> Bundle | None:

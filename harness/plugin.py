@@ -112,8 +112,27 @@ class StoryPlugin:
         self._cpu = _cpu_seconds(session.node)
         self._began = (time.time(), time.monotonic())
         self._scene = scene
+        if "connection" in session.programs:
+            self._drive(scene, check)
         yield scene
+        if scene.transport is not None:
+            scene.transport.close()
         scene.close()
+
+    def _drive(self, scene: Scene, check: Check) -> None:
+        """Make the calls of the program `connection` possible; the reference is for hidden checks only."""
+        from harness.transport.bench import transport_of  # here, as most assignments have no such program
+
+        session = self._session
+        reference = session.reference if check.suite == "hidden" else None
+        scene.transport = transport_of(
+            scene.node,
+            scene.story,
+            session.assignment,
+            session.programs,
+            seed=scene.seed,
+            reference=reference,
+        )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -196,22 +215,17 @@ class StoryPlugin:
 
     def _add_simulation(self, record: Record, scene: Scene) -> None:
         """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
-        if scene.simulated is not None:
+        simulated = getattr(scene, "simulated", None)
+        if simulated is not None:
             from harness.artefacts import (
                 bundled,
             )  # here, as most assignments need no more than the tester itself
-            from harness.transport.bundle import Bundle
 
-            assert isinstance(scene.simulated, Bundle)
             assignment, check = self._session.assignment, self._checks[record["check"]]
             seed = self._session.public_seed if check.suite == "public" else ""
-            facts = {
-                "assignment": assignment.name,
-                "check": check.id,
-                "message": record["message"],
-                "seed": seed,
-            }
-            record["bundle"] = bundled(scene.simulated, **facts)
+            facts = {"check": check.id, "title": check.rule, "message": record["message"], "seed": seed}
+            packets, wire = simulated
+            record["bundle"] = bundled(packets, wire, assignment=assignment.name, **facts)
 
     def _doubt(self, record: Record, counters: LinkCounters, node: Node) -> None:
         """A failure on a link that was not as asked is inconclusive, unless the submission itself was loud."""

@@ -26,6 +26,7 @@ from harness.profile import Profile
 from harness.profiles import find_profile
 from harness.program import PATIENCE, Program, Server
 from harness.steps import Broken, Story, show
+from harness.transport.words import TransportWords
 
 #: Connections that the tester's own listening sockets keep waiting.
 _BACKLOG = 1024
@@ -46,7 +47,7 @@ Started = TypeVar("Started", bound=Program)
 Held = TypeVar("Held", Peer, Listener, Datagrams, Load)
 
 
-class Scene:
+class Scene(TransportWords):
     """One test's lab. Everything made through it is ended by `close`."""
 
     def __init__(
@@ -65,7 +66,6 @@ class Scene:
         self.seed = seed
         self.engine = network.engine
         self.link_name = "clean"  #: the link profile in force, "custom" for one without a name
-        self.simulated: object = None  #: the simulation that is going on or failed: a Bundle
         self._programs = programs
         self._output_limit = output_limit
         self._open: list[Program | Peer | Listener | Datagrams | Load] = []

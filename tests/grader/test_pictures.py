@@ -21,6 +21,7 @@ from grader.submission import Submission
 from harness import artefacts
 from harness.transport.bundle import Bundle, Finding, as_data, from_json
 from harness.transport.capture import to_pcapng
+from harness.transport.segments import build, parse
 from tests.harness.transport import sample
 
 LAB = {"kind": "fake", "engine": "none", "image": None, "unprotected": None}
@@ -173,8 +174,21 @@ def test_a_capture_of_something_else_stays_a_capture(course: Course, tmp_path: P
 
 def test_a_long_run_is_made_small_enough_for_a_record() -> None:
     rows = sample.packets()
-    long = tuple(replace(rows[2], number=n, sent=n / 1000) for n in range(1, 5001))
-    data = artefacts.bundled(Bundle(assignment="", packets=long, wire=sample.WIRE), check=READS)
+    long = [replace(rows[2], number=n, sent=n / 1000) for n in range(1, 5001)]
+    data = artefacts.bundled(long, sample.WIRE, check=READS, assignment="blocking")
     assert len(json.dumps(data)) < 10_000_000
     assert data["check"] == READS
     assert data["left_out"] == 5000 - len(data["packets"]) > 0  # type: ignore[arg-type]
+
+
+def test_the_oracle_is_asked_what_a_simulation_breaks() -> None:
+    rows = sample.packets()
+    good = artefacts.bundled(rows, sample.WIRE, assignment="")
+    assert [row for row in good["findings"] if row[2]] == []  # type: ignore[attr-defined]
+    seg = parse(rows[8].data, sample.WIRE)
+    assert seg is not None
+    liar = build(replace(seg, acknowledgement=seg.acknowledgement + 1200), sample.WIRE)  # of what was lost
+    bad = artefacts.bundled(
+        [*rows[:8], replace(rows[8], data=liar, delivered=liar), *rows[9:]], sample.WIRE, assignment=""
+    )
+    assert [row[0] for row in bad["findings"] if row[2]] == [9]  # type: ignore[attr-defined]
