@@ -6,6 +6,7 @@ Most send 32 KiB: 28 segments, enough for every rule, and hundreds of runs take 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from harness.profile import Profile
 from harness.transport.scenarios import App, Change, Garbage, Lose, Replay, Scenario
@@ -29,11 +30,11 @@ def _lossy(share: float) -> Profile:
     return _link(loss=share, burst_cap=_CAP)
 
 
-def _one_way(name: str, why: str, stage: int, **what: object) -> Scenario:
+def _one_way(name: str, why: str, stage: int, **what: Any) -> Scenario:
     """The client sends, the server listens and ends when it has heard the end."""
     return Scenario(
         **{"name": name, "why": why, "stage": stage, "client": _SENDS, "server": _LISTENS, **what}
-    )  # type: ignore[arg-type]
+    )
 
 
 def _plain() -> list[Scenario]:
@@ -77,7 +78,7 @@ def _plain() -> list[Scenario]:
 def _exact() -> list[Scenario]:
     """Exactly these segments are lost."""
 
-    def loses(name: str, why: str, *what: Lose, stage: int = 3, **more: object) -> Scenario:
+    def loses(name: str, why: str, *what: Lose, stage: int = 3, **more: Any) -> Scenario:
         return _one_way(name, why, stage, lose=what, **more)
 
     return [
@@ -159,7 +160,8 @@ def _strange() -> list[Scenario]:
                  ending="timed out", watched=("client",), whole=False, limit=400),
         _one_way("the link dies", "data is repeated for ever", 3,
                  changes=(Change(at=0.05, to_server=dead, to_client=dead),),
-                 to_server=_link(delay=0.02, rate=1_000_000), ending="timed out", watched=("client",), whole=False, limit=900),
+                 to_server=_link(delay=0.02, rate=1_000_000), ending="timed out",
+                 watched=("client",), whole=False, limit=900),
         _one_way("the application aborts", "an RST is not sent, or not believed", 4,
                  client=App(sends=MOST, chunk=4800, every=0.1, ends="never", aborts=0.35), ending="reset", whole=False),
     ]  # fmt: skip

@@ -56,14 +56,18 @@ class Meter:
         self._peer_cpu: Callable[[], float] = lambda: 0.0
         self.begin()
 
-    def begin(self, peer_cpu: Callable[[], float] | None = None) -> None:
-        """A simulation begins. `peer_cpu()`: processor seconds of the other side since then, if it is measured."""
+    def begin(self, peer_cpu: Callable[[], float] | None = None, least: float = LEAST_BUDGET) -> None:
+        """A simulation begins. `peer_cpu()`: processor seconds of the other side since then, if it is measured.
+
+        `least`: processor seconds that it may use in any case.
+        """
         if getattr(self, "_wall", 0.0) > SUSPICIOUS:
             self._at_begin = self._spent()
         self._wall = 0.0  # seconds inside calls
         self._naps: list[float] = []  # seconds of each call that brought a datagram
         self._next_look = SUSPICIOUS + AGAIN
         self._peer_cpu = peer_cpu or (lambda: 0.0)
+        self._least = least
 
     def called(self, seconds: float, *, received: bool) -> None:
         """A call was answered. Raises Broken."""
@@ -104,7 +108,7 @@ class Meter:
     @property
     def budget(self) -> float:
         """Processor seconds that a simulation may use."""
-        return max(LEAST_BUDGET, TIMES_PEER * self._peer_cpu())
+        return max(self._least, TIMES_PEER * self._peer_cpu())
 
     def _judge(self) -> None:
         spent = self._spent() - self._at_begin

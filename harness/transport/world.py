@@ -8,7 +8,7 @@ Rule 2: a fault is a sentence; the first is the one that is told. A fault of the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from harness.link import Link
@@ -18,6 +18,8 @@ from harness.steps import Broken, difference
 from harness.trace import Direction, Packet
 from harness.transport.applications import Application, Party
 from harness.transport.delivered import delivered
+from harness.transport.oracle import Case, Violation, judge
+from harness.transport.oracle import broken as broken_rules
 from harness.transport.scenarios import ROLES, Change, Role, Scenario, other
 from harness.transport.segments import Wire
 from harness.transport.tamper import Tamper
@@ -27,8 +29,10 @@ from harness.transport.turns import Player
 EVENTS_PER_SEGMENT, EVENTS_BESIDES = 40, 60_000
 
 Kind = Literal["call", "stream", "ending", "late", "covert", "rule"]
-#: Puts more around the link that a side sends into.
-Around = Callable[[Role, Carrier], Carrier]
+#: Which fault is told first.
+_ORDER: tuple[Kind, ...] = ("call", "covert", "stream", "ending", "rule", "late")
+#: Puts more around the link that a side sends into: who, the link itself, what is around it already.
+Around = Callable[[Role, Link, Carrier], Carrier]
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Fault:
     text: str
     expected: str | None = None
     seen: str | None = None
+    rule: str = ""  #: the number of the broken rule, if it is one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,7 @@ class Setting:
     isn: Mapping[Role, int]
     wire: Wire
     students: tuple[Role, ...]  #: the sides under test; the first of them is "up" in the packets
+    model: bool = False  #: whether those have the model-based controller
 
     @property
     def first(self) -> Role:
@@ -60,6 +66,10 @@ class Setting:
     def sender(self, direction: Direction) -> Role:
         """Who sends in that direction."""
         return self.first if direction == "up" else other(self.first)
+
+    def direction(self, role: Role) -> Direction:
+        """The direction in which a side sends."""
+        return "up" if role == self.first else "down"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +85,7 @@ class Outcome:
     faults: Sequence[Fault] = ()  #: empty: all was well
     broken: Broken | None = None  #: what a call raised, if it was that
     turns: int = 0  #: round trips, or calls in this process, of both sides
-    notes: Sequence[str] = field(default=())  #: rules that should be kept and were not
+    violations: Sequence[Violation] = ()  #: what the oracle says of the sides under test
 
     @property
     def well(self) -> bool:
@@ -84,7 +94,7 @@ class Outcome:
 
     def packets_of(self, role: Role) -> list[Packet]:
         """What a side sent."""
-        way: Direction = "up" if role == self.setting.first else "down"
+        way = self.setting.direction(role)
         return [packet for packet in self.packets if packet.direction == way]
 
     def finished(self, role: Role) -> float:
@@ -110,7 +120,7 @@ class World:
         def wrapped(direction: Direction, link: Link) -> Carrier:
             sender = setting.sender(direction)
             carrier: Carrier = link if tamper is None else tamper.around(sender, link)
-            return carrier if around is None else around(sender, carrier)
+            return carrier if around is None else around(sender, link, carrier)
 
         first = setting.first
         segments = (scenario.client.sends + scenario.server.sends) // 1000
@@ -145,7 +155,8 @@ class World:
         except (BadEndpoint, Endless) as error:
             faults.append(Fault("call", str(error)))
         packets = self.simulation.packets
-        faults += self._faults(packets) if broken is None else []
+        violations = self._violations(packets) if broken is None else []
+        faults += self._faults(packets, violations) if broken is None else []
         return Outcome(
             setting=self.setting,
             seconds=self.simulation.now,
@@ -156,6 +167,7 @@ class World:
             faults=faults,
             broken=broken,
             turns=sum(party.turns for party in self.parties.values()),
+            violations=violations,
         )
 
     def _app(self, role: Role) -> Application:
@@ -182,13 +194,31 @@ class World:
 
     # -- what was wrong ------------------------------------------------------------------------------------------
 
-    def _faults(self, packets: Sequence[Packet]) -> list[Fault]:
+    def _violations(self, packets: Sequence[Packet]) -> list[Violation]:
+        """What the oracle says of the sides under test; nothing is asked of the other one."""
+        setting, scenario = self.setting, self.setting.scenario
+        way = {role: setting.direction(role) for role in ROLES}
+        judged = [way[role] for role in setting.students]
+        case = Case(
+            stage=scenario.stage,
+            judged=judged,
+            isns={way[role]: setting.isn[role] for role in ROLES},
+            buffers={way[role]: scenario.buffer(role) for role in ROLES},
+            reads={way[role]: self._app(role).arrivals for role in ROLES},
+            models=judged if setting.model else (),
+            servers=(way["server"],),
+        )
+        return judge(packets, setting.wire, case)
+
+    def _faults(self, packets: Sequence[Packet], violations: Sequence[Violation]) -> list[Fault]:
         found: list[Fault] = []
         for role in ROLES:
             found += self._stream_faults(role, packets)
         for role in self.setting.scenario.watched:
             found += self._ending_faults(role)
-        return sorted(found, key=lambda fault: ("covert", "stream", "ending", "late").index(fault.kind))
+        for violation in broken_rules(violations):
+            found.append(Fault("rule", str(violation), rule=violation.rule))
+        return sorted(found, key=lambda fault: _ORDER.index(fault.kind))
 
     def _stream_faults(self, role: Role, packets: Sequence[Packet]) -> list[Fault]:
         """What a side read, against what was sent and what was delivered."""
@@ -196,7 +226,7 @@ class World:
         if not expected.startswith(seen):
             text = f"the {role} did not read what the {other(role)} sent: {difference(expected, seen)}"
             return [Fault("stream", text, f"{len(expected):,} bytes", f"{len(seen):,} bytes")]
-        way: Direction = "down" if role == self.setting.first else "up"
+        way = self.setting.direction(other(role))
         one_way = (packet for packet in packets if packet.direction == way)
         there = delivered(one_way, self.setting.wire, until=self.simulation.now)
         reads = self._app(role).arrivals

@@ -168,7 +168,7 @@ class Connection:
 
     def in_flight(self) -> int:
         current = self.current
-        return 0 if current is None else current.syn + current.fin + len(current.payload)
+        return 0 if current is None or not self.tries else current.syn + current.fin + len(current.payload)
 
     def choose(self) -> None:
         """What is under way next."""

@@ -1,0 +1,45 @@
+"""Random scenarios: how many of n seeds have to pass, and how likely a correct program fails all the same. Pure.
+
+Rule: the number is chosen from the probability that a correct program fails one seed, and the bound is printed.
+"""
+
+from __future__ import annotations
+
+import math
+
+#: A check of a correct program fails by bad luck at most this often.
+BOUND = 1e-3
+
+
+def false_fail(needed: int, seeds: int, flaky: float) -> float:
+    """The probability that fewer than `needed` of `seeds` pass, if each fails with probability `flaky`."""
+    most = seeds - needed  # so many may fail
+    return max(
+        0.0,
+        math.fsum(
+            math.comb(seeds, failed) * flaky**failed * (1 - flaky) ** (seeds - failed)
+            for failed in range(most + 1, seeds + 1)
+        ),
+    )
+
+
+def needed(seeds: int, flaky: float, bound: float = BOUND) -> int:
+    """The most of `seeds` that can be asked for, so that a correct program fails with at most that probability.
+
+    >>> needed(3, 0.0), needed(3, 0.01), needed(10, 0.02)
+    (3, 2, 8)
+    """
+    for count in range(seeds, 0, -1):
+        if false_fail(count, seeds, flaky) <= bound:
+            return count
+    return 0
+
+
+def sentence(needed: int, seeds: int, flaky: float) -> str:
+    """The bound in words."""
+    chance = false_fail(needed, seeds, flaky)
+    bound = f"at most 1 in {math.floor(1 / chance):,}" if chance > 0 else "never"
+    return (
+        f"{needed} of {seeds} seeds have to pass; a correct program fails one with a probability of at most {flaky:g},"
+        f" so it fails this check {bound}"
+    )

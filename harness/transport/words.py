@@ -1,0 +1,81 @@
+"""The words of a test for the transport: `lab.simulation`, `lab.scripted`, `lab.segments`, `lab.reassembler`.
+
+Rule: words only; what they do is in harness/transport/bench.py, and a lab of another assignment never loads it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.lab import LabError
+
+if TYPE_CHECKING:
+    from harness.transport.bench import Peer, Sides, SimulationCheck, Transport
+    from harness.transport.lessons import Answer, Segments
+    from harness.transport.scenarios import Role, Scenario
+    from harness.transport.script import ScriptedPeer
+
+
+class TransportWords:
+    """Mixed into `harness.scene.Scene`."""
+
+    story: Any
+    #: what drives the submission's connection; None where an assignment has no program `connection`
+    transport: Transport | None = None
+
+    simulated: object = None  #: the last simulation, the one that failed if one did: a Bundle
+
+    def _driven(self) -> Transport:
+        if self.transport is None:
+            raise LabError("this assignment has no program `connection` whose calls could be made")
+        return self.transport
+
+    def simulation(
+        self,
+        scenario: Scenario | str,
+        *,
+        student: Sides = "client",
+        peer: Peer = "reference",
+        model: bool = False,
+    ) -> SimulationCheck:
+        """A scenario in virtual time. `student`: the side that the submission plays; peer "itself": it plays both.
+
+        `model`: with the controller of the extension. Raises LabError if the reference is needed and not there.
+        """
+        from harness.transport.bench import SimulationCheck
+
+        def keep(run: object) -> None:
+            self.simulated = run
+
+        return SimulationCheck(self._driven(), scenario, student=student, peer=peer, model=model, keep=keep)
+
+    def scripted(
+        self,
+        role: Role,
+        *,
+        isn: int = 7000,
+        peer_isn: int = 0x8000_0000 - 500,
+        receive_buffer: int = 65_536,
+        model: bool = False,
+    ) -> ScriptedPeer:
+        """A scripted peer for the submission's connection, which plays `role`. Raises Broken, CannotStart."""
+        from harness.transport.script import ScriptedPeer
+
+        driven = self._driven()
+        connection = driven.connection(role, isn=isn, receive_buffer=receive_buffer, model=model)
+        return ScriptedPeer(
+            connection, role=role, isn=isn, peer_isn=peer_isn, wire=driven.wire, story=self.story
+        )
+
+    def segments(self) -> Segments:
+        """Stage 1 of the submission. Raises Broken, CannotStart."""
+        from harness.transport.lessons import Segments
+
+        driven = self._driven()
+        return Segments(driven.segments(), driven.wire, self.story)
+
+    def reassembler(self, kind: str, *, capacity: int = 65_536) -> Answer:
+        """Stage 2 of the submission: InOrder, WithGaps or NewestOnly. Raises Broken, CannotStart."""
+        from harness.transport.lessons import Answer
+
+        return Answer(self._driven().reassembler(kind, capacity), kind, capacity, self.story)
