@@ -6,11 +6,11 @@ Rule 2: this file does not know who may see them: a hidden check's files are kep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.plots import NoPlots
-from harness.trace import Packet
 from harness.transport.bundle import Bundle, Finding, as_data, fitting, to_json
 from harness.transport.capture import BadCapture, from_capture
 from harness.transport.oracle import judge
@@ -25,22 +25,20 @@ _OURS = 0.5
 _MOST_FINDINGS = 100
 
 
-def bundled(packets: Sequence[Packet], wire: Wire, **facts: str) -> dict[str, object]:
+def bundled(run: Bundle, **facts: str) -> dict[str, object]:
     """A simulation as a record carries it, small enough, with the rules that its packets break.
 
-    `facts`: fields of a Bundle that only the reporter knows: assignment, check, title, message, seed.
+    `facts`: fields that only the reporter knows: assignment, check, message, seed; a title if the run has none.
     """
-    findings = tuple(Finding(v.packet, str(v), v.level == "MUST") for v in judge(packets, wire))
-    kept = tuple(fitting(packets, findings))
-    bundle = Bundle(
-        wire=wire,
-        names=("student", "peer"),
-        packets=kept,
-        findings=findings[:_MOST_FINDINGS],
-        left_out=len(packets) - len(kept),
-        **facts,  # type: ignore[arg-type]
-    )
-    return as_data(bundle)
+    findings = run.findings
+    if not findings:
+        findings = tuple(Finding(v.packet, str(v), v.level == "MUST") for v in judge(run.packets, run.wire))
+    kept = tuple(fitting(run.packets, findings))
+    title = run.title or facts.pop("title", "")
+    facts = {**facts, "title": title}
+    left_out = run.left_out + len(run.packets) - len(kept)
+    findings = findings[:_MOST_FINDINGS]
+    return as_data(replace(run, packets=kept, findings=findings, left_out=left_out, **facts))  # type: ignore[arg-type]
 
 
 def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = "transport") -> Bundle | None:

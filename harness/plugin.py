@@ -215,17 +215,15 @@ class StoryPlugin:
 
     def _add_simulation(self, record: Record, scene: Scene) -> None:
         """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
-        simulated = getattr(scene, "simulated", None)
-        if simulated is not None:
+        if scene.simulated is not None:
             from harness.artefacts import (
-                bundled,
-            )  # here, as most assignments need no more than the tester itself
+                bundled,  # here, as most assignments need no more than the tester itself
+            )
 
             assignment, check = self._session.assignment, self._checks[record["check"]]
             seed = self._session.public_seed if check.suite == "public" else ""
             facts = {"check": check.id, "title": check.rule, "message": record["message"], "seed": seed}
-            packets, wire = simulated
-            record["bundle"] = bundled(packets, wire, assignment=assignment.name, **facts)
+            record["bundle"] = bundled(scene.simulated, assignment=assignment.name, **facts)
 
     def _doubt(self, record: Record, counters: LinkCounters, node: Node) -> None:
         """A failure on a link that was not as asked is inconclusive, unless the submission itself was loud."""

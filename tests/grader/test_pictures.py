@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from grader.records import Report, parse_record
 from grader.reports.html import instructor_page, student_page
 from grader.submission import Submission
 from harness import artefacts
+from harness.trace import Packet
 from harness.transport.bundle import Bundle, Finding, as_data, from_json
 from harness.transport.capture import to_pcapng
 from harness.transport.segments import build, parse
@@ -37,6 +39,10 @@ def bundle(mark: str = "mark") -> dict[str, Any]:
             findings=(Finding(5, f"{mark}-finding"),),
         )
     )  # fmt: skip
+
+
+def a_run(rows: Sequence[Packet]) -> Bundle:
+    return Bundle(assignment="blocking", packets=tuple(rows), wire=sample.WIRE)
 
 
 def run(course: Course, tmp_path: Path, *records: dict[str, Any]) -> Graded:
@@ -175,7 +181,7 @@ def test_a_capture_of_something_else_stays_a_capture(course: Course, tmp_path: P
 def test_a_long_run_is_made_small_enough_for_a_record() -> None:
     rows = sample.packets()
     long = [replace(rows[2], number=n, sent=n / 1000) for n in range(1, 5001)]
-    data = artefacts.bundled(long, sample.WIRE, check=READS, assignment="blocking")
+    data = artefacts.bundled(a_run(long), check=READS)
     assert len(json.dumps(data)) < 10_000_000
     assert data["check"] == READS
     assert data["left_out"] == 5000 - len(data["packets"]) > 0  # type: ignore[arg-type]
@@ -183,12 +189,17 @@ def test_a_long_run_is_made_small_enough_for_a_record() -> None:
 
 def test_the_oracle_is_asked_what_a_simulation_breaks() -> None:
     rows = sample.packets()
-    good = artefacts.bundled(rows, sample.WIRE, assignment="")
+    good = artefacts.bundled(a_run(rows))
     assert [row for row in good["findings"] if row[2]] == []  # type: ignore[attr-defined]
     seg = parse(rows[8].data, sample.WIRE)
     assert seg is not None
     liar = build(replace(seg, acknowledgement=seg.acknowledgement + 1200), sample.WIRE)  # of what was lost
-    bad = artefacts.bundled(
-        [*rows[:8], replace(rows[8], data=liar, delivered=liar), *rows[9:]], sample.WIRE, assignment=""
-    )
+    bad = artefacts.bundled(a_run([*rows[:8], replace(rows[8], data=liar, delivered=liar), *rows[9:]]))
     assert next(row for row in bad["findings"] if row[2])[0] == 9  # type: ignore[attr-defined]
+
+
+def test_what_was_judged_already_is_not_judged_again() -> None:
+    run = replace(a_run(sample.packets()), findings=(Finding(3, "rule 9.9: so it is"),))
+    assert artefacts.bundled(run, title="the rule", seed="ab")["findings"] == [
+        [3, "rule 9.9: so it is", True]
+    ]
