@@ -8,6 +8,7 @@ lock either. The loop underneath does what loop.py does.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import sys
 
@@ -22,6 +23,8 @@ from messages import BadRequest, Request, parse_request
 from rooms import Entry, Rooms
 from server import DRAIN
 
+#: Requests of one client that are answered before others have their turn.
+AT_A_TIME = 20
 #: Replies that may wait for a client to read them, before no more of its requests are answered.
 MOST_REPLIES = 100
 #: The outbox of everyone who has nothing waiting.
@@ -96,7 +99,9 @@ class Chat:
         self._out = NOTHING
         self._sending: asyncio.Task[None] | None = None  # while something waits
         self._active = asyncio.get_running_loop().time()  # when the client last sent or took something
-        writer.transport.set_write_buffer_limits(high=0)  # drain() then waits until the kernel has taken all
+        # asyncio does this by itself for the sockets that it has made, and not for one that it was given.
+        sockets.send_at_once(writer.get_extra_info("socket"))
+        writer.transport.set_write_buffer_limits(high=0)  # drain() waits until all is taken
 
     # -- in --------------------------------------------------------------------------------------------------------
 
@@ -107,10 +112,13 @@ class Chat:
         try:
             while data := await self._read():
                 lines.feed(data)
-                while (line := lines.next()) is not None:
-                    if await self._answer(line) == "quit":
+                for turn in itertools.count(1):
+                    if (line := lines.next()) is None:
+                        break
+                    if await self._answer(line) == "quit" or self._writer.is_closing():
                         return
-                    await asyncio.sleep(0)
+                    if turn % AT_A_TIME == 0:
+                        await asyncio.sleep(0)
         except BadFrame as error:
             self.reply(frame(f"error {error}"))
         ### END SOLUTION

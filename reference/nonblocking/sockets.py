@@ -102,10 +102,17 @@ def accept(listener: socket.socket) -> socket.socket:
 
     On Linux an accepted socket does not inherit O_NONBLOCK: a blocking one among ten thousand stops them all.
     """
-    ### BEGIN SOLUTION: stage 2: accept, setblocking(False); and TCP_NODELAY, since small answers should not wait
+    ### BEGIN SOLUTION: stage 2: accept, setblocking(False), send_at_once()
     sock, _ = listener.accept()
     sock.setblocking(False)
+    send_at_once(sock)
+    return sock
+    ### END SOLUTION
+
+
+def send_at_once(sock: socket.socket) -> None:
+    """Small pieces do not wait for the acknowledgement of those before them, which the other side delays by 40 ms."""
+    ### BEGIN SOLUTION: stage 2: TCP_NODELAY, but not for Unix sockets
     if sock.family != getattr(socket, "AF_UNIX", None):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
     ### END SOLUTION

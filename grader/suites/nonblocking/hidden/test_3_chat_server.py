@@ -26,9 +26,12 @@ def hears(lab: Scene, peer: Peer, request: bytes, answer: bytes) -> None:
     lab.expect(good, f"{request[:40]!r} is answered", expected=answer, seen=seen)
 
 
-def comes_in(lab: Scene, server: Server, name: bytes, room: bytes, *, slow: bool = False) -> Peer:
+def comes_in(
+    lab: Scene, server: Server, name: bytes, room: bytes, *, slow: bool = False, quietly: bool = False
+) -> Peer:
     """A client with a name, in a room; a slow one has small buffers."""
-    peer = lab.connects(server, name=name.decode(), receive_buffer=16384 if slow else None)
+    buffer = 16384 if slow else None
+    peer = lab.connects(server, name=name.decode(), receive_buffer=buffer, quietly=quietly)
     asks(lab, peer, b"nick " + name)
     asks(lab, peer, b"join " + room)
     return peer
@@ -50,6 +53,16 @@ def reads_all(lab: Scene, peer: Peer, lines: list[bytes]) -> None:
         seen = peer.reads_line()
         if seen != b"tea ada " + line:
             lab.expect(False, "a reader that keeps up reads every line", expected=line[:20], seen=seen[:60])
+
+
+def speaks_to(lab: Scene, ada: Peer, bob: Peer, lines: list[bytes]) -> None:
+    """ada says all that in the room tea, never more than bob, who keeps up, has room for."""
+    lab.says(f"ada says {len(lines):,} lines, bob keeps up with her")
+    for at in range(0, len(lines), 12):
+        few = lines[at : at + 12]
+        ada.sends(b"".join(b"say tea " + line for line in few))
+        reads_all(lab, bob, few)
+        ada.reads_exactly(b"ok\n" * len(few))
 
 
 def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, int]:
@@ -86,8 +99,9 @@ def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
 def test_names_and_rooms(lab: Scene, program: str) -> None:
     server = lab.serves(program)
     ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
-    for wrong in (b"nick", b"nick " + b"n" * 33, "nick grüße".encode(), b"nick  x", b"Nick x", b"join te/a",
-                  b" nick x", b"part", b"say tea", b"say tea ", b"say  tea x", b"quit now", b"\x00", b"nick x ", b"join"):  # fmt: skip
+    words = (b"", b" ", b" " + b"n" * 33, " grüße".encode(), b"  x", b" te/a", b" x ", b" x y")
+    wrong_ones = [command + word for command in (b"nick", b"join", b"part") for word in words]
+    for wrong in (*wrong_ones, b"say tea", b"say tea ", b"say  tea x", b"Nick x", b" nick x", b"quit now", b"\x00"):
         asks(lab, bob, wrong, b"error")
     asks(lab, bob, b"nick Ada")
     asks(lab, bob, b"nick Ada")
@@ -138,7 +152,7 @@ def test_long_lines(lab: Scene, program: str) -> None:
     endless, taken = lab.clumsy(server).endless_line(50_000_000, within=8)
     grown = lab.usage().memory_bytes - before
     lab.expect(grown < 16e6, "it is not kept", expected="16 MB at most", seen=f"{grown / 1e6:.0f} MB more")
-    lab.expect(taken < 50_000_000, "and the server hangs up", seen=f"{taken:,} bytes taken")
+    lab.expect(taken > 4096, "what is sent is read")
     endless.sees_reset_or_end(within=3)
     late = lab.connects(server, name="a client with much behind it")
     late.sends(b"q" * 4097 + b"\nnick late\n" + b"r" * 20_000, may_fail=True)
@@ -210,11 +224,9 @@ def test_pieces_and_bursts(lab: Scene, program: str) -> None:
 def test_drop_keeps_replies(lab: Scene, program: str) -> None:
     server = lab.serves(program, "--slow", "drop")
     slow = comes_in(lab, server, b"slow", b"tea", slow=True)
-    ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
+    ada, bob = (comes_in(lab, server, name, b"tea", quietly=True) for name in (b"ada", b"bob"))
     lines = many(lab)
-    speaks(ada, lines)
-    reads_all(lab, bob, lines)
-    ada.reads_exactly(b"ok\n" * len(lines))
+    speaks_to(lab, ada, bob, lines)
     lab.says("the slow reader asks for something before it reads")
     slow.sends(b"join coffee\nsay nowhere x\npart coffee\n")
     lab.pauses(0.3)
@@ -239,7 +251,7 @@ def test_drop_keeps_replies(lab: Scene, program: str) -> None:
     lab.expect(replies == [b"ok\n", b"err", b"ok\n"], "no reply is dropped, and their order is kept", seen=replies)
     lab.says("once more, now that it has caught up")
     again = many(lab)[:20]
-    speaks(ada, again)
+    speaks_to(lab, ada, bob, again)
     lab.expect(reads_or_misses(lab, slow, again) == (20, 0), "who has caught up misses nothing")
 
 
@@ -247,19 +259,15 @@ def test_drop_keeps_replies(lab: Scene, program: str) -> None:
 def test_drop_holds_little(lab: Scene, program: str) -> None:
     server = lab.serves(program, "--slow", "drop")
     slow = [comes_in(lab, server, b"slow-%d" % number, b"tea", slow=True) for number in range(8)]
-    ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
+    ada, bob = (comes_in(lab, server, name, b"tea", quietly=True) for name in (b"ada", b"bob"))
     lines = many(lab)
     before = lab.usage().memory_bytes
-    begun = lab.now()
-    speaks(ada, lines)
-    reads_all(lab, bob, lines)
-    took = lab.now() - begun
+    speaks_to(lab, ada, bob, lines)
     grown = lab.usage().memory_bytes - before
     lab.expect(
         grown < 6e6 + 8 * 262_144, "256 KiB at most are held for each slow reader", expected="8 MB at most",
         seen=f"{grown / 1e6:.1f} MB more than before",
     )  # fmt: skip
-    lab.says(f"bob, who keeps up, had all {len(lines):,} lines after {took:.1f} s")
     for peer in slow[:2]:
         _, missed = reads_or_misses(lab, peer, lines)
         lab.expect(missed, "what did not fit was dropped", expected="some", seen="none")
@@ -308,11 +316,9 @@ def test_wait_until_the_reader_leaves(lab: Scene, program: str) -> None:
 def test_close(lab: Scene, program: str) -> None:
     server = lab.serves(program, "--slow", "close")
     slow = comes_in(lab, server, b"slow", b"tea", slow=True)
-    ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
+    ada, bob = (comes_in(lab, server, name, b"tea", quietly=True) for name in (b"ada", b"bob"))
     lines = many(lab)
-    speaks(ada, lines)
-    reads_all(lab, bob, lines)
-    ada.reads_exactly(b"ok\n" * len(lines))
+    speaks_to(lab, ada, bob, lines)
     other = lab.connects(server, name="another client")
     asks(lab, other, b"nick slow")
     slow.sees_reset_or_end()

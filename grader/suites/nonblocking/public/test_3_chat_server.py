@@ -19,12 +19,27 @@ def asks(lab: Scene, peer: Peer, request: bytes, answer: bytes = b"ok\n") -> Non
     lab.expect(good, f"{request[:40]!r} is answered", expected=answer, seen=seen)
 
 
-def comes_in(lab: Scene, server: Server, name: bytes, room: bytes, **how: int) -> Peer:
-    """A client with a name, in a room."""
-    peer = lab.connects(server, name=name.decode(), **how)  # type: ignore[arg-type]
+def comes_in(
+    lab: Scene, server: Server, name: bytes, room: bytes, *, slow: bool = False, quietly: bool = False
+) -> Peer:
+    """A client with a name, in a room; a slow one has small buffers."""
+    buffer = 16384 if slow else None
+    peer = lab.connects(server, name=name.decode(), receive_buffer=buffer, quietly=quietly)
     asks(lab, peer, b"nick " + name)
     asks(lab, peer, b"join " + room)
     return peer
+
+
+def speaks_to(lab: Scene, ada: Peer, bob: Peer, lines: list[bytes]) -> None:
+    """ada says all that in the room tea, never more than bob, who keeps up, has room for."""
+    for at in range(0, len(lines), 12):
+        few = lines[at : at + 12]
+        ada.sends(b"".join(b"say tea " + line for line in few))
+        for line in few:
+            seen = bob.reads_line()
+            if seen != b"tea ada " + line:
+                lab.expect(False, "a reader that keeps up reads every line", expected=line[:20], seen=seen[:60])
+        ada.reads_exactly(b"ok\n" * len(few))
 
 
 def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, int]:
@@ -106,16 +121,11 @@ def test_lines_end_in_lf(lab: Scene, program: str) -> None:
 @PROGRAMS
 def test_drop(lab: Scene, program: str) -> None:
     server = lab.serves(program, "--slow", "drop")
-    slow = comes_in(lab, server, b"slow", b"tea", receive_buffer=16384)
-    ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
-    count, text = 3000 if lab.engine == "relay" else 1000, b"x" * 3900
-    lab.says(f"ada says {count:,} lines of 3,900 bytes; bob reads them, slow does not")
-    lines = [b"%d %s\n" % (number, text) for number in range(count)]
-    ada.sends_in_background(b"".join(b"say tea " + line for line in lines))
-    for line in lines:
-        seen = bob.reads_line()
-        if seen != b"tea ada " + line:
-            lab.expect(False, "a reader that keeps up reads every line", expected=line[:20], seen=seen[:60])
+    slow = comes_in(lab, server, b"slow", b"tea", slow=True)
+    ada, bob = (comes_in(lab, server, name, b"tea", quietly=True) for name in (b"ada", b"bob"))
+    lines = [b"%d %s\n" % (number, b"x" * 3900) for number in range(3000 if lab.engine == "relay" else 1000)]
+    lab.says(f"ada says {len(lines):,} lines of 3,900 bytes; bob reads them, slow does not")
+    speaks_to(lab, ada, bob, lines)
     lab.says("slow begins to read")
     read, missed = reads_or_misses(lab, slow, lines)
     lab.expect(missed, "what did not fit was dropped", expected="some", seen=f"{read} lines read, none dropped")

@@ -1,0 +1,95 @@
+"""fetch_all [--deadline S] ADDRESS...: read what many servers say, all at once, and print a line of JSON for each.
+
+It takes as long as the slowest of them, not as long as all together.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import zlib
+
+import program
+import sockets
+from addresses import Address, parse_address
+from loop import READ, WRITE, Loop
+
+
+class Fetch:
+    """One connection: to be connected, then read to its end."""
+
+    __slots__ = ("_address", "_connected", "_crc32", "_everyone", "_length", "_sock")
+
+    def __init__(self, everyone: Everyone, address: Address) -> None:
+        self._everyone = everyone
+        self._address = address
+        self._sock: socket.socket | None = None
+        self._connected = False
+        self._length = 0  # bytes so far
+        self._crc32 = 0  # of them
+
+    def begin(self) -> None:
+        """Connect."""
+        raise NotImplementedError(
+            "stage 1: begin_to_connect(), and watch for writability; it may have failed already"
+        )
+
+    def ready(self, _events: int) -> None:
+        """It is decided whether we are connected; after that: there is something to read."""
+        raise NotImplementedError(
+            "stage 1: first check_connected() and watch for READ, then recv(): piece, end or error"
+        )
+
+    def failed(self, error: OSError) -> None:
+        """An error is a result like any other."""
+        raise NotImplementedError(
+            "stage 1: ConnectionRefusedError, ConnectionResetError, TimeoutError, others"
+        )
+
+    def over(self, result: str) -> None:
+        """Print the line, and let go."""
+        raise NotImplementedError("stage 1: unwatch, close, print, tell the others")
+
+
+class Everyone:
+    """All connections, and the deadline for all of them."""
+
+    def __init__(self, loop: Loop, addresses: list[Address], deadline: float) -> None:
+        self.loop = loop
+        self.all_ok = True
+        self._left = {Fetch(self, address): None for address in addresses}
+        loop.call_later(deadline, self.give_up)
+
+    def begin(self) -> None:
+        """Connect to all of them. Nothing waits here."""
+        for fetch in list(self._left):
+            fetch.begin()
+
+    def ended(self, fetch: Fetch, result: str) -> None:
+        """One is over; the last one ends the loop."""
+        raise NotImplementedError("stage 1: remember whether all were ok, stop the loop when none is left")
+
+    def give_up(self) -> None:
+        """The deadline: whoever is not over by now has taken too long."""
+        raise NotImplementedError('stage 1: over("timeout") for all that are left')
+
+
+def main(arguments: list[str]) -> None:
+    """Run the program."""
+    line = program.CommandLine("Read what many servers say, all at once.")
+    line.add_argument("addresses", metavar="ADDRESS", nargs="+", type=parse_address)
+    line.add_argument("--deadline", type=program.seconds, default=10.0, help="seconds for all of it")
+    options = line.parse_args(arguments)
+    if any(address.kind == "udp" for address in options.addresses):
+        line.error("fetch_all reads streams: HOST:PORT, [V6]:PORT or unix:PATH")
+    loop = Loop()
+    everyone = Everyone(loop, options.addresses, options.deadline)
+    loop.call_later(0, everyone.begin)
+    loop.run()
+    if not everyone.all_ok:
+        raise SystemExit(program.NOT_ALL)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,86 @@
+"""Stage 1: fetch_all reads many streams at once, and none of them for longer than the deadline."""
+
+import json
+import threading
+import zlib
+from typing import Any
+
+from harness.listener import Listener
+from harness.program import Program
+from harness.scene import Scene
+
+
+def results(client: Program, *, status: int, within: float = 5.0) -> dict[str, dict[str, Any]]:
+    """The lines that it printed, by address, once it has ended."""
+    client.exits(status, within=within)
+    rows = [json.loads(line) for line in client.stdout.splitlines()]
+    return {row["address"]: row for row in rows}
+
+
+def is_told(lab: Scene, row: dict[str, Any] | None, result: str, data: bytes = b"") -> None:
+    """The line about one address tells the result, and what came."""
+    wanted = {"result": result, "bytes": len(data), "crc32": zlib.crc32(data)}
+    told = None if row is None else {name: row.get(name) for name in wanted}
+    lab.expect(told == wanted, f"the line tells {result} and what came", expected=wanted, seen=told)
+
+
+def test_one_address(lab: Scene) -> None:
+    server = lab.listens()
+    client = lab.runs("fetch_all", server.address)
+    peer = server.accepts()
+    data = lab.random_bytes(3000)
+    peer.sends(data[:1000], data[1000:], apart=0.1)
+    peer.closes()
+    rows = results(client, status=0)
+    is_told(lab, rows.get(str(server.address)), "ok", data)
+
+
+def answers_after(server: Listener, data: bytes, seconds: float) -> None:
+    """Accept, wait, answer, close."""
+    peer = server.accepts()
+    threading.Event().wait(seconds)
+    peer.sends(data)
+    peer.closes()
+
+
+def test_as_long_as_the_slowest(lab: Scene) -> None:
+    servers = [lab.listens() for _ in range(20)]
+    answers = [lab.random_bytes(50 + number) for number in range(20)]
+    lab.says("each of the 20 servers answers half a second after it was connected to")
+    begun = lab.now()
+    client = lab.runs("fetch_all", *(server.address for server in servers))
+    threads = [
+        threading.Thread(target=answers_after, args=(server, data, 0.5), daemon=True)
+        for server, data in zip(servers, answers, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    rows = results(client, status=0)
+    took = lab.now() - begun
+    for server, data in zip(servers, answers, strict=True):
+        is_told(lab, rows.get(str(server.address)), "ok", data)
+    lab.expect(took < 3, "it takes as long as the slowest", expected="about 0.5 s", seen=f"{took:.1f} s")
+
+
+def test_refused(lab: Scene) -> None:
+    server, nobody = lab.listens(), lab.nobody()
+    client = lab.runs("fetch_all", nobody, server.address)
+    peer = server.accepts()
+    peer.sends(b"here\n")
+    peer.closes()
+    rows = results(client, status=1)
+    is_told(lab, rows.get(str(nobody)), "refused")
+    is_told(lab, rows.get(str(server.address)), "ok", b"here\n")
+
+
+def test_deadline(lab: Scene) -> None:
+    silent, stuck = lab.listens(), lab.listens()
+    begun = lab.now()
+    client = lab.runs("fetch_all", silent.address, stuck.address, "--deadline", "0.8")
+    silent.accepts()
+    stuck.accepts().sends(b"so far")
+    rows = results(client, status=1)
+    took = lab.now() - begun
+    is_told(lab, rows.get(str(silent.address)), "timeout")
+    is_told(lab, rows.get(str(stuck.address)), "timeout", b"so far")
+    lab.expect(0.7 < took < 2.5, "it ends at the deadline", expected="after 0.8 s", seen=f"after {took:.1f} s")

@@ -1,0 +1,55 @@
+"""Stage 5: endings and timers."""
+
+import signal
+import time
+
+from harness.peers import Peer
+from harness.scene import Scene
+
+
+def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
+    """Everything until nothing comes for `quiet` seconds."""
+    data, last = b"", lab.now()
+    while lab.now() - last < quiet:
+        piece = peer.sips(65_536)
+        if piece:
+            data, last = data + piece, lab.now()
+        else:
+            time.sleep(0.01)
+    return data
+
+
+def test_half_close_with_output_pending(lab: Scene) -> None:
+    server = lab.serves("echo_server")
+    lab.clumsy(server, receive_buffer=16384).half_closes_and_is_echoed(lab.random_bytes(2_000_000))
+
+
+def test_idle(lab: Scene) -> None:
+    server = lab.serves("echo_server", "--idle", "0.8")
+    silent, other = lab.connects(server, name="a silent client"), lab.connects(server, name="another")
+    begun = lab.now()
+    for _ in range(5):
+        other.sends(b"x")
+        other.reads_exactly(b"x")
+        lab.pauses(0.3)
+    silent.sees_reset_or_end(within=3)
+    lab.expect(lab.now() - begun > 0.8, "not sooner than it should")
+    other.sees_reset_or_end(within=3)
+
+
+def test_drains_on_sigterm(lab: Scene) -> None:
+    server = lab.serves("chat_server", "--slow", "wait")
+    ada, bob = lab.connects(server, name="ada"), lab.connects(server, receive_buffer=16384, name="bob")
+    for peer, name in ((ada, b"ada"), (bob, b"bob")):
+        peer.sends(b"nick " + name + b"\njoin tea\n")
+        peer.reads_exactly(b"ok\nok\n")
+    lab.says("ada says as many lines as are taken; bob does not read")
+    ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, b"x" * 3900) for number in range(3000)))
+    answered = reads_what_comes(lab, ada)
+    good = answered == b"ok\n" * answered.count(b"\n") and answered
+    lab.expect(good, "ada is answered, until bob is behind", expected=b"ok, again and again", seen=answered[:40])
+    server.signal(signal.SIGTERM)
+    count = answered.count(b"\n")
+    bob.reads_exactly(b"".join(b"tea ada %d %s\n" % (number, b"x" * 3900) for number in range(count)))
+    bob.sees_end()
+    server.exits(0, within=2.5)
