@@ -216,10 +216,10 @@ class StoryPlugin:
     def _add_simulation(self, record: Record, scene: Scene) -> None:
         """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
         if scene.simulated is not None:
-            from harness.artefacts import (
-                bundled,  # here, as most assignments need no more than the tester itself
-            )
+            from harness.artefacts import bundled  # most assignments need no more than the tester itself
+            from harness.transport.bundle import Bundle
 
+            assert isinstance(scene.simulated, Bundle)
             assignment, check = self._session.assignment, self._checks[record["check"]]
             seed = self._session.public_seed if check.suite == "public" else ""
             facts = {"check": check.id, "title": check.rule, "message": record["message"], "seed": seed}
