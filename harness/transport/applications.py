@@ -73,6 +73,7 @@ class Application:
         self._full = False  # the last offer was not taken whole
         self._unread = False  # the last read was as large as it could be
         self._dry = False  # the last read found nothing
+        self._started = False  # it was asked after its time to start
 
     @property
     def heard(self) -> bool:
@@ -89,6 +90,7 @@ class Application:
     def wish(self, now: float, *, disturbed: bool) -> Wish:
         """What it does now. `disturbed`: something else happened, so a turn is taken anyhow."""
         wish = Wish()
+        self._started = now >= self.plan.starts
         if self._awake(now) and (disturbed or self._unread or self._wakes(now)):
             wish.read = self.plan.reads
         if self.over or self.aborted:
@@ -106,6 +108,8 @@ class Application:
     def _allowed(self, now: float) -> int:
         """How far into its data it may be."""
         plan, whole = self.plan, len(self._data)
+        if now < plan.starts:
+            return 0
         if plan.turn == "after the end":
             return whole if self.heard else 0
         if plan.turn == "asks":
@@ -153,6 +157,8 @@ class Application:
         """When it wants to act by itself."""
         plan, due = self.plan, []
         done = bool(self.over) or self.aborted
+        if plan.starts and not self._started and not done:
+            due.append(plan.starts)
         if plan.every and not done and self._granted < len(self._data):
             due.append(self._next_write)
         if plan.aborts is not None and not done:

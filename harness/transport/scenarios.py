@@ -43,6 +43,7 @@ class App:
     sends: int = 0  #: bytes, from its own random stream
     chunk: int = 0  #: bytes handed over at a time, 0 is all at once
     every: float = 0.0  #: seconds between two chunks
+    starts: float = 0.0  #: when it hands over its first byte
     #: when a chunk may be handed over: any time; "asks" after the answer to the one before; "answers" after as many
     #: bytes came; "after the end" when the peer's stream has ended
     turn: Literal["any", "asks", "answers", "after the end"] = "any"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from harness.transport.lessons import Answer, Segments
     from harness.transport.scenarios import Role, Scenario
     from harness.transport.script import ScriptedPeer
+    from harness.transport.series import Series
+    from harness.transport.sharing import Sharing
 
 
 class TransportWords:
@@ -48,6 +50,21 @@ class TransportWords:
             self.simulated = run
 
         return SimulationCheck(self._driven(), scenario, student=student, peer=peer, model=model, keep=keep)
+
+    def simulations(self, *names: Scenario | str, alone: bool = False, model: bool = False) -> Series:
+        """Several scenarios, each for every pair of players: the submission and the reference, and it with itself.
+
+        `alone`: with itself only, as public checks do. Raises LabError if the reference is needed and not there.
+        """
+        from harness.transport.series import Series
+
+        return Series(self._driven(), names, alone=alone, model=model)
+
+    def shares(self, *, model: bool = False) -> Sharing:
+        """Two connections of the submission on one bottleneck."""
+        from harness.transport.sharing import Sharing
+
+        return Sharing(self._driven(), model=model)
 
     def scripted(
         self,

@@ -1,0 +1,11 @@
+"""Stage 6, hidden: holes and round trips, in either role."""
+
+from harness.scene import Scene
+
+
+def test_holes(lab: Scene) -> None:
+    lab.simulations("one hole in a window", "two holes in a window").repair()
+
+
+def test_the_timeout_follows(lab: Scene) -> None:
+    lab.simulations("RTT step from 20 to 400 ms", "a 2 s blackhole").complete()

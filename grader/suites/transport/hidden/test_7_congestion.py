@@ -1,0 +1,19 @@
+"""Stage 7, hidden: queues of all sizes, long fat links, large streams."""
+
+from harness.scene import Scene
+
+
+def test_queues(lab: Scene) -> None:
+    lab.simulations("a queue of 3 packets", "a queue of 64 packets", "a rate that drops tenfold").complete()
+
+
+def test_long_and_fat(lab: Scene) -> None:
+    lab.simulations("a long fat link").keep_pace(0.5)
+
+
+def test_large_streams(lab: Scene) -> None:
+    lab.simulations("8 MB", "1 MB at 2 % loss").complete()
+
+
+def test_fair_shares(lab: Scene) -> None:
+    lab.shares().is_fair()
