@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from harness import check as checking
-from harness import check_report, doctor, play
+from harness import check_report, cli_transport, doctor, play
 from harness.assignment import AssignmentError
+from harness.cli_console import console, refuse
 from harness.lab import LabError
 from harness.netem import netem_words
 from harness.profile import Profile
@@ -26,15 +26,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 #: What was typed to get here: the release's own starter script says so.
 _COMMAND = os.environ.get("LAB_COMMAND", "lab")
-
-
-def _console() -> Console:
-    return Console(highlight=False, emoji=False)
-
-
-def _refuse(message: str) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(f"lab: {message}", markup=False, soft_wrap=True)
-    return typer.Exit(2)
 
 
 @app.command()
@@ -51,7 +42,7 @@ def check(
         solution = checking.find_solution(assignment, path, Path.cwd())
         checks = checking.checks_to_run(solution.assignment, stage)
         report = check_report.CheckReport(
-            console=_console(),
+            console=console(),
             assignment=solution.assignment,
             wanted=checks,
             stage=stage,
@@ -62,7 +53,7 @@ def check(
         for record in checking.run_checks(solution, checks, seed):
             report.hear(record)
     except (checking.CheckError, AssignmentError, ProgramsError) as error:
-        raise _refuse(str(error)) from None
+        raise refuse(str(error)) from None
     report.summary()
     if not report.passed:
         raise typer.Exit(1)
@@ -71,26 +62,26 @@ def check(
 @app.command("doctor")
 def doctor_() -> None:
     """What this machine can do, and for each missing thing the one command that would bring it."""
-    console = _console()
+    terminal = console()
     for finding in doctor.examine():
         sign = "[green]✓[/]" if finding.there else "[red]✗[/]"
-        console.print(f"{sign} [bold]{finding.name}[/]: {escape(finding.what)}")
-        console.print(f"    good for {finding.good_for}", style="dim")
+        terminal.print(f"{sign} [bold]{finding.name}[/]: {escape(finding.what)}")
+        terminal.print(f"    good for {finding.good_for}", style="dim")
         if finding.remedy:
-            console.print(f"    to have it: {escape(finding.remedy)}")
-    console.print("\n`lab check` needs none of these but Python.", style="dim")
+            terminal.print(f"    to have it: {escape(finding.remedy)}")
+    terminal.print("\n`lab check` needs none of these but Python.", style="dim")
 
 
 @app.command()
 def profiles() -> None:
     """The link profiles, with the reason for each."""
-    console = _console()
+    terminal = console()
     for profile in load_profiles().values():
-        console.print(f"[bold]{profile.name}[/]: {profile.why}")
+        terminal.print(f"[bold]{profile.name}[/]: {profile.why}")
         for way, side in (("student to tester", profile.up), ("tester to student", profile.down)):
             words = str(netem_words(side)) if side != Profile() else "unchanged"
-            console.print(f"    {way}: {words}", style="dim", soft_wrap=True)
-    console.print("\nThe words are those of `tc qdisc add dev IF root netem ...`.", style="dim")
+            terminal.print(f"    {way}: {words}", style="dim", soft_wrap=True)
+    terminal.print("\nThe words are those of `tc qdisc add dev IF root netem ...`.", style="dim")
 
 
 @app.command()
@@ -112,9 +103,13 @@ def link(
     """A path through an impaired link between two programs of yours, with counters; Ctrl-C ends it."""
     try:
         plan = play.make_plan(profile, listen=listen, to=to, up=up or (), down=down or (), seed=seed)
-        play.play(plan, _console(), seconds=seconds)
+        play.play(plan, console(), seconds=seconds)
     except (play.PlayError, LabError) as error:
-        raise _refuse(str(error)) from None
+        raise refuse(str(error)) from None
+
+
+for _command in cli_transport.COMMANDS:
+    app.command()(_command)
 
 
 def main() -> None:

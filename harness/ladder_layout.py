@@ -18,9 +18,7 @@ STEP = 20.0
 _FLIGHT = 30.0  # at least, for a usual delay
 _PAUSE = 64.0  # at most, for time in which nothing happens
 _FOLD = 34.0
-_CHARACTER = 6.4  # of a label, about
-_MOST_EXTRA = 72.0  # for the label of the row above
-_ATTEMPTS = 3
+_CHARACTER, _LABEL = 6.4, 13.0  # a character's width in a label, about, and a label's height
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +28,7 @@ class Placed:
     row: Row
     y_sent: float
     y_seen: float  #: of a fold the same; of a lost packet where it would have arrived
+    tilted: bool = True  #: whether the label lies along the arrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +50,7 @@ class Layout:
 
 
 def lay_out(rows: Sequence[Row]) -> Layout:
-    """Places for all rows, so that what is later is lower and nothing on one side is closer than a line.
-
-    In a few attempts: where a flatter arrow follows a steep one, each shows how much room the label between needs.
-    """
-    extra = [0.0] * len(rows)
-    layout = _attempt(rows, extra)
-    for _ in range(_ATTEMPTS):
-        extra = [
-            min(old + new, _MOST_EXTRA) for old, new in zip(extra, _missing_room(layout.placed), strict=True)
-        ]
-        layout = _attempt(rows, extra)
-    return layout
-
-
-def _attempt(rows: Sequence[Row], extra: Sequence[float]) -> Layout:
+    """Places for all rows, so that what is later is lower and nothing on one side is closer than a line."""
     unit = usual_delay(row for row in rows if isinstance(row, Rung))
     events = _events(rows, unit)
     sent, seen = [0.0] * len(rows), [0.0] * len(rows)
@@ -76,8 +61,7 @@ def _attempt(rows: Sequence[Row], extra: Sequence[float]) -> Layout:
         if space > _PAUSE:
             space = _PAUSE
             pauses.append(Pause(at - now, y + space / 2, space))
-        room = STEP + (extra[index] if is_sent else 0.0)
-        y = max(y + space, *(last_on[side] + room for side in sides))
+        y = max(y + space, *(last_on[side] + STEP for side in sides))
         row = rows[index]
         if isinstance(row, Fold):
             sent[index] = seen[index] = y + _FOLD / 2
@@ -87,10 +71,9 @@ def _attempt(rows: Sequence[Row], extra: Sequence[float]) -> Layout:
             (sent if is_sent else seen)[index] = y
         last_on.update(dict.fromkeys(sides, y))
         now = at
-    placed = [Placed(*place) for place in zip(rows, sent, seen, strict=True)]
-    return Layout(
-        placed, pauses, max((max(place.y_sent, place.y_seen) for place in placed), default=0.0) + STEP
-    )
+    lowest = max([*sent, *seen], default=0.0) + STEP
+    tilted = _tilted(rows, sent, seen)
+    return Layout([Placed(*place) for place in zip(rows, sent, seen, tilted, strict=True)], pauses, lowest)
 
 
 #: When, tie, index of the row, whether it is the sending, sides that it stands on.
@@ -118,20 +101,34 @@ def _events(rows: Sequence[Row], delay: float) -> list[_Event]:
     return sorted(events, key=lambda event: (round(event[0] * 1e6), event[1], event[2]))
 
 
-def _missing_room(placed: Sequence[Placed]) -> list[float]:
-    """For each row how much further down it would have to begin, for the label of the one before it to be free."""
-    missing = [0.0] * len(placed)
-    before: dict[str, Placed] = {}
-    for index, place in enumerate(placed):
-        row = place.row
-        if isinstance(row, Fold):
-            before.clear()
-            continue
-        above = before.get(row.direction)
-        if above is not None and isinstance(above.row, Rung):
-            label = min(_CHARACTER * len(above.row.label + above.row.remark) + 13, RIGHT - LEFT)
-            falls = (above.y_seen - above.y_sent) - (place.y_seen - place.y_sent)
-            wanted = falls * label / (RIGHT - LEFT) + STEP - 4
-            missing[index] = max(wanted - (place.y_sent - above.y_sent), 0.0)
-        before[row.direction] = place
-    return missing
+def _tilted(rows: Sequence[Row], sent: Sequence[float], seen: Sequence[float]) -> list[bool]:
+    """For each row whether its label lies along its arrow.
+
+    It does where the arrows near it are parallel; where they cross, labels would cross as well, so they lie level.
+    """
+    tilted = [True] * len(rows)
+    for way in ("up", "down"):
+        group: list[int] = []  # rows of this way whose labels may touch
+        crossed = False
+        for index, row in enumerate(rows):
+            if isinstance(row, Fold) or row.direction != way:
+                continue
+            if group:
+                above = group[-1]
+                fall, falls = ((seen[n] - sent[n]) * _label_share(rows[above], row) for n in (index, above))
+                gap = sent[index] - sent[above]
+                if gap > falls + STEP:
+                    group, crossed = [], False
+                elif gap + fall - falls < _LABEL:
+                    crossed = True
+            group.append(index)
+            if crossed:
+                for member in group:
+                    tilted[member] = False
+    return tilted
+
+
+def _label_share(*rows: Row) -> float:
+    """Of the way between the lanes, what the longest of these labels takes."""
+    longest = max((len(row.label) + len(row.remark) + 2 for row in rows if isinstance(row, Rung)), default=0)
+    return min(_CHARACTER * longest / (RIGHT - LEFT), 1.0)

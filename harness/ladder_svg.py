@@ -40,7 +40,7 @@ _LEGEND: tuple[tuple[Mark, str], ...] = (
 _STYLE = (
     "text{font-family:system-ui,'Segoe UI','Noto Sans','DejaVu Sans',sans-serif;font-size:12px;fill:#20242b}"
     ".soft{fill:#666b74;font-size:11px}.n{font-variant-numeric:tabular-nums}.b{font-weight:600}"
-    ".halo{paint-order:stroke;stroke:#fcfbf8;stroke-width:3px;stroke-linejoin:round}"
+    ".halo{paint-order:stroke;stroke:#fcfbf8;stroke-width:3.6px;stroke-linejoin:round}"
 )
 
 
@@ -60,12 +60,14 @@ def ladder_svg(
     _head(svg, title, remark, names)
     body = ET.SubElement(svg, "g", transform=f"translate(0 {_TOP:g})")
     _lanes(body, layout)
-    arrows, words = ET.SubElement(body, "g"), ET.SubElement(body, "g")
+    arrows, words, signs = (
+        ET.SubElement(body, "g") for _ in range(3)
+    )  # from the lowest layer to the highest
     for place in layout.placed:
         if isinstance(place.row, Fold):
             _fold(words, place.row, place.y_sent)
         else:
-            _arrow(arrows, place.row, place)
+            _arrow(arrows, signs, place.row, place)
             _words(words, place.row, place)
     for pause in layout.pauses:
         _text(
@@ -126,7 +128,7 @@ def _ends(rung: Rung, place: Placed) -> tuple[tuple[float, float], tuple[float, 
     )
 
 
-def _arrow(parent: ET.Element, rung: Rung, place: Placed) -> None:
+def _arrow(parent: ET.Element, signs: ET.Element, rung: Rung, place: Placed) -> None:
     start, end = _ends(rung, place)
     group = ET.SubElement(parent, "g")
     seen = "never arrived" if rung.seen is None else f"arrived {rung.seen:.6f} s"
@@ -138,7 +140,7 @@ def _arrow(parent: ET.Element, rung: Rung, place: Placed) -> None:
     angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))
     share = 1.0 if rung.mark == "lost" else 0.72
     _sign(
-        group,
+        signs,
         rung.mark,
         (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share),
         angle,
@@ -186,7 +188,7 @@ def _words(parent: ET.Element, rung: Rung, place: Placed) -> None:
     """The label along the arrow, the number and the times outside the lanes."""
     start, end = _ends(rung, place)
     up = rung.direction == "up"
-    flat = (end[1] - start[1]) / abs(end[0] - start[0])
+    flat = (end[1] - start[1]) / abs(end[0] - start[0]) if place.tilted else 0.0
     x = LEFT + 13 if up else RIGHT - 13
     y = start[1] + flat * 13 - 4
     label = _text(parent, x, y, "", "n halo", "start" if up else "end")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -193,6 +194,15 @@ def test_a_fold_stands_below_what_arrived_meanwhile_and_is_no_pause() -> None:
     first, second, fold, last = layout.placed
     assert first.y_seen < second.y_seen < fold.y_sent < last.y_sent
     assert not layout.pauses
+
+
+def test_labels_lie_along_parallel_arrows_and_level_where_arrows_cross() -> None:
+    parallel = [packet(n, sent=n / 1000) for n in range(1, 6)]
+    assert all(place.tilted for place in lay_out(rungs_of(parallel)).placed)
+    crossing = [replace(row, arrived=0.2 - row.sent) for row in parallel]
+    far = packet(9, sent=5.0)
+    tilted = [place.tilted for place in lay_out(rungs_of([*crossing, far])).placed]
+    assert tilted == [False] * 5 + [True]
 
 
 def test_a_pause_is_shortened_and_told() -> None:
