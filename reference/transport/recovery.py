@@ -55,7 +55,7 @@ class Recovery:
         self._selective = self._selective or sacked
         if advanced:
             self._on_advance(una, advanced, now)
-        elif sacked if self._selective else duplicate:
+        elif self._scoreboard and (sacked if self._selective else duplicate):
             self._duplicates += 1
             if not self._selective:
                 self._departed = min(self._departed + SEGMENT, self._scoreboard.in_flight)

@@ -20,6 +20,7 @@ from repetitions import Repetitions
 from rtt import RoundTrip
 from scoreboard import Scoreboard, Sent
 from send_buffer import SendBuffer
+from timer import Timer
 
 #: How often a SYN, a probe, or anything else (8 times again) is sent before giving up (RFC 9293, section 3.8.3).
 MOST_SYNS, MOST_PROBES, MOST_TIMES = 6, 8, 9
@@ -39,9 +40,8 @@ class Sender:
         self.buffer = SendBuffer()
         self.round_trip = RoundTrip()
         self.window = PeerWindow()
-        self._timer: float | None = None  # RFC 6298, section 5; runs while something is unacknowledged
+        self._timer = Timer(self.round_trip)
         self._probe_due = False
-        self._tries = 0  # timeouts in a row of the first unacknowledged segment
         self._limited = False  # the congestion window, and nothing else, held us back
         self._sent_at = 0.0  # when something was sent last
         self._left_at = 0.0  # when that will have left, at the pacing rate
@@ -77,8 +77,13 @@ class Sender:
             leaving.append((sent, self.buffer.payload(sent.start, sent.end)))
         if not self._limited and self._paced_until is None and self._scoreboard.next_lost() is None:
             self._rate.on_application_limited(self._recovery.pipe)
-        if self._timer is None and self._is_shut_out():
-            self._timer = now + self.window.next_wait(self.round_trip.rto)
+        # Something waits, and nothing is under way whose acknowledgement could open the window.
+        if (
+            self._timer.due is None
+            and self.window.edge <= self.una == self.nxt < self.buffer.end
+            and self.una
+        ):
+            self._timer.due = now + self.window.next_wait(self.round_trip.rto)
         return leaving
         ### END SOLUTION
 
@@ -89,13 +94,12 @@ class Sender:
         lost = self._scoreboard.next_lost()
         if self._recovery.urgent and lost:  # RFC 6675, section 5, (4.3): it goes whatever the pipe is
             self._recovery.urgent = False
-            return self._within_window(lost)
+            return self._fit(lost)
         if self._left_at > now + PACING_AHEAD and self._controller.pacing_rate is not None:
             self._paced_until = self._left_at
             return None
         pipe, window = self._recovery.pipe, self._controller.window
-        found = self._within_window(lost) if lost else self._next_new()
-        if found is None:
+        if (found := self._fit(lost) if lost else self._next_new()) is None:
             return self._recovery.rescue() if pipe + SEGMENT <= window else None
         if pipe and pipe + found.end - found.start > window:
             self._limited = True
@@ -103,25 +107,36 @@ class Sender:
         return found
 
     def _next_new(self) -> Sent | None:
-        """The next segment that was never sent, as large as the stream, the segment size and the window allow."""
+        """The next segment that was never sent."""
         if not self.una:  # nothing goes before the SYN is acknowledged
             return Sent(0, 1) if self.opened and not self.nxt else None
-        data_end = self.buffer.data_end
-        end = min(self.nxt + SEGMENT, data_end, self.window.edge)
-        if end < data_end and end - self.nxt < min(SEGMENT, self.window.widest // 2) and self._scoreboard:
-            return (
-                None  # RFC 9293, section 3.8.6.2.1: no silly segments; an ACK will come and bring more room
-            )
-        if end == data_end < min(self.buffer.end, self.window.edge):
-            end += 1  # the FIN, which may come with the last bytes
-        return Sent(self.nxt, end) if end > self.nxt else None
+        end = self._end_of_segment(self.nxt)
+        # RFC 9293, section 3.8.6.2.1: no silly little segments if an acknowledgement will bring more room
+        least = (
+            max(1, min(SEGMENT, self.window.widest // 2))
+            if self._scoreboard and end < self.buffer.data_end
+            else 1
+        )
+        return Sent(self.nxt, end) if end - self.nxt >= least else None
 
-    def _within_window(self, lost: Sent) -> Sent | None:
-        """The part of a lost segment that the peer has room for: it may have shrunk its window."""
-        if self.una and lost.end > self.window.edge:
-            if lost.start >= self.window.edge:
-                return None
+    def _end_of_segment(self, start: int) -> int:
+        """The end of a segment that begins there, as large as stream, segment size and window allow."""
+        data_end, edge = self.buffer.data_end, self.window.edge
+        end = min(start + SEGMENT, data_end, edge)
+        return (
+            end + 1 if end == data_end < min(self.buffer.end, edge) else end
+        )  # the FIN may come with the last bytes
+
+    def _fit(self, lost: Sent) -> Sent | None:
+        """A lost segment, as the window is now: cut if the peer has moved the edge back, larger if it was a probe."""
+        if not self.una:
+            return lost
+        if lost.start >= self.window.edge:
+            return None
+        if lost.end > self.window.edge:
             self._scoreboard.split(lost, self.window.edge)
+        elif lost.end == self.nxt and not self._scoreboard.in_flight:
+            lost.end = max(lost.end, self._end_of_segment(lost.start))
         return lost
 
     def _next_probe(self) -> Sent:
@@ -136,20 +151,15 @@ class Sender:
         return first
 
     def _send(self, sent: Sent, now: float) -> None:
-        in_flight, size = self._recovery.pipe, sent.end - sent.start
-        self._controller.on_sent(size, in_flight, now=now)
-        self._scoreboard.on_sent(sent, self._rate.on_sent(idle=not in_flight, now=now), now=now)
+        pipe, size = self._recovery.pipe, sent.end - sent.start
+        self._controller.on_sent(size, pipe, now=now)
+        self._scoreboard.on_sent(sent, self._rate.on_sent(idle=not pipe, now=now), now=now)
         self._repetitions.on_sent(sent)
         self.nxt = max(self.nxt, sent.end)
         self._sent_at = now
         if rate := self._controller.pacing_rate:
             self._left_at = max(self._left_at, now) + size / rate
-        if self._timer is None:  # RFC 6298, (5.1)
-            self._timer = now + self.round_trip.rto
-
-    def _is_shut_out(self) -> bool:
-        """Whether there is something to send, and nothing under way whose acknowledgement could open the window."""
-        return self.una > 0 and self.una == self.nxt >= self.window.edge and self.buffer.end > self.nxt
+        self._timer.on_sent(now=now)
 
     def repeat_syn(self) -> None:
         """Send the SYN again now, if it was sent: it is to carry an acknowledgement (RFC 9293, figure 7)."""
@@ -167,35 +177,27 @@ class Sender:
         self.buffer.release(self.una)
         hinted = [sent for block in answer.blocks for sent in self._scoreboard.hint(*block)]
         delivered = [sent for sent in arrived + hinted if not sent.counted]
-        for sent in delivered:
-            self._repetitions.on_arrived(sent, now=now)
+        self._repetitions.on_arrived(delivered, now=now)
         if advanced:
             self.round_trip.on_progress()
-            if self.una == advanced and self._tries:
+            if self.una == advanced and self._timer.tries:
                 self.round_trip.on_late_handshake()
-            self._tries = 0
-        # RFC 5681, section 2: "DUPLICATE ACKNOWLEDGMENT", (a) to (e)
-        duplicate = (
-            bool(self._scoreboard) and answer.bare and not advanced and self.window.is_repeated(answer)
-        )
+        duplicate = answer.bare and not advanced and self.window.is_repeated(answer)  # RFC 5681, section 2
         self._recovery.on_acknowledgement(
             self.una, self.nxt, advanced=advanced, sacked=bool(hinted), duplicate=duplicate, now=now
         )
         if advanced or hinted:
             self._learn(delivered, advanced, now)
-        if advanced:  # RFC 6298, (5.2) and (5.3): off if all is acknowledged, otherwise again from now
-            self._timer = now + self.round_trip.rto if self._scoreboard else None
+        if advanced:
+            self._timer.on_progress(outstanding=bool(self._scoreboard), now=now)
         self._hear_window(answer, now)
         ### END SOLUTION
 
     def _learn(self, delivered: list[Sent], advanced: int, now: float) -> None:
         """Round trip, delivery rate, and window, from segments that have just proved to have arrived."""
-        for sent in delivered:
-            self._rate.on_delivered(sent.end - sent.start, sent.snapshot, sent.sent_at, now=now)
         rtt = None
-        if delivered and all(
-            sent.times == 1 for sent in delivered
-        ):  # Karn; and a repaired hole delays what is above
+        # Karn; and what stands above a hole that a repetition has filled was acknowledged late
+        if delivered and all(sent.times == 1 for sent in delivered):
             rtt = now - delivered[-1].sent_at
             self.round_trip.on_sample(rtt)
         news = Acknowledged(
@@ -210,41 +212,38 @@ class Sender:
 
     def _hear_window(self, answer: Answer, now: float) -> None:
         if self.window.probing is not None:
-            self._tries = 0  # a closed window is no failure for as long as probes are answered
+            self._timer.tries = 0  # a closed window is no failure for as long as probes are answered
         if self.window.update(answer):
-            self._probe_due, self._timer = False, None
-            if self._scoreboard:  # the probe's byte was thrown away, or the window would begin behind it
+            self._probe_due = False
+            self._timer.on_progress(outstanding=bool(self._scoreboard), now=now)
+            if self._scoreboard:  # the probe's byte was thrown away, or the acknowledgement would cover it
                 self._scoreboard.lose_first()
-                self._timer = now + self.round_trip.rto
 
     # -- waiting -------------------------------------------------------------------------------------------------
 
     def next_timer(self) -> float | None:
         """When `wait` wants to be called: absolute seconds."""
         ### BEGIN SOLUTION: stage 3: the earlier one of the two
-        return min((at for at in (self._timer, self._paced_until) if at is not None), default=None)
+        return min((at for at in (self._timer.due, self._paced_until) if at is not None), default=None)
         ### END SOLUTION
 
     def wait(self, *, now: float) -> None:
         """Time has passed: a timeout, a probe, or a paced segment's turn."""
         ### BEGIN SOLUTION: stage 3: take everything for lost, back off, and count; give up if it is too much
-        if self._paced_until is not None and self._paced_until <= now:
-            self._paced_until = None  # `transmit` follows
-        if self._timer is None or now < self._timer:
+        if self._paced_until is not None and self._paced_until <= now:  # `transmit` follows
+            self._paced_until = None
+        if not self._timer.has_expired(now=now):
             return
         if self._scoreboard:
-            self._tries += 1
+            self._timer.tries += 1
             most = MOST_SYNS if not self.una else MOST_PROBES if self.window.probing else MOST_TIMES
-            if self._tries >= most:
-                self.gave_up, self._timer = True, None
-                return
+            self.gave_up = self._timer.tries >= most
         if self.una and self.window.edge <= self.una:
             self._probe_due = True
-            self._timer = now + self.window.next_wait(self.round_trip.rto)
+            self._timer.due = now + self.window.next_wait(self.round_trip.rto)
             return
-        if self._tries == 1:
+        if self._timer.tries == 1:  # RFC 5681, section 3.1: the threshold is set once
             self._controller.on_timeout(self.nxt - max(self.una, 1), now=now)
         self._recovery.on_timeout(self.nxt)
-        self.round_trip.on_timeout()  # RFC 6298, (5.5) and (5.6)
-        self._timer = now + self.round_trip.rto
+        self._timer.back_off(now=now)
         ### END SOLUTION
