@@ -190,9 +190,9 @@ class Guest:
     # stage 3 and on
 
     def do_new(self, id: int, role: str, isn: int, receive_buffer: int, model: bool = False) -> Answer:
-        """A new connection; with `model` the extension's class."""
-        made = getattr(importlib.import_module("connection"), "ModelConnection" if model else "Connection")
-        self._connections[id] = made(role, isn=isn, receive_buffer=receive_buffer)
+        """A new connection; `model`: with the controller of the extension."""
+        more = {"controller": "model"} if model else {}
+        self._connections[id] = _lent("new")(role, isn=isn, receive_buffer=receive_buffer, **more)
         return {}
 
     def do_step(
