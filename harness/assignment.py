@@ -47,6 +47,7 @@ class Limits:
     file_mb: int = 64  #: largest file
     disk_mb: int = 64  #: everything it writes
     cpus: float = 1.0  #: cores
+    nodes: int = 1  #: student nodes: 1, or 2 where a submission is to talk with itself over the link; limits are each's
     output_mb: int = 16  #: per stream of a program; more is cut and the program ended
     seconds: float = 120.0  #: one grading, all checks
 
@@ -211,8 +212,16 @@ def _limits(row: Row) -> Limits:
     return Limits(
         **{key: row.whole(key, getattr(Limits, key)) for key in whole},
         cpus=row.number("cpus", Limits.cpus),
+        nodes=_nodes(row),
         seconds=row.number("seconds", Limits.seconds),
     )
+
+
+def _nodes(row: Row) -> int:
+    count = row.whole("nodes", Limits.nodes)
+    if count > 2:
+        row.wrong("nodes", f"a lab has 1 or 2 student nodes, not {count}", "Write: nodes = 2")
+    return count
 
 
 def _stages(file: TomlFile, programs: Mapping[str, object]) -> tuple[Stage, ...]:

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from harness.address import Address
 from harness.profile import Profile
+from harness.trace import Packet
 
 Family = Literal[4, 6]
 
@@ -168,6 +169,10 @@ class Network(Protocol):
         """What a student's program is told, to reach the tester's socket bound at `bound` over the link."""
         ...
 
+    def to_second(self, port: int, family: Family) -> Address:
+        """What a program of the first student node is told, to reach that UDP port of the second over the link."""
+        ...
+
     def seen_by_student(self, local: Address, remote: Address) -> Address:
         """The source address the student's server sees for the tester's socket `local` connected to `remote`."""
         ...
@@ -181,6 +186,13 @@ class Network(Protocol):
         ...
 
     def counters(self) -> LinkCounters: ...
+
+    def packets(self, start: float, end: float) -> list[Packet] | None:
+        """The UDP datagrams that were sent into the link between two wall-clock times, and what came of each.
+
+        Up is from the (first) student node. None where there is no capture.
+        """
+        ...
 
     def capture(self, start: float, end: float) -> bytes | None:
         """The packets between two wall-clock times (time.time()) as a pcapng file, None where there is no capture."""

@@ -3,7 +3,8 @@
     python3 -B -m harness.netem_router --control /trusted/router.sock --engine netem|auto
 
 The kernel forwards between the wires w1 and w2; what leaves w1 is `up`, what leaves w2 is `down`, and a netem on each
-does to it what the profile says. The control socket is the router's (harness/router.py): shape, counters, fates
+does to it what the profile says. w3, where there is one, is a second w1: that of a second student node, which reaches
+the first one only. The control socket is the router's (harness/router.py): shape, counters, fates
 (none are known), flush, quit. Wires may come and go; a new one is impaired from the next shape on. In its first two
 seconds the kernel itself sends IPv6 multicast reports on a wire, which draw from the seed as any packet does.
 
@@ -39,9 +40,10 @@ from harness.router import (
     run_batch,
     set_up_guard,
 )
+from harness.trace import Direction
 
-#: The wire that a direction leaves the link node by.
-_WIRES = {"up": "w1", "down": "w2"}
+#: The wires by which packets leave the link node, and their direction.
+_WIRES: tuple[tuple[str, Direction], ...] = (("w1", "up"), ("w2", "down"), ("w3", "up"))
 
 #: Who talks to this node itself is not heard, and nobody sends in the name of the other side. By rules, since a kernel
 #: that has netem need not have nf_tables.
@@ -51,20 +53,39 @@ rule add pref 20 iif lo lookup main
 rule add pref 21 iif tun0 lookup main
 rule add pref 30 to {near} blackhole
 rule add pref 31 to {far} blackhole
+rule add pref 32 to {third} blackhole
+rule add pref 33 iif w1 to {second} blackhole
 rule add pref 40 iif w1 from {tester} lookup main
 rule add pref 41 iif w2 from {student} lookup main
+rule add pref 42 iif w3 from {second} to {student} lookup main
 rule add pref 50 blackhole
 rule del pref 0
 """
-#: The two rules that decide whether packets go past tun0 (table main) or into it (table 100).
+#: The rules that decide whether packets go past tun0 (table main) or into it (table 100).
 _SWITCH = """rule del pref 40
 rule add pref 40 iif w1 from {tester} lookup {table}
 rule del pref 41
 rule add pref 41 iif w2 from {student} lookup {table}
+rule del pref 42
+rule add pref 42 iif w3 from {second} to {student} lookup {table}
 """
 _NETWORKS = {
-    "-4": {"near": "10.77.1.1", "far": "10.77.2.1", "tester": "10.77.1.0/24", "student": "10.77.2.0/24"},
-    "-6": {"near": "fd77:1::1", "far": "fd77:2::1", "tester": "fd77:1::/64", "student": "fd77:2::/64"},
+    "-4": {
+        "near": "10.77.1.1",
+        "far": "10.77.2.1",
+        "third": "10.77.3.1",
+        "tester": "10.77.1.0/24",
+        "student": "10.77.2.0/24",
+        "second": "10.77.3.0/24",
+    },
+    "-6": {
+        "near": "fd77:1::1",
+        "far": "fd77:2::1",
+        "third": "fd77:3::1",
+        "tester": "fd77:1::/64",
+        "student": "fd77:2::/64",
+        "second": "fd77:3::/64",
+    },
 }
 
 
@@ -79,7 +100,7 @@ class NetemRouter(Router):
 
     def shape(self, up: Profile, down: Profile, seed: int) -> None:
         """What the link does from now on. Raises BeyondNetem without a router to fall back on, LabError."""
-        profiles = {"up": up, "down": down}
+        profiles: dict[Direction, Profile] = {"up": up, "down": down}
         routed = self._falls_back and any(beyond_netem(each) or each.corrupt for each in profiles.values())
         if not routed:
             for profile in profiles.values():
@@ -87,13 +108,14 @@ class NetemRouter(Router):
         super().shape(up, down, seed)
         self._shaped = (up, down, seed)
         self._send_through_tun(routed)
-        for (way, wire), own in zip(_WIRES.items(), direction_seeds(seed), strict=True):
+        seeds = dict(zip(("up", "down"), direction_seeds(seed), strict=True))
+        for wire, way in _WIRES:
             if wire in _interfaces():
                 with NetemQdisc(wire) as qdisc:
                     if routed:
                         qdisc.remove()
                     else:
-                        qdisc.put(profiles[way], seed=own)
+                        qdisc.put(profiles[way], seed=seeds[way])
 
     def _send_through_tun(self, wanted: bool) -> None:
         if wanted != self._through_tun:
@@ -124,7 +146,7 @@ class NetemRouter(Router):
         """See Router.counters; the kernel's account where it is netem, which knows nothing of lateness."""
         answer = super().counters() | {"engine": self.engine}
         if not self._through_tun:
-            answer |= _sums([found for wire in _WIRES.values() if (found := _counters(wire))])
+            answer |= _sums([found for wire, _ in _WIRES if (found := _counters(wire))])
         return answer
 
 

@@ -14,6 +14,8 @@ from harness.lab import LabError
 
 #: The student's user in the image (docker/prepare-student.sh).
 STUDENT = 40001
+#: The student nodes that a star can have, as their wires are called (harness/warden.py).
+STUDENTS = ("student", "second")
 #: What the agent keeps for itself of a student node's memory (MiB) and processes.
 AGENT_MEMORY, AGENT_PROCESSES = 24, 4
 #: Memory that files cannot take (MiB), so that the agent lives when they are full.
@@ -70,6 +72,8 @@ class LimitsLike(Protocol):
     def disk_mb(self) -> int: ...
     @property
     def cpus(self) -> float: ...
+    @property
+    def nodes(self) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)

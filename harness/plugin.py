@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from harness.assignment import Assignment, Check
+from harness.cast import Reference
 from harness.lab import CannotStart, LabError, LinkCounters, Network, Node
 from harness.scene import Scene
 from harness.steps import Broken
@@ -44,6 +45,7 @@ class Session:
     suites: Mapping[str, Path]  #: "public" and "hidden" -> folder of test files
     wanted: Sequence[str]  #: ids of the checks to run, in this order
     node: Node
+    second: Node | None  #: another one with the same submission, where the assignment asks for it
     network: Network
     programs: Mapping[str, Sequence[str]]
     seed: str  #: of this submission and secret; every hidden check derives its own from it
@@ -73,6 +75,7 @@ class StoryPlugin:
         self._scene: Scene | None = None
         self._began = (0.0, 0.0)  # wall clock, monotonic
         self._cpu = 0.0
+        self._second_used = True  # until it was made fresh once
 
     # -- which tests, in which order ---------------------------------------------------------------------------
 
@@ -100,12 +103,16 @@ class StoryPlugin:
         check = self._checks[self._found[request.node.nodeid]]
         session = self._session
         session.node.fresh()
+        if session.second is not None and self._second_used:
+            session.second.fresh()
         scene = Scene(
             session.node,
             session.network,
             programs=session.programs,
             seed=session.seed_of(check),
             output_limit=session.assignment.limits.output_mb * 1_000_000,
+            second=session.second,
+            reference=self._reference(check),
         )
         scene.link("clean")
         scene.story.steps.clear()
@@ -115,9 +122,16 @@ class StoryPlugin:
         if "connection" in session.programs:
             self._drive(scene, check)
         yield scene
+        self._second_used = scene.second_used
         if scene.transport is not None:
             scene.transport.close()
         scene.close()
+
+    def _reference(self, check: Check) -> Reference | None:
+        """The reference's programs, for hidden checks only."""
+        if check.suite == "public" or self._session.reference is None:
+            return None
+        return Reference(self._session.reference, self._session.assignment.programs)
 
     def _drive(self, scene: Scene, check: Check) -> None:
         """Make the calls of the program `connection` possible; the reference is for hidden checks only."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from harness.address import Address, BadAddress, parse_address
 from harness.lab import Process
-from harness.steps import Broken, Story, difference, readable, show
+from harness.steps import Broken, Story, Who, difference, readable, show
 
 #: Seconds a test waits for something a correct program does at once.
 PATIENCE = 5.0
@@ -73,6 +73,8 @@ class Stream:
 class Program:
     """A started program. Methods named in the third person are steps of the test's story."""
 
+    who: Who = "student"  #: whose deeds these are, in the story
+
     def __init__(self, name: str, process: Process, story: Story, *, output_limit: int) -> None:
         self.name = name
         self._process = process
@@ -106,9 +108,9 @@ class Program:
         seen = self.stdout
         self._check_flood()
         if seen == expected and ended and self._out.ended:
-            self._story.add("student", f"{self.name} printed {show(seen)}")
+            self._story.add(self.who, f"{self.name} printed {show(seen)}")
             return
-        self._story.add("student", f"{self.name} printed {show(seen)}")
+        self._story.add(self.who, f"{self.name} printed {show(seen)}")
         if not ended and (seen == expected or expected.startswith(seen)):
             raise self.broken(
                 f"{self.name} did not end its output within {within:g} s", verdict="timeout",
@@ -152,7 +154,7 @@ class Program:
         reached = self._out.wait(lambda data: len(data) >= len(expected), within)
         seen = self.stdout
         self._check_flood()
-        self._story.add("student", f"{self.name} has printed {show(seen)}")
+        self._story.add(self.who, f"{self.name} has printed {show(seen)}")
         if seen != expected:
             late = expected.startswith(seen) and not reached
             how = f" within {within:g} s" if late else f": {difference(expected, seen)}"
@@ -171,7 +173,7 @@ class Program:
             while view and self._stdin is not None:
                 view = view[os.write(self._stdin, view) :]
         except OSError:
-            self._story.add("student", f"{self.name} closed its standard input, {len(view):,} bytes unread")
+            self._story.add(self.who, f"{self.name} closed its standard input, {len(view):,} bytes unread")
 
     def stdin_sends_in_background(self, data: bytes) -> threading.Thread:
         """The same in a thread, for programs that answer while they are told."""
@@ -234,7 +236,7 @@ class Program:
             )  # fmt: skip
         for stream in (self._out, self._err):  # its last words may be on their way to the collectors
             stream.wait(lambda _: False, 0.5)
-        self._story.add("student", f"{self.name} ended: {self.ending()}")
+        self._story.add(self.who, f"{self.name} ended: {self.ending()}")
         if status not in allowed:
             raise self.broken(
                 f"{self.name} ended with the wrong exit status",
@@ -272,9 +274,9 @@ class Program:
         """A broken expectation about this program, with the end of its standard error in the story."""
         self._err.wait(lambda _: False, 0.2 if self.status(within=0) is not None else 0)
         if complaint := self.stderr[-4000:].strip():
-            self._story.add("student", f"{self.name} wrote on standard error:")
+            self._story.add(self.who, f"{self.name} wrote on standard error:")
             for line in complaint.splitlines()[-8:]:
-                self._story.add("student", f"| {readable(line[:300])}")
+                self._story.add(self.who, f"| {readable(line[:300])}")
         return self._flood() or Broken(message, **facts)  # type: ignore[arg-type]
 
     def dismiss(self) -> None:
@@ -325,7 +327,7 @@ class Server(Program):
                 f"{self.name} listens on another kind of address than it was told", expected=str(asked),
                 seen=str(self.listening),
             )  # fmt: skip
-        self._story.add("student", f"{self.name} is listening on {self.listening}")
+        self._story.add(self.who, f"{self.name} is listening on {self.listening}")
 
     def _never_listened(self, within: float) -> Broken:
         if self.status(within=0.2) is not None:

@@ -21,7 +21,7 @@ from harness.relay_core import Core
 from harness.relay_stream import small_buffers
 from harness.relay_tcp import Place, TcpRelay
 from harness.relay_udp import UdpRelay
-from harness.trace import Direction, Event
+from harness.trace import Direction, Event, Packet
 
 #: Connections that wait to be accepted.
 _BACKLOG = 1024
@@ -116,6 +116,10 @@ class RelayLoop:
         ways: tuple[Direction, ...] = ("up", "down")
         return self._core.call(lambda: {way: self._core.counters(way) for way in ways})
 
+    def packets(self) -> list[Packet]:
+        """The datagrams since the last `clear`, with their bytes; times from the first one on."""
+        return self._core.call(lambda: self._core.recording.packets())
+
     def events(self) -> list[Event]:
         """The last packets and pieces, oldest first."""
         return self._core.call(lambda: list(self._core.events))
@@ -131,6 +135,7 @@ class RelayLoop:
             for relay in self._relays.values():
                 relay.close()
             self._core.forget_due()
+            self._core.recording.clear()
 
         self._core.call(clear)
         self._relays.clear()

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from harness.link import SECOND, UDP_FRAMING, Delivery, Fate, Link, Packet, dire
 from harness.profile import Profile
 from harness.timer import wake_me_exactly
 from harness.trace import Direction, Event
+from harness.trace import Packet as Datagram
 
 Result = TypeVar("Result")
 
@@ -29,8 +30,50 @@ Result = TypeVar("Result")
 _KEPT_LATENESS = 16_384
 #: Events kept for the ladder.
 _KEPT_EVENTS = 2_000
+#: Datagrams kept with their bytes: 8 MB in segments, and their acknowledgements, several times over.
+_KEPT_DATAGRAMS = 60_000
 #: Seconds that another thread waits for the loop at most.
 _PATIENCE = 10.0
+
+
+class Recording:
+    """Datagrams as they went into the link and came out of it."""
+
+    def __init__(self) -> None:
+        self._rows: deque[tuple[int, int, int | None, Direction, bytes, bytes, Fate, str]] = deque(
+            maxlen=_KEPT_DATAGRAMS
+        )
+        self._number = 0
+
+    def add(
+        self, now: int, direction: Direction, data: bytes, out: Sequence[Delivery[bytes]], why: str
+    ) -> None:
+        """A datagram that was sent into the link at `now` (nanoseconds), and what comes of it."""
+        self._number += 1
+        if not out:
+            fate: Fate = "overflowed" if why == "limit" else "lost"
+            self._rows.append((self._number, now, None, direction, data, b"", fate, why))
+        for delivery in out:
+            due = max(now, delivery.due)
+            self._rows.append(
+                (self._number, now, due, direction, data, delivery.packet, delivery.fate, "")
+            )
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._rows.clear()
+        self._number = 0
+
+    def packets(self) -> list[Datagram]:
+        """All of them, times in seconds from the first one on."""
+        start = self._rows[0][1] if self._rows else 0
+        return [
+            Datagram(
+                number, (sent - start) / SECOND, None if due is None else (due - start) / SECOND, way, data, came,
+                fate, why,
+            )
+            for number, sent, due, way, data, came, fate, why in self._rows
+        ]  # fmt: skip
 
 
 class Core:
@@ -44,6 +87,7 @@ class Core:
         self._calls: deque[Callable[[], None]] = deque()
         self._lateness: deque[int] = deque(maxlen=_KEPT_LATENESS)
         self.events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
+        self.recording = Recording()  #: of datagrams
         self.drops = 0  #: packets that this engine lost itself: a full socket, no descriptor left
         self._broken: BaseException | None = None
         self._open = True
@@ -118,6 +162,8 @@ class Core:
         now = time.perf_counter_ns()
         link = self._links[direction]
         out = link.transmit(packet, now=now)
+        if isinstance(packet, bytes):
+            self.recording.add(now, direction, packet, out, link.why)
         at = (now - self._start) / SECOND
         if not out:
             fate: Fate = "overflowed" if link.why == "limit" else "lost"

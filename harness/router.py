@@ -57,7 +57,8 @@ rule add pref 120 lookup 100
 route replace default dev tun0 table 100
 """
 
-#: Nobody talks to this node, nobody sends in the name of the other side, and a student's wire has an end to what it
+#: Nobody talks to this node, nobody sends in another's name, the second student node (w3) reaches the first one only,
+#: so that every packet of a submission to itself passes the link once, and a student's wire has an end to what it
 #: carries: more would be lost in tun0, which counts as ours, and a submission could undo its fail by flooding.
 _NFT = """table inet link
 delete table inet link
@@ -71,8 +72,14 @@ table inet link {
     type filter hook forward priority 0; policy accept;
     iifname "w1" ip saddr != 10.77.1.0/24 drop
     iifname "w1" ip6 saddr != fd77:1::/64 drop
-    iifname != { "w1", "tun0" } ip saddr != 10.77.2.0/24 drop
-    iifname != { "w1", "tun0" } ip6 saddr != fd77:2::/64 drop
+    iifname "w1" ip daddr 10.77.3.0/24 drop
+    iifname "w1" ip6 daddr fd77:3::/64 drop
+    iifname "w3" ip saddr != 10.77.3.0/24 drop
+    iifname "w3" ip6 saddr != fd77:3::/64 drop
+    iifname "w3" ip daddr != 10.77.2.0/24 drop
+    iifname "w3" ip6 daddr != fd77:2::/64 drop
+    iifname != { "w1", "w3", "tun0" } ip saddr != 10.77.2.0/24 drop
+    iifname != { "w1", "w3", "tun0" } ip6 saddr != fd77:2::/64 drop
     iifname != { "w1", "tun0" } limit rate over 40000/second burst 20000 packets drop
   }
 }

@@ -10,20 +10,21 @@ import struct
 from harness.trace import Direction
 
 _UDP = 17
-#: First bytes of the networks of both sides (harness/labs/docker.py gives the addresses).
-_TESTER_4, _STUDENT_4 = bytes((10, 77, 1)), bytes((10, 77, 2))
-_TESTER_6, _STUDENT_6 = bytes((0xFD, 0x77, 0, 1)), bytes((0xFD, 0x77, 0, 2))
+#: First bytes of the student's network and of those of its peers, the tester and the second student node
+#: (harness/labs/docker.py gives the addresses).
+_STUDENT_4, _PEERS_4 = bytes((10, 77, 2)), (bytes((10, 77, 1)), bytes((10, 77, 3)))
+_STUDENT_6, _PEERS_6 = bytes((0xFD, 0x77, 0, 2)), (bytes((0xFD, 0x77, 0, 1)), bytes((0xFD, 0x77, 0, 3)))
 
 
 def direction(packet: bytes) -> Direction | None:
-    """Up if it goes to the tester's network, down if to the student's, None if to neither or no IP packet."""
+    """Down if it goes to the student's network, up if to the tester's or the second node's, None for others."""
     version = packet[0] >> 4 if packet else 0
     if version == 4:
         towards = packet[16:19]
-        return "up" if towards == _TESTER_4 else "down" if towards == _STUDENT_4 else None
+        return "down" if towards == _STUDENT_4 else "up" if towards in _PEERS_4 else None
     if version == 6:
         towards = packet[24:28]
-        return "up" if towards == _TESTER_6 else "down" if towards == _STUDENT_6 else None
+        return "down" if towards == _STUDENT_6 else "up" if towards in _PEERS_6 else None
     return None
 
 

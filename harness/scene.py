@@ -6,17 +6,17 @@ Programs to run, peers to play, a link to spoil, and a story that writes itself.
 from __future__ import annotations
 
 import random
-import shlex
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from harness import measure
-from harness.address import Address, parse_address
+from harness.address import Address
+from harness.cast import Cast, Reference
 from harness.clumsy import Clumsy
 from harness.datagrams import Datagrams
-from harness.lab import CannotStart, Family, Mangle, Network, Node, Usage
+from harness.lab import Family, Mangle, Network, Node, Usage
 from harness.listener import Listener
 from harness.load import Load, echo_exchange
 from harness.load_clients import Exchange
@@ -33,21 +33,10 @@ _BACKLOG = 1024
 
 #: Bytes a second of a greedy client whose packets a router carries: some 8,000 packets a second both ways.
 ROUTED_RATE = 4e6
-#: Starts the program named by the words that follow with so many descriptors.
-_FEWER_FILES = (
-    "python3",
-    "-c",
-    "import os, resource, sys\n"
-    "files, argv = int(sys.argv[1]), sys.argv[2:]\n"
-    "resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))\n"
-    "os.execvp(sys.executable if argv[0] in ('python3', 'python') else argv[0], argv)",
-)
-
-Started = TypeVar("Started", bound=Program)
 Held = TypeVar("Held", Peer, Listener, Datagrams, Load)
 
 
-class Scene(TransportWords):
+class Scene(Cast, TransportWords):
     """One test's lab. Everything made through it is ended by `close`."""
 
     def __init__(
@@ -58,6 +47,8 @@ class Scene(TransportWords):
         programs: Mapping[str, Sequence[str]],
         seed: int,
         output_limit: int,
+        second: Node | None = None,
+        reference: Reference | None = None,
     ) -> None:
         self.node = node
         self.network = network
@@ -69,62 +60,8 @@ class Scene(TransportWords):
         self._programs = programs
         self._output_limit = output_limit
         self._open: list[Program | Peer | Listener | Datagrams | Load] = []
-        self._last: Program | None = None  # the program that was started last
+        self.cast(second, reference)
         self._ports: dict[Peer, int] = {}  # the server's own port of each connection; a relay has another
-
-    # -- programs ----------------------------------------------------------------------------------------------
-
-    def runs(self, program: str, *words: object, env: Mapping[str, str] | None = None) -> Program:
-        """Start a student's program with these arguments."""
-        return self._start(Program, program, words, env)
-
-    def serves(
-        self,
-        program: str,
-        *words: object,
-        at: str | Address = "0.0.0.0:0",
-        env: Mapping[str, str] | None = None,
-        within: float = PATIENCE,
-        files: int | None = None,
-    ) -> Server:
-        """Start a student's server on an address and wait until it says that it listens.
-
-        files: with so many descriptors and not more, so that they run out.
-        """
-        asked = parse_address(at) if isinstance(at, str) else at
-        server = self._start(Server, program, (asked, *words), env, [*_FEWER_FILES, str(files)] if files else ())
-        server.waits_until_listening(asked, within=within)
-        return server
-
-    def _start(
-        self,
-        kind: type[Started],
-        name: str,
-        words: Sequence[object],
-        env: Mapping[str, str] | None,
-        starter: Sequence[str] = (),
-    ) -> Started:
-        arguments = [str(word) for word in words]
-        self.story.add("tester", "starts " + shlex.join([name, *arguments]))
-        argv = [*self._programs[name], *arguments]
-        if argv[1:] and argv[1].endswith(".py") and self.node.kind_of(argv[1]) == "missing":
-            raise CannotStart(f"{name} cannot be started: the submission has no file {argv[1]}")
-        process = self.node.start([*starter, *argv], env=env)
-        program = kind(name, process, self.story, output_limit=self._output_limit)
-        self._open.append(program)
-        self._last = program
-        return program
-
-    def _early_end(self) -> Broken | None:
-        """Why there is nothing to wait for any more: the program that was started last has ended."""
-        program = self._last
-        if program is None or program.runs():
-            return None
-        return program.broken(
-            f"{program.name} ended before the tester heard from it",
-            expected=f"{program.name} connects or sends",
-            seen=program.ending(),
-        )
 
     # -- the tester's sockets ----------------------------------------------------------------------------------
 

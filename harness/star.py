@@ -15,7 +15,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -150,33 +150,38 @@ class Star:
 
     @contextlib.contextmanager
     def session(self, submission: Path, limits: nodes.LimitsLike) -> Iterator[Session]:
-        """A new student node for the submission in a folder, wired to the star; gone afterwards. Raises LabError."""
+        """A new student node for the submission in a folder, wired to the star; gone afterwards. Raises LabError.
+
+        Two of them, if the limits say so: the second for what the submission does with itself.
+        """
         self._channel("warden")
         self._students += 1
-        name = f"student{self._students}"
+        names = [f"{kind}{self._students}" for kind in nodes.STUDENTS[: limits.nodes]]
+        sockets = [f"/agent/{name}.sock" for name in names]
         phases = Phases()
-        student = ""
+        made: list[str] = []
+
+        def begin(name: str, socket: str) -> int:
+            recipe = nodes.student(
+                self._images.student, self._volumes, str(submission.resolve()), limits, socket,
+                runtime=self._runtime, processors=nodes.processors(self._processors, limits.cpus, self.worker),
+            )  # fmt: skip
+            made.append(identity := self._create(name, recipe))
+            self._engine.start(identity)
+            return self._engine.pid(identity)
+
         try:
-            with phases.timed("node"):
-                socket = f"/agent/{name}.sock"
-                recipe = nodes.student(
-                    self._images.student, self._volumes, str(submission.resolve()), limits, socket,
-                    runtime=self._runtime, processors=nodes.processors(self._processors, limits.cpus, self.worker),
-                )  # fmt: skip
-                student = self._create(name, recipe)
-                self._engine.start(student)
+            with phases.timed("node"), ThreadPoolExecutor(len(names)) as pool:
+                pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets), strict=False))
             with phases.timed("wires"):
-                folders = nodes.folders(limits)
-                self._channel("warden").ask(
-                    {"op": "wire", "student": self._engine.pid(student), "folders": folders}
-                )
-            yield Session(self, phases, socket, Watch(self._engine, student))
+                self._channel("warden").ask({"op": "wire", "folders": nodes.folders(limits), **pids})
+            yield Session(self, phases, sockets, Watch(self._engine, made))
         finally:
             with phases.timed("teardown"):
-                self._end_session(student)
+                self._end_session(made)
 
-    def _end_session(self, student: str) -> None:
-        if student in self._containers:
+    def _end_session(self, students: Sequence[str]) -> None:
+        for student in students:
             # While the next submission begins: the engine takes its time. `stop` waits for it.
             with contextlib.suppress(RuntimeError):  # the star is being stopped, and this container with it
                 self._broom.submit(self._remove, student)
@@ -249,16 +254,17 @@ class Star:
 
 
 class Watch:
-    """Waits in a thread for the end of a student's node, and keeps what the engine says of it."""
+    """Waits in threads for the end of a student's nodes, and keeps what the engine says of it."""
 
-    def __init__(self, engine: Engine, node: str) -> None:
-        self.end: NodeEnd | None = None  #: None while it lives
-        self._engine, self._node = engine, node
-        threading.Thread(target=self._wait, daemon=True, name="socketlab-watch").start()
+    def __init__(self, engine: Engine, students: Sequence[str]) -> None:
+        self.end: NodeEnd | None = None  #: None while all live
+        self._engine = engine
+        for node in students:
+            threading.Thread(target=self._wait, args=(node,), daemon=True, name="socketlab-watch").start()
 
-    def _wait(self) -> None:
+    def _wait(self, node: str) -> None:
         try:
-            found = self._engine.wait_for_end(self._node)
+            found = self._engine.wait_for_end(node)
         except LabError:  # nobody can say; a job then finds out for itself
             return
         if found is None:
@@ -273,22 +279,25 @@ class Watch:
 
 @dataclass
 class Session:
-    """One submission's node while it is wired to a star."""
+    """One submission's nodes while they are wired to a star."""
 
     star: Star
     phases: Phases  #: seconds: node, wires, tester (the job as a whole), teardown
-    socket: str  #: of the agent, as the tester sees it
-    watch: Watch  #: over the node
+    sockets: list[str]  #: of the agents, as the tester sees them: of the first student node, of the second
+    watch: Watch  #: over the nodes
 
     @property
     def lab(self) -> dict[str, Any]:
-        """The job's "lab": how the tester reaches this node."""
+        """The job's "lab": how the tester reaches these nodes."""
         return {
             "kind": "docker",
-            "agent": self.socket,
+            "agents": self.sockets,
             "warden": "/trusted/warden.sock",
             "router": "/trusted/router.sock",
-            "captures": ["/trusted/capture/tester.pcap", "/trusted/capture/student.pcap"],
+            "captures": [
+                f"/trusted/capture/{wire}.pcap"
+                for wire in ("tester", *nodes.STUDENTS)[: 1 + len(self.sockets)]
+            ],
             "engine": self.star.engine,
             "punctuality": self.star.punctuality,
         }

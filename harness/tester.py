@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,35 +38,46 @@ _PYTEST = [
 ]
 
 
-def make_lab(job: Mapping[str, Any], assignment: Assignment) -> tuple[Node, Network, Callable[[], None]]:
-    """The lab a job asks for, and how to leave it. Raises LabError."""
+def make_lab(
+    job: Mapping[str, Any], assignment: Assignment
+) -> tuple[Sequence[Node], Network, Callable[[], None]]:
+    """The lab a job asks for, with one student node or two, and how to leave it. Raises LabError."""
     config = job["lab"]
     if config["kind"] == "docker":
         from harness.labs.docker import docker_lab
 
-        node, network = docker_lab(config, assignment)
-        return node, network, lambda: None
-    from harness.labs.local import local_lab
+        nodes, network = docker_lab(config, assignment)
+        return nodes, network, lambda: None
+    from harness.labs.local import LocalNode, local_lab
 
-    return local_lab(Path(job["submission"]), assignment.limits)
+    node, link, leave = local_lab(Path(job["submission"]), assignment.limits)
+    more = [LocalNode(Path(job["submission"]), assignment.limits) for _ in range(assignment.limits.nodes - 1)]
+
+    def leave_all() -> None:
+        leave()
+        for each in more:
+            each.close()
+
+    return [node, *more], link, leave_all
 
 
 def run_job(job: Mapping[str, Any], emit: Callable[[Record], None]) -> None:
     """Run the wanted checks of a job; every finding is emitted as a record, the last one is `end`."""
     try:
         assignment = load_assignment(Path(job["assignment"]))
-        node, network, leave = make_lab(job, assignment)
+        nodes, network, leave = make_lab(job, assignment)
     except (AssignmentError, LabError) as error:
         emit({"record": "trouble", "text": str(error)})
         emit({"record": "end"})
         return
     try:
-        broken_build = _build(node, assignment, emit, wanted=bool(job.get("build")))
+        broken_build = _build(nodes, assignment, emit, wanted=bool(job.get("build")))
         session = Session(
             assignment=assignment,
             suites={name: Path(folder).resolve() for name, folder in job["suites"].items()},
             wanted=job["checks"],
-            node=node,
+            node=nodes[0],
+            second=nodes[1] if len(nodes) > 1 else None,
             network=network,
             programs=job["programs"],
             seed=job["seed"],
@@ -87,13 +98,19 @@ def _public_seed(seed: str) -> str:
     return hashlib.sha256(f"{seed}\0public".encode()).hexdigest()[:16]
 
 
-def _build(node: Node, assignment: Assignment, emit: Callable[[Record], None], *, wanted: bool) -> str | None:
+def _build(
+    nodes: Sequence[Node], assignment: Assignment, emit: Callable[[Record], None], *, wanted: bool
+) -> str | None:
     begun = time.monotonic()
     build = assignment.build if wanted else None
-    try:
-        broken = node.build(build.command if build else None, timeout=build.timeout if build else 60)
-    except CannotStart as error:
-        broken = str(error)
+    broken = None
+    for node in nodes:
+        try:
+            broken = node.build(build.command if build else None, timeout=build.timeout if build else 60)
+        except CannotStart as error:
+            broken = str(error)
+        if broken is not None:
+            break
     emit({"record": "phase", "name": "build", "seconds": round(time.monotonic() - begun, 4)})
     emit({"record": "build", "ok": broken is None, "text": broken or ""})
     return broken

@@ -30,7 +30,7 @@ from harness.mounts import Folder, Hand, MountError
 CONTROL = "/trusted/warden.sock"
 CAPTURES = "/trusted/capture"
 #: The wires: number, name at the link, name of the capture.
-WIRES = {"tester": 1, "student": 2}
+WIRES = {"tester": 1, "student": 2, "second": 3}
 #: Captures end at this size (bytes), so that a flood does not fill the disk.
 CAPTURE_LIMIT = 256 * 1024 * 1024
 #: Seconds a command of ours may take.
@@ -129,69 +129,70 @@ class Warden:
 
     def __init__(self) -> None:
         self._link_net = -1
-        self._ask_tester: socket.socket | None = None
-        self._ask_student: socket.socket | None = None
-        self._hand: Hand | None = None
+        self._asks: dict[str, socket.socket] = {}  # node -> what its connections are asked with
+        self._hands: dict[str, Hand] = {}  # student node -> who stands in it
         self._captures: list[subprocess.Popen[bytes]] = []
 
     def do_hold(self, *, link: int, tester: int) -> Answer:
         """Take the link node and wire the tester to it, once."""
         self._link_net = os.open(f"/proc/{link}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._ask_tester = self._wire("tester", tester)
+        self._asks["tester"] = self._wire("tester", tester)
         return {}
 
     def do_policy(self, *, pid: int) -> Answer:
         """How a process is scheduled: a number of sched(7), 1 is SCHED_FIFO."""
         return {"policy": os.sched_getscheduler(pid)}
 
-    def do_wire(self, *, student: int, folders: list[dict[str, Any]], capture: bool = True) -> Answer:
-        """Wire a new student node to the link, remember its folders, begin the captures."""
+    def do_wire(
+        self, *, student: int, folders: list[dict[str, Any]], capture: bool = True, second: int | None = None
+    ) -> Answer:
+        """Wire one new student node to the link, or two, remember their folders, begin the captures."""
         self.do_unwire()
-        self._hand = Hand(student, [Folder(**row) for row in folders])
-        self._ask_student = self._wire("student", student)
+        for name, pid in (("student", student), ("second", second)):
+            if pid is not None:
+                self._hands[name] = Hand(pid, [Folder(**row) for row in folders])
+                self._asks[name] = self._wire(name, pid)
         if capture:
             self._start_captures()
         return {}
 
     def do_unwire(self) -> Answer:
-        """End the captures and let go of the student node; its wire is removed with both ends."""
+        """End the captures and let go of the student nodes; their wires are removed with both ends."""
         for capture in self._captures:
             capture.kill()  # its file is complete after every packet
         for capture in self._captures:
             capture.wait()
         self._captures.clear()
-        if self._hand is not None:
-            self._hand.close()
-            self._hand = None
-            if self._ask_student is not None:
-                self._ask_student.close()
-                self._ask_student = None
+        for name in list(self._hands):
+            self._hands.pop(name).close()
+            if name in self._asks:
+                self._asks.pop(name).close()
             with inside_network(self._link_net), contextlib.suppress(WardenError):
-                _ip("link del w2\n")  # gone already if the node is
+                _ip(f"link del w{WIRES[name]}\n")  # gone already if the node is
         return {}
 
-    def do_fresh(self) -> Answer:
-        """Replace every folder of the student node but /build by an empty one; end the last test's connections."""
-        for asking in (self._ask_student, self._ask_tester):
-            if asking is not None:
-                end_connections(asking)
-        self._mount("fresh")
+    def do_fresh(self, *, node: str = "student") -> Answer:
+        """Replace every folder of a student node but /build by an empty one; end the last test's connections."""
+        for name in (node, "tester"):
+            if name in self._asks:
+                end_connections(self._asks[name])
+        self._mount(node, "fresh")
         return {}
 
-    def do_guard(self) -> Answer:
+    def do_guard(self, *, node: str = "student") -> Answer:
         """Make /proc read-only, when the agent is there and before anything of the student's is."""
-        self._mount("guard")
+        self._mount(node, "guard")
         return {}
 
-    def do_seal(self) -> Answer:
+    def do_seal(self, *, node: str = "student") -> Answer:
         """Make /build read-only, after the build."""
-        self._mount("seal")
+        self._mount(node, "seal")
         return {}
 
-    def _mount(self, word: str) -> None:
-        if self._hand is None:
-            raise WardenError("no student node is wired")
-        self._hand.tell(word)
+    def _mount(self, node: str, word: str) -> None:
+        if node not in self._hands:
+            raise WardenError(f"no {node} node is wired")
+        self._hands[node].tell(word)
 
     def _wire(self, which: str, pid: int) -> socket.socket:
         """Wire a node to the link; what its connections are asked with."""
@@ -213,6 +214,8 @@ class Warden:
         os.makedirs(CAPTURES, mode=0o700, exist_ok=True)
         with inside_network(self._link_net):
             for which, number in WIRES.items():
+                if which not in self._asks:
+                    continue
                 path = f"{CAPTURES}/{which}.pcap"
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)

@@ -5,7 +5,6 @@ It runs inside the tester's container and knows sockets, not Docker (harness/con
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import socket
@@ -19,90 +18,17 @@ from harness import pcap
 from harness.address import Address
 from harness.assignment import Assignment, Limits
 from harness.lab import CannotStart, Family, LabError, LinkCounters, Mangle, Usage
+from harness.labs.helper import ANSWERED_WITHIN, Helper, Reply
 from harness.profile import Profile
 from harness.relay import RelayLoop
+from harness.trace import Packet
 
 Kind = Literal["missing", "file", "folder", "socket", "other"]
-Reply = dict[str, Any]
 
-#: The tester's and the student's end of the two wires.
+#: The tester's and the student's end of the two wires, and of the third one, if there is a second student node.
 TESTER: dict[Family, str] = {4: "10.77.1.2", 6: "fd77:1::2"}
 STUDENT: dict[Family, str] = {4: "10.77.2.2", 6: "fd77:2::2"}
-#: Seconds within which a helper of the lab has to be there, and has to answer.
-STARTED_WITHIN, ANSWERED_WITHIN = 10.0, 30.0
-#: Largest answer of the agent, in bytes; it sends four descriptors at most.
-_PACKET, _DESCRIPTORS = 65536, 4
-
-
-# -- talking to the lab's helpers ----------------------------------------------------------------------------------
-
-
-class Helper:
-    """A conversation over a Unix socket: one request, one answer. Opened when first needed.
-
-    A request that is interrupted (a test's time is over) leaves an answer nobody waits for; so the connection is
-    closed then, and the next request opens another.
-    """
-
-    def __init__(self, name: str, path: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> None:
-        self._name = name
-        self._path = path
-        self._kind = kind
-        self._socket: socket.socket | None = None
-        self._met = False  #: it was there once: where nobody listens now it has ended, and is not waited for
-        self._lock = threading.RLock()
-
-    def ask(
-        self, request: Mapping[str, Any], *, given: Sequence[int] = (), within: float = ANSWERED_WITHIN
-    ) -> tuple[Reply, list[int]]:
-        """The answer and the descriptors that came with it. Raises LabError when none comes."""
-        with self._lock:
-            done = False
-            try:
-                if self._socket is None:
-                    self._socket = self._connect()
-                self._socket.settimeout(within)
-                answer = self._exchange(self._socket, json.dumps(request).encode("ascii"), given)
-                done = self._met = True
-                return answer
-            except (OSError, ValueError) as error:
-                raise LabError(f"the lab's {self._name} does not answer {request['op']!r}: {error}") from None
-            finally:
-                if not done and self._socket is not None:
-                    self._socket.close()
-                    self._socket = None
-
-    def _connect(self) -> socket.socket:
-        deadline = time.monotonic() + STARTED_WITHIN
-        while True:
-            connection = socket.socket(socket.AF_UNIX, self._kind)
-            try:
-                connection.connect(self._path)
-                return connection
-            except (FileNotFoundError, ConnectionRefusedError):
-                connection.close()
-                if self._met or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)  # it is being started
-
-    def _exchange(
-        self, connection: socket.socket, request: bytes, given: Sequence[int]
-    ) -> tuple[Reply, list[int]]:
-        if self._kind == socket.SOCK_SEQPACKET:
-            socket.send_fds(connection, [request], list(given))
-            data, descriptors, _, _ = socket.recv_fds(connection, _PACKET, _DESCRIPTORS)
-        else:
-            connection.sendall(request + b"\n")
-            data, descriptors = b"", []
-            while not data.endswith(b"\n"):
-                chunk = connection.recv(_PACKET)
-                if not chunk:
-                    break
-                data += chunk
-        if not data:
-            raise ConnectionResetError("it hung up")
-        reply: Reply = json.loads(data)
-        return reply, descriptors
+SECOND: dict[Family, str] = {4: "10.77.3.2", 6: "fd77:3::2"}
 
 
 # -- the student's node --------------------------------------------------------------------------------------------
@@ -141,9 +67,10 @@ class AgentProcess:
 
 
 class AgentNode:
-    """The student's node: the agent in it does what is asked, the warden gives it fresh folders."""
+    """A student's node: the agent in it does what is asked, the warden gives it fresh folders."""
 
-    def __init__(self, agent: str, warden: str, router: str, limits: Limits) -> None:
+    def __init__(self, agent: str, warden: str, router: str, limits: Limits, name: str = "student") -> None:
+        self._name = name  #: as its wire is called
         self._agent = Helper("agent", agent, socket.SOCK_SEQPACKET)
         self._warden = Helper("warden", warden)
         self._router = Helper("router", router)
@@ -158,7 +85,7 @@ class AgentNode:
         return reply, descriptors
 
     def _tell_warden(self, op: str) -> None:
-        reply, _ = self._warden.ask({"op": op})
+        reply, _ = self._warden.ask({"op": op, "node": self._name})
         if not reply["ok"]:
             raise LabError(f"the lab's warden cannot {op}: {reply['text']}")
 
@@ -267,12 +194,13 @@ def _times(count: int, noun: str, plural: str) -> str:
 
 
 class StarNetwork:
-    """The two wires and the router between them."""
+    """The wires and the router between them."""
 
     def __init__(self, router: str, captures: Sequence[str], engine: str) -> None:
         self.engine = engine
         self._router = Helper("router", router)
         self._wires = [pcap.WireFile(path, wire) for wire, path in enumerate(captures)]
+        self._names = ("tester", "student", "second")[: len(captures)]
         self._paths = list(captures)
         self._relays: RelayLoop | None = None  #: for mangled connections only; runs in this node
         self._mangled: set[Address] = set()
@@ -301,6 +229,10 @@ class StarNetwork:
     def straight_to_student(self, port: int, family: Family) -> Address:
         """See Network.straight_to_student. The router carries them all."""
         return Address("tcp", host=STUDENT[family], port=port)
+
+    def to_second(self, port: int, family: Family) -> Address:
+        """See Network.to_second."""
+        return Address("udp", host=SECOND[family], port=port)
 
     def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
         """See Network.to_tester."""
@@ -348,8 +280,19 @@ class StarNetwork:
             raise LabError(f"the lab's router cannot {request['op']}: {reply['error']}")
         return reply
 
+    def packets(self, start: float, end: float) -> list[Packet] | None:
+        """See Network.packets."""
+        from harness.transport.capture import BadCapture, from_capture
+
+        try:
+            self._wait_for_captures()
+            frames = [frame for wire in self._wires for frame in wire.between(start, end)]
+            return from_capture(pcap.as_pcapng(sorted(frames, key=lambda frame: frame.at), names=self._names))
+        except (OSError, BadCapture):
+            return None
+
     def capture(self, start: float, end: float) -> bytes | None:
-        """See Network.capture: both wires, with what the link did to each packet as comments."""
+        """See Network.capture: all wires, with what the link did to each packet as comments."""
         try:
             self._wait_for_captures()
             packets, cut = pcap.merged([wire.between(start, end) for wire in self._wires])
@@ -357,7 +300,7 @@ class StarNetwork:
             return None
         pcap.explain(packets)
         note = "The test had more packets than are kept; these are the first." if cut else ""
-        return pcap.as_pcapng(packets, note=note) if packets else None
+        return pcap.as_pcapng(packets, note=note, names=self._names) if packets else None
 
     def _wait_for_captures(self) -> None:
         """Until the files stop growing: what is on the wire reaches them some milliseconds later."""
@@ -375,10 +318,14 @@ class StarNetwork:
             self._relays.clear()
 
 
-def docker_lab(config: Mapping[str, Any], assignment: Assignment) -> tuple[AgentNode, StarNetwork]:
-    """The lab that a job's "lab" describes. Raises LabError when its helpers are not there."""
-    node = AgentNode(config["agent"], config["warden"], config["router"], assignment.limits)
+def docker_lab(config: Mapping[str, Any], assignment: Assignment) -> tuple[list[AgentNode], StarNetwork]:
+    """The student nodes and the link that a job's "lab" describes. Raises LabError when a helper is not there."""
+    nodes = [
+        AgentNode(agent, config["warden"], config["router"], assignment.limits, name)
+        for name, agent in zip(("student", "second"), config["agents"], strict=False)
+    ]
     network = StarNetwork(config["router"], config["captures"], config["engine"])
-    node._ask("hello")
-    node._tell_warden("guard")
-    return node, network
+    for node in nodes:
+        node._ask("hello")
+        node._tell_warden("guard")
+    return nodes, network

@@ -25,6 +25,7 @@ from harness.labs import processes
 from harness.labs.ordinary import OrdinaryUser, ordinary_user
 from harness.profile import Profile
 from harness.relay import RelayLoop
+from harness.trace import Packet
 
 Kind = Literal["missing", "file", "folder", "socket", "other"]
 
@@ -260,10 +261,10 @@ def _limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> C
         )
     files = limits.open_files
     largest = limits.file_mb * 1_000_000
-    die_with_parent = _die_with_parent()
+    dies = die_with_parent()
 
     def restrict() -> None:
-        die_with_parent()
+        dies()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for what, value in ((resource.RLIMIT_NOFILE, files), (resource.RLIMIT_FSIZE, largest)):
             _, hard = resource.getrlimit(what)
@@ -277,7 +278,7 @@ def _limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> C
     return restrict
 
 
-def _die_with_parent() -> Callable[[], object]:
+def die_with_parent() -> Callable[[], object]:
     """What a child calls so that it is killed should its tester be (prctl(2), PR_SET_PDEATHSIG)."""
     if sys.platform != "linux":
         return lambda: None
@@ -295,6 +296,7 @@ class LocalNetwork:
     def __init__(self) -> None:
         self._loop = RelayLoop()
         self._student = {4: "127.0.0.2" if sys.platform == "linux" else "127.0.0.1", 6: "::1"}
+        self._second = {4: "127.0.0.3" if sys.platform == "linux" else "127.0.0.1", 6: "::1"}
 
     def tester_host(self, family: Family) -> str:
         """See Network.tester_host."""
@@ -321,6 +323,11 @@ class LocalNetwork:
         """See Network.straight_to_student. Not through the relay: it would take two more descriptors for each."""
         return Address("tcp", host=self._student[family], port=port)
 
+    def to_second(self, port: int, family: Family) -> Address:
+        """See Network.to_second."""
+        target = Address("udp", host=self._second[family], port=port)
+        return self._loop.add_udp(to=target, towards="tester")
+
     def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
         """See Network.to_tester."""
         if bound.kind == "udp":
@@ -346,6 +353,10 @@ class LocalNetwork:
     def counters(self) -> LinkCounters:
         """See Network.counters."""
         return self._loop.counters()
+
+    def packets(self, start: float, end: float) -> list[Packet] | None:  # noqa: ARG002 - of the test that runs
+        """See Network.packets: what the relay carried since the last test."""
+        return self._loop.packets()
 
     def capture(self, start: float, end: float) -> bytes | None:  # noqa: ARG002 - loopback is not captured
         """See Network.capture."""

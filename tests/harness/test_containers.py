@@ -30,6 +30,7 @@ class Limits:
     file_mb: int = 8
     disk_mb: int = 48
     cpus: float = 1.0
+    nodes: int = 1
 
 
 @pytest.fixture(scope="module")

@@ -189,7 +189,8 @@ def udp6(payload: bytes) -> bytes:
 def test_the_direction_is_told_by_where_a_packet_goes():
     assert router_packet.direction(udp4(b"")) == "up"
     assert router_packet.direction(udp4(b"", to="10.77.2.9")) == "down"
-    assert router_packet.direction(udp4(b"", to="10.77.3.9")) is None
+    assert router_packet.direction(udp4(b"", to="10.77.3.9")) == "up"
+    assert router_packet.direction(udp4(b"", to="10.77.4.9")) is None
     assert router_packet.direction(udp6(b"")) == "up"
     assert router_packet.direction(b"") is None
 
