@@ -197,12 +197,15 @@ def test_a_fold_stands_below_what_arrived_meanwhile_and_is_no_pause() -> None:
 
 
 def test_labels_lie_along_parallel_arrows_and_level_where_arrows_cross() -> None:
+    def tilted(packets: list[Packet], label: str) -> list[bool]:
+        return [place.tilted for place in lay_out(rungs_of(packets, describe=lambda _: label)).placed]
+
+    long = "ACK seq=1 ack=1 win=65536 len=1200"
     parallel = [packet(n, sent=n / 1000) for n in range(1, 6)]
-    assert all(place.tilted for place in lay_out(rungs_of(parallel)).placed)
+    assert all(tilted(parallel, long))
     crossing = [replace(row, arrived=0.2 - row.sent) for row in parallel]
-    far = packet(9, sent=5.0)
-    tilted = [place.tilted for place in lay_out(rungs_of([*crossing, far])).placed]
-    assert tilted == [False] * 5 + [True]
+    assert tilted([*crossing, packet(9, sent=5.0)], long) == [False] * 5 + [True]
+    assert all(tilted(crossing, "x")), "short labels do not reach the crossing"
 
 
 def test_a_pause_is_shortened_and_told() -> None:
