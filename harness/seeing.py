@@ -107,7 +107,7 @@ def _simulated(what: experiment.Experiment) -> Seen:
 def load(path: Path, term: Path | None) -> Seen:
     """A bundle, or a capture read as if it were one. Raises SeeError."""
     data = _read(path)
-    if data[:1].isspace() or data[:1] == b"{":
+    if data[:1] == b"{":
         try:
             bundle = from_json(data)
         except BadBundle as error:
