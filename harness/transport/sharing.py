@@ -16,10 +16,10 @@ from harness.transport.scenarios import App, Role
 from harness.transport.segments import MODULUS
 from harness.transport.shared import Shared
 
-#: Bits per second, seconds of round trip, packets of queue: 30 segments are three quarters of what the path holds.
-RATE, ROUND_TRIP, QUEUE = 2_000_000, 0.06, 30
+#: Bits per second, seconds of round trip, packets of queue: the queue holds a little more than the path.
+RATE, ROUND_TRIP, QUEUE = 1_500_000, 0.06, 24
 #: Seconds of virtual time: when the second flow begins, when counting begins, and when it ends.
-SECOND, FROM, UNTIL = 5.0, 10.0, 60.0
+SECOND, FROM, UNTIL = 3.0, 8.0, 48.0
 #: Jain's index that has to be reached, and the share of the link that both use together.
 FAIR, USED = 0.9, 0.66
 

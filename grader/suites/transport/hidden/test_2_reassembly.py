@@ -38,17 +38,17 @@ def test_capacity(lab: Scene, kind: str) -> None:
         answer.ends_with(stream if kind == "InOrder" else None)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_empty_piece_changes_nothing(lab: Scene, kind: str) -> None:
-    answer = lab.reassembler(kind, capacity=100)
-    for position in (0, 5, 99, 1000):
-        answer.receives(position, b"")
+def test_an_empty_piece_changes_nothing(lab: Scene) -> None:
+    for kind in KINDS:
+        answer = lab.reassembler(kind, capacity=100)
+        for position in (0, 5, 99, 1000):
+            answer.receives(position, b"")
+            answer.agrees()
+        answer.receives(3, b"def")
+        answer.receives(8, b"")
         answer.agrees()
-    answer.receives(3, b"def")
-    answer.receives(8, b"")
-    answer.agrees()
-    answer.receives(0, b"abc")
-    answer.agrees()
+        answer.receives(0, b"abc")
+        answer.agrees()
 
 
 def test_holes_that_meet(lab: Scene) -> None:

@@ -8,11 +8,12 @@ def test_queues(lab: Scene) -> None:
 
 
 def test_long_and_fat(lab: Scene) -> None:
-    lab.simulations("a long fat link").keep_pace(0.5)
+    lab.simulations("a long fat link", alone=True).keep_pace(0.5)
 
 
 def test_large_streams(lab: Scene) -> None:
-    lab.simulations("8 MB", "1 MB at 2 % loss").complete()
+    lab.simulations("8 MB", alone=True).complete()
+    lab.simulations("1 MB at 2 % loss").complete(seeds=1)
 
 
 def test_fair_shares(lab: Scene) -> None:
