@@ -5,11 +5,12 @@ Mixed into `harness.scene.Scene`. Rule: what the reference does wrong is ours, w
 
 from __future__ import annotations
 
+import random
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -19,7 +20,11 @@ from harness.program import PATIENCE, Program, Server
 from harness.steps import Broken, Story
 
 if TYPE_CHECKING:
+    from harness.datagrams import Datagrams
+    from harness.trace import Direction, Packet
     from harness.transport.bench import Transport
+    from harness.transport.by_hand import ByHand
+    from harness.transport.segments import Wire
 
 #: The student nodes: the first has all tests, the second is there where an assignment asks for it (nodes = 2).
 Where = Literal["first", "second"]
@@ -85,6 +90,9 @@ class Cast:
     network: Network
     story: Story
     transport: Transport | None
+    rng: random.Random
+    listens_udp: Callable[..., Datagrams]
+    datagrams: Callable[..., Datagrams]
     _programs: Mapping[str, Sequence[str]]
     _output_limit: int
     _open: list[Any]
@@ -236,14 +244,10 @@ class Cast:
         """What a program of the transport printed is what the link brought to its node, and came by no other way."""
         from harness.transport.delivered import delivered
 
-        if self.transport is None:
-            raise LabError("this assignment says nothing of a wire format")
-        packets = self.network.packets(self._since, time.time())
-        if packets is None:
-            raise LabError("there is no account of what the link carried")
+        packets = self._carried()
         way = "down" if self._places[receiver] == "first" else "up"
         stream = bytes(
-            delivered((packet for packet in packets if packet.direction == way), self.transport.wire).stream
+            delivered([packet for packet in packets if packet.direction == way], self._wire()).stream
         )
         printed = receiver.stdout
         if stream != printed:
@@ -254,6 +258,36 @@ class Cast:
                 seen=f"{len(printed):,} bytes" + ("" if len(stream) != len(printed) else ", and other ones"),
             )
         self.story.add("link", f"brought all {len(stream):,} bytes that {receiver.name} printed")
+
+    def by_hand(self, server: Server | None = None, *, family: Family = 4) -> ByHand:
+        """A peer whose segments the test says one by one: for a server, or for a client that is told `.address`."""
+        from harness.transport.by_hand import ByHand
+
+        datagrams = self.listens_udp(family=family) if server is None else self.datagrams(server)
+        return ByHand(datagrams, self._wire(), self.story, isn=self.rng.getrandbits(32))
+
+    def keeps_the_rules(self, program: Program, *, stage: int = 9) -> None:
+        """What a program of the transport sent breaks no rule of these stages that can be judged from outside."""
+        from harness.transport.oracle import Case, broken, judge
+
+        side: Direction = "up" if self._places[program] == "first" else "down"
+        found = broken(judge(self._carried(), self._wire(), Case(stage=stage, judged=[side], real=True)))
+        if found:
+            raise Broken(
+                f"{program.name} broke {found[0]}", expected=f"rule {found[0].rule}", seen=found[0].text
+            )
+        self.story.add("tester", f"finds: {program.name} kept the rules on the wire")
+
+    def _wire(self) -> Wire:
+        if self.transport is None:
+            raise LabError("this assignment says nothing of a wire format")
+        return self.transport.wire
+
+    def _carried(self) -> list[Packet]:
+        packets = self.network.packets(self._since, time.time())
+        if packets is None:
+            raise LabError("there is no account of what the link carried")
+        return packets
 
     def _is_complete(self, captured: int) -> None:
         """Raises LabError if the link carried more packets than were captured: then nothing can be concluded."""
