@@ -65,12 +65,12 @@ def _judge_sendings(view: View, verdicts: Verdicts) -> None:
     is_model = view.direction in verdicts.case.models
     for row in view.sent:
         while known < len(heard) and heard[known].at < row.at:
-            sure.hear(heard[known], sent=sender.high, offered=receiver.edge)
+            sure.hear(heard[known], sent=view.sent_by(heard[known].at), offered=receiver.edge)
             known += 1
         while maybe < len(heard) and heard[maybe].at <= row.at:
-            eager.hear(heard[maybe], sent=sender.high, offered=receiver.edge)
+            eager.hear(heard[maybe], sent=view.sent_by(heard[maybe].at), offered=receiver.edge)
             maybe += 1
-        receiver.look(row, eager)
+        receiver.look(row, sure, eager)
         kind = sender.look(row, sure, eager)
         if not is_model:
             envelope.look(row, kind, sure, eager)

@@ -34,6 +34,8 @@ class SenderRules:
         self.high = 0  #: everything below was sent at least once
         self._stream = bytearray()  # bytes as they were sent first, from number 1
         self._fin: int | None = None
+        self._answered = -1  # the last sending of which something is acknowledged
+        self._hasty = 0  # repetitions within a round trip
         self._chain = _Chain(verdicts)
         self._recover = 0  # recovering from a loss until this is acknowledged
         self._timeout_at = -1.0  # when a timeout may have happened last
@@ -46,7 +48,7 @@ class SenderRules:
         self._check_numbers(row)
         if row.seg.size == 0:
             return "empty"
-        self._sendings.drop_below(sure.una)
+        self._answered = max(self._answered, self._sendings.drop_below(sure.una))
         if row.end - self.high > FAR:
             self._verdicts.sent("5.1", f"{span(row.seq, row.end)}, far beyond any window", row)
             return "new"
@@ -61,7 +63,9 @@ class SenderRules:
             kind = self._repeated(row, again, probe, sure, eager)
         if row.seq <= eager.una < row.end and sure.una == eager.una:
             self._chain.look(row, eager)
-        self._sendings.send(max(row.seq, sure.una), row.end, now=row.at, index=row.index, probe=probe)
+        self._sendings.send(
+            max(row.seq, sure.una), row.end, now=row.at, index=row.index, probe=probe, fast=kind == "fast"
+        )
         self.high = max(self.high, row.end)
         return kind
 
@@ -134,32 +138,33 @@ class SenderRules:
     def _repeated(self, row: Sent, again: list[Piece], probe: bool, sure: Ear, eager: Ear) -> Kind:
         if row.seg.syn:
             return self._repeated_syn(row, again[0], eager)
-        if eager.una >= self._recover:
-            self._recover = 0
-        quiet = min(row.at - piece.last for piece in again)
-        licensed = eager.repeats >= DUPLICATES or bool(eager.sacked) or self._recover > row.seq
-        late = row.at - again[0].last >= LEAST_TIMEOUT - SLACK
+        recovering = self._recover > sure.una
+        licensed = eager.most_repeats >= DUPLICATES or eager.had_blocks or recovering
         first = sure.una <= again[0].left <= eager.una
-        if late and first:
+        # A timer was running since the segment was sent; a fast retransmission need not have started it again.
+        driven = row.at > eager.heard_at  # nothing came at this instant: a timer must have done it
+        since = again[0].timed if driven else again[0].last
+        late = row.at - since >= LEAST_TIMEOUT - SLACK
+        follows = self._follows_timeout(again[0])
+        if late and first and not probe:
             self._timeout_at, self._timeout_high = row.at, self.high
             sure.sacked.clear()  # RFC 2018, section 8
         elif not probe:
             self._check_sacked(row, sure)
         for piece in again:
-            self._check_soon(row, piece, licensed, eager)
-        if probe or again[0].probe:
+            if not (piece.probe and not probe):
+                self._check_soon(row, piece, licensed, eager)
+        if probe or again[0].probe or follows:
             return "answer"
         if late and first and not licensed:
-            if row.at - max(again[0].last, eager.una_at) < LEAST_TIMEOUT - SLACK and not probe:
-                text = f"{span(row.seq, row.end)} again, {row.at - eager.una_at:.3f} s after an ACK of something new"
+            if row.at - max(since, sure.una_at) < LEAST_TIMEOUT - SLACK:
+                text = f"{span(row.seq, row.end)} again, {row.at - sure.una_at:.3f} s after an ACK of something new"
                 self._verdicts.sent("3.5", text, row, should=True)
             return "timeout"
-        if quiet < LEAST_TIMEOUT - SLACK and row.at == self._timeout_at:
-            return "timeout"
         if licensed:
-            self._recover = max(self._recover, self.high)
+            self._recover = self._recover if recovering else self.high
             return "fast"
-        return "timeout"
+        return "answer"
 
     def _repeated_syn(self, row: Sent, piece: Piece, eager: Ear) -> Kind:
         """3.5: a SYN again after a second, or in answer to the peer's."""
@@ -174,14 +179,27 @@ class SenderRules:
     def _check_soon(self, row: Sent, piece: Piece, licensed: bool, eager: Ear) -> None:
         """3.5 and 6.3: not twice within the least timeout, but for a reason, and then once in a round trip."""
         quiet = row.at - piece.last
-        after_timeout = self._timeout_at > piece.last and piece.left < self._timeout_high
-        if quiet >= LEAST_TIMEOUT - SLACK or after_timeout or (piece.probe and row.seg.size != 1):
+        if quiet >= LEAST_TIMEOUT - SLACK or self._follows_timeout(piece):
             return
         what = f"{span(max(row.seq, piece.left), min(row.end, piece.right))} again after {quiet:.3f} s"
         if not licensed:
             self._verdicts.sent("3.5", f"{what}, without {DUPLICATES} duplicate ACKs", row)
-        elif piece.times > 1 and eager.newest < self._view.reached[piece.index]:
-            self._verdicts.sent("6.3", f"{what}, and nothing sent since then has been answered", row)
+        elif piece.times > 1 and not self._may_be_answered(piece.index, eager):
+            self._hasty += 1
+            if self._hasty > 1:  # once may be a timer that ends in the instant of an arrival
+                self._verdicts.sent("6.3", f"{what}, and nothing sent since then has been answered", row)
+
+    def _may_be_answered(self, index: int, eager: Ear) -> bool:
+        """Whether a sender may take something that it sent from then on for answered (it may be an earlier copy)."""
+        if eager.newest >= self._view.reached[index] or self._answered >= index:
+            return True
+        return any(
+            piece.left < eager.una or eager.sacked.around(piece.left) for piece in self._sendings.since(index)
+        )
+
+    def _follows_timeout(self, piece: Piece) -> bool:
+        """Whether it was sent before the last timeout, and not since: whoever goes back sends it again."""
+        return self._timeout_at > piece.last and piece.left < self._timeout_high
 
     def _check_sacked(self, row: Sent, sure: Ear) -> None:
         if sure.sacked.covers(max(row.seq, sure.una), row.end):

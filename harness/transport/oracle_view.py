@@ -8,6 +8,7 @@ the *eager* one has heard it (what an endpoint may do because of it), the *sure*
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,6 +65,20 @@ class View:
         self.isn: int | None = None
         #: For each sending the earliest time at which anything sent from then on reached the other side.
         self.reached: list[float] = []
+        self._times: list[float] = []
+        self._highs: list[int] = []  # everything below was sent, after each sending
+
+    def sent_by(self, at: float) -> int:
+        """Everything below was sent at that instant at the latest."""
+        index = bisect_right(self._times, at)
+        return self._highs[index - 1] if index else 0
+
+    def add(self, row: Sent) -> None:
+        """One more segment was sent."""
+        high = self._highs[-1] if self._highs else 0
+        self.sent.append(row)
+        self._times.append(row.at)
+        self._highs.append(row.end if not row.seg.rst and high < row.end < high + FAR else high)
 
 
 def views(
@@ -113,10 +128,9 @@ def _number(
         again = packet.data in before[side.direction]
         before[side.direction].add(packet.data)
         row = Sent(len(side.sent), packet.number, packet.sent, packet.data, seg, seq, ack, again)
-        side.sent.append(row)
+        side.add(row)
         done[packet.number] = row
-        if not seg.rst and row.end - high[side.direction] < FAR:
-            high[side.direction] = max(high[side.direction], row.end)
+        high[side.direction] = side.sent_by(row.at)
     return done
 
 
@@ -154,6 +168,10 @@ class Ear:
         self.edge: int | None = None  #: largest right edge that was offered to it
         self.sacked = Ranges()  #: its own numbers that were reported beyond `una`
         self.repeats = 0  #: segments with an ACK of exactly `una` since it moved
+        #: The most of `repeats`, and whether there were blocks, at any time of the last instant of an arrival.
+        self.most_repeats = 0
+        self.had_blocks = False
+        self.heard_at = -1.0  #: that instant
         self.got = Ranges()  #: numbers of the peer that reached it
         self.next = 0  #: the peer's number that it may expect at most
         self.fin: int | None = None  #: the peer's FIN, if it reached it
@@ -168,6 +186,8 @@ class Ear:
         row = heard.origin
         if row is None:
             return
+        if heard.at > self.heard_at:
+            self.most_repeats, self.had_blocks, self.heard_at = self.repeats, bool(self.sacked), heard.at
         self.count += 1
         self.newest = max(self.newest, row.at)
         if row.seg.rst:
@@ -175,6 +195,8 @@ class Ear:
             return
         if row.seg.ack and row.ack <= sent and (not self._sure or self._counts(row, offered)):
             self._acknowledged(row, heard.at)
+            self.most_repeats = max(self.most_repeats, self.repeats)
+            self.had_blocks = self.had_blocks or bool(self.sacked)
         if (row.seg.ack and row.ack <= sent) or row.seg.syn:
             self.edge = max(self.edge or 0, row.edge)
         self._receive(row, heard.at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class Ranges:
@@ -81,6 +81,7 @@ class Piece:
     right: int
     last: float  #: seconds, when they were last sent
     index: int  #: which sending that was
+    timed: float  #: seconds, when they were last sent but for fast retransmissions, which do not restart the timer
     times: int = 1  #: how often they were sent
     probe: bool = False  #: the last time beyond the window, as a probe
 
@@ -98,35 +99,45 @@ class Sendings:
         self._cut(right)
         return self._pieces[bisect_left(self._lefts, left) : bisect_left(self._lefts, right)]
 
-    def send(self, left: int, right: int, *, now: float, index: int, probe: bool = False) -> None:
+    def send(
+        self, left: int, right: int, *, now: float, index: int, probe: bool = False, fast: bool = False
+    ) -> None:
         """The range is sent; what of it was sent before counts once more."""
         at = left
         fresh = []
         for piece in self.over(left, right):
             if at < piece.left:
-                fresh.append(Piece(at, piece.left, now, index, probe=probe))
+                fresh.append(Piece(at, piece.left, now, index, now, probe=probe))
             piece.last, piece.index, piece.probe = now, index, probe
             piece.times += 1
+            piece.timed = piece.timed if fast else now
             at = piece.right
         if at < right:
-            fresh.append(Piece(at, right, now, index, probe=probe))
+            fresh.append(Piece(at, right, now, index, now, probe=probe))
         for piece in fresh:
             where = bisect_left(self._lefts, piece.left)
             self._lefts.insert(where, piece.left)
             self._pieces.insert(where, piece)
 
-    def drop_below(self, number: int) -> None:
-        """Forget what is acknowledged."""
-        if self._lefts and self._lefts[0] < number:
-            self._cut(number)
-            count = bisect_left(self._lefts, number)
-            del self._lefts[:count], self._pieces[:count]
+    def drop_below(self, number: int) -> int:
+        """Forget what is acknowledged; the last sending of which something was forgotten, or -1."""
+        if not self._lefts or self._lefts[0] >= number:
+            return -1
+        self._cut(number)
+        count = bisect_left(self._lefts, number)
+        newest = max(piece.index for piece in self._pieces[:count])
+        del self._lefts[:count], self._pieces[:count]
+        return newest
+
+    def since(self, index: int) -> list[Piece]:
+        """The pieces whose last sending was that one or a later one."""
+        return [piece for piece in self._pieces if piece.index >= index]
 
     def _cut(self, number: int) -> None:
         index = bisect_left(self._lefts, number) - 1
         if index >= 0 and self._pieces[index].right > number:
             piece = self._pieces[index]
-            rest = Piece(number, piece.right, piece.last, piece.index, piece.times, piece.probe)
+            rest = replace(piece, left=number)
             piece.right = number
             self._lefts.insert(index + 1, number)
             self._pieces.insert(index + 1, rest)

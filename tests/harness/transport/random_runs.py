@@ -51,7 +51,7 @@ def random_app(dice: random.Random, most: int) -> App:
         fields["ends"] = "heard"
     if dice.random() < 0.2:
         fields |= {"reads": dice.choice([100, 1000, 5000]), "reads_every": dice.choice([0.01, 0.05, 0.3])}
-    if dice.random() < 0.15:
+    elif dice.random() < 0.15:
         begin = dice.uniform(0, 2)
         fields["sleeps"] = (begin, begin + dice.choice([0.5, 3.0, 20.0]))
     if dice.random() < 0.04:

@@ -146,12 +146,13 @@ class Connection(machine.Connection):
             self.ack_now = True
             return
         before = self.rcv
+        if self.early:
+            self.ack_now = True  # it fills a gap, or a part of one
         super().take_text(seg, seq)
         while self.early and self.rcv > before:
             ready = [n for n in self.early if n <= self.rcv]
             if not ready:
                 break
-            self.ack_now = True
             at = min(ready)
             payload, fin = self.early.pop(at)
             if at + len(payload) + fin > self.rcv:
