@@ -32,12 +32,11 @@ LEAST_RTT_SECONDS, PROBE_RTT_SECONDS = 10.0, 0.2
 LEAST_WINDOW = 4 * SEGMENT
 #: BBRHighGain: 2/ln(2), the smallest that doubles the rate in each round trip (4.2.1).
 HIGH_GAIN = 2 / math.log(2)
-#: cwnd_gain of PROBE_BW: acknowledgements that are held back must not stop it (4.3.4).
+#: cwnd_gain: twice the BDP, so that acknowledgements that are held back do not stop it (4.3.4). In STARTUP, too, as in
+#: later versions (draft-ietf-ccwg-bbr, BBRDefaultCwndGain): 2/ln(2) would fill a longer queue, and twice is what doubles.
 WINDOW_GAIN = 2.0
 #: Gains of PROBE_BW: up, down, and six even ones (4.3.4.2).
 CYCLE = (1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-#: BBRPacingMarginPercent: pace a little below BtlBw, or a queue never goes away.
-MARGIN = 0.99
 #: Share of bytes lost that is taken for the path's own, at most, and how fast the average of it moves.
 MOST_LOSS, LOSS_GAIN = 0.2, 1 / 8
 #: A round trip that is so many times the shortest one has a queue in it.
@@ -69,7 +68,7 @@ class Bbr:
         self._full_bandwidth = 0.0  # the largest rate when it last grew by a quarter
         self._full_rounds = 0  # round trips since then
         self._filled = False  # the pipe was filled once: STARTUP is over for good
-        self._pacing_gain = self._window_gain = HIGH_GAIN
+        self._pacing_gain = HIGH_GAIN
         self._pacing_rate: float | None = None
         self._phase = 0  # of CYCLE
         self._phase_at = 0.0  # when it began
@@ -154,10 +153,10 @@ class Bbr:
 
     def _update_pacing_rate(self) -> None:
         """4.2.1: before the pipe is full the rate only rises, and begins with the initial window in a round trip."""
-        if self.least_rtt == math.inf:
+        if not 0 < self.least_rtt < math.inf:
             return
         if self._filled:
-            self._pacing_rate = MARGIN * self._pacing_gain * self.bandwidth * self._surplus
+            self._pacing_rate = self._pacing_gain * self.bandwidth * self._surplus
         else:
             known = self._pacing_rate or HIGH_GAIN * INITIAL_WINDOW / self.least_rtt
             self._pacing_rate = max(known, self._pacing_gain * self.bandwidth)
@@ -170,12 +169,11 @@ class Bbr:
 
     def _update_window(self, news: Acknowledged) -> None:
         """4.2.3.5: grow by what was delivered, up to the target."""
-        target = self._target(self._window_gain)
+        target = self._target(WINDOW_GAIN)
         if self._filled:
             self._window = min(self._window + news.delivered, target)
         elif self._window < target:
             self._window += news.delivered
-        self._window = max(self._window, SEGMENT)
 
     # -- states --------------------------------------------------------------------------------------------------
 
@@ -191,8 +189,7 @@ class Bbr:
 
     def _enter_probe_bandwidth(self, now: float) -> None:
         """4.3.4.3: begin with an even phase; the draft draws which one, and a draw is what we do without."""
-        self.state, self._window_gain = State.PROBE_BW, WINDOW_GAIN
-        self._phase = 1
+        self.state, self._phase = State.PROBE_BW, 1
         self._next_phase(now)
 
     def _is_phase_over(self, in_flight: int, now: float) -> bool:

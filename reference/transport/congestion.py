@@ -73,7 +73,10 @@ class Controller(Protocol):
         """All that was under way when recovery began has arrived."""
 
     def on_timeout(self, flight: int, *, now: float) -> None:
-        """The retransmission timer ran out the first time for a segment: everything under way is taken for lost."""
+        """The retransmission timer ran out the first time for a segment: everything under way is taken for lost.
+
+        `flight`: FlightSize as in `on_loss`, without the SYN: 0 if it was lost.
+        """
 
     def on_idle(self, *, now: float) -> None:
         """About to send after nothing was under way for longer than a retransmission timeout."""
@@ -124,8 +127,8 @@ class NewReno:
     def on_loss(self, flight: int, lost: int, *, now: float) -> None:
         """RFC 6675, section 5, (4.2): "ssthresh = cwnd = (FlightSize / 2)"."""
         ### BEGIN SOLUTION: stage 7: half, and two segments at least
-        # Of the flight what is still under way counts, or a second loss in a row would make it larger.
-        self._window = self._threshold = _half(min(flight, self._window))
+        # In recovery the flight has grown by all that waits behind the hole: then a half of the half.
+        self._window = self._threshold = _half(self._window if self._recovering else flight)
         self._acknowledged = 0
         self._recovering = True
         ### END SOLUTION
@@ -134,16 +137,16 @@ class NewReno:
         """One reaction in a round trip is enough."""
 
     def on_recovery_exit(self, in_flight: int, *, now: float) -> None:
-        """RFC 6582, section 3.2, step 3: back to congestion avoidance, and no burst if little is under way."""
-        ### BEGIN SOLUTION: stage 7: option (1) of "Full acknowledgements"
-        self._window = min(self._window, max(in_flight, SEGMENT) + SEGMENT)
+        """RFC 6582, section 3.2, step 3: back to congestion avoidance, with "cwnd to ssthresh", its option (2)."""
+        ### BEGIN SOLUTION: stage 7: the window is that already
         self._recovering = False
         ### END SOLUTION
 
     def on_timeout(self, flight: int, *, now: float) -> None:
         """RFC 5681, section 3.1, equation (4), and the loss window."""
         ### BEGIN SOLUTION: stage 7: half as threshold, one segment as window
-        self._threshold = _half(flight)
+        if flight:  # a lost SYN says that one has to be careful, and nothing about the size of windows
+            self._threshold = _half(flight)
         self._window = LOSS_WINDOW
         self._acknowledged = 0
         self._recovering = False

@@ -8,8 +8,9 @@ that come in a bunch do not make a link faster, nor does a burst that was sent (
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class Snapshot(NamedTuple):
     app_limited: bool  #: P.is_app_limited
 
 
+class Delivered(Protocol):
+    """What is of interest of a segment here."""
+
+    start: int  #: positions [start, end)
+    end: int
+    sent_at: float  #: seconds
+    snapshot: Snapshot
+
+
 class DeliveryRate:
     """Counts what is delivered, and takes samples of it."""
 
@@ -62,15 +72,16 @@ class DeliveryRate:
         """There is room in the window, and nothing to send: what is under way now shows nothing of the link."""
         self._app_limited = max(1, self._delivered + in_flight)
 
-    def on_delivered(self, size: int, snapshot: Snapshot, sent_time: float, *, now: float) -> None:
-        """A segment of `size` bytes is known to have arrived; once for each segment."""
-        self._delivered += size
-        self._delivered_time = now
-        if self._newest is None or (snapshot.delivered, sent_time) >= (
-            self._newest.delivered,
-            self._sent_time,
-        ):
-            self._newest, self._sent_time = snapshot, sent_time
+    def on_delivered(self, segments: Iterable[Delivered], *, now: float) -> int:
+        """Segments that are now known to have arrived; each is told once. How many bytes they are."""
+        before = self._delivered
+        for sent in segments:
+            self._delivered += sent.end - sent.start
+            self._delivered_time = now
+            newest = (-1, 0.0) if self._newest is None else (self._newest.delivered, self._sent_time)
+            if (sent.snapshot.delivered, sent.sent_at) >= newest:
+                self._newest, self._sent_time = sent.snapshot, sent.sent_at
+        return self._delivered - before
 
     def sample(self, least_rtt: float) -> RateSample | None:
         """After all `on_delivered` of one acknowledgement: what they tell. None: nothing, or nothing reliable.

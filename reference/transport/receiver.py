@@ -137,7 +137,8 @@ class Receiver:
         for position in self._recent:
             start, end = self._pieces.range_around(position - 1)
             if start < end and len(found) < MOST_BLOCKS:
-                found.setdefault((start + 1, end + 1), position)
+                # A FIN behind the last byte came with it.
+                found.setdefault((start + 1, end + 1 + (end + 1 == self._fin_at)), position)
         self._recent = list(found.values())
         return tuple(found)
         ### END SOLUTION

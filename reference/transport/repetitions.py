@@ -15,6 +15,8 @@ from scoreboard import DUPLICATE_THRESHOLD, Sent
 
 #: RACK.reo_wnd: "RACK.min_RTT / 4" (section 6.2, step 4): how much packets may change places, in shortest round trips.
 REORDERING = 1 / 4
+#: What is answered in a smaller part of the shortest round trip than this is an earlier copy (section 6.2, step 2).
+EARLIEST = 0.9
 
 
 class Repetitions:
@@ -26,6 +28,7 @@ class Repetitions:
         self.count = 0  #: transmissions so far, first ones and repetitions
         self._waiting: deque[tuple[int, float, Sent]] = deque()  # number, when it left, what
         self._newest = (0, 0.0)  # number and time of the last transmission that has arrived for certain
+        self._reordered = False  # RACK.reordering_seen: something arrived after what was sent later
         ### END SOLUTION
 
     def on_sent(self, sent: Sent) -> None:
@@ -37,12 +40,16 @@ class Repetitions:
             self._waiting.append((sent.order, sent.sent_at, sent))
         ### END SOLUTION
 
-    def on_arrived(self, sent: Sent, *, now: float) -> None:
-        """The peer says for the first time that it has `sent`."""
+    def on_arrived(self, delivered: list[Sent], *, now: float) -> None:
+        """The peer says of these for the first time that it has them."""
         ### BEGIN SOLUTION: stage 6: section 6.2, step 2: what is answered sooner than ever is an earlier copy
-        sent.counted = True
-        if sent.times == 1 or now - sent.sent_at >= self._round_trip.least:
-            self._newest = max(self._newest, (sent.order, sent.sent_at))
+        before = self._newest
+        for sent in delivered:
+            sent.counted = True
+            if sent.times == 1 or now - sent.sent_at >= EARLIEST * self._round_trip.least:
+                self._newest = max(self._newest, (sent.order, sent.sent_at))
+            if sent.times == 1 and sent.order < before[0]:
+                self._reordered = True
         ### END SOLUTION
 
     def overtaken(self) -> list[Sent]:
@@ -50,10 +57,13 @@ class Repetitions:
         ### BEGIN SOLUTION: stage 6: by three transmissions (DupThresh), or by time (RACK_detect_loss(), step 5)
         found: list[Sent] = []
         newest, newest_at = self._newest
-        margin = REORDERING * self._round_trip.least
+        # Step 4: as long as nothing has changed places, whatever was sent later is enough.
+        places, margin = 1, 0.0
+        if self._reordered:
+            places, margin = DUPLICATE_THRESHOLD, REORDERING * self._round_trip.least
         while self._waiting:
             number, sent_at, sent = self._waiting[0]
-            if number + DUPLICATE_THRESHOLD > newest and sent_at + margin >= newest_at:
+            if number + places > newest and sent_at + margin >= newest_at:
                 break
             self._waiting.popleft()
             if sent.order == number:

@@ -202,7 +202,7 @@ class Sender:
             self.round_trip.on_sample(rtt)
         news = Acknowledged(
             acknowledged=advanced,
-            delivered=sum(sent.end - sent.start for sent in delivered),
+            delivered=self._rate.on_delivered(delivered, now=now),
             in_flight=self._recovery.pipe,
             limited=self._limited,
             rtt=rtt,
