@@ -11,7 +11,7 @@ from segment import Segment, decode, encode
 
 M = 1 << 32
 MSS = 1200
-PIPE = 12 * MSS  # never more under way than this
+PIPE = 54 * MSS  # never more under way than this
 KEEP = 200_000  # send buffer
 
 
