@@ -40,7 +40,7 @@ def internet_16(data: bytes) -> int:
 def fletcher_32(data: bytes) -> int:
     """Two sums modulo 65,535 from zero: of the words, and of the first sum after each word; the second one on top."""
     even = _even(data)
-    words = struct.unpack(f"!{len(even) // 2}H", even)
+    words: tuple[int, ...] = struct.unpack(f"!{len(even) // 2}H", even)
     first = sum(words)  # reduced at the end: Python's numbers do not overflow
     second = sum(itertools.accumulate(words))
     return (second % 0xFFFF) << 16 | first % 0xFFFF

@@ -43,7 +43,7 @@ class RoundTrip:
     def rto(self) -> float:
         """Seconds to wait, back-off included."""
         ### BEGIN SOLUTION: stage 3: doubled by each timeout, 60 s at most (section 5.5)
-        return min(self._without_backoff * 2 ** (self._timeouts + self._doubts), MOST_RTO)
+        return min(self._without_backoff * 2.0 ** (self._timeouts + self._doubts), MOST_RTO)
         ### END SOLUTION
 
     def on_sample(self, rtt: float) -> None:

@@ -270,3 +270,13 @@ def test_a_segment_of_the_past_does_no_harm() -> None:
         pair.simulation.at(at, replay)
     pair.run()
     assert pair.client.events == pair.server.events == GOOD_END
+
+
+def test_a_lost_syn_makes_the_first_window_small_and_no_more_than_that() -> None:
+    """RFC 5681, section 3.1: "the initial window [...] MUST be one segment"; the threshold is as high as ever."""
+    pair = Pair(100_000, up=Profile(delay=0.05, drop=(0,)), down=Profile(delay=0.05)).run()
+    flights: dict[int, int] = {}
+    for at, segment in pair.segments():
+        if segment.payload:
+            flights[round(at / 0.1)] = flights.get(round(at / 0.1), 0) + 1
+    assert list(flights.values())[:4] == [1, 2, 4, 8]
