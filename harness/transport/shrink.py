@@ -168,22 +168,31 @@ class Recorder:
 
         if not out:
             add("lost")
-        own = [row for row in out if row.fate != "duplicated"]
         for row in out:
             if row.fate == "duplicated":
                 add("twice", later=row.due - due)
-        for row in own[:1]:
-            if len(row.packet) < len(data):
-                add("cut", place=len(row.packet))
-            elif row.packet != data:
-                bit = next(
-                    n for n in range(8 * len(data)) if (row.packet[n // 8] ^ data[n // 8]) >> n % 8 & 1
-                )
-                add("damaged", place=bit)
-            if abs(row.due - due) > _SAME_TIME:
-                add("late", later=row.due - due)
-        for row in own[1:]:
-            add("junk", junk=row.packet)
+        own = [row for row in out if row.fate != "duplicated"]
+        main = next((row for row in own if row.packet == data), own[0] if own else None)
+        if main is None:
+            return
+        bit = _first_difference(data, main.packet)
+        if bit is not None:
+            add("damaged", place=bit)
+        if len(main.packet) < len(data):
+            add("cut", place=len(main.packet))
+        if abs(main.due - due) > _SAME_TIME:
+            add("late", later=main.due - due)
+        for row in own:
+            if row is not main:
+                add("junk", junk=row.packet, later=row.due - due)
+
+
+def _first_difference(one: bytes, other: bytes) -> int | None:
+    """The first bit in which they differ, as far as both go."""
+    for number, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return 8 * number + ((left ^ right) & -(left ^ right)).bit_length() - 1
+    return None
 
 
 class _Recording:
@@ -254,10 +263,10 @@ class _Fixed:
             damaged[place // 8] ^= 1 << place % 8
             one = Delivery(one.due, bytes(damaged), "corrupted")
         if "cut" in by_kind:
-            one = Delivery(one.due, packet[: by_kind["cut"].place], "truncated")
+            one = Delivery(one.due, one.packet[: by_kind["cut"].place], "truncated")
         out = [one]
         out += [Delivery(due + row.later, packet, "duplicated") for row in rows if row.kind == "twice"]
-        out += [Delivery(one.due, row.junk, "corrupted") for row in rows if row.kind == "junk"]
+        out += [Delivery(due + row.later, row.junk, "corrupted") for row in rows if row.kind == "junk"]
         return out
 
 
