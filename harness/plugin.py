@@ -147,6 +147,7 @@ class StoryPlugin:
             seed=scene.seed,
             reference=reference,
         )
+        scene.transport.keep = scene.keep_simulation
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -60,6 +60,7 @@ class Transport:
         self.seed = seed
         self.wire = wire
         self.guests = Guests(node, story, program=program, cpus=cpus)
+        self.keep: Callable[[Bundle], None] = lambda _: None  #: is given every run, for pictures
         self._reference = reference
         self._number = 0
 
@@ -109,9 +110,8 @@ class SimulationCheck:
         student: Sides,
         peer: Peer = "reference",
         model: bool = False,
-        keep: Callable[[Bundle], None] = lambda _: None,
     ) -> None:
-        """`keep`: is given every run, for pictures. Raises LabError if the reference is needed and not there."""
+        """Raises LabError if the reference is needed and not there."""
         self.scenario = by_name(scenario) if isinstance(scenario, str) else scenario
         self.students: tuple[Role, ...] = (
             ("client", "server") if student == "both" or peer == "itself" else (student,)
@@ -120,7 +120,6 @@ class SimulationCheck:
             raise ValueError(f"the scenario {self.scenario.name!r} does not look at the {student}")
         self._transport = transport
         self._model = model
-        self._keep = keep
         self._reference = transport.reference() if len(self.students) == 1 else None
 
     # -- for tests ---------------------------------------------------------------------------------------------
@@ -148,7 +147,7 @@ class SimulationCheck:
     def run(self, number: int = 0) -> Outcome:
         """One run, whatever comes of it. Raises CannotStart, LabError."""
         outcome = self._run(self.setting(number))
-        self._keep(self._bundle(outcome))
+        self._transport.keep(self._bundle(outcome))
         return outcome
 
     def by_reference(self, number: int = 0) -> Outcome:
@@ -252,7 +251,7 @@ class SimulationCheck:
             self._say(found.sentence)
             outcome = found.outcome
             fault = outcome.faults[0]
-        self._keep(self._bundle(outcome, found))
+        self._transport.keep(self._bundle(outcome, found))
         which = f", run {number + 1} of {count}" if count > 1 else ""
         message = f"simulation {self.scenario.name!r}{which} ({self._who()}): {fault.text}"
         if found is not None:

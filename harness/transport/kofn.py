@@ -38,7 +38,7 @@ def needed(seeds: int, flaky: float, bound: float = BOUND) -> int:
 def sentence(needed: int, seeds: int, flaky: float) -> str:
     """The bound in words."""
     chance = false_fail(needed, seeds, flaky)
-    bound = f"at most 1 in {math.floor(1 / chance):,}" if chance > 0 else "never"
+    bound = f"in at most 1 of {math.floor(1 / chance):,} cases" if chance > 0 else "never"
     return (
         f"{needed} of {seeds} seeds have to pass; a correct program fails one with a probability of at most {flaky:g},"
         f" so it fails this check {bound}"

@@ -27,6 +27,10 @@ class TransportWords:
 
     simulated: object = None  #: the last simulation, the one that failed if one did: a Bundle
 
+    def keep_simulation(self, run: object) -> None:
+        """For pictures, should the check fail."""
+        self.simulated = run
+
     def _driven(self) -> Transport:
         if self.transport is None:
             raise LabError("this assignment has no program `connection` whose calls could be made")
@@ -46,10 +50,7 @@ class TransportWords:
         """
         from harness.transport.bench import SimulationCheck
 
-        def keep(run: object) -> None:
-            self.simulated = run
-
-        return SimulationCheck(self._driven(), scenario, student=student, peer=peer, model=model, keep=keep)
+        return SimulationCheck(self._driven(), scenario, student=student, peer=peer, model=model)
 
     def simulations(self, *names: Scenario | str, alone: bool = False, model: bool = False) -> Series:
         """Several scenarios, each for every pair of players: the submission and the reference, and it with itself.

@@ -55,7 +55,8 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
 
 def simulation(transport: Transport, name: str, **how: str) -> SimulationCheck:
     kept: list[Bundle] = []
-    check = SimulationCheck(transport, name, **{"student": "client", **how}, keep=kept.append)  # type: ignore[arg-type]
+    transport.keep = kept.append
+    check = SimulationCheck(transport, name, **{"student": "client", **how})  # type: ignore[arg-type]
     check.kept = kept  # type: ignore[attr-defined]
     return check
 
