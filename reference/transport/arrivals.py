@@ -7,6 +7,7 @@ another number.
 Rule 3: which state follows is looked up (states.py), not decided.
 """
 
+### BEGIN SOLUTION: stage 4: what a segment means, state by state, is yours to write, here or where it suits you
 from __future__ import annotations
 
 from collections import deque
@@ -28,7 +29,6 @@ class Arrivals:
 
     def __init__(self, state: State, isn: int, sender: Sender, receiver: Receiver) -> None:
         """`isn`: ISS, the number of our SYN."""
-        ### BEGIN SOLUTION: stage 3: what the two halves do not know
         self.state = state
         self.sender = sender
         self.receiver = receiver
@@ -38,7 +38,6 @@ class Arrivals:
         self.aborted = False  #: by our own application
         self._isn = isn  # the number of our position 0
         self._irs = 0  # the number of the peer's position 0, once its SYN has come
-        ### END SOLUTION
 
     # -- numbers out ---------------------------------------------------------------------------------------------
 
@@ -46,7 +45,6 @@ class Arrivals:
         self, position: int, payload: bytes = b"", *, syn: bool = False, fin: bool = False, rst: bool = False
     ) -> Segment:
         """A segment of ours at `position`, with the acknowledgement, window and blocks of this moment."""
-        ### BEGIN SOLUTION: stage 3: before the peer's SYN there is nothing to acknowledge
         receiver = self.receiver
         window = receiver.acknowledge()
         sequence = wrap(position, self._isn)
@@ -56,7 +54,6 @@ class Arrivals:
         if blocks:  # counted from position 0 so far
             blocks = tuple((wrap(left, self._irs), wrap(right, self._irs)) for left, right in blocks)
         return Segment(sequence, acknowledgement, window, syn, True, fin, rst, blocks, payload)
-        ### END SOLUTION
 
     def _refuse(self, segment: Segment) -> None:
         """Section 3.5.2: an RST that the sender of `segment` has to believe. It never answers an RST."""
@@ -68,7 +65,6 @@ class Arrivals:
 
     def arrive(self, segment: Segment, *, now: float) -> None:
         """A segment arrived."""
-        ### BEGIN SOLUTION: stage 3: what it means depends on the state
         if self.state is State.CLOSED:
             if self.aborted:  # our RST was lost, or its number was not the one that the peer expects
                 self._refuse(segment)
@@ -78,21 +74,17 @@ class Arrivals:
             self._in_syn_sent(segment, now)
         else:
             self._otherwise(segment, now)
-        ### END SOLUTION
 
     def _in_listen(self, segment: Segment, now: float) -> None:
         """Section 3.10.7.2."""
-        ### BEGIN SOLUTION: stage 4: rule 4.1
         if segment.ack:
             self._refuse(segment)
         elif segment.syn and not segment.rst:
             self.sender.opened = True
             self._synchronise(segment, Cause.SYN, now)
-        ### END SOLUTION
 
     def _in_syn_sent(self, segment: Segment, now: float) -> None:
         """Section 3.10.7.3."""
-        ### BEGIN SOLUTION: stage 4: rule 4.2
         acknowledged = unwrap(segment.acknowledgement, self._isn, 0)
         if segment.ack and not 0 < acknowledged <= self.sender.nxt:
             self._refuse(segment)
@@ -106,7 +98,6 @@ class Arrivals:
         elif segment.syn:
             self._synchronise(segment, Cause.SYN, now)
             self.sender.repeat_syn()  # with an acknowledgement this time
-        ### END SOLUTION
 
     def _synchronise(self, segment: Segment, cause: Cause, now: float) -> None:
         """The peer's SYN arrived. Whatever else is in the segment comes again."""
@@ -116,7 +107,6 @@ class Arrivals:
 
     def _otherwise(self, segment: Segment, now: float) -> None:
         """Section 3.10.7.4."""
-        ### BEGIN SOLUTION: stage 4: rules 4.3 to 4.10, in this order
         position = unwrap(segment.sequence, self._irs, self.receiver.nxt)
         if self.state is State.SYN_RECEIVED and segment.syn and not position:
             # The peer's SYN again, perhaps with the ACK that we wait for. What stands behind it has position 1.
@@ -141,7 +131,6 @@ class Arrivals:
         # Fifth: ACK. Seventh: bytes. Eighth: FIN.
         elif segment.ack and self._take_acknowledgement(segment, position, now):
             self._take_bytes(segment, position, now)
-        ### END SOLUTION
 
     def _is_acceptable(self, position: int, segment: Segment) -> bool:
         """Table 6 of section 3.10.7.4, but that at the edges a segment may count by its ACK or RST alone."""
@@ -204,3 +193,6 @@ class Arrivals:
         """The end, for this reason."""
         self.state = follow(self.state, cause)
         self.events.append(event)
+
+
+### END SOLUTION

@@ -1,12 +1,12 @@
 """A model of the path instead of a reaction to losses: a controller after BBR. Pure.
 
-Sources: Cardwell, Cheng, Gunn, Yeganeh, Jacobson, "BBR: Congestion-Based Congestion Control", ACM Queue 14(5), 2016, and
+After Cardwell, Cheng, Gunn, Yeganeh, Jacobson, "BBR: Congestion-Based Congestion Control", ACM Queue 14(5), 2016, and
 draft-cardwell-iccrg-bbr-congestion-control-00 (July 2017), whose sections stand beside the lines as "4.1.2".
 
 Rule 1: two numbers describe a path: how many bytes a second come through (BtlBw, the largest delivery rate of the last
 ten round trips) and how long the way is without a queue (RTprop, the shortest round trip of the last ten seconds).
 Rule 2: what is sent is paced at BtlBw, so no queue grows; BtlBw * RTprop (BDP) is what has to be under way.
-Rule 3: the two cannot be measured at the same time: more than the BDP has to be under way to see BtlBw grow, less to see
+Rule 3: they cannot be measured at the same time: more than the BDP has to be under way to see BtlBw grow, less to see
 RTprop. So it probes in turns:
 
     STARTUP    twice as fast in each round trip, until three of them have brought no quarter more
@@ -15,6 +15,7 @@ RTprop. So it probes in turns:
     PROBE_RTT  if ten seconds have shown no round trip as short: 0.2 s with four segments
 """
 
+### BEGIN SOLUTION: stage 9: a model of the path is for the extension only
 from __future__ import annotations
 
 import enum
@@ -33,7 +34,7 @@ LEAST_WINDOW = 4 * SEGMENT
 #: BBRHighGain: 2/ln(2), the smallest that doubles the rate in each round trip (4.2.1).
 HIGH_GAIN = 2 / math.log(2)
 #: cwnd_gain: twice the BDP, so that acknowledgements that are held back do not stop it (4.3.4). In STARTUP, too, as in
-#: later versions (draft-ietf-ccwg-bbr, BBRDefaultCwndGain): 2/ln(2) would fill a longer queue, and twice is what doubles.
+#: later versions (draft-ietf-ccwg-bbr, BBRDefaultCwndGain): 2/ln(2) would fill a longer queue, and twice doubles, too.
 WINDOW_GAIN = 2.0
 #: Gains of PROBE_BW: up, down, and six even ones (4.3.4.2).
 CYCLE = (1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -59,9 +60,7 @@ class Bbr:
         self.state = State.STARTUP
         self.bandwidth = 0.0  #: BtlBw, bytes per second; 0: not known yet
         self.least_rtt = math.inf  #: RTprop, seconds
-        self._rates: deque[tuple[int, float]] = (
-            deque()
-        )  # (round, rate), rates falling: the first is the largest
+        self._rates: deque[tuple[int, float]] = deque()  # (round, rate): rates fall, the first is the largest
         self._least_rtt_at = 0.0  # when RTprop was measured
         self._round = 0  # round trips so far
         self._round_ends = 0  # bytes that will have been delivered when this one is over
@@ -78,7 +77,6 @@ class Bbr:
         self._phase_rtt = math.inf  # the shortest round trip in this phase, seconds
         self._probe_rtt_ends: float | None = None  # None: not down to four segments yet
         self._window = INITIAL_WINDOW
-        self._kept_window = 0  # the window to return to after PROBE_RTT
 
     @property
     def window(self) -> int:
@@ -87,7 +85,7 @@ class Bbr:
 
     @property
     def pacing_rate(self) -> float | None:
-        """Bytes per second (4.2.1); None before the first measurement: the initial window goes at once."""
+        """Bytes per second (4.2.1); None at first: the initial window goes at once."""
         return self._pacing_rate
 
     # -- what the sender tells -----------------------------------------------------------------------------------
@@ -152,14 +150,11 @@ class Bbr:
         return new_round
 
     def _update_pacing_rate(self) -> None:
-        """4.2.1: before the pipe is full the rate only rises, and begins with the initial window in a round trip."""
-        if not 0 < self.least_rtt < math.inf:
-            return
+        """4.2.1: before the pipe is full the rate only rises. Nothing is known before the initial window is through."""
         if self._filled:
             self._pacing_rate = self._pacing_gain * self.bandwidth * self._surplus
-        else:
-            known = self._pacing_rate or HIGH_GAIN * INITIAL_WINDOW / self.least_rtt
-            self._pacing_rate = max(known, self._pacing_gain * self.bandwidth)
+        elif self._round_ends >= INITIAL_WINDOW:
+            self._pacing_rate = max(self._pacing_rate or 0.0, self._pacing_gain * self.bandwidth)
 
     def _target(self, gain: float) -> int:
         """4.2.3.2: so many times the BDP, and a little for what is acknowledged in pairs."""
@@ -196,7 +191,7 @@ class Bbr:
         """4.3.4.3: after a round trip; up not before it has shown, down no longer than needed."""
         long = now - self._phase_at > self.least_rtt
         if self._pacing_gain > 1:
-            return long and in_flight >= self._target(self._pacing_gain)
+            return long and (in_flight >= self._target(self._pacing_gain) or self._lost > 0)
         if self._pacing_gain < 1:
             return long or in_flight <= self._target(1.0)
         return long
@@ -226,3 +221,6 @@ class Bbr:
                 self._enter_probe_bandwidth(now)
             else:
                 self.state, self._pacing_gain = State.STARTUP, HIGH_GAIN
+
+
+### END SOLUTION

@@ -8,12 +8,13 @@ So nothing here inflates a window by duplicate acknowledgements: the sender take
 
 NewReno after RFC 5681 and 6582, which is the teaching controller:
 
-    slow start            window < ssthresh: each acknowledged byte adds a byte, so the window doubles in each round trip
+    slow start            window < ssthresh: each acknowledged byte adds a byte; it doubles in a round trip
     congestion avoidance  otherwise: each window of acknowledged bytes adds one segment
-    fast recovery         a loss was seen by duplicate acknowledgements: half the window, until what was under way is through
+    fast recovery         duplicate acknowledgements tell of a loss: half the window, until all is repaired
     after a timeout       one segment, and slow start up to half of what was under way
 """
 
+### BEGIN SOLUTION: stage 7: a congestion window is yours to write
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -86,19 +87,15 @@ class NewReno:
     """Slow start, congestion avoidance, fast recovery."""
 
     def __init__(self) -> None:
-        ### BEGIN SOLUTION: stage 7: the initial window, and no threshold yet
         self._window = INITIAL_WINDOW  # cwnd
         self._threshold: int | None = None  # ssthresh; None: "arbitrarily high"
         self._acknowledged = 0  # bytes towards the next segment in congestion avoidance
         self._recovering = False
-        ### END SOLUTION
 
     @property
     def window(self) -> int:
         """Bytes that may be under way: cwnd."""
-        ### BEGIN SOLUTION: stage 7: cwnd
         return self._window
-        ### END SOLUTION
 
     @property
     def pacing_rate(self) -> float | None:
@@ -110,7 +107,6 @@ class NewReno:
 
     def on_acknowledged(self, news: Acknowledged, *, now: float) -> None:
         """RFC 5681, section 3.1: grow, exponentially below the threshold and linearly above."""
-        ### BEGIN SOLUTION: stage 7: slow start below ssthresh, congestion avoidance above, neither in recovery
         if self._recovering or not news.limited:
             return
         if self._threshold is None or self._window < self._threshold:
@@ -122,43 +118,37 @@ class NewReno:
             # "when the number of bytes acknowledged reaches cwnd, then cwnd can be incremented by up to SMSS bytes"
             self._acknowledged -= self._window
             self._window += SEGMENT
-        ### END SOLUTION
 
     def on_loss(self, flight: int, lost: int, *, now: float) -> None:
         """RFC 6675, section 5, (4.2): "ssthresh = cwnd = (FlightSize / 2)"."""
-        ### BEGIN SOLUTION: stage 7: half, and two segments at least
         # In recovery the flight has grown by all that waits behind the hole: then a half of the half.
         self._window = self._threshold = _half(self._window if self._recovering else flight)
         self._acknowledged = 0
         self._recovering = True
-        ### END SOLUTION
 
     def on_more_lost(self, lost: int, *, now: float) -> None:
         """One reaction in a round trip is enough."""
 
     def on_recovery_exit(self, in_flight: int, *, now: float) -> None:
         """RFC 6582, section 3.2, step 3: back to congestion avoidance, with "cwnd to ssthresh", its option (2)."""
-        ### BEGIN SOLUTION: stage 7: the window is that already
         self._recovering = False
-        ### END SOLUTION
 
     def on_timeout(self, flight: int, *, now: float) -> None:
         """RFC 5681, section 3.1, equation (4), and the loss window."""
-        ### BEGIN SOLUTION: stage 7: half as threshold, one segment as window
         if flight:  # a lost SYN says that one has to be careful, and nothing about the size of windows
             self._threshold = _half(flight)
         self._window = LOSS_WINDOW
         self._acknowledged = 0
         self._recovering = False
-        ### END SOLUTION
 
     def on_idle(self, *, now: float) -> None:
         """RFC 5681, section 4.1: after a pause nobody knows what the network bears; not more than at the start."""
-        ### BEGIN SOLUTION: stage 7: the restart window, min(IW, cwnd)
         self._window = min(self._window, INITIAL_WINDOW)
-        ### END SOLUTION
 
 
 def _half(flight: int) -> int:
     """RFC 5681, equation (4): "max (FlightSize / 2, 2*SMSS)"."""
     return max(flight // 2, 2 * SEGMENT)
+
+
+### END SOLUTION

@@ -1,7 +1,8 @@
 """A connection: bytes in order over datagrams that may be lost, repeated, late, damaged (after RFC 9293). Pure.
 
 Rule 1: no socket and no clock. Datagrams and time come in by calls, and what is to be sent is asked for.
-Rule 2: nothing is decided here. This is the way in for the application and for the driver; behind it are
+Rule 2: nothing is decided here. This is the way in for the application and for the driver. Behind it you may divide the
+work as you like; the course's own has
 
     arrivals.py   what a segment means        sender.py     what to send, and when again
     states.py     which state follows         receiver.py   what was received, and when to acknowledge it
@@ -9,6 +10,7 @@ Rule 2: nothing is decided here. This is the way in for the application and for 
 
 from __future__ import annotations
 
+### BEGIN SOLUTION: import your parts here, and Event from events.py
 from arrivals import Arrivals
 from bbr import Bbr
 from congestion import NewReno
@@ -17,6 +19,8 @@ from receiver import Receiver
 from segment import decode, encode
 from sender import Sender
 from states import Cause, State, follow
+
+### END SOLUTION
 
 
 class Connection:
@@ -35,12 +39,10 @@ class Connection:
         self._sender.opened = state is State.SYN_SENT
         self._receiver = Receiver(receive_buffer)
         self._arrivals = Arrivals(state, isn, self._sender, self._receiver)
-        ### END SOLUTION
 
     @property
     def state(self) -> State:
         """The state of RFC 9293, section 3.3.2."""
-        ### BEGIN SOLUTION: stage 3: which it is now
         return self._arrivals.state
         ### END SOLUTION
 

@@ -4,6 +4,7 @@ Rule: a window is an edge: the first position that the peer has no room for. It 
 section 3.8.6), and we bear it if it does.
 """
 
+### BEGIN SOLUTION: stage 5: the peer's window is yours to watch
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -26,7 +27,6 @@ class PeerWindow:
     """Zero until the peer has told one."""
 
     def __init__(self) -> None:
-        ### BEGIN SOLUTION: stage 5: no room is known of yet
         self.edge = 0  #: the first position that there is no room for
         self.widest = 0  #: the largest window that was ever told, in bytes
         self.probing: float | None = (
@@ -34,13 +34,10 @@ class PeerWindow:
         )
         self._told = 0  # SEG.WND of the last answer
         self._updated_by = (-1, -1)  # SND.WL1 and SND.WL2: what the edge was learnt from
-        ### END SOLUTION
 
     def is_repeated(self, answer: Answer) -> bool:
         """Whether an answer tells the same window as the one before: part (e) of a duplicate acknowledgement."""
-        ### BEGIN SOLUTION: stage 6: compare the sizes
         return answer.window == self._told
-        ### END SOLUTION
 
     def update(self, answer: Answer) -> bool:
         """Believe an answer; whether it ended the asking.
@@ -48,7 +45,6 @@ class PeerWindow:
         RFC 9293, section 3.10.7.4: "If SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)": what is older
         than the last update says nothing.
         """
-        ### BEGIN SOLUTION: stage 5: move the edge if the answer is not an old one
         self._told = answer.window
         if (answer.sequence, answer.acknowledged) >= self._updated_by:
             self._updated_by = answer.sequence, answer.acknowledged
@@ -58,11 +54,11 @@ class PeerWindow:
             return False
         self.probing = None
         return True
-        ### END SOLUTION
 
     def next_wait(self, rto: float) -> float:
         """Seconds until the next question: "the sending TCP peer [...] SHOULD increase exponentially the interval"."""
-        ### BEGIN SOLUTION: stage 5: one timeout at first, then twice as long each time (section 3.8.6.1)
         self.probing = rto if self.probing is None else min(self.probing * 2, MOST_RTO)
         return self.probing
-        ### END SOLUTION
+
+
+### END SOLUTION

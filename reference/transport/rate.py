@@ -6,6 +6,7 @@ Rule 2: of the two intervals, between sendings and between acknowledgements, the
 that come in a bunch do not make a link faster, nor does a burst that was sent (section 3.2 of the draft).
 """
 
+### BEGIN SOLUTION: stage 9: measuring what the path delivers is for the extension only
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -99,3 +100,6 @@ class DeliveryRate:
             return None  # "no reliable sample": shorter than light would take
         delivered = self._delivered - newest.delivered
         return RateSample(delivered, interval, newest.app_limited, newest.delivered, self._delivered)
+
+
+### END SOLUTION

@@ -11,9 +11,12 @@ Rule 3: memory is bounded. What lies `capacity` or more bytes beyond what was ha
 
 from __future__ import annotations
 
+### BEGIN SOLUTION: import what you need here
 from collections import deque
 
 from ranges import Ranges
+
+### END SOLUTION
 
 
 class InOrder:
@@ -56,18 +59,14 @@ class InOrder:
         """The holes [from, to) below the highest byte that was received."""
         ### BEGIN SOLUTION: stage 2: what is not held between `next` and there
         return self._held.gaps(self._next, self._held.end)
-        ### END SOLUTION
 
     @property
     def is_waiting(self) -> bool:
         """Whether anything is held back, after all was read whose turn it is."""
-        ### BEGIN SOLUTION: stage 6: whether there is a range
         return bool(self._held)
-        ### END SOLUTION
 
     def range_around(self, position: int) -> tuple[int, int]:
         """The range of bytes around this one that are held; an empty one if it is not held."""
-        ### BEGIN SOLUTION: stage 6: for the blocks of selective acknowledgements
         return self._held.around(position)
         ### END SOLUTION
 

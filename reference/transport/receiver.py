@@ -7,6 +7,7 @@ Rule 3: an acknowledgement is owed at once when it is news to the sender (a hole
 and with every second segment otherwise, or after 0.2 s (RFC 9293, section 3.8.6.3; RFC 5681, section 4.2).
 """
 
+### BEGIN SOLUTION: stages 3 and 5: the receiving half is yours to write
 from __future__ import annotations
 
 from congestion import SEGMENT
@@ -22,7 +23,6 @@ class Receiver:
 
     def __init__(self, capacity: int) -> None:
         """`capacity`: bytes of the buffer."""
-        ### BEGIN SOLUTION: stage 3: what a receiver has to remember
         self.nxt = 0  #: RCV.NXT: the next position that is expected
         self.ack_due = False  #: an acknowledgement is owed now
         self.edge = 1 + capacity  #: RCV.NXT + RCV.WND: the first position that was not invited
@@ -33,24 +33,18 @@ class Receiver:
         self._recent: list[int] = []  # a position in each range above a hole, the newest first
         self._unacknowledged = 0  # segments since the last acknowledgement
         self._timer: float | None = None  # the one that is held back goes then
-        ### END SOLUTION
 
     @property
     def finished(self) -> bool:
         """Whether everything has arrived, the FIN included."""
-        ### BEGIN SOLUTION: stage 4: the FIN was taken in order
         return self._fin_at is not None and self.nxt > self._fin_at
-        ### END SOLUTION
 
     def begin(self) -> None:
         """The peer's SYN arrived."""
-        ### BEGIN SOLUTION: stage 4: it takes position 0
         self.nxt = 1
-        ### END SOLUTION
 
     def receive(self, position: int, payload: bytes, fin: bool, *, now: float) -> None:
         """A segment with bytes or a FIN, of which a part at least lies in the window."""
-        ### BEGIN SOLUTION: stage 3: into order; then decide whether the sender has to know at once
         if self.finished:
             self.ack_due = True  # a repetition: all of the stream is there
             return
@@ -77,24 +71,19 @@ class Receiver:
             self.ack_due = True
         elif self._timer is None:
             self._timer = now + DELAYED_ACK
-        ### END SOLUTION
 
     def read(self, limit: int) -> bytes:
         """Up to `limit` bytes for the application, in order."""
-        ### BEGIN SOLUTION: stage 5: hand them out; if that made much room, the sender has to know
         with memoryview(self._ready) as view:
             data = bytes(view[:limit])
         del self._ready[: len(data)]
         if not self.finished and self._edge_can_move():
             self.ack_due = True
         return data
-        ### END SOLUTION
 
     def discard(self) -> None:
         """Forget what the application has not read."""
-        ### BEGIN SOLUTION: stage 4: nothing is ready any more
         self._ready.clear()
-        ### END SOLUTION
 
     def _newest_edge(self) -> int:
         """Where the edge might be: behind the room that is left."""
@@ -108,31 +97,24 @@ class Receiver:
 
     def next_timer(self) -> float | None:
         """When `wait` wants to be called: absolute seconds."""
-        ### BEGIN SOLUTION: stage 5: for the acknowledgement that is held back
         return self._timer
-        ### END SOLUTION
 
     def wait(self, *, now: float) -> None:
         """Time has passed."""
-        ### BEGIN SOLUTION: stage 5: what was held back goes now
         if self._timer is not None and self._timer <= now:
             self._timer, self.ack_due = None, True
-        ### END SOLUTION
 
     def acknowledge(self) -> int:
         """An acknowledgement of `nxt` leaves now: nothing is owed any more. The window that it tells, in bytes."""
-        ### BEGIN SOLUTION: stage 5: move the edge if that is worth while
         if self._edge_can_move():
             self.edge = self._newest_edge()
         self.ack_due, self._timer, self._unacknowledged = False, None, 0
         return max(
             0, self.edge - max(self.nxt, 1)
         )  # a FIN may take the position behind the last byte of the buffer
-        ### END SOLUTION
 
     def blocks(self) -> tuple[tuple[int, int], ...]:
         """The ranges that arrived above a hole, newest first (RFC 2018, section 4): as many as fit."""
-        ### BEGIN SOLUTION: stage 6: the range around each recent position, each once
         found: dict[tuple[int, int], int] = {}
         for position in self._recent:
             start, end = self._pieces.range_around(position - 1)
@@ -141,4 +123,6 @@ class Receiver:
                 found.setdefault((start + 1, end + 1 + (end + 1 == self._fin_at)), position)
         self._recent = list(found.values())
         return tuple(found)
-        ### END SOLUTION
+
+
+### END SOLUTION

@@ -8,6 +8,7 @@ Rule 3: recovery is one event, however many segments it has to repair: it lasts 
 way when it began (`point`), and the controller is told once.
 """
 
+### BEGIN SOLUTION: stage 6: fast retransmission is yours to write
 from __future__ import annotations
 
 from congestion import SEGMENT, Controller
@@ -19,7 +20,6 @@ class Recovery:
     """What the acknowledgements say about losses."""
 
     def __init__(self, scoreboard: Scoreboard, repetitions: Repetitions, controller: Controller) -> None:
-        ### BEGIN SOLUTION: stage 6: nothing to recover from
         self._scoreboard = scoreboard
         self._repetitions = repetitions
         self._controller = controller
@@ -34,14 +34,11 @@ class Recovery:
         self._begun = 0  # transmissions when the controller was told the last time
         self._rescued = False  # the rescue retransmission of this recovery was sent
         self.urgent = False  #: the next lost segment goes at once, whatever the window says
-        ### END SOLUTION
 
     @property
     def pipe(self) -> int:
         """Bytes that are in the network as far as we know (RFC 6675, section 4)."""
-        ### BEGIN SOLUTION: stage 6: what is under way, less what has left without us knowing which
         return max(0, self._scoreboard.in_flight - self._departed)
-        ### END SOLUTION
 
     def on_acknowledgement(
         self, una: int, nxt: int, *, advanced: int, sacked: bool, duplicate: bool, now: float
@@ -51,7 +48,6 @@ class Recovery:
         `una`, `nxt`: SND.UNA and SND.NXT after it; `advanced`: bytes that it moved SND.UNA by; `sacked`: its blocks
         told something new; `duplicate`: it is one as RFC 5681, section 2, defines it.
         """
-        ### BEGIN SOLUTION: stage 6: count duplicates, end a recovery, begin one
         self._selective = self._selective or sacked
         if advanced:
             self._on_advance(una, advanced, now)
@@ -63,7 +59,6 @@ class Recovery:
             self._look_for_lost_repetitions(una, nxt, now)
             if not self._after_timeout:
                 self._look_for_losses(una, nxt, now)
-        ### END SOLUTION
 
     def _on_advance(self, una: int, advanced: int, now: float) -> None:
         self._duplicates = 0
@@ -112,12 +107,10 @@ class Recovery:
 
     def on_timeout(self, nxt: int) -> None:
         """The retransmission timer ran out: everything has to be sent again."""
-        ### BEGIN SOLUTION: stage 3: take everything for lost
         self._scoreboard.lose_all()
         self._point, self._begun, self._after_timeout = nxt, self._repetitions.count, True
         self._duplicates = self._departed = 0
         self.urgent = False
-        ### END SOLUTION
 
     def rescue(self) -> Sent | None:
         """What to send when nothing else is left to send: once in a recovery, the last segment that is not there yet.
@@ -125,7 +118,6 @@ class Recovery:
         Rule (4) of NextSeg() in RFC 6675. If the tail was lost, nothing behind it tells; this repetition makes the
         receiver tell. Rule (3), to repeat what may be under way, is a MAY that we leave out.
         """
-        ### BEGIN SOLUTION: stage 6: only in a recovery, and only a segment that was sent once
         if self._point is None or self._after_timeout or self._rescued or not self._selective:
             return None
         last = self._scoreboard.last_unsacked()
@@ -133,4 +125,6 @@ class Recovery:
             return None
         self._rescued = True
         return last
-        ### END SOLUTION
+
+
+### END SOLUTION

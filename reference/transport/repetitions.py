@@ -6,6 +6,7 @@ Rule 2: so transmissions are put in the order of time (section 3.1 of RFC 8985):
 arrived, and did not arrive, is lost, if it is before by more than packets change places.
 """
 
+### BEGIN SOLUTION: stage 6: better than the rules ask for; leave it out, if you like
 from __future__ import annotations
 
 from collections import deque
@@ -23,26 +24,21 @@ class Repetitions:
     """The repetitions on their way, in the order in which they were sent."""
 
     def __init__(self, round_trip: RoundTrip) -> None:
-        ### BEGIN SOLUTION: stage 6: nothing was sent, nothing has arrived
         self._round_trip = round_trip
         self.count = 0  #: transmissions so far, first ones and repetitions
         self._waiting: deque[tuple[int, float, Sent]] = deque()  # number, when it left, what
         self._newest = (0, 0.0)  # number and time of the last transmission that has arrived for certain
         self._reordered = False  # RACK.reordering_seen: something arrived after what was sent later
-        ### END SOLUTION
 
     def on_sent(self, sent: Sent) -> None:
         """A segment has left, the first time or again."""
-        ### BEGIN SOLUTION: stage 6: number it; only repetitions are waited for
         self.count += 1
         sent.order = self.count
         if sent.times > 1:
             self._waiting.append((sent.order, sent.sent_at, sent))
-        ### END SOLUTION
 
     def on_arrived(self, delivered: list[Sent], *, now: float) -> None:
         """The peer says of these for the first time that it has them."""
-        ### BEGIN SOLUTION: stage 6: section 6.2, step 2: what is answered sooner than ever is an earlier copy
         before = self._newest
         for sent in delivered:
             sent.counted = True
@@ -50,11 +46,9 @@ class Repetitions:
                 self._newest = max(self._newest, (sent.order, sent.sent_at))
             if sent.times == 1 and sent.order < before[0]:
                 self._reordered = True
-        ### END SOLUTION
 
     def overtaken(self) -> list[Sent]:
         """The segments whose last repetition has to be taken for lost, unless they have arrived; each is told once."""
-        ### BEGIN SOLUTION: stage 6: by three transmissions (DupThresh), or by time (RACK_detect_loss(), step 5)
         found: list[Sent] = []
         newest, newest_at = self._newest
         # Step 4: as long as nothing has changed places, whatever was sent later is enough.
@@ -69,4 +63,6 @@ class Repetitions:
             if sent.order == number:
                 found.append(sent)
         return found
-        ### END SOLUTION
+
+
+### END SOLUTION

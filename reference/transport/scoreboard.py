@@ -6,6 +6,7 @@ is thrown away before the cumulative acknowledgement covers it, and a timeout fo
 Rule 3: an acknowledgement costs as much as it tells. Nothing here walks over all that is under way.
 """
 
+### BEGIN SOLUTION: stages 5 and 6: the books of what is under way are yours to keep
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
@@ -58,13 +59,11 @@ class Scoreboard:
     """The segments from the first unacknowledged position on, without a hole between them."""
 
     def __init__(self) -> None:
-        ### BEGIN SOLUTION: stage 5: nothing is under way
         self.in_flight = 0  #: bytes under way: "Pipe" of RFC 6675, section 4
         self._segments: list[Sent] = []
         self._sacked = Ranges()
         self._lost: deque[Sent] = deque()  # to be sent again; some may have arrived in the meantime
         self._judged = 0  # segments below this position were looked at for a loss
-        ### END SOLUTION
 
     def __bool__(self) -> bool:
         """Whether anything is unacknowledged."""
@@ -82,7 +81,6 @@ class Scoreboard:
 
     def on_sent(self, sent: Sent, snapshot: Snapshot, *, now: float) -> None:
         """A segment leaves, the first time or again."""
-        ### BEGIN SOLUTION: stage 5: note when; the first time it goes to the end of the list
         if not sent.times:
             self._segments.append(sent)
         sent.times += 1
@@ -90,14 +88,12 @@ class Scoreboard:
         sent.lost = False
         sent.under_way += 1
         self.in_flight += sent.end - sent.start
-        ### END SOLUTION
 
     def acknowledge(self, position: int) -> list[Sent]:
         """Everything below `position` has arrived; the segments that are done with.
 
         Of a segment that arrived in part, the rest is kept: a peer with little room may take a part.
         """
-        ### BEGIN SOLUTION: stage 5: take them off the front of the list
         count = bisect_right(self._segments, position, key=_END)
         done = self._segments[:count]
         del self._segments[:count]
@@ -110,14 +106,12 @@ class Scoreboard:
         if self._sacked:
             self._sacked.remove_below(position)
         return done
-        ### END SOLUTION
 
     def hint(self, left: int, right: int) -> list[Sent]:
         """The peer says that it has [left, right); the segments of which it had not said so.
 
         A block outside of what is under way is an old one, or nonsense.
         """
-        ### BEGIN SOLUTION: stage 6: mark the segments that are covered as a whole
         if not (self._segments and self._segments[0].start <= left < right <= self._segments[-1].end):
             return []
         found: list[Sent] = []
@@ -130,7 +124,6 @@ class Scoreboard:
                     sent.under_way = 0
                     found.append(sent)
         return found
-        ### END SOLUTION
 
     def _overlapping(self, start: int, end: int) -> Iterator[Sent]:
         """The segments that have a part in [start, end)."""
@@ -145,14 +138,12 @@ class Scoreboard:
         IsLost() of RFC 6675, section 4: "either DupThresh discontiguous SACKed sequences have arrived above 'SeqNum'
         or more than (DupThresh - 1) * SMSS bytes with sequence numbers greater than 'SeqNum' have been SACKed".
         """
-        ### BEGIN SOLUTION: stage 6: from the top, go down over the blocks until they are enough
         bytes_above = 0
         for count, (start, end) in enumerate(reversed(self._sacked), 1):
             bytes_above += end - start
             if count >= DUPLICATE_THRESHOLD or bytes_above > (DUPLICATE_THRESHOLD - 1) * SEGMENT:
                 return self._lose_below(start)
         return 0
-        ### END SOLUTION
 
     def _lose_below(self, position: int) -> int:
         """Take for lost what lies below `position`, each segment once: one that was sent again is not judged again."""
@@ -166,10 +157,8 @@ class Scoreboard:
 
     def lose_first(self) -> int:
         """Take the first unacknowledged segment for lost; how many bytes that is."""
-        ### BEGIN SOLUTION: stage 6: this is what three duplicate acknowledgements say, and a partial one
         self._judged = max(self._judged, self.first.end)
         return self.lose(self.first)
-        ### END SOLUTION
 
     def lose(self, sent: Sent) -> int:
         """Take a segment for lost that is under way; how many bytes that is, 0 if it has arrived."""
@@ -191,35 +180,28 @@ class Scoreboard:
         RFC 2018, section 8: "the data sender SHOULD turn off all of the SACKed bits, since the timeout might indicate
         that the data receiver has reneged".
         """
-        ### BEGIN SOLUTION: stage 3: everything has to be sent again, the first one first
         self._sacked.clear()
         self._lost.clear()
         for sent in self._segments:
             sent.sacked = sent.lost = False
             self.lose(sent)
         self._judged = self._segments[-1].end if self._segments else 0
-        ### END SOLUTION
 
     def next_lost(self) -> Sent | None:
         """The first segment that is lost and was not sent again: NextSeg() of RFC 6675, rule (1)."""
-        ### BEGIN SOLUTION: stage 3: the first of the lost ones that has not arrived in the meantime
         while self._lost and not self._is_outstanding(self._lost[0]):
             self._lost.popleft()
         return self._lost[0] if self._lost else None
-        ### END SOLUTION
 
     def _is_outstanding(self, sent: Sent) -> bool:
         return sent.lost and not sent.sacked and bool(self._segments) and sent.end > self._segments[0].start
 
     def last_unsacked(self) -> Sent | None:
         """The last segment that the peer did not say it has: rule (4) of NextSeg()."""
-        ### BEGIN SOLUTION: stage 6: from the end of the list backwards
         return next((sent for sent in reversed(self._segments) if not sent.sacked), None)
-        ### END SOLUTION
 
     def split(self, sent: Sent, position: int) -> None:
         """Make two segments of one: only the part below `position` fits into the window now."""
-        ### BEGIN SOLUTION: stage 5: the second one is as the first one was
         rest = Sent(position, sent.end)
         rest.times, rest.sent_at, rest.snapshot = sent.times, sent.sent_at, sent.snapshot
         rest.under_way, rest.sacked, rest.lost = sent.under_way, sent.sacked, sent.lost
@@ -228,4 +210,6 @@ class Scoreboard:
         self._segments.insert(bisect_right(self._segments, sent.start, key=_START), rest)
         if sent.lost:
             self._lost.insert(self._lost.index(sent) + 1, rest)
-        ### END SOLUTION
+
+
+### END SOLUTION

@@ -1,5 +1,6 @@
 """The stream to be sent, as positions: SYN 0, bytes 1 to n, FIN n + 1. It is kept until acknowledged. Pure."""
 
+### BEGIN SOLUTION: stage 3: what was not acknowledged yet has to be kept somewhere
 from __future__ import annotations
 
 #: Bytes that the application can leave here: enough to keep 100 Mbit/s busy over 80 ms.
@@ -10,46 +11,37 @@ class SendBuffer:
     """Bounded: what does not fit is not accepted, and the application has to come again."""
 
     def __init__(self) -> None:
-        ### BEGIN SOLUTION: stage 3: no bytes, and no end yet
         self._bytes = bytearray()
         self._base = 1  # the position of the first of them
         self.finished = False  #: a FIN follows the bytes
-        ### END SOLUTION
 
     @property
     def data_end(self) -> int:
         """The position behind the last byte."""
-        ### BEGIN SOLUTION: stage 3: count from the first byte that is kept
         return self._base + len(self._bytes)
-        ### END SOLUTION
 
     @property
     def end(self) -> int:
         """The position behind everything that is to be sent by now, the FIN included."""
-        ### BEGIN SOLUTION: stage 3: the FIN takes one position
         return self.data_end + self.finished
-        ### END SOLUTION
 
     def write(self, data: bytes) -> int:
         """Keep as much of `data` as there is room for; how many bytes that is."""
-        ### BEGIN SOLUTION: stage 3: the front of it
         accepted = data[: CAPACITY - len(self._bytes)]
         self._bytes += accepted
         return len(accepted)
-        ### END SOLUTION
 
     def payload(self, start: int, end: int) -> bytes:
         """The bytes among the positions [start, end): neither SYN nor FIN."""
-        ### BEGIN SOLUTION: stage 3: copied once
         with memoryview(self._bytes) as view:
             return bytes(view[max(0, start - self._base) : end - self._base])
-        ### END SOLUTION
 
     def release(self, position: int) -> None:
         """Everything below `position` is acknowledged."""
-        ### BEGIN SOLUTION: stage 3: forget those bytes, and not more
         count = min(position, self.data_end) - self._base
         if count > 0:
             del self._bytes[:count]  # moves a pointer, not the bytes behind
             self._base += count
-        ### END SOLUTION
+
+
+### END SOLUTION

@@ -10,6 +10,7 @@ Rule 3: time is told by the calls that transmit, hear or wait; the application's
                                   nxt ----- sent up to here        end of the buffer
 """
 
+### BEGIN SOLUTION: stages 3 and 5: the sending half is yours to write; this is how the course's own is divided
 from __future__ import annotations
 
 from congestion import SEGMENT, Acknowledged, Controller
@@ -32,7 +33,6 @@ class Sender:
     """Names are those of RFC 9293, section 3.3.1."""
 
     def __init__(self, controller: Controller) -> None:
-        ### BEGIN SOLUTION: stage 3: what a sender has to remember
         self.una = 0  #: SND.UNA: everything below is acknowledged
         self.nxt = 0  #: SND.NXT: nothing from here on was ever sent
         self.opened = False  #: the SYN may go
@@ -51,7 +51,6 @@ class Sender:
         self._repetitions = Repetitions(self.round_trip)
         self._recovery = Recovery(self._scoreboard, self._repetitions, controller)
         self._rate = DeliveryRate()
-        ### END SOLUTION
 
     @property
     def has_sent_fin(self) -> bool:
@@ -67,7 +66,6 @@ class Sender:
 
     def transmit(self, *, now: float) -> list[tuple[Sent, bytes]]:
         """The segments that may leave now, each with its payload."""
-        ### BEGIN SOLUTION: stage 3: as long as there is a next one; and see to the timer
         if self.una == self.nxt < self.buffer.end and now - self._sent_at > self.round_trip.rto:
             self._controller.on_idle(now=now)
         self._limited, self._paced_until = False, None
@@ -85,7 +83,6 @@ class Sender:
         ):
             self._timer.due = now + self.window.next_wait(self.round_trip.rto)
         return leaving
-        ### END SOLUTION
 
     def _next(self, now: float) -> Sent | None:
         """What to send now: a repetition, or something new; None if nothing is to be or may be sent."""
@@ -170,7 +167,6 @@ class Sender:
 
     def hear(self, answer: Answer, *, now: float) -> None:
         """A segment with an acknowledgement between SND.UNA and SND.NXT arrived."""
-        ### BEGIN SOLUTION: stage 3: what is acknowledged needs no repeating; stages 5 to 7: window, blocks, controller
         advanced = answer.acknowledged - self.una
         arrived = self._scoreboard.acknowledge(answer.acknowledged)
         self.una = answer.acknowledged
@@ -191,7 +187,6 @@ class Sender:
         if advanced:
             self._timer.on_progress(outstanding=bool(self._scoreboard), now=now)
         self._hear_window(answer, now)
-        ### END SOLUTION
 
     def _learn(self, delivered: list[Sent], advanced: int, now: float) -> None:
         """Round trip, delivery rate, and window, from segments that have just proved to have arrived."""
@@ -223,13 +218,10 @@ class Sender:
 
     def next_timer(self) -> float | None:
         """When `wait` wants to be called: absolute seconds."""
-        ### BEGIN SOLUTION: stage 3: the earlier one of the two
         return min((at for at in (self._timer.due, self._paced_until) if at is not None), default=None)
-        ### END SOLUTION
 
     def wait(self, *, now: float) -> None:
         """Time has passed: a timeout, a probe, or a paced segment's turn."""
-        ### BEGIN SOLUTION: stage 3: take everything for lost, back off, and count; give up if it is too much
         if self._paced_until is not None and self._paced_until <= now:  # `transmit` follows
             self._paced_until = None
         if not self._timer.has_expired(now=now):
@@ -246,4 +238,6 @@ class Sender:
             self._controller.on_timeout(self.nxt - max(self.una, 1), now=now)
         self._recovery.on_timeout(self.nxt)
         self._timer.back_off(now=now)
-        ### END SOLUTION
+
+
+### END SOLUTION
