@@ -110,8 +110,13 @@ class UdpRelay:
 
     def _from_target(self, sock: socket.socket, client: Place) -> None:
         for data, source in self._waiting(sock):
-            face = self._listening if source == self._target else self._face(source)
+            face = self._listening if self._is_target(source) else self._face(source)
             self._pass_on(self._back, data, face, client)
+
+    def _is_target(self, source: Place) -> bool:
+        """A server that is bound to every address answers from one that the kernel chooses, but from its own port."""
+        same_machine = source[0].startswith("127.") and self._target[0].startswith("127.")
+        return source == self._target or (same_machine and source[1] == self._target[1])
 
     @staticmethod
     def _waiting(sock: socket.socket) -> list[tuple[bytes, Place]]:
