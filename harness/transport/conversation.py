@@ -10,7 +10,7 @@ from hashlib import shake_128
 from typing import Any, Literal, NamedTuple, NoReturn, Protocol
 
 from harness.steps import Broken, Story
-from harness.trace import Packet
+from harness.trace import Direction, Packet
 from harness.transport.script_text import Line, Numbers
 from harness.transport.segments import Seg, Wire, describe_seg, fault, near, parse
 
@@ -142,7 +142,7 @@ class Conversation:
         self.packets: list[Packet] = []  #: both directions, for the oracle and for drawings
         self.said = 0  #: bytes the student's application has handed over
         self.got = 0  #: bytes the student's application has read
-        self._connection, self._wire = connection, wire or Wire()
+        self._connection, self.wire = connection, wire or Wire()
         self._isn, self._peer_isn = isn, peer_isn
         self._story = story or Story(lambda: self.now)
         self._lines: list[str] = []  # the conversation so far
@@ -157,6 +157,11 @@ class Conversation:
         self._next = 0  # the peer's next number
         self._window = 65_536
         self._step()
+
+    @property
+    def isns(self) -> dict[Direction, int]:
+        """The initial sequence numbers, for the oracle."""
+        return {"up": self._isn, "down": self._peer_isn}
 
     def _acts(self) -> None:
         """A send or an app: the first of a row begins what expectations look at."""
@@ -209,10 +214,10 @@ class Conversation:
 
     def _hear(self, data: bytes) -> None:
         self._record("up", data)
-        seg = parse(data, self._wire)
+        seg = parse(data, self.wire)
         if seg is None:
             self._say("student", f"sends {len(data)} bytes that are no segment")
-            self._fail("the student sent what is no segment", "a segment", fault(data, self._wire))
+            self._fail("the student sent what is no segment", "a segment", fault(data, self.wire))
         high = max((seen.seq for seen in self.seen), default=0)
         seq = near(seg.sequence - self._isn, high)
         ack = near(seg.acknowledgement - self._peer_isn, self._next) if seg.ack else 0

@@ -50,7 +50,7 @@ class ScriptedPeer(Conversation):
             data, shown = letter.raw, f"{len(letter.raw)} bytes that are no segment"
         else:
             seg = self._seg(letter)
-            data = build(seg, self._wire)
+            data = build(seg, self.wire)
             shown = self._show_own(seg)
         if letter.damaged:
             data = data[:-1] + bytes([data[-1] ^ 0x10])

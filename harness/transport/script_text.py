@@ -75,7 +75,8 @@ def _read_line(number: int, bare: str) -> Line:
         raise BadScript(f"line {number}: {bare!r} has none of the verbs {', '.join(VERBS)}")
     verb, rest = words[0], words[1:]
     limits: dict[str, float] = {}
-    while len(rest) >= 2 and rest[-2] in ("after", "within", "for"):
+    known = ("after", "within") if verb == "expect" else ("within", "for")  # an event has "after" in its name
+    while len(rest) >= 2 and rest[-2] in known:
         try:
             limits[rest[-2]] = float(rest[-1])
         except ValueError:

@@ -1,0 +1,405 @@
+"""Stage 4, hidden: the state table row by row, each as a script of the peer."""
+
+from harness.scene import Scene
+
+#: The last initial sequence number there is, so that the first byte has 0.
+LAST = 0xFFFF_FFFF
+
+
+def test_listen(lab: Scene) -> None:
+    lab.scripted("server", isn=LAST).plays("""
+        send   RST seq=1
+        nothing
+        send   RST ACK seq=1 ack=300
+        nothing
+        send   FIN seq=1
+        nothing
+        send   ACK seq=77 ack=500
+        expect RST seq=500
+        send   SYN ACK seq=0 ack=1
+        expect RST seq=1
+        send   SYN seq=0 damaged
+        nothing for 3
+        send   SYN seq=0 len=20               # payload on a SYN is ignored
+        expect SYN ACK seq=0 ack=1
+        send   ACK seq=1 ack=1
+        event  connected
+        app    read 100 gives nothing
+    """)
+
+
+def test_syn_sent(lab: Scene) -> None:
+    for isn in (7000, LAST):
+        lab.scripted("client", isn=isn).plays("""
+            expect SYN !ACK seq=0
+            send   ACK seq=300 ack=50
+            expect RST seq=50
+            send   SYN ACK seq=0 ack=2
+            expect RST seq=2
+            send   SYN ACK seq=0 ack=0
+            expect RST seq=0
+            send   RST seq=0
+            nothing
+            send   RST ACK seq=0 ack=2
+            nothing
+            send   FIN seq=1
+            nothing
+            never  event reset
+            send   SYN ACK seq=0 ack=1
+            expect ACK seq=1 ack=1
+            event  connected
+            app    send 10
+            expect DATA seq=1 len=10
+        """)
+
+
+def test_a_refused_syn(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        expect SYN !ACK seq=0
+        send   RST ACK seq=0 ack=1
+        event  reset
+        send   SYN ACK seq=0 ack=1
+        nothing for 100
+    """)
+
+
+def test_simultaneous_open(lab: Scene) -> None:
+    for isn in (7000, LAST):
+        lab.scripted("client", isn=isn, peer_isn=LAST).plays("""
+            expect SYN !ACK seq=0
+            send   SYN seq=0
+            expect SYN ACK seq=0 ack=1
+            send   SYN ACK seq=0 ack=1
+            event  connected
+            send   ACK seq=1 ack=1 len=10
+            expect ACK ack=11 within 0.2
+            app    read 1:11
+            app    send 10
+            expect DATA seq=1 ack=11
+        """)
+
+
+def test_syn_received(lab: Scene) -> None:
+    peer = lab.scripted("server")
+    peer.plays("""
+        send   SYN seq=0
+        expect SYN ACK seq=0 ack=1
+        send   SYN seq=0                      # it did not hear the answer
+        expect ANY ack=1                      # SYN ACK again, or an ACK
+        never  RST
+        send   ACK seq=1 ack=40
+        expect RST seq=40
+        never  event connected
+        send   ACK seq=1 ack=1 len=10         # what else it carries counts too
+        event  connected
+        expect ACK ack=11 within 0.2
+        app    read 1:11
+    """)
+    lab.scripted("server").plays("""
+        send   SYN seq=0
+        expect SYN ACK seq=0 ack=1
+        send   FIN ACK seq=1 ack=1 len=5
+        event  connected
+        expect ACK ack=7
+        event  end of stream
+        app    read 1:6
+    """)
+    lab.scripted("server").plays("""
+        send   SYN seq=0
+        expect SYN ACK seq=0 ack=1
+        send   RST seq=1
+        event  reset
+        nothing for 100
+    """)
+
+
+def test_resets(lab: Scene) -> None:
+    lab.scripted("client", peer_isn=LAST).plays("""
+        open
+        send   ACK seq=1 len=10
+        expect ACK ack=11 within 0.2
+        send   RST seq=70000                  # beyond the window
+        nothing
+        send   RST seq=10                     # before it
+        nothing
+        send   RST ACK seq=500
+        expect ACK seq=1 ack=11
+        never  event reset
+        app    send 10
+        expect DATA seq=1 ack=11
+        send   RST ACK seq=11 ack=1
+        event  reset
+        nothing for 30                        # over: nothing is repeated
+        app    read 1:11                      # what came in order stays readable
+        send   ACK seq=11 ack=11 len=10
+        nothing
+    """)
+
+
+def test_resets_in_other_states(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open
+        app    end
+        expect FIN ACK seq=1
+        send   RST seq=3
+        expect ACK seq=2 ack=1
+        send   RST seq=1
+        event  reset
+        nothing for 30
+    """)
+    lab.scripted("server").plays("""
+        open
+        send   FIN ACK seq=1 ack=1
+        expect ACK ack=2
+        app    end
+        expect FIN ACK seq=1 ack=2
+        send   RST seq=2
+        event  reset
+        nothing for 30
+    """)
+
+
+def test_stale_syns(lab: Scene) -> None:
+    for role in ("client", "server"):
+        peer = lab.scripted(role)
+        peer.plays("""
+            open
+            send   SYN seq=0
+            expect ACK seq=1 ack=1
+            never  RST
+            send   SYN ACK seq=0 ack=1
+            expect ACK seq=1 ack=1
+            never  RST
+            send   SYN seq=5                  # in the window
+            expect ACK seq=1 ack=1
+            never  RST
+            send   SYN seq=-100000            # of another connection, long ago
+            expect ACK seq=1 ack=1
+            never  RST
+            send   ACK seq=1 ack=1 len=10
+            expect ACK ack=11 within 0.2
+            app    read 1:11
+        """)
+
+
+def test_segments_that_are_not_acceptable(lab: Scene) -> None:
+    lab.scripted("server", peer_isn=LAST - 5).plays("""
+        open
+        send   ACK seq=1 ack=1 len=100
+        expect ACK ack=101 within 0.2
+        app    read 1:101
+        send   ACK seq=1 ack=1 len=100        # the same again
+        expect ACK seq=1 ack=101
+        send   ACK seq=50 ack=1               # empty, and of the past
+        expect ACK seq=1 ack=101
+        send   ACK seq=-90000 ack=1 len=7
+        expect ACK seq=1 ack=101
+        send   ACK seq=80000 ack=1 len=7      # beyond the window
+        expect ACK seq=1 ack=101
+        send   ACK seq=90000 ack=1
+        expect ACK seq=1 ack=101
+        send   FIN ACK seq=80000 ack=1
+        expect ACK seq=1 ack=101
+        send   seq=101 len=7                  # no ACK: dropped
+        app    read 100 gives nothing
+        never  event end of stream
+        send   ACK seq=51 ack=1 len=100       # one half of it is new
+        expect ACK ack=151 within 0.2
+        app    read 101:151
+    """)
+
+
+def test_impossible_acknowledgements(lab: Scene) -> None:
+    lab.scripted("client", isn=LAST - 3).plays("""
+        open
+        send   ACK seq=1 ack=5000
+        expect ACK seq=1 ack=1
+        send   ACK seq=1 ack=2 len=10
+        expect ACK seq=1 ack=1
+        app    read 10 gives nothing
+        app    send 100
+        expect DATA seq=1
+        send   ACK seq=1 ack=102
+        expect ACK seq=101 ack=1
+        expect DATA seq=1 within 1.1          # it is not acknowledged
+        send   ACK seq=1 ack=101
+        send   ACK seq=1 ack=1                # acknowledges nothing
+        silence for 70
+    """)
+
+
+def test_closing_first(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open
+        app    send 100
+        expect bytes 1:101
+        send   ACK seq=1 ack=101
+        app    end
+        expect FIN ACK seq=101
+        send   FIN ACK seq=1 ack=102
+        expect ACK seq=102 ack=2
+        event  end of stream
+        +3     send FIN ACK seq=1 ack=102     # our ACK was lost
+        expect ACK seq=102 ack=2
+        never  event closed for 3.9           # TIME-WAIT began again
+        event  closed within 0.2
+        send   FIN ACK seq=1 ack=102
+        nothing for 10
+    """)
+
+
+def test_closing_second(lab: Scene) -> None:
+    lab.scripted("server").plays("""
+        open
+        send   FIN ACK seq=1 ack=1
+        expect ACK seq=1 ack=2
+        event  end of stream
+        app    end
+        expect FIN ACK seq=1 ack=2
+        expect FIN ACK seq=1 ack=2 after 0.19 within 1.1      # nobody has heard it
+        send   FIN ACK seq=1 ack=1            # nor our ACK
+        expect ACK ack=2
+        never  event closed
+        send   ACK seq=2 ack=2
+        event  closed
+        nothing for 70
+    """)
+
+
+def test_giving_up_in_last_ack(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open
+        app    send 100
+        expect bytes 1:101
+        send   FIN ACK seq=1 ack=101
+        expect ACK ack=2
+        app    end
+        expect FIN ACK seq=101 ack=2
+        event  closed within 310
+        never  event timed out
+        silence for 100
+    """)
+
+
+def test_simultaneous_close(lab: Scene) -> None:
+    lab.scripted("server", isn=LAST).plays("""
+        open
+        app    end
+        expect FIN ACK seq=1 ack=1
+        send   FIN ACK seq=1 ack=1
+        expect ACK seq=2 ack=2
+        event  end of stream
+        expect FIN ACK seq=1 ack=2 after 0.19 within 1.1      # CLOSING: not acknowledged yet
+        never  event closed
+        send   ACK seq=2 ack=2
+        never  event closed for 2.5
+        event  closed within 2
+    """)
+
+
+def test_half_close(lab: Scene) -> None:
+    lab.scripted("server").plays("""
+        open
+        app    end
+        expect FIN ACK seq=1
+        app    send 10 takes 0
+        event  send after end
+        app    end                            # once more changes nothing
+        never  DATA
+        send   ACK seq=1 ack=2
+        +100   send ACK seq=1 ack=2 len=1200
+        expect ACK seq=2 ack=1201 within 0.2
+        send   FIN ACK seq=1201 ack=2 len=5
+        expect ACK seq=2 ack=1207
+        event  end of stream
+        app    read 1:1206                    # what was not read is kept
+        event  closed within 4.2
+    """)
+
+
+def test_the_end_of_the_stream(lab: Scene) -> None:
+    peer = lab.scripted("client")
+    peer.plays("""
+        open
+        send   FIN ACK seq=11 ack=1           # the bytes before it are missing
+        expect ACK ack=1
+        never  event end of stream
+        send   ACK seq=1 ack=1 len=10
+        expect ACK ack>=11 within 0.2
+        send   FIN ACK seq=11 ack=1           # who keeps nothing out of order needs it again
+        expect ACK ack=12
+        event  end of stream
+        send   FIN ACK seq=11 ack=1
+        expect ACK ack=12
+        send   ACK seq=12 ack=1 len=10        # nothing comes behind a FIN
+        app    read 1:11
+        app    read 10 gives nothing
+        never  ANY ack>12 for 1
+    """)
+    told = [word for _, word in peer.events]
+    peer.require(told.count("end of stream") == 1, "the end of the stream is told once", seen=str(told))
+
+
+def test_abort(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open
+        app    send 100
+        expect bytes 1:101
+        app    abort
+        expect RST ACK seq=101
+        nothing for 70
+        send   ACK seq=1 ack=101 len=5        # the first was lost
+        expect RST seq=101
+        send   FIN ACK seq=1 ack=1
+        expect RST seq=1
+        send   RST ACK seq=1 ack=101
+        nothing for 70
+        app    read 100 gives nothing
+        app    send 10 takes 0
+        event  send after end
+    """)
+    lab.scripted("server").plays("""
+        send   SYN seq=0
+        expect SYN ACK seq=0 ack=1
+        app    abort
+        expect RST ACK seq=1
+        nothing for 70
+    """)
+    for role in ("client", "server"):
+        lab.scripted(role).plays("""
+            app    abort
+            nothing for 100
+        """)
+    # The control: without abort() there would be something to hear.
+    lab.scripted("client").plays("""
+        expect SYN
+        expect SYN within 1.1
+    """)
+
+
+def test_segments_of_the_past(lab: Scene) -> None:
+    lab.scripted("server", isn=LAST - 500, peer_isn=LAST - 1500).plays("""
+        open
+        send   ACK seq=1 ack=1 len=1000
+        expect ACK ack=1001 within 0.2
+        app    read 1:1001
+        app    send 600
+        expect bytes 1:601
+        send   ACK seq=1001 ack=601 len=1000
+        expect ACK seq=601 ack=2001 within 0.2
+        app    read 1001:2001
+        +50    send ACK seq=1 ack=1 len=1000  # a minute old
+        expect ACK seq=601 ack=2001
+        send   SYN seq=0
+        expect ACK seq=601 ack=2001
+        send   ACK seq=1001 ack=1
+        expect ACK seq=601 ack=2001
+        send   RST seq=1001
+        nothing
+        send   FIN ACK seq=500 ack=1
+        expect ACK seq=601 ack=2001
+        app    read 10 gives nothing
+        never  event end of stream
+        app    send 10
+        expect DATA seq=601 len=10 ack=2001
+    """)
