@@ -6,12 +6,14 @@ Rule 2: this file does not know who may see them: a hidden check's files are kep
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.plots import NoPlots
-from harness.transport.bundle import Bundle, Finding, as_data, fitting, to_json
+from harness.transport.bundle import Bundle, Finding, as_data, fitting, from_data, to_json
 from harness.transport.capture import BadCapture, from_capture
 from harness.transport.oracle import judge
 from harness.transport.segments import Wire, parse
@@ -77,6 +79,19 @@ def pictures(bundle: Bundle, *, pcapng: bytes | None = None, plot: bool = True) 
     return files
 
 
+def keep(record: Mapping[str, Any], place: Path, *, plot: bool = True) -> list[Path]:
+    """Of a failing check's record, write what there is to see into a folder of its own below `place`; of any other,
+    remove what an earlier run left there. Raises OSError.
+    """
+    name = re.sub(r"[^\w.-]+", "-", str(record["check"]).rpartition("::")[2])[:60]
+    data = record.get("bundle")
+    if data is None:
+        if (place / name).is_dir():
+            save(place / name, {})
+        return []
+    return save(place / name, pictures(from_data(data), plot=plot))
+
+
 def save(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     """Write the files into a folder of their own; those of an earlier run are removed. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,4 +99,6 @@ def save(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
         (folder / name).unlink(missing_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
+    if not files and not any(folder.iterdir()):
+        folder.rmdir()
     return [folder / name for name in files]

@@ -25,6 +25,8 @@ from harness.programs import load_programs
 #: Where an assignment's folder is looked for, from the current folder upwards.
 _PLACES = ("", "assignments")
 TESTS = "tests"
+#: Where failing checks leave what there is to look at, below the current folder.
+RESULTS = "lab-results"
 #: The repository this file belongs to: assignments are found from anywhere.
 _HOME = Path(__file__).resolve().parent.parent
 
@@ -118,6 +120,39 @@ def run_checks(
             yield from _records(tester, job, log)
         finally:
             _end(tester)
+
+
+class Results:
+    """The folder of what failing checks leave to look at; a check that passes clears its own."""
+
+    #: Plots of one run: each takes a quarter of a second.
+    MOST_PLOTS = 12
+
+    def __init__(self, start: Path, assignment: str) -> None:
+        self.folder = start / RESULTS / assignment
+        self.trouble = ""  #: why nothing can be written, if so
+        self._plots = 0
+
+    def keep(self, record: Mapping[str, Any]) -> list[Path]:
+        """Write the files of a report; answers which, as paths below `start`'s folder if they are there."""
+        if record["record"] != "report" or not (record.get("bundle") or self.folder.is_dir()):
+            return []
+        from harness import artefacts  # here, as it takes a while to load and most checks leave nothing
+
+        try:
+            files = artefacts.keep(record, self.folder, plot=self._plots < self.MOST_PLOTS)
+        except OSError as error:
+            self.trouble = f"{self.folder} cannot be written ({error.strerror}): no pictures are kept"
+            return []
+        self._plots += any(file.name == artefacts.PLOT for file in files)
+        return [_shown(file) for file in files]
+
+
+def _shown(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
 
 
 def _records(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -55,14 +57,14 @@ class CheckReport:
                     f"[red]{escape(message)}[/] None of its checks gives points until it is gone."
                 )
 
-    def hear(self, record: Mapping[str, Any]) -> None:
-        """Say one record of the tester."""
+    def hear(self, record: Mapping[str, Any], files: Sequence[Path] = ()) -> None:
+        """Say one record of the tester; `files`: what was written for its check."""
         if record["record"] == "report":
-            self._report(self.assignment.check(record["check"]), record)
+            self._report(self.assignment.check(record["check"]), record, files)
         elif record["record"] == "trouble" or (record["record"] == "build" and not record["ok"]):
             self.console.print(printable(record["text"]), style="yellow", markup=False)
 
-    def _report(self, check: Check, record: Mapping[str, Any]) -> None:
+    def _report(self, check: Check, record: Mapping[str, Any], files: Sequence[Path]) -> None:
         outcome = str(record["outcome"])
         if outcome == "pass" and check.stage in self.forbidden:
             outcome = "fail"
@@ -78,9 +80,9 @@ class CheckReport:
         row.add_row(f"[{colour}]{sign}[/]", f"[dim]{got}[/]", check.section, escape(check.rule) + needed)
         self.console.print(row)
         if record["outcome"] not in ("pass", "skipped") and record.get("story") is not None:
-            self._story(check, record)
+            self._story(check, record, files)
 
-    def _story(self, check: Check, record: Mapping[str, Any]) -> None:
+    def _story(self, check: Check, record: Mapping[str, Any], files: Sequence[Path]) -> None:
         """Why a check failed: what was expected and seen, what happened, a hint, where to read, how to repeat."""
         say = self.console.print
         say()
@@ -102,7 +104,19 @@ class CheckReport:
                 f"  [cyan]again[/]    {escape(self.command)} --stage {check.stage} --seed {escape(seed)}",
                 soft_wrap=True,
             )
+        self._files(files)
         say()
+
+    def _files(self, files: Sequence[Path]) -> None:
+        """What there is to look at, and how."""
+        lab = self.command.partition(" check ")[0]
+        for file in files:
+            if file.suffix == ".json":
+                path = shlex.quote(str(file))
+                beside = ", ".join(other.name for other in files if other != file)
+                for word, what in (("look", f"{lab} trace {path}"), ("replay", f"{lab} replay {path}")):
+                    self.console.print(f"  [cyan]{word:<9}[/]{escape(what)}", soft_wrap=True)
+                self.console.print(f"  [dim]         beside it: {escape(beside)}[/]", soft_wrap=True)
 
     def summary(self) -> None:
         """Points by stage, and the next thing to do."""

@@ -50,11 +50,14 @@ def check(
             command=" ".join([_COMMAND, "check", assignment, *([shlex.quote(str(path))] if path else [])]),
         )
         report.begin()
+        results = checking.Results(Path.cwd(), assignment)
         for record in checking.run_checks(solution, checks, seed):
-            report.hear(record)
+            report.hear(record, results.keep(record))
     except (checking.CheckError, AssignmentError, ProgramsError) as error:
         raise refuse(str(error)) from None
     report.summary()
+    if results.trouble:
+        console().print(results.trouble, style="yellow", markup=False)
     if not report.passed:
         raise typer.Exit(1)
 

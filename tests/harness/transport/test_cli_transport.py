@@ -55,6 +55,10 @@ def test_passes(lab):
 
 
 def test_fails(lab):
+    from harness.transport.bundle import Bundle
+    from tests.harness.transport import sample
+
+    lab.simulated = Bundle(assignment="", wire=sample.WIRE, packets=tuple(sample.packets()))
     lab.expect(False, f"the seed is right: {lab.random_bytes(4).hex()}")
 """
 TERM = '[term]\nname = "x"\nmagic = 0x5C\nchecksum = "crc-32"\n'
@@ -266,3 +270,41 @@ def test_replay_refuses_a_bundle_without_options(starter: Path) -> None:
     result = lab("replay", file)
     assert result.exit_code == 2
     assert "does not say how to run it again" in result.stderr
+
+
+# -- what `lab check` leaves -------------------------------------------------------------------------------------
+
+
+def test_a_failing_check_leaves_its_pictures_and_says_where(starter: Path) -> None:
+    result = lab("check", "transport", "--seed", "ab12")
+    assert result.exit_code == 1
+    folder = Path("lab-results/transport/test_fails")
+    assert {file.name for file in folder.iterdir()} == {
+        "bundle.json", "ladder.svg", "ladder.txt", "packets.pcapng", "plot.svg"
+    }  # fmt: skip
+    assert f"lab trace {folder}/bundle.json" in result.output
+    assert f"lab replay {folder}/bundle.json" in result.output
+    assert not (folder.parent / "test_passes").exists()
+    kept = from_json((folder / "bundle.json").read_bytes())
+    assert (kept.check, kept.seed, kept.title) == ("test_it.py::test_fails", "ab12", "The rule that fails.")
+    assert "lost (drop)" in lab("trace", folder / "bundle.json").output
+    assert lab("replay", folder / "bundle.json").exit_code == 1
+    (starter / "tests" / "test_it.py").write_text(TESTS.replace("False", "True"))
+    assert lab("replay", folder / "bundle.json").exit_code == 0
+    assert not folder.exists(), "what passes has nothing to look at"
+
+
+def test_without_a_place_to_write_the_check_goes_on(starter: Path) -> None:
+    (starter / "lab-results").write_text("a file of the student's own")
+    result = lab("check", "transport")
+    assert "no pictures are kept" in result.output
+    assert "lab trace" not in result.output
+
+
+def test_only_our_own_files_are_removed(starter: Path) -> None:
+    lab("check", "transport")
+    folder = starter / "lab-results" / "transport" / "test_fails"
+    (folder / "notes.txt").write_text("mine")
+    (starter / "tests" / "test_it.py").write_text(TESTS.replace("False", "True"))
+    lab("check", "transport")
+    assert [file.name for file in folder.iterdir()] == ["notes.txt"]
