@@ -26,11 +26,9 @@ def pipe(address: Address, listen: bool) -> None:
             program.announce(address.bound_as(sock))
         connection = Connection("server" if listen else "client", isn=secrets.randbits(32))
         peer = OnePeer(None if listen else address.pair)
-        output = Output()
-        driver = Driver(connection, sock, peer, source=Input(), sink=output)
+        driver = Driver(connection, sock, peer, source=Input(), sink=Output())
         try:
             driver.run()
-            output.close()
         except BrokenPipeError:
             program.fail(program.BROKEN_OUTPUT, "nobody reads the output any more")
     if status := exit_status(driver.connected, driver.over):

@@ -26,11 +26,10 @@ def receive(address: Address) -> None:
         except OSError as error:
             program.fail(program.CANNOT_CONNECT, f"{address}: {error.strerror}")
         program.announce(address.bound_as(sock))
-        output = Output()
-        driver = Driver(Connection("server", isn=secrets.randbits(32)), sock, OnePeer(), sink=output)
+        connection = Connection("server", isn=secrets.randbits(32))
+        driver = Driver(connection, sock, OnePeer(), sink=Output())
         try:
             driver.run()
-            output.close()
         except BrokenPipeError:
             program.fail(program.BROKEN_OUTPUT, "nobody reads the output any more")
     if status := exit_status(driver.connected, driver.over):

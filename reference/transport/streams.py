@@ -72,10 +72,13 @@ class Output:
             return 0
 
     def close(self) -> None:
-        """Wait until everything is where it should be."""
+        """No more: whoever reads it sees the end at once, however long this program lives on."""
         if self._socket is not None:
             self._socket.close()
             self._thread.join()
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.close(nothing)
 
     @staticmethod
     def _carry(come: socket.socket) -> None:

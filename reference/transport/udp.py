@@ -67,6 +67,7 @@ class Driver:
         self._sock, self._peer, self._source, self._sink = sock, peer, source, sink
         self._input = b""  # read from the source, not taken by the connection yet
         self._output = bytearray()  # read from the connection, not taken by the sink yet
+        self._all_read = False  # the peer has ended, so what is in `_output` is the rest
         self._outgoing: deque[bytes] = deque()  # datagrams that the kernel had no room for
         self._termination = Termination()
         sock.setblocking(False)
@@ -99,6 +100,7 @@ class Driver:
             if event is Event.CONNECTED:
                 self.connected = True
             elif event is Event.END_OF_STREAM:
+                self._all_read = True
                 if self._source is None:
                     connection.end()
             elif event is not Event.SEND_AFTER_END:
@@ -108,6 +110,9 @@ class Driver:
         while len(self._output) < MOST_OUTPUT and (data := connection.read(MOST_OUTPUT)):
             if self._sink is not None:
                 self._output += data
+        if (self._all_read or self.over) and not self._output and self._sink is not None:
+            self._sink.close()  # now, not after TIME-WAIT: somebody may be waiting for the end
+            self._sink = None
 
     def _take_input(self) -> None:
         assert self._source is not None

@@ -1,0 +1,136 @@
+"""Stage 8: the reference on the other side of bad links, a solution with itself, and what a program owes its shell."""
+
+import signal
+
+from harness.profile import Profile
+from harness.scene import Scene
+
+#: A little of everything; three losses in a row at most, so that stop-and-wait is through in time as well.
+BAD = Profile(
+    delay=0.005, jitter=0.003, loss=0.03, burst_cap=3, duplicate=0.05, corrupt=0.04, reorder=0.1, truncate=0.01
+)
+#: Where a megabyte takes half a second, for who has many segments under way.
+LONG = Profile(delay=0.010, rate=20_000_000, limit=200)
+
+
+def test_to_the_reference(lab: Scene) -> None:
+    lab.link("a little of everything", up=BAD, down=BAD)
+    data = lab.random_bytes(24_000)
+    receiver = lab.peer_serves("rdt_recv")
+    lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
+    receiver.prints(data, within=25)
+    receiver.exits(0, within=15)
+
+
+def test_from_the_reference(lab: Scene) -> None:
+    lab.link("a little of everything", up=BAD, down=BAD)
+    data = lab.random_bytes(24_000)
+    receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
+    lab.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
+    receiver.prints(data, within=25)
+    receiver.exits(0, within=15)
+    lab.came_over_the_link(receiver)
+
+
+def test_two_megabytes_to_the_reference(lab: Scene) -> None:
+    lab.link("20 Mbit/s, 20 ms", up=LONG, down=LONG)
+    data = lab.random_bytes(2_000_000)
+    receiver = lab.peer_serves("rdt_recv")
+    sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
+    receiver.prints(data, within=12)
+    receiver.exits(0, within=5)
+    lab.keeps_the_rules(sender, stage=5)
+
+
+def test_two_megabytes_from_the_reference(lab: Scene) -> None:
+    lab.link("20 Mbit/s, 20 ms", up=LONG, down=LONG)
+    data = lab.random_bytes(2_000_000)
+    receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
+    lab.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
+    receiver.prints(data, within=12)
+    receiver.exits(0, within=5)
+    lab.came_over_the_link(receiver)
+
+
+def test_both_ways_with_the_reference(lab: Scene) -> None:
+    lab.link("20 Mbit/s, 20 ms", up=LONG, down=LONG)
+    up, down = lab.random_bytes(200_000), lab.random_bytes(250_000)
+    listener = lab.peer_serves("rdt_pipe", family=6, flags=["--listen"], stdin=down)
+    connector = lab.runs("rdt_pipe", lab.address_of(listener), stdin=up)
+    listener.prints(up, within=12)
+    connector.prints(down, within=12)
+    lab.came_over_the_link(connector)
+    listener = lab.serves("rdt_pipe", at="udp:[::]:0", flags=["--listen"], stdin=up)
+    connector = lab.peer_runs("rdt_pipe", lab.address_of(listener), stdin=down)
+    listener.prints(down, within=12)
+    connector.prints(up, within=12)
+
+
+def test_against_itself(lab: Scene) -> None:
+    lab.link("a little of everything", up=BAD, down=BAD)
+    data = lab.random_bytes(300_000)
+    receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0", node="second")
+    sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
+    receiver.prints(data, within=25)
+    receiver.exits(0, within=15)
+    lab.came_over_the_link(receiver)
+    lab.keeps_the_rules(sender, stage=5)
+
+
+def test_the_sender_knows_its_peer(lab: Scene) -> None:
+    peer = lab.by_hand()
+    sender = lab.runs("rdt_send", peer.address)
+    peer.hears_the_syn()
+    stranger = peer.stranger()
+    stranger.says(rst=True, ack=True, sequence=0)
+    stranger.says(syn=True, ack=True)
+    stranger.hears_nothing(for_=0.3)
+    peer.accepts()
+    stranger = peer.stranger()
+    stranger.says(rst=True, ack=True)
+    stranger.says(ack=True, fin=True)
+    stranger.hears_nothing(for_=0.3)
+    sender.keeps_running()
+    data = lab.random_bytes(700)
+    sender.stdin_sends(data)
+    sender.stdin_ends()
+    seg = peer.hears("its input", lambda seg: seg.payload)
+    lab.expect(seg.payload == data, "it sends its input", expected=f"{len(data)} bytes", seen=seg.payload)
+
+
+def test_a_second_client_gets_nothing(lab: Scene) -> None:
+    receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
+    first = lab.by_hand(receiver)
+    first.connects()
+    first.sends(b"first ")
+    second = lab.by_hand(receiver)
+    second.says(syn=True)
+    second.says(syn=True)
+    second.hears_nothing(for_=0.5)
+    first.sends(b"and only", fin=True)
+    first.ends_with(first.hears("its FIN", lambda seg: seg.fin))
+    receiver.prints(b"first and only")
+
+
+def test_while_nothing_happens(lab: Scene) -> None:
+    listener = lab.serves("rdt_pipe", at="udp:0.0.0.0:0", flags=["--listen"])
+    peer = lab.by_hand(listener)
+    before = lab.usage().cpu_seconds
+    lab.pauses(0.6)
+    peer.connects()
+    peer.sends(b"awake?")
+    listener.has_printed(b"awake?")
+    lab.pauses(0.9)
+    spent = lab.usage().cpu_seconds - before
+    lab.expect(spent < 0.3, "1.5 s of waiting take no computing time", expected="< 0.3 s", seen=f"{spent:.2f} s")
+    listener.stdin_sends(b"awake")
+    peer.hears("its answer", lambda seg: seg.payload == b"awake")
+
+
+def test_sigterm_aborts(lab: Scene) -> None:
+    peer = lab.by_hand()
+    sender = lab.runs("rdt_send", peer.address)
+    peer.accepts()
+    sender.signal(signal.SIGTERM)
+    peer.hears("an RST", lambda seg: seg.rst, within=2)
+    lab.expect(sender.status(within=2) is not None, "SIGTERM ends it within 2 s")
