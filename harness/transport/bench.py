@@ -129,7 +129,7 @@ class SimulationCheck:
         count = (seeds or SEEDS) if self.scenario.random else 1
         wanted = kofn.needed(count, self.scenario.flaky)
         self._say(f"simulates {self.scenario.name!r}: {self._who()}")
-        if wanted < count:
+        if self.scenario.random:
             self._say(kofn.sentence(wanted, count, self.scenario.flaky))
         failed: list[Outcome] = []
         outcome = None

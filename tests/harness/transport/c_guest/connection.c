@@ -109,7 +109,7 @@ void receive_datagram(struct connection *c, const uint8_t *data, size_t length, 
     }
     if (s.ack)
         acknowledged(c, &s, now);
-    c->ack_due = c->ack_due || size_of(&s) > 0;
+    c->ack_due = c->ack_due || size_of(&s) > 0 || s.sequence - c->expected > room(c);
     accept_bytes(c, &s);
     if (!c->fin_received || !c->fin_acked)
         return;

@@ -83,7 +83,7 @@ class Connection:
             return
         if segment.ack:
             self.acknowledged(segment, now)
-        if segment.payload or segment.fin or segment.syn:
+        if segment.payload or segment.fin or segment.syn or not self.acceptable(segment):
             self.must_ack = True
         self.accept(segment)
         if self.fin_received and self.fin_acked and not self.over:
@@ -127,6 +127,11 @@ class Connection:
             self.events.append(Event.CONNECTED)
         if current.fin:
             self.fin_acked = True
+
+    def acceptable(self, segment: Segment) -> bool:
+        """Whether an empty segment has a number that was offered."""
+        assert self.expected is not None
+        return (segment.sequence - self.expected) % MODULUS <= self.free()
 
     def accept(self, segment: Segment) -> None:
         assert self.expected is not None
