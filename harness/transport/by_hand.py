@@ -83,18 +83,20 @@ class ByHand:
         self._agrees(answer.acknowledgement, self.next, "the SYN ACK acknowledges the SYN")
         self.says(ack=True)
 
-    def hears_the_syn(self) -> None:
+    def hears_the_syn(self) -> Seg:
         """Wait until a program connects."""
         syn = self.hears("a SYN", lambda seg: seg.syn and not seg.ack)
         self.expected = (syn.sequence + 1) % MODULUS
+        return syn
 
-    def accepts(self) -> None:
+    def accepts(self) -> Seg:
         """Wait until a program connects, and shake hands."""
-        self.hears_the_syn()
+        syn = self.hears_the_syn()
         self.says(syn=True, ack=True)
         self.next = (self.isn + 1) % MODULUS
         answer = self.hears("the ACK of the SYN ACK", lambda seg: seg.ack and not seg.syn)
         self._agrees(answer.acknowledgement, self.next, "the program acknowledges the SYN ACK")
+        return syn
 
     def sends(self, payload: bytes, *, fin: bool = False) -> None:
         """One segment with payload, and wait until it is acknowledged."""
