@@ -281,7 +281,7 @@ def test_giving_up_in_last_ack(lab: Scene) -> None:
     """)
 
 
-def test_simultaneous_close(lab: Scene) -> None:
+def test_fins_that_cross(lab: Scene) -> None:
     lab.scripted("server", isn=LAST).plays("""
         open
         app    end
@@ -297,7 +297,7 @@ def test_simultaneous_close(lab: Scene) -> None:
     """)
 
 
-def test_half_close(lab: Scene) -> None:
+def test_half_open_for_long(lab: Scene) -> None:
     lab.scripted("server").plays("""
         open
         app    end

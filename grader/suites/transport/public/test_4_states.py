@@ -78,3 +78,7 @@ def test_simultaneous_close(lab: Scene) -> None:
         never  event closed for 3.9
         event  closed within 0.2
     """)
+
+
+def test_endings_over_a_link(lab: Scene) -> None:
+    lab.simulations("half-close", "both close at once", "last ACK lost", alone=True).complete()

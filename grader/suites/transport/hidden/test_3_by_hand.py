@@ -1,0 +1,139 @@
+"""Stage 3, hidden: timers, repetitions and overlaps, played by hand in virtual time."""
+
+from harness.scene import Scene
+
+
+def test_syns_back_off_and_end(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        expect SYN !ACK seq=0
+        expect SYN !ACK seq=0 after 0.9 within 1.1
+        expect SYN !ACK seq=0 after 1.9 within 2.1
+        expect SYN !ACK seq=0 after 3.9 within 4.1
+        expect SYN !ACK seq=0 after 7.9 within 8.1
+        expect SYN !ACK seq=0 after 15.9 within 16.1
+        never  SYN for 31
+        event  timed out within 2
+        send   SYN ACK seq=0 ack=1
+        nothing for 100
+    """)
+    lab.scripted("server").plays("""
+        send   SYN seq=0
+        expect SYN ACK seq=0 ack=1
+        expect SYN ACK seq=0 ack=1 after 0.9 within 1.1
+        expect SYN ACK seq=0 ack=1 after 1.9 within 2.1
+        send   ACK seq=1 ack=1
+        event  connected
+        silence for 30
+    """)
+
+
+def test_payload_backs_off_and_ends(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open
+        app    send 100
+        expect bytes 1:101
+        expect DATA seq=1 after 0.19 within 1.1
+        expect DATA seq=1 after 0.38 within 2.2
+        expect DATA seq=1 after 0.76 within 4.4
+        expect DATA seq=1 after 1.5 within 8.8
+        expect DATA seq=1 after 3 within 17.6
+        expect DATA seq=1 after 6 within 35.2
+        expect DATA seq=1 after 12 within 60.1
+        expect DATA seq=1 after 24 within 60.1
+        never  DATA for 40
+        event  timed out within 30
+        nothing for 100
+    """)
+
+
+def test_overlaps_are_delivered_once(lab: Scene) -> None:
+    lab.scripted("server").plays("""
+        open
+        send   ACK seq=1 len=100
+        expect ACK ack=101 within 0.2
+        app    read 1:101
+        send   ACK seq=1 len=100              # all of it again
+        expect ACK ack=101
+        app    read 100 gives nothing
+        send   ACK seq=51 len=100             # a half of it again
+        expect ACK ack=151
+        app    read 101:151
+        send   ACK seq=201 len=100            # a hole
+        expect ACK ack=151
+        send   ACK seq=101 len=150            # covers the hole, and both its sides
+        expect ACK ack>=251
+        app    read 151:251
+        send   ACK seq=241 len=100
+        expect ACK ack=341
+        app    read 251:341
+    """)
+
+
+def test_acknowledgements_are_prompt(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open
+        send   ACK seq=1 len=1200
+        expect ACK ack=1201 within 0.2        # one may be held back
+        app    read 1:1201
+        send   ACK seq=1201 len=1200
+        send   ACK seq=2401 len=1200
+        expect ACK ack=3601                   # two may not
+        app    read 1201:3601
+        send   FIN ACK seq=3601 len=10
+        expect ACK ack=3612
+        event  end of stream
+        app    read 3601:3611
+        send   FIN ACK seq=3601 len=10        # our ACK was lost
+        expect ACK ack=3612
+        send   FIN ACK seq=3611               # the same end, cut otherwise
+        expect ACK ack=3612
+        app    read 10 gives nothing
+    """)
+
+
+def test_a_fin_alone_and_out_of_order(lab: Scene) -> None:
+    lab.scripted("server").plays("""
+        open
+        send   FIN ACK seq=101                # before its bytes
+        expect ACK ack=1
+        never  event end of stream
+        send   ACK seq=1 len=100
+        expect ACK ack>=101
+        send   FIN ACK seq=101                # may have been dropped, like a segment before its turn
+        expect ACK ack=102
+        event  end of stream
+        app    read 1:101
+        app    send 50
+        expect bytes 1:51
+    """)
+
+
+def test_partial_acknowledgements_and_the_same_bytes(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open
+        app    send 1200
+        expect bytes 1:1201
+        +0.1   send ACK ack=601               # the peer took a half
+        expect bytes 601:1201 within 3.1
+        never  DATA seq<601
+        send   ACK ack=1201
+        silence for 70
+    """)
+
+
+def test_damage_is_met_with_silence(lab: Scene) -> None:
+    lab.scripted("server").plays("""
+        open
+        send   ACK seq=1 len=100 damaged
+        nothing for 3
+        send   FIN ACK seq=1 damaged
+        nothing for 3
+        send   RST seq=1 damaged
+        nothing for 3
+        send   raw=00
+        nothing for 1
+        app    read 100 gives nothing
+        send   ACK seq=1 len=100
+        expect ACK ack=101 within 0.2
+        app    read 1:101
+    """)

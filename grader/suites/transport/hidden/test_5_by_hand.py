@@ -1,0 +1,110 @@
+"""Stage 5, hidden: windows played by hand in virtual time."""
+
+from harness.scene import Scene
+
+
+def test_the_window_bounds_what_is_sent(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open win=1000
+        app    send 5000
+        expect bytes 1:1001 within 1.1
+        never  DATA seq>1000 for 0.1
+        send   ACK ack=1001 win=0
+        never  DATA seq>1001 for 0.15
+        expect bytes 1001:1002 within 3.1     # a probe
+        send   ACK ack=1001 win=0             # its byte was dropped
+        expect bytes 1001:1002 within 6.2
+        send   ACK ack=1002 win=0             # and this time taken
+        expect bytes 1002:1003 within 12.4
+        send   ACK ack=1002 win=2400
+        expect bytes 1002:3402 within 1.1
+        never  DATA seq>3401 for 0.1
+    """)
+
+
+def test_the_fin_waits_for_the_window(lab: Scene) -> None:
+    lab.scripted("server").plays("""
+        open win=100
+        app    send 100
+        app    end
+        expect bytes 1:101 within 1.1
+        never  FIN ACK for 0.15
+        send   ACK ack=101 win=0
+        never  FIN ACK for 0.15
+        send   ACK ack=101 win=10
+        expect FIN ACK seq=101 within 1.1
+        send   ACK ack=102
+        never  event timed out for 10
+    """)
+
+
+def test_what_is_offered_is_kept(lab: Scene) -> None:
+    lab.scripted("server", receive_buffer=4000).plays("""
+        send   SYN seq=0
+        expect SYN ACK win=4000
+        send   ACK seq=1 ack=1
+        event  connected
+        send   ACK seq=1 len=1200
+        send   ACK seq=1201 len=1200
+        expect ACK ack=2401 win=1600
+        send   ACK seq=2401 len=1200
+        send   ACK seq=3601 len=400
+        expect ACK ack=4001 win=0
+        send   ACK seq=4001 len=100           # not invited
+        expect ACK ack=4001 win=0
+        app    read 4000 gives 1:4001
+        expect ACK ack=4001 win>=2000         # there is room again: tell
+        send   ACK seq=4001 len=100
+        expect ACK ack=4101 within 0.2
+        app    read 4001:4101
+    """)
+
+
+def test_old_news_of_the_window(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open win=20000
+        send   ACK seq=1 len=100 win=2000
+        expect ACK ack=101 within 0.2
+        send   ACK seq=1 len=100 win=30000    # an old segment again: its window is old as well
+        expect ACK ack=101
+        app    send 6000
+        expect bytes 1:2001 within 1.1
+        never  DATA seq>2000 for 0.15
+    """)
+
+
+def test_probes_never_end_while_they_are_answered(lab: Scene) -> None:
+    answered = "expect bytes 101:102 within 61\n send ACK ack=101 win=0\n" * 20
+    lab.scripted("client").plays(f"""
+        open win=100
+        app    send 200
+        expect bytes 1:101 within 1.1
+        send   ACK ack=101 win=0
+        {answered}
+        never  event timed out
+        send   ACK ack=101 win=500
+        expect bytes 101:201 within 61
+    """)
+
+
+def test_probes_end_when_nobody_answers(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open win=100
+        app    send 200
+        expect bytes 1:101 within 1.1
+        send   ACK ack=101 win=0
+        expect bytes 101:102 within 1.1
+        event  timed out within 500
+    """)
+
+
+def test_a_window_that_shrinks(lab: Scene) -> None:
+    lab.scripted("client").plays("""
+        open win=3600
+        app    send 10000
+        expect bytes 1:1201 within 1.1
+        send   ACK ack=1201 win=600           # it offered more before
+        never  DATA seq>3600 for 2
+        send   ACK ack=1201 win=20000
+        expect bytes 1201:5000 within 10
+    """)
