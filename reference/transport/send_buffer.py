@@ -8,17 +8,16 @@ CAPACITY = 1 << 20
 
 
 class SendBuffer:
-    """Bounded: what does not fit is not accepted, and the application has to come again."""
+    """Bounded: what does not fit is not accepted, and the application has to come again.
+
+    A ring: the byte at position p stands at (p - 1) % CAPACITY for as long as it is needed, and nothing is ever moved.
+    """
 
     def __init__(self) -> None:
-        self._bytes = bytearray()
-        self._base = 1  # the position of the first of them
+        self._ring = bytearray(CAPACITY)
+        self._base = 1  # the position of the first byte that is kept
+        self.data_end = 1  #: the position behind the last byte
         self.finished = False  #: a FIN follows the bytes
-
-    @property
-    def data_end(self) -> int:
-        """The position behind the last byte."""
-        return self._base + len(self._bytes)
 
     @property
     def end(self) -> int:
@@ -27,21 +26,26 @@ class SendBuffer:
 
     def write(self, data: bytes) -> int:
         """Keep as much of `data` as there is room for; how many bytes that is."""
-        accepted = data[: CAPACITY - len(self._bytes)]
-        self._bytes += accepted
+        accepted = data[: CAPACITY - (self.data_end - self._base)]
+        at = (self.data_end - 1) % CAPACITY
+        first, second = accepted[: CAPACITY - at], accepted[CAPACITY - at :]
+        self._ring[at : at + len(first)] = first
+        self._ring[: len(second)] = second  # around the end of the ring
+        self.data_end += len(accepted)
         return len(accepted)
 
     def payload(self, start: int, end: int) -> bytes:
         """The bytes among the positions [start, end): neither SYN nor FIN."""
-        with memoryview(self._bytes) as view:
-            return bytes(view[max(0, start - self._base) : end - self._base])
+        start, end = max(start, 1), min(end, self.data_end)
+        if end <= start:
+            return b""
+        at = (start - 1) % CAPACITY
+        first = bytes(self._ring[at : at + end - start])
+        return first + self._ring[: end - start - len(first)]
 
     def release(self, position: int) -> None:
-        """Everything below `position` is acknowledged."""
-        count = min(position, self.data_end) - self._base
-        if count > 0:
-            del self._bytes[:count]  # moves a pointer, not the bytes behind
-            self._base += count
+        """Everything below `position` is acknowledged, and its place is free."""
+        self._base = max(self._base, min(position, self.data_end))
 
 
 ### END SOLUTION
