@@ -13,7 +13,8 @@ import zlib
 import program
 import sockets
 from addresses import Address, parse_address
-from loop import READ, WRITE, Loop
+from loop import Loop
+from poller import READ, WRITE
 
 
 class Fetch:

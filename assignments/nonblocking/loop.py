@@ -10,14 +10,13 @@ Law: nothing that the loop calls may wait. While one handler runs, everybody els
 from __future__ import annotations
 
 import heapq
-import selectors
 import signal
 import socket
 import time
 from collections.abc import Callable
 from typing import Protocol
 
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+from poller import READ, Poller
 
 #: The longest wait, in seconds: epoll counts milliseconds in an int.
 LONGEST = 3600.0
@@ -35,7 +34,8 @@ class Loop:
 
     def __init__(self) -> None:
         self.now = time.monotonic()  #: seconds; read once in each turn. The wall clock may jump, this one cannot
-        self._selector = selectors.DefaultSelector()  # epoll on Linux, kqueue on macOS
+        self._poller = Poller()  # epoll on Linux, kqueue on macOS
+        self._handlers: dict[int, Handler] = {}  # by descriptor: who is watched
         self._timers: list[tuple[float, int, Callable[[], None]]] = []  # a heap: the next one is first
         self._numbers = 0  # of timers so far: two of one moment are called in the order of their making
         self._running = False

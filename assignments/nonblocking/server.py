@@ -12,7 +12,8 @@ import program
 import sockets
 from addresses import Address
 from connection import Connection
-from loop import READ, Loop
+from loop import Loop
+from poller import READ
 
 #: Clients accepted in one turn of the loop: others want to be served, too.
 AT_A_TIME = 100

@@ -16,7 +16,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from buffers import LIMIT, Outbox, Output
-from loop import READ, WRITE
+from poller import READ, WRITE
 
 if TYPE_CHECKING:
     from server import Server

@@ -10,14 +10,13 @@ Law: nothing that the loop calls may wait. While one handler runs, everybody els
 from __future__ import annotations
 
 import heapq
-import selectors
 import signal
 import socket
 import time
 from collections.abc import Callable
 from typing import Protocol
 
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+from poller import READ, Poller
 
 #: The longest wait, in seconds: epoll counts milliseconds in an int.
 LONGEST = 3600.0
@@ -35,7 +34,8 @@ class Loop:
 
     def __init__(self) -> None:
         self.now = time.monotonic()  #: seconds; read once in each turn. The wall clock may jump, this one cannot
-        self._selector = selectors.DefaultSelector()  # epoll on Linux, kqueue on macOS
+        self._poller = Poller()  # epoll on Linux, kqueue on macOS
+        self._handlers: dict[int, Handler] = {}  # by descriptor: who is watched
         self._timers: list[tuple[float, int, Callable[[], None]]] = []  # a heap: the next one is first
         self._numbers = 0  # of timers so far: two of one moment are called in the order of their making
         self._running = False
@@ -50,13 +50,14 @@ class Loop:
         Level-triggered: as long as there is something to read, every turn says so again.
         """
         ### BEGIN SOLUTION: stage 1: register, modify or unregister, whichever leads from what is watched to `events`
-        known = sock in self._selector.get_map()
-        if events and known:
-            self._selector.modify(sock, events, handler)
-        elif events:
-            self._selector.register(sock, events, handler)
+        descriptor = sock.fileno()
+        known = descriptor in self._handlers
+        if events:
+            self._handlers[descriptor] = handler
+            (self._poller.modify if known else self._poller.register)(descriptor, events)
         elif known:
-            self._selector.unregister(sock)
+            del self._handlers[descriptor]
+            self._poller.unregister(descriptor)
         ### END SOLUTION
 
     # -- timers ----------------------------------------------------------------------------------------------------
@@ -93,10 +94,11 @@ class Loop:
         ### BEGIN SOLUTION: stage 1: select with the time until the next timer, handlers, timers
         self._running = True
         while self._running:
-            ready = self._selector.select(self._until_next_timer())
+            ready = self._poller.poll(self._until_next_timer())
             self.now = time.monotonic()
-            for key, events in ready:
-                key.data.ready(events)
+            for descriptor, events in ready:
+                if descriptor in self._handlers:  # an earlier handler of this turn may have closed it
+                    self._handlers[descriptor].ready(events)
             self._call_due_timers()
         ### END SOLUTION
 
