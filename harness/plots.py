@@ -54,6 +54,8 @@ class Curves:
 
 #: Most marks of one kind in a picture; of more, every second, third, ... is drawn.
 _MOST_MARKS = 4000
+#: Of more than so many, each is drawn half as large.
+_MANY_MARKS = 100
 _STYLE: Any = {
     "svg.hashsalt": "socketlab",  # the same curves give the same file
     "svg.fonttype": "none",  # text stays text
@@ -84,7 +86,7 @@ def draw(curves: Curves, *, title: str = "", form: Literal["svg", "png"] = "svg"
 
 
 def _fill(figure: Figure, curves: Curves, title: str) -> None:
-    figure.subplots_adjust(left=0.075, right=0.985, top=0.915, bottom=0.06)
+    figure.subplots_adjust(left=0.093, right=0.985, top=0.915, bottom=0.06)
     top, middle, bottom = figure.subplots(
         3, 1, sharex=True, gridspec_kw={"height_ratios": [5, 3, 2.2], "hspace": 0.13}
     )
@@ -150,6 +152,8 @@ def _bars(axes: Axes, dots: Dots, colour: str, label: str, **style: Any) -> None
     rows = list(zip(dots.at, dots.first, dots.end, strict=True))[::every]
     at = [x for when, _, _ in rows for x in (when, when, when, math.nan)]
     values = [y for _, first, end in rows for y in (first, (first + end) / 2, end, math.nan)]
+    if len(rows) > _MANY_MARKS and "markersize" in style:
+        style["markersize"] /= 2
     axes.plot(at, values, color=colour, label=label, markevery=(1, 4), solid_capstyle="butt", **style)
 
 
