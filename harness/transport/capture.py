@@ -26,7 +26,8 @@ from harness.link import Fate
 from harness.trace import Direction, Packet
 
 #: The wires' numbers, as harness/pcap.py has them: the second endpoint stands where the lab has the tester.
-_SECOND, _FIRST = 0, 1
+_SECOND, _FIRST, _OTHER_NODE = 0, 1, 2
+_ORDER = (_FIRST, _OTHER_NODE, _SECOND)
 _ADDRESSES = {_FIRST: bytes([10, 77, 2, 2]), _SECOND: bytes([10, 77, 1, 2])}
 _MACS = {_FIRST: b"\x02\x77\x00\x00\x00\x02", _SECOND: b"\x02\x77\x00\x00\x00\x01"}
 #: The dissector takes datagrams from or to this port without looking at them first.
@@ -252,15 +253,25 @@ def _paired(datagrams: Sequence[_Datagram]) -> list[Packet]:
     return _with_fates([packet for n, d in enumerate(entered) for packet in _deliveries(n + 1, d, twins[n])])
 
 
+def _wire_of(address: bytes) -> int:
+    """The wire of one of the lab's addresses: the third byte (IPv6: the fourth) is its number + 1."""
+    return (address[2] if len(address) == 4 else address[3]) - 1
+
+
 def _enters(datagram: _Datagram) -> bool:
-    """Whether it was captured on its sender's wire: the third byte of the lab's addresses is the wire's number + 1."""
-    address = datagram.flow[0]
-    return (address[2] if len(address) == 4 else address[3]) == datagram.wire + 1
+    """Whether it was captured on its sender's wire."""
+    return _wire_of(datagram.flow[0]) == datagram.wire
+
+
+def _rank(address: bytes) -> int:
+    """Whose packets go up: the student's, else those of the student's second node, else the tester's."""
+    wire = _wire_of(address)
+    return _ORDER.index(wire) if wire in _ORDER else len(_ORDER)
 
 
 def _deliveries(number: int, datagram: _Datagram, twins: Sequence[_Datagram]) -> list[Packet]:
     """The rows of one packet: a loss, or an arrival and those of its copies."""
-    way: Direction = "up" if datagram.wire == _FIRST else "down"
+    way: Direction = "up" if _rank(datagram.flow[0]) < _rank(datagram.flow[2]) else "down"
     if not twins:
         return [Packet(number, datagram.at, None, way, datagram.payload, b"", "lost")]
     rows = []

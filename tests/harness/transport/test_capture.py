@@ -154,6 +154,22 @@ def test_of_equal_datagrams_the_one_is_taken_that_took_the_usual_time() -> None:
     ]
 
 
+@pytest.mark.parametrize(("one", "other"), [(2, 1), (2, 3), (3, 1)])
+def test_up_is_from_the_student_whichever_two_nodes_talk(one: int, other: int) -> None:
+    from harness import pcap as wires
+
+    rows = []
+    for n, (source, target) in enumerate([(one, other), (other, one)]):
+        frame = bytearray(lab_frame(bytes([n])))
+        frame[14 + 14], frame[14 + 18] = source, target  # third byte of the addresses
+        rows += [
+            wires.Packet(n + 0.0, source - 1, bytes(frame)),
+            wires.Packet(n + 0.1, target - 1, bytes(frame)),
+        ]
+    found = from_capture(wires.as_pcapng(rows, names=("tester", "student", "second")))
+    assert [(p.direction, p.arrived is not None) for p in found] == [("up", True), ("down", True)]
+
+
 def test_a_capture_of_one_place_is_read_as_seen_when_sent() -> None:
     out = io.BytesIO()
     writer = pcap.Writer(out)
