@@ -11,7 +11,7 @@ RTprop. So it probes in turns:
 
     STARTUP    twice as fast in each round trip, until three of them have brought no quarter more
     DRAIN      as much slower, until the queue is gone that this has made
-    PROBE_BW   for a while: a round trip a quarter faster, one a quarter slower, six even ones
+    PROBE_BW   again and again: a round trip a quarter faster, one a quarter slower, six even ones
     PROBE_RTT  if ten seconds have shown no round trip as short: 0.2 s with four segments
 """
 
@@ -33,15 +33,17 @@ LEAST_RTT_SECONDS, PROBE_RTT_SECONDS = 10.0, 0.2
 LEAST_WINDOW = 4 * SEGMENT
 #: BBRHighGain: 2/ln(2), the smallest that doubles the rate in each round trip (4.2.1).
 HIGH_GAIN = 2 / math.log(2)
-#: cwnd_gain: twice the BDP, so that acknowledgements that are held back do not stop it (4.3.4). In STARTUP, too, as in
-#: later versions (draft-ietf-ccwg-bbr, BBRDefaultCwndGain): 2/ln(2) would fill a longer queue, and twice doubles, too.
+#: cwnd_gain: twice the BDP, so that acknowledgements that are held back do not stop it (4.3.4). In STARTUP, too, from
+#: the round trip on that shows no growth, as in later versions (draft-ietf-ccwg-bbr); before that it is BBRHighGain.
 WINDOW_GAIN = 2.0
 #: Gains of PROBE_BW: up, down, and six even ones (4.3.4.2).
 CYCLE = (1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-#: Share of bytes lost that is taken for the path's own, at most, and how fast the average of it moves.
-MOST_LOSS, LOSS_GAIN = 0.2, 1 / 8
-#: A round trip that is so many times the shortest one has a queue in it.
-QUEUE = 1.1
+#: Not in the draft: what a path loses though no queue is full is sent on top, or a link that loses a tenth in front of
+#: its queue is idle for a tenth of the time. It is measured in even phases only, when no more than BtlBw is sent: the
+#: losses of a queue that is too short come in the others. Its largest share, and how fast its average moves.
+MOST_LOSS, LOSS_GAIN = 0.2, 1 / 4
+#: Nothing is sent on top while the shortest round trip of a phase is so many times RTprop: then there is a queue.
+QUEUE = 1.2
 
 
 class State(enum.Enum):
@@ -164,7 +166,7 @@ class Bbr:
 
     def _update_window(self, news: Acknowledged) -> None:
         """4.2.3.5: grow by what was delivered, up to the target."""
-        target = self._target(WINDOW_GAIN)
+        target = self._target(WINDOW_GAIN if self._full_rounds else HIGH_GAIN)
         if self._filled:
             self._window = min(self._window + news.delivered, target)
         elif self._window < target:

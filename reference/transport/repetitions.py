@@ -39,13 +39,13 @@ class Repetitions:
 
     def on_arrived(self, delivered: list[Sent], *, now: float) -> None:
         """The peer says of these for the first time that it has them."""
-        before = self._newest
+        # What a repetition brings to light may have waited behind its hole, or in a block that had no place.
+        if delivered and all(sent.times == 1 and sent.order < self._newest[0] for sent in delivered):
+            self._reordered = True
         for sent in delivered:
             sent.counted = True
             if sent.times == 1 or now - sent.sent_at >= EARLIEST * self._round_trip.least:
                 self._newest = max(self._newest, (sent.order, sent.sent_at))
-            if sent.times == 1 and sent.order < before[0]:
-                self._reordered = True
 
     def overtaken(self) -> list[Sent]:
         """The segments whose last repetition has to be taken for lost, unless they have arrived; each is told once."""
