@@ -137,3 +137,21 @@ def test_damage_is_met_with_silence(lab: Scene) -> None:
         expect ACK ack=101 within 0.2
         app    read 1:101
     """)
+
+
+def test_the_timer_is_not_disturbed(lab: Scene) -> None:
+    peer = lab.scripted("client")
+    peer.plays("""
+        open
+        app    send 100
+        expect bytes 1:101
+    """)
+    for number in range(12):  # the peer talks on, and acknowledges nothing
+        peer.plays(f"+0.15 send ACK seq={1 + 10 * number} ack=1 len=10")
+    again = [seen.at for seen in peer.seen if seen.seq == 1 and seen.seg.payload]
+    peer.require(
+        len(again) > 1 and again[1] <= 1.1,
+        "what is not acknowledged is sent again after the RTO, whatever else the peer sends",
+        expected="a second time within 1.1 s",
+        seen=f"sent at {', '.join(f'{at:.2f}' for at in again)} s",
+    )

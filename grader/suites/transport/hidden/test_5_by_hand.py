@@ -63,13 +63,13 @@ def test_what_is_offered_is_kept(lab: Scene) -> None:
 def test_old_news_of_the_window(lab: Scene) -> None:
     lab.scripted("client").plays("""
         open win=20000
-        send   ACK seq=1 len=100 win=2000
+        send   ACK seq=1 len=100 win=2400
         expect ACK ack=101 within 0.2
         send   ACK seq=1 len=100 win=30000    # an old segment again: its window is old as well
         expect ACK ack=101
         app    send 6000
-        expect bytes 1:2001 within 1.1
-        never  DATA seq>2000 for 0.15
+        expect bytes 1:2401 within 1.1
+        never  DATA seq>2400 for 0.15
     """)
 
 
@@ -99,12 +99,16 @@ def test_probes_end_when_nobody_answers(lab: Scene) -> None:
 
 
 def test_a_window_that_shrinks(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    acknowledged = "+0.1 send ACK\n" * 12
+    lab.scripted("client").plays(f"""
         open win=3600
         app    send 10000
-        expect bytes 1:1201 within 1.1
+        expect DATA seq=1 within 1.1
         send   ACK ack=1201 win=600           # it offered more before
         never  DATA seq>3600 for 2
         send   ACK ack=1201 win=20000
-        expect bytes 1201:5000 within 10
+        expect DATA seq=1201 within 10
+        {acknowledged}
+        app    end
+        expect FIN ACK within 10
     """)

@@ -2,61 +2,63 @@
 
 from harness.scene import Scene
 
-#: The window grows until four segments at least are under way, whatever it begins with.
-_GROWN = """
+#: The window grows whatever it begins with; then five segments are under way.
+_GROWN = (
+    """
     open
-    app    send 60000
-    expect bytes 1:1201
-    +0.05  send ACK ack=1201
-    expect bytes 1201:3601
-    +0.05  send ACK ack=3601
-    expect bytes 3601:7201 within 0.3
-    +0.05  send ACK ack=7201
-    expect bytes 7201:12001 within 0.3
+    app    send 12000
+    expect DATA seq=1
 """
+    + "+0.03 send ACK\n" * 5
+    + """
+    app    send 6000
+    expect bytes 12001:18001
+"""
+)
 
 
 def test_the_third_duplicate(lab: Scene) -> None:
     lab.scripted("client").plays(f"""
         {_GROWN}
-        +0.05  send ACK ack=7201
-        send   ACK ack=7201
-        never  DATA seq<=7201 for 0.01
-        send   ACK ack=7201
-        expect DATA seq=7201                  # at once
-        send   ACK ack=7201
-        never  DATA seq=7201
-        send   ACK ack=7201
-        never  DATA seq=7201 for 0.15         # once in a round trip
+        +0.05  send ACK ack=12001
         send   ACK ack=12001
-        never  DATA seq<12001 for 1
+        never  DATA seq<=12001 for 0.01
+        send   ACK ack=12001
+        expect DATA seq=12001                  # at once
+        send   ACK ack=12001
+        never  DATA seq=12001
+        send   ACK ack=12001
+        never  DATA seq=12001 for 0.15         # once in a round trip
+        send   ACK ack=18001
+        never  DATA seq<18001 for 1
     """)
 
 
 def test_what_is_no_duplicate(lab: Scene) -> None:
     lab.scripted("client").plays(f"""
         {_GROWN}
-        +0.01  send ACK seq=1 ack=7201 len=10          # it brings bytes
-        send   ACK seq=11 ack=7201 len=10
-        send   ACK seq=21 ack=7201 len=10
-        send   ACK seq=31 ack=7201 len=10
-        never  DATA seq=7201 for 0.15
-        send   ACK ack=12001
-        expect DATA seq>=12001 within 1.1
+        +0.01  send ACK seq=1 ack=12001 len=10          # it brings bytes
+        send   ACK seq=11 ack=12001 len=10
+        send   ACK seq=21 ack=12001 len=10
+        send   ACK seq=31 ack=12001 len=10
+        never  DATA seq=12001 for 0.15
+        expect DATA seq=12001 within 3.1
+        send   ACK ack=18001
+        silence for 5
     """)
 
 
 def test_reneging(lab: Scene) -> None:
     lab.scripted("client").plays(f"""
         {_GROWN}
-        +0.05  send ACK ack=7201 sack=8401:9601
-        send   ACK ack=7201 sack=8401:10801
-        send   ACK ack=7201 sack=8401:12001
-        expect DATA seq=7201 within 1.1
-        send   ACK ack=8401                   # the rest was thrown away after all
-        expect DATA seq=8401 within 6.2
-        send   ACK ack=9601
-        expect bytes 9601:12001 within 12.4
+        +0.05  send ACK ack=12001 sack=13201-14401
+        send   ACK ack=12001 sack=13201-15601
+        send   ACK ack=12001 sack=13201-18001
+        expect DATA seq=12001 within 1.1
+        send   ACK ack=13201                  # the rest was thrown away after all
+        expect DATA seq=13201 within 6.2
+        send   ACK ack=14401
+        expect DATA seq=14401 within 12.4
     """)
 
 
