@@ -65,10 +65,15 @@ def _judge_sendings(view: View, verdicts: Verdicts) -> None:
     is_model = view.direction in verdicts.case.models
     for row in view.sent:
         while known < len(heard) and heard[known].at < row.at:
-            sure.hear(heard[known], sent=view.sent_by(heard[known].at), offered=receiver.edge)
+            sure.hear(
+                heard[known],
+                sent=view.sent_by(heard[known].at),
+                offered=receiver.edge,
+                acknowledged=receiver.acknowledged,
+            )
             known += 1
         while maybe < len(heard) and heard[maybe].at <= row.at:
-            eager.hear(heard[maybe], sent=view.sent_by(heard[maybe].at), offered=receiver.edge)
+            eager.hear(heard[maybe], sent=view.sent_by(heard[maybe].at))
             maybe += 1
         receiver.look(row, sure, eager)
         kind = sender.look(row, sure, eager)

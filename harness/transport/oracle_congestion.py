@@ -7,6 +7,8 @@ has a constant window, or begins with a burst comes through its ceiling.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from harness.transport.oracle_sender import Kind
 from harness.transport.oracle_view import Ear, Sent
 from harness.transport.verdicts import Verdicts
@@ -28,6 +30,7 @@ class Envelope:
         self._high = 1
         self._point = 0  # recovering until this is acknowledged
         self._timeout: _Timeout | None = None  # recovering from one
+        self._repeats = 0  # duplicate ACKs before that loss
         self._losses = 0
 
     def look(self, row: Sent, kind: Kind, sure: Ear, eager: Ear) -> None:
@@ -36,15 +39,13 @@ class Envelope:
             return
         self._hear(eager)
         if kind == "fast":
-            self._lose(sure)
+            self._lose(sure, eager)
         elif kind == "timeout":
-            self._time_out(sure, eager)
+            self._time_out(row, sure, eager)
         if self._timeout is not None:
             self._check_since_timeout(row, eager)
-        elif row.end > self._high and not (kind == "fast" or self._point):
-            self._check(row, eager)
         elif row.end > self._high:
-            self._check_in_recovery(row, eager)
+            self._check(row, eager)
         self._high = max(self._high, row.end)
 
     # -- how large the window may be -----------------------------------------------------------------------------
@@ -55,50 +56,48 @@ class Envelope:
         if news <= 0:
             return
         self._una, self._advances = eager.una, eager.advances
-        if self._point and self._una >= self._point:
+        if self._una >= self._point:
             self._point = 0
-        if self._timeout is not None:
-            self._timeout.acknowledged += news
-            if self._una >= self._timeout.point:
-                self._timeout = None
+        if self._timeout is not None and self._una >= self._timeout.point:
+            self._timeout = None
         if self._window < self._threshold:
             self._window += news
         elif not self._point:  # at most one segment for each ACK of a segment, and for each window of bytes
             self._window += max(news, acks * SEGMENT) * SEGMENT / self._window
 
-    def _lose(self, sure: Ear) -> None:
+    def _lose(self, sure: Ear, eager: Ear) -> None:
         """7.3: half of what was under way, once for the losses of one flight."""
         if self._point or self._timeout is not None:
             return
         self._losses += 1
-        self._point = self._high
-        self._threshold = max((self._high - max(sure.una, 1)) / 2, 2 * SEGMENT)
+        self._una = max(sure.una, 1)  # what came at this very instant may have come after
+        self._point, self._repeats = self._high, eager.all_repeats - eager.repeats
+        self._threshold = max((self._high - self._una) / 2, 2 * SEGMENT)
         self._window = self._threshold
 
-    def _time_out(self, sure: Ear, eager: Ear) -> None:
+    def _time_out(self, row: Sent, sure: Ear, eager: Ear) -> None:
         """7.3: one segment."""
         self._losses += 1
-        flight = self._high - max(sure.una, 1)
-        self._threshold = max(flight / 2, 2 * SEGMENT)
+        self._una = max(sure.una, 1)
+        self._threshold = max((self._high - self._una) / 2, 2 * SEGMENT)
         self._window = SEGMENT
         self._point = 0
-        self._timeout = _Timeout(self._high, eager.sacked.total)
+        known = eager.heard_at < row.at  # what came at this very instant may be news
+        repeats, sacked = (eager.all_repeats, eager.sacked.total) if known else (sure.all_repeats, 0)
+        self._timeout = _Timeout(self._una, self._high, repeats, sacked)
 
     # -- what is under way ---------------------------------------------------------------------------------------
 
-    def _left(self, eager: Ear) -> int:
-        """Bytes above the first unacknowledged one that have left the network, as far as the sender may know."""
-        return max(eager.sacked.total, eager.repeats * SEGMENT)
-
     def _check(self, row: Sent, eager: Ear) -> None:
-        flight = row.end - max(eager.una, 1) - self._left(eager)
-        if flight > self._window + SLACK:
-            self._broken(row, flight)
-
-    def _check_in_recovery(self, row: Sent, eager: Ear) -> None:
-        """While it repairs, a sender may send for what has left (RFC 6937): no more than what was under way before."""
-        flight = row.end - max(eager.una, 1) - self._left(eager)
-        if flight > 2 * self._threshold + SLACK:
+        """New bytes, and no timeout."""
+        repeats, most = eager.repeats, self._window
+        if self._point:
+            # While it repairs, a sender may send for what has left (RFC 5681: inflation; RFC 6937): no more than what
+            # was under way before, and a segment for each duplicate ACK since then.
+            repeats, most = eager.all_repeats - self._repeats, 2 * self._threshold
+        left = max(eager.sacked.total, repeats * SEGMENT)
+        flight = row.end - max(eager.una, 1) - left
+        if flight > most + SLACK:
             self._broken(row, flight)
 
     def _check_since_timeout(self, row: Sent, eager: Ear) -> None:
@@ -106,8 +105,8 @@ class Envelope:
         timeout = self._timeout
         assert timeout is not None
         timeout.sent += len(row.seg.payload)
-        left = max(eager.sacked.total - timeout.sacked, eager.repeats * SEGMENT, 0)
-        flight = timeout.sent - timeout.acknowledged - left
+        left = max(eager.sacked.total - timeout.sacked, (eager.all_repeats - timeout.repeats) * SEGMENT, 0)
+        flight = timeout.sent - (eager.una - timeout.una) - left
         if flight > self._window + SLACK:
             self._broken(row, flight)
 
@@ -118,11 +117,12 @@ class Envelope:
         self._verdicts.sent(rule, text, row)
 
 
+@dataclass
 class _Timeout:
     """What has happened since the last timeout."""
 
-    def __init__(self, point: int, sacked: int) -> None:
-        self.point = point  #: everything below had been sent
-        self.sacked = sacked  #: bytes that were reported by then
-        self.sent = 0  #: bytes, since
-        self.acknowledged = 0  #: bytes, since
+    una: int  #: the first unacknowledged number then
+    point: int  #: everything below had been sent
+    repeats: int  #: duplicate ACKs by then
+    sacked: int  #: bytes that were reported by then
+    sent: int = 0  #: bytes, since

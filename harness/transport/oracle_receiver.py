@@ -21,7 +21,7 @@ class ReceiverRules:
 
     def __init__(self, view: View, verdicts: Verdicts) -> None:
         self._view, self._verdicts = view, verdicts
-        self._ack = 0
+        self.acknowledged = 0  #: everything below
         self.edge = 0  #: the largest that was offered
         case = verdicts.case
         self._buffer = case.buffers.get(view.direction)
@@ -62,11 +62,11 @@ class ReceiverRules:
         if row.ack > eager.next:
             text = f"it acknowledges everything below {row.ack}, and only what is below {eager.next} had arrived whole"
             self._verdicts.sent("3.1", text, row)
-        elif row.ack < self._ack:
-            text = f"it acknowledges everything below {row.ack}, an earlier one everything below {self._ack}"
+        elif row.ack < self.acknowledged:
+            text = f"it acknowledges everything below {row.ack}, an earlier one everything below {self.acknowledged}"
             self._verdicts.sent("3.1", text, row, should=row.again, arrival=False)
         else:
-            self._ack = row.ack
+            self.acknowledged = row.ack
 
     def _check_edge(self, row: Sent, eager: Ear) -> None:
         """5.3: the edge never moves back, and lies within the buffer."""
@@ -83,14 +83,16 @@ class ReceiverRules:
             index = bisect_right(self._read_times, row.at)
             read = self._read_totals[index - 1] if index else 0
             if row.edge - 1 > read + self._buffer:
-                text = f"room up to byte {row.edge - 1:,}; the application has read {read:,}, the buffer has {self._buffer:,}"
+                text = f"room up to byte {row.edge - 1:,}; {read:,} were read, {self._buffer:,} fit in"
                 self._verdicts.sent("5.3", text, row)
 
     def _check_blocks(self, row: Sent, eager: Ear) -> None:
         """6.5: only what arrived, above the acknowledgement, the newest first."""
-        for index, (left, right) in enumerate(row.seg.sack):
+        blocks = []
+        for left, right in row.seg.sack:
             begin = near(left - row.seg.acknowledgement, 0) + row.ack
             end = begin + (right - left) % MODULUS
+            blocks.append((begin, end))
             if begin == end or end - begin > MODULUS // 2:
                 self._verdicts.sent("6.5", "a SACK block without a single number", row, arrival=False)
             elif begin < row.ack:
@@ -101,19 +103,26 @@ class ReceiverRules:
             elif begin == row.ack:
                 text = f"a SACK block begins at the ACK, {row.ack}: that should be acknowledged"
                 self._verdicts.sent("6.5", text, row, should=True, arrival=False)
-            elif index == 0 and not self._holds_newest(row, begin, end):
-                self._verdicts.sent("6.5", "the first SACK block holds not what came last", row, should=True)
+        if len(blocks) > 1 and not self._begins_with_newest(row, blocks):
+            self._verdicts.sent(
+                "6.5", "the first SACK block is not the one with the newest segment", row, should=True
+            )
 
-    def _holds_newest(self, row: Sent, begin: int, end: int) -> bool:
-        """Whether it may be that the block has the newest segment: it has, or that cannot be told."""
+    def _begins_with_newest(self, row: Sent, blocks: Sequence[tuple[int, int]]) -> bool:
+        """Whether it may be so: the segment that came last is in the first block, or not in the others either."""
         heard = self._view.heard
         last = bisect_right(heard, row.at, key=lambda h: h.at)
         first = bisect_left(heard, row.at, key=lambda h: h.at)
-        fresh = [h.origin for h in heard[first:last] if h.origin and h.origin.seg.payload]
-        earlier = [h.origin for h in heard[max(0, first - 20) : first] if h.origin and h.origin.seg.payload]
-        if len(fresh) != 1 or any(row.ack > one.seq for one in fresh + earlier[-1:]):
-            return True
-        return any(begin <= one.seq < end for one in fresh + earlier[-1:])
+        fresh = [h.origin.seq for h in heard[first:last] if h.origin and h.origin.seg.payload]
+        earlier = [
+            h.origin.seq for h in heard[max(0, first - 20) : first] if h.origin and h.origin.seg.payload
+        ]
+        for seq in fresh + earlier[-1:]:  # what came at this very instant may not be known yet
+            if blocks[0][0] <= seq < blocks[0][1] or not any(
+                left <= seq < right for left, right in blocks[1:]
+            ):
+                return True
+        return False
 
 
 class Promptness:
@@ -144,7 +153,7 @@ class Promptness:
                 return
             before, top = ear.next, ear.got.top
             for heard in together:
-                ear.hear(heard, sent=1 << 62, offered=edge)
+                ear.hear(heard, sent=1 << 62)
             if low >= 1 and now < self._reset:
                 reach = self._edge_at(now, edge)
                 for heard in together:

@@ -34,11 +34,12 @@ class SenderRules:
         self.high = 0  #: everything below was sent at least once
         self._stream = bytearray()  # bytes as they were sent first, from number 1
         self._fin: int | None = None
+        self._blocks = False  # the peer has sent some
         self._answered = -1  # the last sending of which something is acknowledged
-        self._hasty = 0  # repetitions within a round trip
+        self._hasty = (0, 0)  # first unacknowledged number, repetitions within a round trip since it is
         self._chain = _Chain(verdicts)
         self._recover = 0  # recovering from a loss until this is acknowledged
-        self._timeout_at = -1.0  # when a timeout may have happened last
+        self._timeout = -1  # the sending with which a timeout may have begun last
         self._timeout_high = 0  # what had been sent by then
 
     def look(self, row: Sent, sure: Ear, eager: Ear) -> Kind:
@@ -64,7 +65,12 @@ class SenderRules:
         if row.seq <= eager.una < row.end and sure.una == eager.una:
             self._chain.look(row, eager)
         self._sendings.send(
-            max(row.seq, sure.una), row.end, now=row.at, index=row.index, probe=probe, fast=kind == "fast"
+            max(row.seq, sure.una),
+            row.end,
+            now=row.at,
+            index=row.index,
+            probe=probe,
+            fast=kind in ("fast", "answer") and not probe,
         )
         self.high = max(self.high, row.end)
         return kind
@@ -113,9 +119,11 @@ class SenderRules:
         self._stream += payload[max(0, known - at) :]
 
     def _check_window(self, row: Sent, sure: Ear, eager: Ear) -> bool:
-        """5.1: nothing beyond the edge but a probe; whether it is one."""
-        if row.seg.syn or (eager.edge is not None and row.end <= eager.edge):
+        """5.1: nothing beyond the edge but a probe; whether it is one, or may be."""
+        if row.seg.syn:
             return False
+        if eager.edge is not None and row.end <= eager.edge:
+            return row.seg.size == 1 and sure.edge is not None and row.end > sure.edge
         if eager.edge is None:
             self._verdicts.sent("5.1", f"{span(row.seq, row.end)} before the peer offered a window", row)
             return False
@@ -139,6 +147,7 @@ class SenderRules:
         if row.seg.syn:
             return self._repeated_syn(row, again[0], eager)
         recovering = self._recover > sure.una
+        self._blocks = self._blocks or eager.had_blocks
         licensed = eager.most_repeats >= DUPLICATES or eager.had_blocks or recovering
         first = sure.una <= again[0].left <= eager.una
         # A timer was running since the segment was sent; a fast retransmission need not have started it again.
@@ -147,24 +156,25 @@ class SenderRules:
         late = row.at - since >= LEAST_TIMEOUT - SLACK
         follows = self._follows_timeout(again[0])
         if late and first and not probe:
-            self._timeout_at, self._timeout_high = row.at, self.high
+            self._timeout, self._timeout_high = row.index, self.high
             sure.sacked.clear()  # RFC 2018, section 8
         elif not probe:
             self._check_sacked(row, sure)
         for piece in again:
             if not (piece.probe and not probe):
-                self._check_soon(row, piece, licensed, eager)
-        if probe or again[0].probe or follows:
+                self._check_soon(row, piece, licensed, sure, eager)
+        if probe or again[0].probe:
             return "answer"
-        if late and first and not licensed:
-            if row.at - max(since, sure.una_at) < LEAST_TIMEOUT - SLACK:
-                text = f"{span(row.seq, row.end)} again, {row.at - sure.una_at:.3f} s after an ACK of something new"
-                self._verdicts.sent("3.5", text, row, should=True)
-            return "timeout"
         if licensed:
             self._recover = self._recover if recovering else self.high
             return "fast"
-        return "answer"
+        if not (late and first) or follows:
+            return "answer"
+        news = min(sure.una_at, eager.una_at) if sure.una == eager.una else sure.una_at
+        if row.at - max(since, news) < LEAST_TIMEOUT - SLACK:
+            text = f"{span(row.seq, row.end)} again, {row.at - news:.3f} s after an ACK of something new"
+            self._verdicts.sent("3.5", text, row, should=True)
+        return "timeout"
 
     def _repeated_syn(self, row: Sent, piece: Piece, eager: Ear) -> Kind:
         """3.5: a SYN again after a second, or in answer to the peer's."""
@@ -176,17 +186,22 @@ class SenderRules:
             self._verdicts.sent("3.5", text, row)
         return "answer" if answers else "timeout"
 
-    def _check_soon(self, row: Sent, piece: Piece, licensed: bool, eager: Ear) -> None:
+    def _check_soon(self, row: Sent, piece: Piece, licensed: bool, sure: Ear, eager: Ear) -> None:
         """3.5 and 6.3: not twice within the least timeout, but for a reason, and then once in a round trip."""
         quiet = row.at - piece.last
         if quiet >= LEAST_TIMEOUT - SLACK or self._follows_timeout(piece):
             return
         what = f"{span(max(row.seq, piece.left), min(row.end, piece.right))} again after {quiet:.3f} s"
         if not licensed:
-            self._verdicts.sent("3.5", f"{what}, without {DUPLICATES} duplicate ACKs", row)
+            rescue = (
+                self._blocks and piece.right == self.high
+            )  # RFC 6675, NextSeg() (4), may take what was just sent
+            self._verdicts.sent("3.5", f"{what}, without {DUPLICATES} duplicate ACKs", row, should=rescue)
         elif piece.times > 1 and not self._may_be_answered(piece.index, eager):
-            self._hasty += 1
-            if self._hasty > 1:  # once may be a timer that ends in the instant of an arrival
+            # Once may be a timer that ends in the instant of an arrival, or a recovery that begins where one has ended.
+            una, count = self._hasty
+            self._hasty = (sure.una, count + 1 if una == sure.una else 1)
+            if self._hasty[1] > 1:
                 self._verdicts.sent("6.3", f"{what}, and nothing sent since then has been answered", row)
 
     def _may_be_answered(self, index: int, eager: Ear) -> bool:
@@ -199,7 +214,7 @@ class SenderRules:
 
     def _follows_timeout(self, piece: Piece) -> bool:
         """Whether it was sent before the last timeout, and not since: whoever goes back sends it again."""
-        return self._timeout_at > piece.last and piece.left < self._timeout_high
+        return self._timeout > piece.index and piece.left < self._timeout_high
 
     def _check_sacked(self, row: Sent, sure: Ear) -> None:
         if sure.sacked.covers(max(row.seq, sure.una), row.end):

@@ -168,6 +168,7 @@ class Ear:
         self.edge: int | None = None  #: largest right edge that was offered to it
         self.sacked = Ranges()  #: its own numbers that were reported beyond `una`
         self.repeats = 0  #: segments with an ACK of exactly `una` since it moved
+        self.all_repeats = 0  #: the same, since the beginning
         #: The most of `repeats`, and whether there were blocks, at any time of the last instant of an arrival.
         self.most_repeats = 0
         self.had_blocks = False
@@ -181,8 +182,12 @@ class Ear:
         self.strange: set[int] = set()  #: numbers after SYNs that are not the connection's
         self.newest = -1.0  #: when the peer sent what it sent latest of everything that came
 
-    def hear(self, heard: Heard, *, sent: int, offered: int) -> None:
-        """A datagram arrives, when everything below `sent` was sent and the window up to `offered` was offered."""
+    def hear(self, heard: Heard, *, sent: int, offered: int = 0, acknowledged: int = 0) -> None:
+        """A datagram arrives.
+
+        Until then it has sent everything below `sent`, has offered room up to `offered`, and has acknowledged
+        everything below `acknowledged`: it expects that number at least, and `next` at most.
+        """
         row = heard.origin
         if row is None:
             return
@@ -193,7 +198,7 @@ class Ear:
         if row.seg.rst:
             self.rst = True
             return
-        if row.seg.ack and row.ack <= sent and (not self._sure or self._counts(row, offered)):
+        if row.seg.ack and row.ack <= sent and (not self._sure or self._counts(row, offered, acknowledged)):
             self._acknowledged(row, heard.at)
             self.most_repeats = max(self.most_repeats, self.repeats)
             self.had_blocks = self.had_blocks or bool(self.sacked)
@@ -201,15 +206,14 @@ class Ear:
             self.edge = max(self.edge or 0, row.edge)
         self._receive(row, heard.at)
 
-    def _counts(self, row: Sent, offered: int) -> bool:
+    def _counts(self, row: Sent, offered: int, acknowledged: int) -> bool:
         """Whether the acknowledgement has to be looked at: RFC 9293 has it dropped with an unacceptable segment."""
         if row.seg.syn:
             return self.next <= 1 and row.ack <= 1 and row.seq == 0
         if self.next < 1:
             return False
-        if row.seg.size == 0:
-            return row.seq == self.next or self.next < row.seq < offered
-        return row.end > self.next and (row.seq < offered or row.seq == self.next)
+        inside = row.seq < offered or row.seq == self.next == acknowledged
+        return inside and (row.end > self.next if row.seg.size else row.seq >= self.next)
 
     def _acknowledged(self, row: Sent, at: float) -> None:
         if row.ack > self.una:
@@ -218,6 +222,7 @@ class Ear:
             self.sacked.drop_below(row.ack)
         elif row.ack == self.una:
             self.repeats += 1
+            self.all_repeats += 1
         if row.ack >= self.una:
             for left, right in row.seg.sack:
                 begin = near(left - row.seg.acknowledgement, 0) + row.ack
