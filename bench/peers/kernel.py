@@ -37,8 +37,10 @@ class Run:
     """One connection under way."""
 
     controller: str
+    star: Star
     sender: socket.socket
     receiver: socket.socket
+    sent: int = 0
     received: int = 0
     seconds: float = 0.0  #: from the call of connect to the last byte read
     rtts: list[float] = field(default_factory=list)  #: smoothed round trip time, seconds, every _APART
@@ -71,15 +73,28 @@ def available(controller: str) -> bool:
 
 
 def transfer(
-    controllers: Sequence[str], *, up: Profile, down: Profile, size: int, within: float, seed: int
+    controllers: Sequence[str],
+    *,
+    up: Sequence[tuple[float, Profile]],
+    down: Profile,
+    size: int,
+    within: float,
+    seed: int = 1,
 ) -> list[Run]:
-    """Each controller sends `size` bytes up over a link of its own, all at the same time; what came by `within`."""
+    """Each controller sends `size` bytes up over a link of its own, all at the same time; what came by `within`.
+
+    `up`: what the links are from when on, in seconds since the call of connect; the first from 0.
+    """
     with contextlib.ExitStack() as stack:
-        runs = [stack.enter_context(_connection(each, up, down, seed)) for each in controllers]
+        runs = [stack.enter_context(_connection(each, up[0][1], down, seed)) for each in controllers]
         start = time.monotonic()
         for run in runs:
             run.sender.connect_ex(run.receiver.getsockname())
-        _carry(runs, start, size, within)
+        ends = [at for at, _ in up[1:]] + [within]
+        for (since, profile), end in zip(up, ends, strict=True):
+            for run in runs if since else []:
+                run.star.shape(up=profile, down=down, seed=seed)
+            _carry(runs, start, size, end)
         return runs
 
 
@@ -99,7 +114,7 @@ def _connection(controller: str, up: Profile, down: Profile, seed: int) -> Itera
                 receiver.listen()
                 sender.setblocking(False)
                 receiver.setblocking(False)
-                run = Run(controller, sender, receiver)
+                run = Run(controller, star, sender, receiver)
                 yield run
                 run.receiver.close()
         finally:
@@ -108,16 +123,16 @@ def _connection(controller: str, up: Profile, down: Profile, seed: int) -> Itera
 
 def _carry(runs: Sequence[Run], start: float, size: int, within: float) -> None:
     """Send and receive on all of them until each has its bytes or the time is over."""
-    sent = {run.sender: 0 for run in runs}
     by_socket = {run.sender: run for run in runs} | {run.receiver: run for run in runs}
     looked = start
     while (now := time.monotonic()) - start < within and any(run.received < size for run in runs):
         reading = [run.receiver for run in runs if run.received < size]
-        writing = [run.sender for run in runs if sent[run.sender] < size]
+        writing = [run.sender for run in runs if run.sent < size]
         readable, writable, _ = select.select(reading, writing, [], _APART)
         for sock in writable:
             with contextlib.suppress(BlockingIOError):
-                sent[sock] += sock.send(_CHUNK[: size - sent[sock]])
+                run = by_socket[sock]
+                run.sent += sock.send(_CHUNK[: size - run.sent])
         for sock in readable:
             run = by_socket[sock]
             if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
