@@ -121,7 +121,7 @@ class Recovery:
         if self._point is None or self._after_timeout or self._rescued or not self._selective:
             return None
         last = self._scoreboard.last_unsacked()
-        if last is None or last.times > 1:
+        if last is None or last.times > 1 or last.order > self._begun:  # what was sent since can still be answered
             return None
         self._rescued = True
         return last
