@@ -119,7 +119,7 @@ class Scoreboard:
             low, high = self._sacked.around(start)
             for sent in self._overlapping(start, end):
                 if not sent.sacked and low <= sent.start and sent.end <= high:
-                    sent.sacked = True
+                    sent.sacked, sent.lost = True, False
                     self.in_flight -= sent.under_way * (sent.end - sent.start)
                     sent.under_way = 0
                     found.append(sent)
@@ -194,7 +194,7 @@ class Scoreboard:
         return self._lost[0] if self._lost else None
 
     def _is_outstanding(self, sent: Sent) -> bool:
-        return sent.lost and not sent.sacked and bool(self._segments) and sent.end > self._segments[0].start
+        return sent.lost and bool(self._segments) and sent.end > self._segments[0].start
 
     def last_unsacked(self) -> Sent | None:
         """The last segment that the peer did not say it has: rule (4) of NextSeg()."""
