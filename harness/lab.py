@@ -194,6 +194,13 @@ class Network(Protocol):
         """
         ...
 
+    def missed(self, start: float) -> int:
+        """How many of the packets, of any kind, that the link carried since then (time.time()) no capture has.
+
+        The link was last set then, or later.
+        """
+        ...
+
     def capture(self, start: float, end: float) -> bytes | None:
         """The packets between two wall-clock times (time.time()) as a pcapng file, None where there is no capture."""
         ...

@@ -7,7 +7,14 @@ from harness.scene import Scene
 
 #: A little of everything; three losses in a row at most, so that stop-and-wait is through in time as well.
 BAD = Profile(
-    delay=0.005, jitter=0.003, loss=0.03, burst_cap=3, duplicate=0.05, corrupt=0.04, reorder=0.1, truncate=0.01
+    delay=0.005,
+    jitter=0.003,
+    loss=0.03,
+    burst_cap=3,
+    duplicate=0.05,
+    corrupt=0.04,
+    reorder=0.1,
+    truncate=0.01,
 )
 #: Where a megabyte takes half a second, for who has many segments under way.
 LONG = Profile(delay=0.010, rate=20_000_000, limit=200)
@@ -54,16 +61,16 @@ def test_two_megabytes_from_the_reference(lab: Scene) -> None:
 
 def test_both_ways_with_the_reference(lab: Scene) -> None:
     lab.link("20 Mbit/s, 20 ms", up=LONG, down=LONG)
-    up, down = lab.random_bytes(200_000), lab.random_bytes(250_000)
+    up, down = lab.random_bytes(600_000), lab.random_bytes(500_000)
     listener = lab.peer_serves("rdt_pipe", family=6, flags=["--listen"], stdin=down)
     connector = lab.runs("rdt_pipe", lab.address_of(listener), stdin=up)
-    listener.prints(up, within=12)
-    connector.prints(down, within=12)
+    listener.prints(up, within=8)
+    connector.prints(down, within=8)
     lab.came_over_the_link(connector)
     listener = lab.serves("rdt_pipe", at="udp:[::]:0", flags=["--listen"], stdin=up)
     connector = lab.peer_runs("rdt_pipe", lab.address_of(listener), stdin=down)
-    listener.prints(down, within=12)
-    connector.prints(up, within=12)
+    listener.prints(down, within=8)
+    connector.prints(up, within=8)
 
 
 def test_against_itself(lab: Scene) -> None:
@@ -122,7 +129,9 @@ def test_while_nothing_happens(lab: Scene) -> None:
     listener.has_printed(b"awake?")
     lab.pauses(0.9)
     spent = lab.usage().cpu_seconds - before
-    lab.expect(spent < 0.3, "1.5 s of waiting take no computing time", expected="< 0.3 s", seen=f"{spent:.2f} s")
+    lab.expect(
+        spent < 0.3, "1.5 s of waiting take no computing time", expected="< 0.3 s", seen=f"{spent:.2f} s"
+    )
     listener.stdin_sends(b"awake")
     peer.hears("its answer", lambda seg: seg.payload == b"awake")
 

@@ -1,4 +1,4 @@
-"""Stage 8: the same connection on real sockets, a solution with itself on two machines, and with a peer made by hand."""
+"""Stage 8: the same connection on real sockets, with itself on two machines, and with a peer made by hand."""
 
 from harness.profile import Profile
 from harness.scene import Scene
@@ -30,6 +30,7 @@ def test_segments_are_lost(lab: Scene) -> None:
     lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=15)
     receiver.exits(0, within=6)
+    lab.came_over_the_link(receiver)
 
 
 def test_strangers_are_ignored(lab: Scene) -> None:
