@@ -111,10 +111,10 @@ static void connect_all(int poll, struct sockaddr_in *to, int connections) {
 
 static void rate(int poll, int connections, double seconds) {
     struct epoll_event events[EVENTS];
-    double warm = now() + 0.2, began = 0, end = warm + seconds, at = now();
+    double warm = now() + 0.2, began = 0, at = now();
     for (int i = 0; i < connections; i++)
         say(&all[i]);
-    while (at < end) {
+    while (!began || at < began + seconds) {
         int count = epoll_wait(poll, events, EVENTS, 10000);
         if (count == 0) {
             errno = ETIMEDOUT;
