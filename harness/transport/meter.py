@@ -23,7 +23,9 @@ AGAIN = 1.0
 TIMES_PEER = 5.0
 LEAST_BUDGET = 2.0
 #: Seconds that three of four calls with a datagram may sleep, and seconds that one call may sleep.
-NAP, LONG_NAP = 0.001, 3.0
+NAP, LONG_NAP = 0.001, 4.0
+#: Processor seconds that a call may take on average where no simulation says how many there are to be.
+PER_CALL = 0.002
 #: Seconds after which a single call without a processor is given up as the machine's fault ...
 HOPELESS = 30.0
 #: ... and as the submission's, where the kernel cannot be asked.
@@ -52,46 +54,65 @@ class Meter:
         self._usage = usage
         self._cpus = max(1.0, cpus)
         self._measurable = True
-        self._at_begin = self._spent()
-        self._peer_cpu: Callable[[], float] = lambda: 0.0
-        self.begin()
+        self._base = self._spent()
+        self._earlier = 0.0  # seconds of calls between that and the beginning
+        self._start(None, None)
 
-    def begin(self, peer_cpu: Callable[[], float] | None = None, least: float = LEAST_BUDGET) -> None:
-        """A simulation begins. `peer_cpu()`: processor seconds of the other side since then, if it is measured.
+    def begin(self, peer_cpu: Callable[[], float], least: float = LEAST_BUDGET) -> None:
+        """A simulation begins. `peer_cpu()`: processor seconds of the other side since then, 0 if not measured.
 
         `least`: processor seconds that it may use in any case.
         """
-        if getattr(self, "_wall", 0.0) > SUSPICIOUS:
-            self._at_begin = self._spent()
+        self._settle()
+        self._start(peer_cpu, least)
+
+    def end(self) -> None:
+        """A simulation is over. Raises Broken if it computed or slept too much."""
+        try:
+            if self._wall > SUSPICIOUS:
+                self._judge()
+        finally:
+            self._settle()
+            self._start(None, None)
+
+    def _settle(self) -> None:
+        """What follows is accounted for by itself; the kernel is asked again only if much has happened."""
+        self._earlier += self._wall
+        if self._earlier > SUSPICIOUS:
+            self._base, self._earlier = self._spent(), 0.0
+
+    def _start(self, peer_cpu: Callable[[], float] | None, least: float | None) -> None:
         self._wall = 0.0  # seconds inside calls
+        self._calls = 0
         self._naps: list[float] = []  # seconds of each call that brought a datagram
         self._next_look = SUSPICIOUS + AGAIN
-        self._peer_cpu = peer_cpu or (lambda: 0.0)
+        self._peer_cpu = peer_cpu
         self._least = least
+        #: of a call that is not answered: when it was looked at first, and what was spent by then
+        self._stall: tuple[float, Spent] | None = None
 
     def called(self, seconds: float, *, received: bool) -> None:
         """A call was answered. Raises Broken."""
         self._wall += seconds
+        self._calls += 1
+        self._stall = None
         if received:
             self._naps.append(seconds)
         if self._wall > self._next_look:
             self._next_look = self._wall + AGAIN
             self._judge()
 
-    def end(self) -> None:
-        """A simulation is over. Raises Broken if it computed or slept too much."""
-        if self._wall > SUSPICIOUS:
-            self._judge()
-
     def waiting(self, seconds: float) -> None:
         """A call has not been answered for so long. Raises Broken, or LabError if the machine is at fault."""
-        spent = self._spent() - self._at_begin
+        spent = self._spent()
         if not self._measurable:
             if seconds > UNMEASURED:
                 raise Broken(f"it did not answer within {UNMEASURED:g} s", verdict="timeout")
             return
-        self._judge_cpu(spent)
-        slept = self._wall + seconds - spent.cpu - spent.queued
+        self._judge_cpu(spent - self._base)
+        since, before = self._stall = self._stall or (seconds, spent)
+        spent -= before
+        slept = seconds - since - spent.cpu - spent.queued
         if slept > LONG_NAP:
             raise Broken(
                 f"it did not answer for {seconds:.1f} s, and for {slept:.1f} s of them it did not compute: "
@@ -107,20 +128,25 @@ class Meter:
 
     @property
     def budget(self) -> float:
-        """Processor seconds that a simulation may use."""
+        """Processor seconds that may be used from the beginning to now."""
+        if self._least is None or self._peer_cpu is None:
+            return LEAST_BUDGET + PER_CALL * self._calls
         return max(self._least, TIMES_PEER * self._peer_cpu())
 
     def _judge(self) -> None:
-        spent = self._spent() - self._at_begin
+        spent = self._spent() - self._base
         if self._measurable:
             self._judge_cpu(spent)
             self._judge_naps(spent)
 
     def _judge_cpu(self, spent: Spent) -> None:
-        if spent.cpu > self.budget:
-            peer = f", the peer {self._peer_cpu():.1f} s" if self._peer_cpu() > 0 else ""
+        used = spent.cpu - self._earlier * self._cpus  # no more than that was used before the beginning
+        if used > self.budget:
+            peer = self._peer_cpu() if self._peer_cpu is not None else 0.0
+            what = "one simulation" if self._least is not None else "this check"
             raise Broken(
-                f"one simulation took too much of the processor: {spent.cpu:.1f} s{peer}",
+                f"{what} took too much of the processor: {used:.1f} s"
+                + (f", the peer {peer:.1f} s" if peer else ""),
                 expected=f"at most {self.budget:.1f} s",
                 verdict="timeout",
             )
