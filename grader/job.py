@@ -268,6 +268,9 @@ class _Listener:
         return [*self.reports.notes[:20], *bad[:20]]
 
 
+_SEED_NOTE = "HMAC-SHA256(course secret, student NUL assignment): the same for every resubmission."
+
+
 def _graded(
     task: Task,
     submission: Submission | None,
@@ -307,10 +310,7 @@ def _graded(
             "graded_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "lab": dict(task.lab),
             "link": results.link_of(verdicts),
-            "seed": {
-                "fingerprint": hashlib.sha256(task.seed.encode()).hexdigest()[:12],
-                "note": "HMAC-SHA256(course secret, student NUL assignment): the same for every resubmission.",
-            },
+            "seed": {"fingerprint": hashlib.sha256(task.seed.encode()).hexdigest()[:12], "note": _SEED_NOTE},
             "phases": results.phases_of(run.phases if run else []),
             "attempts": run.attempts if run else 0,
             "notes": list(run.notes) if run else [],

@@ -75,10 +75,7 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
     private: dict[str, bytes] = {}
     for name in names:
         assignment = course.load(name)
-        made = files_of_term(course, assignment)
-        for path, data in files_of(course.reference(name)).items():
-            if path in made:
-                continue  # a template, and what is made from it, is for students
+        for path, data in _private_files(course, assignment).items():
             text = data.decode("utf-8", "replace")
             private_file = f"reference/{name}/{path}"
             if regions(text, private_file):
@@ -106,6 +103,13 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
         sentences=frozenset(sentences - said),
         private=private,
     )
+
+
+def _private_files(course: Course, assignment: Assignment) -> dict[str, bytes]:
+    """The reference's files, but for templates and what is made from them: those are for students."""
+    made = files_of_term(course, assignment)
+    files = files_of(course.reference(assignment.name))
+    return {path: data for path, data in files.items() if path not in made}
 
 
 def _rest(text: str, file: str) -> str:

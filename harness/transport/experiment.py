@@ -137,7 +137,7 @@ def _setting(experiment: Experiment, scenario: Scenario, transport: Transport) -
 
 def _played(setting: Setting, transports: Sequence[Transport]) -> Outcome:
     for transport in transports:
-        transport.guests.meter.begin(None, CPU_SECONDS)
+        transport.guests.meter.begin(lambda: 0.0, CPU_SECONDS)
     first, second = setting.students
     try:
         players = {

@@ -33,18 +33,18 @@ class BadWire(ValueError):
     """A term.toml that says nothing usable of the wire; the message names the file and the field."""
 
 
-def internet_16(data: bytes) -> int:
-    """RFC 1071: the one's complement of the one's complement sum of 16-bit words, zero-extended to 32 bits."""
+def _internet(data: bytes) -> int:
+    """RFC 1071, zero-extended to 32 bits. A sum of 16-bit words and one of 32-bit words fold to the same number."""
     total = sum(_words(data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
+    while total >= 1 << 16:
+        total = total % (1 << 16) + total // (1 << 16)
+    return 65535 - total
 
 
-def fletcher_32(data: bytes) -> int:
+def _fletcher(data: bytes) -> int:
     """Two sums over big-endian 16-bit words, both modulo 65535 and from 0: the second one in the upper half."""
-    words = _words(data)
-    return sum(accumulate(words)) % 65535 << 16 | sum(words) % 65535
+    sums = list(accumulate(_words(data)))
+    return (sum(sums) % 65535) * 65536 + (sums[-1] if sums else 0) % 65535
 
 
 def _words(data: bytes) -> tuple[int, ...]:
@@ -55,8 +55,8 @@ def _words(data: bytes) -> tuple[int, ...]:
 
 #: The checksums that a term can ask for, over header, blocks and payload with the field itself zero.
 CHECKSUMS: dict[str, Callable[[bytes], int]] = {
-    "internet-16": internet_16,
-    "fletcher-32": fletcher_32,
+    "internet-16": _internet,
+    "fletcher-32": _fletcher,
     "crc-32": zlib.crc32,
 }
 
@@ -146,18 +146,9 @@ def parse(data: bytes, wire: Wire) -> Seg | None:
         return None
     _, flags, _, _, sequence, acknowledgement, window = HEADER.unpack_from(data)
     end = HEADER.size + BLOCK.size * (flags >> 4 & 3)
-    return Seg(
-        sequence,
-        acknowledgement,
-        window,
-        syn=bool(flags & SYN),
-        ack=bool(flags & ACK),
-        fin=bool(flags & FIN),
-        rst=bool(flags & RST),
-        sack=tuple(BLOCK.iter_unpack(data[HEADER.size : end])),
-        payload=data[end:],
-        reserved=flags & 0xC0,
-    )
+    syn, ack, fin, rst = (flags & bit != 0 for bit in (SYN, ACK, FIN, RST))
+    blocks = tuple(BLOCK.iter_unpack(data[HEADER.size : end]))
+    return Seg(sequence, acknowledgement, window, syn, ack, fin, rst, blocks, data[end:], flags & 0xC0)
 
 
 def near(number: int, reference: int) -> int:

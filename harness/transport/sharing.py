@@ -58,7 +58,7 @@ class Sharing:
         dice = random.Random(self._transport.seed)
         size = int(RATE / 8 * UNTIL)
         plans = [App(sends=size, ends="never"), App(sends=size, ends="never", starts=SECOND)]
-        self._transport.guests.meter.begin(least=10.0)
+        self._transport.guests.meter.begin(lambda: 0.0, 10.0)
         senders = [self._party("client", plan, dice) for plan in plans]
         receivers = [self._party("server", App(ends="never"), dice) for _ in plans]
         simulation = Simulation(

@@ -1,5 +1,5 @@
 ### GIVEN TO STUDENTS
-"""What changes from term to term. Generated from term.toml: edit that file, not this one."""
+"""What changes from term to term. Made from term.toml by `grader release`: edit that one."""
 
 #: The first byte of every segment.
 MAGIC = 0x5C

@@ -1,0 +1,11 @@
+"""Stage 7: a bottleneck is used and shared."""
+
+from harness.scene import Scene
+
+
+def test_a_queue_overflows(lab: Scene) -> None:
+    lab.simulations("a queue of 64 packets", alone=True).complete()
+
+
+def test_two_flows_share(lab: Scene) -> None:
+    lab.shares().is_fair()
