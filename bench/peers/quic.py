@@ -8,9 +8,11 @@ from __future__ import annotations
 import datetime
 import ssl
 
+from aioquic.buffer import Buffer
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import HandshakeCompleted, StreamDataReceived
+from aioquic.quic.packet import pull_quic_header
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,11 +36,11 @@ def _certificate() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
 class QuicEndpoint:
     """One end of a connection that carries one stream, upwards. The client sends, the server counts."""
 
-    def __init__(self, connection: QuicConnection) -> None:
+    def __init__(self, connection: QuicConnection | None) -> None:
+        """None for a server, which begins with the first datagram."""
         self.connection = connection
         self.received = 0  #: bytes of the stream
         self.ended = False  #: the stream has been read to its end
-        self._begun = connection.configuration.is_client  # a server cannot be asked before a client spoke
         self._to_send: bytes = b""
         self._now = 0.0
 
@@ -48,29 +50,33 @@ class QuicEndpoint:
 
     def receive_datagram(self, data: bytes, *, now: float) -> None:
         """As `harness.simulator.Endpoint`."""
-        self._now, self._begun = now, True
+        self._now = now
+        if self.connection is None:
+            self.connection = _server(data)
         self.connection.receive_datagram(data, _PEER, now)
         self._take_events()
 
     def datagrams_to_send(self, *, now: float) -> list[bytes]:
         """As `harness.simulator.Endpoint`."""
         self._now = now
-        if not self._begun:
+        if self.connection is None:
             return []
         return [data for data, _ in self.connection.datagrams_to_send(now)]
 
     def next_timer(self) -> float | None:
         """As `harness.simulator.Endpoint`."""
-        due = self.connection.get_timer() if self._begun else None
+        due = None if self.connection is None else self.connection.get_timer()
         return None if due is None else max(due, self._now + _SOON)
 
     def handle_timer(self, *, now: float) -> None:
         """As `harness.simulator.Endpoint`."""
+        assert self.connection is not None
         self._now = now
         self.connection.handle_timer(now)
         self._take_events()
 
     def _take_events(self) -> None:
+        assert self.connection is not None
         while (event := self.connection.next_event()) is not None:
             if isinstance(event, HandshakeCompleted) and self._to_send:
                 stream = self.connection.get_next_available_stream_id()
@@ -81,6 +87,16 @@ class QuicEndpoint:
                 self.ended |= event.end_stream
 
 
+def _server(first: bytes) -> QuicConnection:
+    """The server for whoever sent this datagram: it has to know the identifier that the client chose for it."""
+    header = pull_quic_header(Buffer(data=first), host_cid_length=8)
+    certificate, key = _certificate()
+    return QuicConnection(
+        configuration=QuicConfiguration(is_client=False, certificate=certificate, private_key=key),
+        original_destination_connection_id=header.destination_cid,
+    )
+
+
 def quic_pair(controller: str = "reno", *, now: float = 0.0) -> tuple[QuicEndpoint, QuicEndpoint]:
     """(client, server), the client about to say hello. `controller`: reno (aioquic's default) or cubic."""
     client = QuicConnection(
@@ -89,9 +105,4 @@ def quic_pair(controller: str = "reno", *, now: float = 0.0) -> tuple[QuicEndpoi
         )
     )
     client.connect(_PEER, now)
-    certificate, key = _certificate()
-    server = QuicConnection(
-        configuration=QuicConfiguration(is_client=False, certificate=certificate, private_key=key),
-        original_destination_connection_id=client.original_destination_connection_id,
-    )
-    return QuicEndpoint(client), QuicEndpoint(server)
+    return QuicEndpoint(client), QuicEndpoint(None)
