@@ -100,7 +100,7 @@ def test_idle_without_cpu(lab: Scene) -> None:
     peer, taken = lab.clumsy(server, receive_buffer=16384).never_reads(lab.random_bytes(MUCH), quiet=0.2)
     lab.expect(0 < taken < MUCH, "a client that does not read is stuck", seen=f"{taken:,} bytes taken")
     still_serves(lab, server)
-    lab.stays_idle(server, for_=0.8, at_most=0.1)
+    lab.stays_idle(server, for_=0.6, at_most=0.1)
     lab.says("the client that was stuck resets")
     peer.resets()
     still_serves(lab, server)
@@ -111,7 +111,7 @@ def test_one_thread_one_process(lab: Scene) -> None:
     server = lab.serves("echo_server")
     load = lab.load(server, idle=30, active=20)
     lab.uses_one_thread(server)
-    load.drives(seconds=1, rate=5)
+    load.drives(seconds=0.6, rate=5)
     lab.uses_one_thread(server)
 
 

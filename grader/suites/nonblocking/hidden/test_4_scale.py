@@ -47,7 +47,7 @@ def test_ten_thousand(lab: Scene) -> None:
 def test_greedy_among_many(lab: Scene) -> None:
     server = lab.serves("echo_server")
     load = lab.load(server, idle=300, active=100)
-    load.drives(seconds=2, rate=2, greedy=4).stays_fair(at_most=0.1)
+    load.drives(seconds=1.5, rate=3, greedy=4).stays_fair(at_most=0.1)
     load.all_answer()
 
 
@@ -61,7 +61,7 @@ def test_a_greedy_speaker(lab: Scene, program: str) -> None:
         reader.reads_exactly(b"ok\nok\n")
     words = b"nick greedy\njoin tea\n" + b"say tea x\n" * 6000
     load = lab.load(server, idle=20, active=10, exchange=renames, greedy_data=words)
-    load.drives(seconds=2, rate=5, greedy=1).stays_fair(at_most=0.1)
+    load.drives(seconds=1.5, rate=5, greedy=1).stays_fair(at_most=0.1)
 
 
 @PROGRAMS

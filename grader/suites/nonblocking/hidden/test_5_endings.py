@@ -140,13 +140,13 @@ def test_idle_while_reading_slowly(lab: Scene) -> None:
 
 @CHATS
 def test_idle_speakers_that_wait(lab: Scene, program: str) -> None:
-    server = lab.serves(program, "--slow", "wait", "--idle", "1.5")
+    server = lab.serves(program, "--slow", "wait", "--idle", "1.2")
     ada, bob, slow = rooms(lab, server)
     bob.closes()
     ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(3000)), quiet=0.2)
     before = reads_what_comes(lab, ada, quiet=0.3).count(b"ok\n")
     lab.says("the slow reader does not read yet, and ada waits longer than the limit")
-    for _ in range(9):
+    for _ in range(8):
         slow.sends(b"nothing\n")  # so that it is not silent itself
         lab.pauses(0.25)
     read = reads_what_comes(lab, slow, quiet=0.3).count(b"tea ada ")
@@ -163,9 +163,9 @@ def test_a_storm_of_resets(lab: Scene, program: str) -> None:
     storm = lab.clumsy(server)
     words, _ = says(program, 7)
     for part in (b"", words, words[:3], words * 300):
-        storm.storms(200, data=part)
+        storm.storms(150, data=part)
     server.signal(signal.SIGSTOP)
-    storm.storms(200)
+    storm.storms(400)
     server.signal(signal.SIGCONT)
     try:
         lab.returns_to(before, within=5)
@@ -266,7 +266,7 @@ def test_a_clock_that_jumps(lab: Scene) -> None:
     peers = [is_served(lab, server, program) for server, program in zip(servers, programs, strict=True)]
     lab.says("the clock on the wall jumps by an hour")
     for _ in range(2):
-        lab.pauses(1.1)
+        lab.pauses(0.8)
         for peer, program in zip(peers, programs, strict=True):
             words, answer = says(program)
             peer.sends(words)

@@ -1,0 +1,84 @@
+"""Where output waits until the kernel takes it. Pure: no sockets, no clock.
+
+Law: a buffer without a limit is a leak that waits for a slow reader. Who fills one of these looks at its length.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+
+#: Bytes of unsent output from which on a client counts as slow.
+LIMIT = 65536
+#: Bytes offered to the kernel at a time.
+PIECE = 16384
+
+
+class Output:
+    """Bytes that wait, in order. An empty one is small, for most connections have nothing waiting."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def put(self, data: bytes | memoryview) -> None:
+        """Bytes to send after all others."""
+        self._data += data
+
+    def head(self) -> bytes | bytearray:
+        """What to offer to the kernel next."""
+        return self._data
+
+    def taken(self, count: int) -> None:
+        """The kernel took the first `count` bytes of head().
+
+        `del` on a bytearray moves its beginning; `data = data[count:]` on bytes would copy all that is left, each time.
+        """
+        raise NotImplementedError("stage 2: delete them from the front")
+
+
+class Outbox:
+    """Whole lines that wait, in order: replies, which stay, and broadcasts, which may be dropped (stage 3).
+
+    Each line comes with a number. Two queues, merged by number: the oldest broadcast is found at once, however many
+    replies wait before it.
+    """
+
+    __slots__ = ("_broadcasts", "_length", "_replies", "_rest", "dropped")
+
+    def __init__(self) -> None:
+        self._rest = b""  # of a line of which a part has been sent: it can no longer be dropped
+        self._replies: deque[tuple[int, bytes]] = deque()
+        self._broadcasts: deque[tuple[int, bytes]] = deque()
+        self._length = 0  # bytes that wait
+        self.dropped = 0  #: broadcasts that were dropped and not told yet
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def replies(self) -> int:
+        """How many replies wait."""
+        return len(self._replies)
+
+    def put(self, entry: tuple[int, bytes], *, broadcast: bool, begun: int = 0) -> None:
+        """A line to send after all others. begun: so many bytes of it have been sent already; then nothing waits."""
+        raise NotImplementedError("stage 3: into its queue, or the rest of it in front; count what waits")
+
+    def drop_oldest(self, limit: int) -> None:
+        """Drop broadcasts, oldest first, until at most `limit` bytes wait or none is left that may be dropped."""
+        raise NotImplementedError("stage 3: from the left of the queue of broadcasts; count them")
+
+    def head(self) -> bytes:
+        """What to offer to the kernel next: several lines at once, for a system call for each would be slow."""
+        raise NotImplementedError(
+            "stage 3: the rest of the line that was begun, then both queues merged by number"
+        )
+
+    def taken(self, count: int) -> None:
+        """The kernel took the first `count` bytes of head()."""
+        raise NotImplementedError("stage 3: the rest first, then line by line in the order of head()")

@@ -1,0 +1,146 @@
+"""One client of a server: read when there is something, write when there is room, and end well.
+
+    OPEN ------- end() ------> FINISHING -- all output sent --> LINGERING -- the client ends, or a second --> CLOSED
+                               (FIN follows the output)         (what still comes is thrown away)
+
+An error, a reset or a silence that is too long leads from everywhere to CLOSED.
+
+What differs from the mailbox's thread: nothing here waits. Each method does what can be done now and returns; what a
+thread keeps in its local variables and its place in the program stands in attributes instead.
+"""
+
+from __future__ import annotations
+
+import enum
+import socket
+from typing import TYPE_CHECKING
+
+from buffers import LIMIT, Outbox, Output
+from poller import READ, WRITE
+
+if TYPE_CHECKING:
+    from server import Server
+
+#: All connections read into the same memory, one after the other: a buffer for each would be 640 MB for 10,000.
+SCRATCH = bytearray(65536)
+#: Seconds that a connection lingers for the client's end.
+PATIENCE = 1.0
+
+
+class State(enum.Enum):
+    """The phases of a connection."""
+
+    OPEN = 0  #: reads, and answers
+    FINISHING = 1  #: reads no more, sends what waits
+    LINGERING = 2  #: has sent its FIN, throws away what comes
+    CLOSED = 3  #: has no socket any more
+
+
+OPEN, FINISHING, LINGERING, CLOSED = State
+
+
+class Connection:
+    """A client. Subclasses say what they do with what arrives (`take`)."""
+
+    __slots__ = ("active", "blocked", "events", "out", "server", "sock", "state")
+
+    scratch = memoryview(SCRATCH)  #: where bytes are received, and how many at a time
+
+    def __init__(self, server: Server, sock: socket.socket, out: Output | Outbox) -> None:
+        self.server = server
+        self.sock = sock
+        self.out = out  #: what the kernel has not taken yet
+        self.state = OPEN
+        self.blocked = False  #: the kernel's buffer is full, and `out` is not empty
+        self.events = 0  #: what the loop watches for
+        self.active = server.loop.now  #: when the client last sent or took something
+        self.update()
+
+    # -- what a subclass does --------------------------------------------------------------------------------------
+
+    def take(self, data: memoryview) -> None:
+        """Bytes have come. The memory is used again as soon as this returns."""
+        raise NotImplementedError
+
+    def input_ended(self) -> None:
+        """The client has ended its sending side: it may still read all that is on its way."""
+        self.end()
+
+    def output_taken(self) -> None:
+        """The kernel has taken some of what waited, perhaps all."""
+
+    def closed(self) -> None:
+        """The connection is over, however that came."""
+
+    def wants_to_read(self) -> bool:
+        """Whether more may be read now. No, while the client does not take what it has been sent."""
+        return len(self.out) < LIMIT
+
+    # -- called by the loop ----------------------------------------------------------------------------------------
+
+    def ready(self, events: int) -> None:
+        """The socket is ready. Only one piece is read, so that a greedy client gets its turn and no more.
+
+        Another client's handler may have closed this connection, or stopped its reading, since select() returned:
+        what counts is what is wanted now.
+        """
+        raise NotImplementedError(
+            "stage 2: write if writable, read if readable, as far as both are still wanted"
+        )
+
+    def receive(self) -> None:
+        """Read one piece."""
+        raise NotImplementedError(
+            "stage 2: recv_into; EAGAIN is nothing, 0 bytes are the end, an error is the end of all"
+        )
+
+    def flush(self) -> None:
+        """Offer the kernel what waits, once."""
+        raise NotImplementedError(
+            "stage 2: send, forget what was taken; when nothing is left, stop asking for "
+            "writability"
+        )
+
+    # -- called by subclasses --------------------------------------------------------------------------------------
+
+    def send(self, data: bytes | memoryview) -> int:
+        """Send what the kernel takes at once; how much that was. The caller keeps the rest, and calls wait_for_room().
+
+        Most of the time there is room, so it is tried first: asking whether there is would be one more system call.
+        """
+        raise NotImplementedError(
+            "stage 2: nothing may overtake what waits already; EAGAIN means that 0 bytes were taken"
+        )
+
+    def wait_for_room(self) -> None:
+        """Something waits in `out`: ask for writability, and perhaps stop reading."""
+        self.blocked = True
+        self.update()
+
+    def update(self) -> None:
+        """Watch the socket for what is of interest now. Who always asks for writability is always told, and spins."""
+        raise NotImplementedError(
+            "stage 2: WRITE only while blocked, READ only while wanted; tell the loop if that "
+            "changed"
+        )
+
+    # -- endings ---------------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Read no more; send what waits, then the FIN."""
+        raise NotImplementedError("stage 5: if nothing waits, linger now; else flush() will")
+
+    def linger(self) -> None:
+        """Send the FIN and wait a while for the client's. A close now, with input unread, would be a reset.
+
+        RFC 1122 section 4.2.2.13. The mailbox's close_gently() waits here; this one sets a timer.
+        """
+        raise NotImplementedError(
+            "stage 5: shutdown(SHUT_WR), watch for the client's end, close after PATIENCE at most"
+        )
+
+    def close(self) -> None:
+        """Forget the client, whatever waits."""
+        raise NotImplementedError(
+            "stage 2: tell the loop before the descriptor is free to become another connection's"
+        )

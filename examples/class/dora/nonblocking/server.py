@@ -1,0 +1,94 @@
+"""The listening socket and everybody who came through it.
+
+The mailbox gave every client a thread. Here every client is an object with a method that the loop calls.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import program
+import sockets
+from addresses import Address
+from connection import Connection
+from loop import Loop
+from poller import READ
+
+#: Clients accepted in one turn of the loop: others want to be served, too.
+AT_A_TIME = 100
+#: Seconds without accept() after descriptors have run out.
+PAUSE = 0.1
+#: Seconds between two looks for silent clients, at most.
+LOOK = 1.0
+#: Seconds that clients have to read what waits for them after SIGTERM.
+DRAIN = 1.5
+
+#: Makes a connection of the server's kind for a new socket.
+Maker = Callable[["Server", socket.socket], Connection]
+
+
+class Server:
+    """Accepts clients until SIGTERM."""
+
+    def __init__(self, loop: Loop, listener: socket.socket, make: Maker, idle: float) -> None:
+        self.loop = loop
+        self.idle = idle  #: seconds of silence until a client is closed
+        self._listener = listener
+        self._make = make
+        self._connections: set[Connection] = set()
+        self._draining = False
+        loop.on_sigterm(self.drain)
+        loop.watch(listener, READ, self)
+        self.look_for_silence()
+
+    def ready(self, _events: int) -> None:
+        """Clients wait in the kernel's queue."""
+        raise NotImplementedError(
+            "stage 2: accept until EAGAIN; stage 5: pause when descriptors have run out"
+        )
+
+    def pause(self) -> None:
+        """No descriptor is free. The next client still waits, so that select() would return at once, for ever."""
+        raise NotImplementedError("stage 5: stop watching the listening socket for a while")
+
+    def resume(self) -> None:
+        """Try again."""
+        raise NotImplementedError("stage 5: watch it again, unless the server is ending")
+
+    def look_for_silence(self) -> None:
+        """Close whoever has sent nothing and taken nothing for --idle seconds; come again.
+
+        A timer for each client, set anew with every byte, would cost more than the byte. One look at 10,000 clients
+        takes a millisecond, and being late by a second does no harm here.
+        """
+        raise NotImplementedError(
+            "stage 5: compare `active` of every connection with now - idle; set a timer for the "
+            "next look"
+        )
+
+    def forget(self, connection: Connection) -> None:
+        """A connection has been closed."""
+        raise NotImplementedError("stage 2: forget it; stage 5: after SIGTERM, the last one ends the program")
+
+    def drain(self) -> None:
+        """SIGTERM: accept nobody, answer nothing more, send what waits, and end."""
+        raise NotImplementedError(
+            "stage 5: close the listening socket, end() every connection, stop after DRAIN at the "
+            "latest"
+        )
+
+
+def serve(address: Address, make: Maker, idle: float) -> None:
+    """Listen at `address` and serve until SIGTERM. Ends the program with status 3 if that cannot be."""
+    try:
+        listener = sockets.listen(address)
+    except OSError as error:
+        program.fail(program.CANNOT_CONNECT, f"{address}: {error}")
+    loop = Loop()
+    try:
+        Server(loop, listener, make, idle)
+        program.announce(address.bound_as(listener))
+        loop.run()
+    finally:
+        sockets.stop_listening(listener, address)
