@@ -5,16 +5,16 @@ Rule: everything the connection says is looked at once, here: segments, their by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import shake_128
-from typing import Any, Literal, NamedTuple, NoReturn, Protocol
+from typing import Any, Literal, NoReturn
 
 from harness.steps import Broken, Story
 from harness.trace import Direction, Packet
+from harness.transport.scenarios import Role
 from harness.transport.script_text import Line, Numbers
 from harness.transport.segments import Seg, Wire, describe_seg, fault, near, parse
+from harness.transport.turns import Player, Turn
 
-Role = Literal["client", "server"]
 #: Seconds by which a timer may miss a time of the script.
 SLACK = 0.001
 #: Timers that may fire in one script: more is a timer that is never satisfied.
@@ -22,93 +22,6 @@ MOST_TIMERS = 20_000
 #: What of the conversation a failure repeats, in lines.
 REPEATED = 12
 _PERIOD = 65_521  # a prime, so that no segment size fits into the stream's pattern
-
-
-class Turn(Protocol):
-    """What one instant brought."""
-
-    @property
-    def accepted(self) -> int:
-        """Bytes that `send` took."""
-
-    @property
-    def read(self) -> bytes:
-        """What the application got."""
-
-    @property
-    def events(self) -> Sequence[str]:
-        """The words of events."""
-
-    @property
-    def datagrams(self) -> Sequence[bytes]:
-        """What is sent now."""
-
-    @property
-    def timer(self) -> float | None:
-        """When it wants to be called."""
-
-
-class Stepped(Protocol):
-    """A connection, one instant a call: what `harness.transport.calls.RemoteConnection` is."""
-
-    def step(
-        self,
-        *,
-        now: float,
-        receive: Sequence[bytes] = (),
-        timer: bool = False,
-        abort: bool = False,
-        send: bytes = b"",
-        end: bool = False,
-        read: int = 0,
-    ) -> Turn:
-        """What happens now, and what comes of it."""
-
-
-class Here(NamedTuple):
-    """A `Turn`."""
-
-    accepted: int
-    read: bytes
-    events: Sequence[str]
-    datagrams: Sequence[bytes]
-    timer: float | None
-
-
-class InProcess:
-    """A trusted connection object, with the five verbs and the application's, as something `Stepped`."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def step(
-        self,
-        *,
-        now: float,
-        receive: Sequence[bytes] = (),
-        timer: bool = False,
-        abort: bool = False,
-        send: bytes = b"",
-        end: bool = False,
-        read: int = 0,
-    ) -> Here:
-        """What happens now, in this order, and what comes of it."""
-        connection = self._connection
-        for data in receive:
-            connection.receive_datagram(data, now=now)
-        if timer:
-            connection.handle_timer(now=now)
-        if abort:
-            connection.abort()
-        accepted = connection.send(send) if send else 0
-        if end:
-            connection.end()
-        got = connection.read(read) if read else b""
-        events = []
-        while (event := connection.next_event()) is not None:
-            events.append(str(getattr(event, "value", event)))
-        datagrams = list(connection.datagrams_to_send(now=now))
-        return Here(accepted, got, events, datagrams, connection.next_timer())
 
 
 def stream_bytes(whose: str, start: int, end: int) -> bytes:
@@ -126,7 +39,7 @@ class Conversation:
 
     def __init__(
         self,
-        connection: Stepped,
+        connection: Player,
         *,
         role: Role,
         isn: int,

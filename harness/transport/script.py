@@ -18,12 +18,12 @@ in any order, each segment once; so an old ACK is never taken for an answer. doc
 
 from __future__ import annotations
 
-from harness.transport.conversation import SLACK, Conversation, Role, Stepped, at, limit, stream_bytes
+from harness.transport.conversation import SLACK, Conversation, at, limit, stream_bytes
 from harness.transport.script_play import play_line
 from harness.transport.script_text import BadScript, Letter, Numbers, read_letter, read_pattern, read_script
 from harness.transport.segments import Seg, build
 
-__all__ = ["BadScript", "Role", "ScriptedPeer", "Stepped"]
+__all__ = ["BadScript", "ScriptedPeer"]
 
 
 class ScriptedPeer(Conversation):

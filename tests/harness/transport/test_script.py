@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from harness.steps import Broken, Story
-from harness.transport.conversation import InProcess, stream_bytes
+from harness.transport.applications import Here
+from harness.transport.conversation import stream_bytes
 from harness.transport.script import BadScript, ScriptedPeer
 from harness.transport.script_text import read_letter, read_pattern, read_script
 from harness.transport.segments import Seg, Wire, build, parse
@@ -85,7 +86,7 @@ class Toy:
 
 def meet(toy: Toy | None = None, **kwargs: Any) -> tuple[Toy, ScriptedPeer]:
     toy = toy or Toy()
-    return toy, ScriptedPeer(InProcess(toy), role="client", isn=ISN, peer_isn=PEER_ISN, wire=WIRE, **kwargs)
+    return toy, ScriptedPeer(Here(toy), role="client", isn=ISN, peer_isn=PEER_ISN, wire=WIRE, **kwargs)
 
 
 def broken(peer: ScriptedPeer, script: str) -> Broken:
