@@ -64,7 +64,7 @@ class Taking:
     def receive_datagram(self, data: bytes, *, now: float) -> None:
         """As `harness.simulator.Endpoint`."""
         self.connection.receive_datagram(data, now=now)
-        while piece := self.connection.read(len(_CHUNK)):
+        if piece := self.connection.read(ROOM):
             self.received += len(piece)
             if self.ended:
                 self.connection.end()

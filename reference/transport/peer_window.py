@@ -7,13 +7,12 @@ section 3.8.6), and we bear it if it does.
 ### BEGIN SOLUTION: stage 5: the peer's window is yours to watch
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rtt import MOST_RTO
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a sender is interested in of a segment that arrived, in positions."""
 
     acknowledged: int  #: SEG.ACK

@@ -74,6 +74,8 @@ class Receiver:
 
     def read(self, limit: int) -> bytes:
         """Up to `limit` bytes for the application, in order."""
+        if not self._ready:
+            return b""
         with memoryview(self._ready) as view:
             data = bytes(view[:limit])
         del self._ready[: len(data)]

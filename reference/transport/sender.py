@@ -168,6 +168,9 @@ class Sender:
     def hear(self, answer: Answer, *, now: float) -> None:
         """A segment with an acknowledgement between SND.UNA and SND.NXT arrived."""
         advanced = answer.acknowledged - self.una
+        if not advanced and not self._scoreboard:  # fast path: who only listens hears nothing but windows
+            self._hear_window(answer, now)
+            return
         arrived = self._scoreboard.acknowledge(answer.acknowledged)
         self.una = answer.acknowledged
         self.buffer.release(self.una)
