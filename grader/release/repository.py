@@ -25,6 +25,8 @@ from harness.assignment import Assignment
 MANIFEST = ".release.json"
 _ROOT = Path(__file__).resolve().parent / "student"
 _PROGRAMS = frozenset({"lab"})
+#: Pages of docs/ that students need.
+_PAGES = ("guest.md",)
 
 
 def build(course: Course) -> dict[str, bytes]:
@@ -36,6 +38,7 @@ def build(course: Course) -> dict[str, bytes]:
     assignments = [course.load(name) for name in names]
     files = _root_files(assignments)
     files.update({f"harness/{path}": data for path, data in files_of(HARNESS).items()})
+    files.update({f"docs/{page}": (HARNESS.parent / "docs" / page).read_bytes() for page in _PAGES})
     for name in names:
         files.update({f"{name}/{path}": data for path, data in files_of(course.released(name)).items()})
     leaks = find_leaks(files, secrets_of(course, names))

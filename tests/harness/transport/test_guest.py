@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -104,3 +105,10 @@ def test_an_exception_that_cannot_be_shown_is_answered(tmp_path: Path):
     )
     (found,) = dialogue('{"do":"checksum","data":""}', folder=tmp_path)
     assert found["error"] == "Worse"
+
+
+def test_it_is_one_file_of_the_standard_library():
+    tree = ast.parse(Path(guest.__file__).read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
