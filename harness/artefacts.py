@@ -51,7 +51,7 @@ def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = 
         return None
     if sum(parse(packet.data, wire) is not None for packet in packets) < _OURS * len(packets):
         return None
-    names = ("student", "tester")
+    names = ("student", "peer")
     return Bundle(
         assignment=assignment,
         title=title,

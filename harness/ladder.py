@@ -35,6 +35,7 @@ _MARKS: Mapping[Fate, Mark] = {
 }
 #: In the text: what an arrow is made of, and the sign at its tip.
 _STROKES: Mapping[Mark, str] = {"": "-", "lost": "-", "damaged": "~", "copy": "=", "overtook": "-"}
+_LEAST_FOLD = 5
 _LANE = 62  #: characters between the two ends
 _STOPS = 44  #: characters after which a lost packet's arrow stops at the earliest
 
@@ -161,9 +162,9 @@ def _remark(fate: Fate, why: str, left: int | None) -> str:
 
 
 def folded(rungs: Sequence[Rung], most: int = MOST_ROWS) -> list[Row]:
-    """At most so many rungs: the beginning, the end, and what is around the notes and the losses; folds between.
+    """About so many rungs: the beginning, the end, and what is around the notes and the losses; folds between.
 
-    A fold of one or two is not made: the rungs take no more room.
+    A fold of few is not made: the rungs take no more room.
     """
     if len(rungs) <= most:
         return list(rungs)
@@ -173,7 +174,7 @@ def folded(rungs: Sequence[Rung], most: int = MOST_ROWS) -> list[Row]:
     expected = 0
     for index in [*kept, len(rungs)]:
         gone = rungs[expected:index]
-        if len(gone) <= 2:
+        if len(gone) < _LEAST_FOLD:
             rows += gone
         else:
             numbers = [rung.number for rung in gone]
@@ -186,19 +187,19 @@ def folded(rungs: Sequence[Rung], most: int = MOST_ROWS) -> list[Row]:
 def _interest(rungs: Sequence[Rung]) -> list[float]:
     """For each rung how far it is from what one wants to see; small is interesting.
 
-    A step away from a broken rule counts one, from an explained packet or an end two, from a marked packet four; and
-    a marked or explained packet itself is as interesting as one that stands ten steps from a broken rule.
+    A step away from a broken rule counts one, from an end two, from a marked or explained packet four. The first of
+    those is as interesting as what stands ten steps from a broken rule, each later one a little less: whole stretches
+    tell more than one packet from everywhere.
     """
-    far = float(3 * len(rungs))
-    cost = [far] * len(rungs)
+    far = float(9 * len(rungs))
+    cost, weight = [far] * len(rungs), [4.0] * len(rungs)
+    special = 0
     for index, rung in enumerate(rungs):
         if any(note.broken for note in rung.notes):
-            cost[index] = 0
-        elif rung.notes:
-            cost[index] = 8
-        elif rung.mark:
-            cost[index] = 10
-    weight = [1.0 if here == 0 else 2.0 if here == 8 else 4.0 for here in cost]
+            cost[index], weight[index] = 0.0, 1.0
+        elif rung.mark or rung.notes:
+            cost[index] = 10 + 2 * special
+            special += 1
     for index in (0, len(rungs) - 1):
         cost[index], weight[index] = 0.0, min(weight[index], 2.0)
     for way in (range(1, len(rungs)), range(len(rungs) - 2, -1, -1)):

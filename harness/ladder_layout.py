@@ -17,6 +17,7 @@ LEFT, RIGHT = 132.0, 812.0
 STEP = 20.0
 _FLIGHT = 30.0  # at least, for a usual delay
 _PAUSE = 64.0  # at most, for time in which nothing happens
+_SHORTEST = 0.001  # seconds: a shorter pause is not worth a word
 _FOLD = 34.0
 _CHARACTER, _LABEL = 6.4, 13.0  # a character's width in a label, about, and a label's height
 
@@ -56,11 +57,13 @@ def lay_out(rows: Sequence[Row]) -> Layout:
     sent, seen = [0.0] * len(rows), [0.0] * len(rows)
     last_on = {"left": -STEP, "right": -STEP}
     now, y, pauses = events[0][0] if events else 0.0, 0.0, []
+    under_way = 0
     for at, _, index, is_sent, sides in events:
         space = max(0.0, _FLIGHT * (at - now) / unit)
         if space > _PAUSE:
             space = _PAUSE
-            pauses.append(Pause(at - now, y + space / 2, space))
+            if not under_way and at - now >= _SHORTEST:
+                pauses.append(Pause(at - now, y + space / 2, space))
         y = max(y + space, *(last_on[side] + STEP for side in sides))
         row = rows[index]
         if isinstance(row, Fold):
@@ -68,6 +71,7 @@ def lay_out(rows: Sequence[Row]) -> Layout:
             y += _FOLD
             at = max(at, row.end)  # the time that is left out is no pause
         else:
+            under_way += 1 if is_sent else -1
             (sent if is_sent else seen)[index] = y
         last_on.update(dict.fromkeys(sides, y))
         now = at

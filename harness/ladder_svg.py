@@ -88,10 +88,12 @@ def ladder_svg(
 
 
 def _head(svg: ET.Element, title: str, remark: str, names: tuple[str, str]) -> None:
-    heading = _text(svg, 24, 34, title or "Packets between the two ends", "b")
-    heading.set("style", "font-size:19px")
+    title = one_line(title or "Packets between the two ends")
+    size = 19 if len(title) <= 100 else 14
+    title = title if len(title) <= 150 else f"{title[:149]}…"
+    _text(svg, 24, 34, title, "b").set("style", f"font-size:{size}px")
     if remark:
-        _text(svg, 24, 55, remark, "soft")
+        _text(svg, 24, 55, remark if len(remark) <= 190 else f"{remark[:189]}…", "soft")
     x = 24.0
     for mark, words in _LEGEND:
         sample = ET.SubElement(svg, "g", transform=f"translate({x:g} 76)")

@@ -250,7 +250,10 @@ def _paired(datagrams: Sequence[_Datagram]) -> list[Packet]:
         if candidates:
             best = min(candidates, key=lambda n: abs(datagram.at - entered[n].at - usual))
             twins[best].append(datagram)
-    return _with_fates([packet for n, d in enumerate(entered) for packet in _deliveries(n + 1, d, twins[n])])
+    slowest = max((twin.at - entered[n].at for n, found in twins.items() for twin in found), default=0.0)
+    over = datagrams[-1].at - slowest  # what was sent later may have been under way when the capture ended
+    rows = [packet for n, d in enumerate(entered) for packet in _deliveries(n + 1, d, twins[n], d.at >= over)]
+    return _with_fates(rows)
 
 
 def _wire_of(address: bytes) -> int:
@@ -269,11 +272,12 @@ def _rank(address: bytes) -> int:
     return _ORDER.index(wire) if wire in _ORDER else len(_ORDER)
 
 
-def _deliveries(number: int, datagram: _Datagram, twins: Sequence[_Datagram]) -> list[Packet]:
+def _deliveries(number: int, datagram: _Datagram, twins: Sequence[_Datagram], late: bool) -> list[Packet]:
     """The rows of one packet: a loss, or an arrival and those of its copies."""
     way: Direction = "up" if _rank(datagram.flow[0]) < _rank(datagram.flow[2]) else "down"
     if not twins:
-        return [Packet(number, datagram.at, None, way, datagram.payload, b"", "lost")]
+        why = "or under way" if late else ""
+        return [Packet(number, datagram.at, None, way, datagram.payload, b"", "lost", why)]
     rows = []
     for count, twin in enumerate(sorted(twins, key=lambda twin: twin.at)):
         fate: Fate = "duplicated" if count else "delivered"

@@ -124,6 +124,17 @@ def test_copies_and_overtaking_are_found_again() -> None:
     assert any(p.fate == "reordered" for p in found)
 
 
+def test_of_the_last_packets_nobody_knows() -> None:
+    packets = [
+        Packet(1, 0.0, None, "up", b"a", b"", "lost"),
+        Packet(2, 0.0, 0.1, "up", b"b", b"b", "delivered"),
+        Packet(3, 0.05, None, "up", b"c", b"", "lost"),
+    ]
+    assert [packet.why for packet in from_capture(to_pcapng(packets))] == ["or under way", "", "or under way"]
+    later = [*packets, Packet(4, 0.2, 0.3, "up", b"d", b"d", "delivered")]
+    assert [packet.why for packet in from_capture(to_pcapng(later))][:3] == ["", "", ""]
+
+
 def lab_frame(payload: bytes, hops: int = 64) -> bytes:
     """A frame as a kernel makes it for an unconnected socket: all have the same identification."""
     datagram = udp.UDP(sport=4000, dport=5000, data=payload, ulen=8 + len(payload))
