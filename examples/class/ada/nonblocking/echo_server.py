@@ -71,8 +71,13 @@ def drain():
 
 
 reactor = net.Reactor()
-if "--idle" in sys.argv:
-    idle = float(sys.argv[sys.argv.index("--idle") + 1])
+if len(sys.argv) < 2:
+    net.end(2, "where?")
+try:
+    if "--idle" in sys.argv:
+        idle = float(sys.argv[sys.argv.index("--idle") + 1])
+except ValueError as why:
+    net.end(2, why)
 reactor.on_sigterm(drain)
 sock, words, path = net.listen(sys.argv[1])
 listener = net.Listener(reactor, sock, Echo)

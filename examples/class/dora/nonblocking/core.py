@@ -1,6 +1,7 @@
 """A chat client as callbacks on a transport that keeps asyncio's promises, whoever made it; words stay bytes."""
 
 import re
+import sys
 from collections import deque
 
 NAME = re.compile(rb"[A-Za-z0-9._-]{1,32}")
@@ -244,6 +245,9 @@ def wake():
 def read_words(words):
     """Options into Options; the address."""
     words = list(words)
+    if "--slow" in words and words[words.index("--slow") + 1] not in ("drop", "wait", "close"):
+        print("--slow drop, wait or close", file=sys.stderr)
+        sys.exit(2)
     while len(words) > 1:
         option, value = words[-2:]
         words = words[:-2]

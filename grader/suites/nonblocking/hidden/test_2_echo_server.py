@@ -68,6 +68,18 @@ def test_ipv6_and_unix(lab: Scene) -> None:
     still_serves(lab, again)
 
 
+def test_refuses_what_it_cannot_do(lab: Scene) -> None:
+    server = lab.serves("echo_server")
+    taken = f"0.0.0.0:{server.address.port}"
+    for words, status in (((taken,), 3), (("nonsense",), 2), (("udp:127.0.0.1:0",), 2), ((), 2),
+                          (("127.0.0.1:0", "--idle", "long"), 2)):  # fmt: skip
+        other = lab.runs("echo_server", *words)
+        other.exits(status)
+        lab.expect(other.stdout == b"", "nothing is printed on standard output", seen=other.stdout)
+        lab.expect(other.stderr.strip() != b"", "and a reason on standard error")
+    still_serves(lab, server)
+
+
 def test_a_byte_at_a_time(lab: Scene) -> None:
     server = lab.serves("echo_server")
     data = lab.random_bytes(60)

@@ -97,6 +97,7 @@ def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
 
 @PROGRAMS
 def test_names_and_rooms(lab: Scene, program: str) -> None:
+    lab.runs(program, "127.0.0.1:0", "--slow", "perhaps").exits(2)
     server = lab.serves(program)
     ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
     words = (b"", b" ", b" " + b"n" * 33, " grüße".encode(), b"  x", b" te/a", b" x ", b" x y")

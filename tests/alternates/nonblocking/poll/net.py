@@ -2,10 +2,12 @@
 
 import errno
 import heapq
+import ipaddress
 import itertools
 import os
 import signal
 import socket
+import sys
 import time
 
 from backend import Backend
@@ -266,8 +268,24 @@ def place(text):
     return (socket.AF_INET6 if "[" in host else socket.AF_INET), (host.strip("[]"), int(port))
 
 
+def end(status, why):
+    print(why, file=sys.stderr)
+    sys.exit(status)
+
+
 def listen(text):
+    try:
+        return try_to_listen(text)
+    except ValueError as why:
+        end(2, why)
+    except OSError as why:
+        end(3, why)
+
+
+def try_to_listen(text):
     family, where = place(text)
+    if family != socket.AF_UNIX:
+        ipaddress.ip_address(where[0])
     sock = socket.socket(family, socket.SOCK_STREAM)
     if family == socket.AF_UNIX:
         if os.path.exists(where):
