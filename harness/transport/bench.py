@@ -23,7 +23,7 @@ from harness.transport.bundle import Bundle, Finding
 from harness.transport.calls import RemoteConnection, RemoteReassembler, RemoteSegments
 from harness.transport.catalogue import scenario as by_name
 from harness.transport.guests import Guests
-from harness.transport.meter import LEAST_BUDGET
+from harness.transport.meter import LEAST_BUDGET, TooSlow
 from harness.transport.reference import Solution, load_solution
 from harness.transport.scenarios import ROLES, Role, Scenario, other
 from harness.transport.segments import MODULUS, Wire, load_wire
@@ -279,7 +279,7 @@ def _spoilt(setting: Setting, outcome: Outcome | None, broken: Broken) -> Outcom
 def _worth_shrinking(outcome: Outcome) -> bool:
     """Whether there is something to leave out, and a run is quick."""
     scenario = outcome.setting.scenario
-    slow = outcome.broken is not None and outcome.broken.verdict == "timeout"
+    slow = isinstance(outcome.broken, TooSlow)
     misfortunes = scenario.random or scenario.lose or scenario.replay or scenario.garbage
     return (
         bool(misfortunes) and scenario.ending == "closed" and not slow and 0 < len(outcome.packets) < 20_000

@@ -32,6 +32,10 @@ HOPELESS = 30.0
 UNMEASURED = 10.0
 
 
+class TooSlow(Broken):
+    """It computed too much, slept, or did not answer. To run it again in search of a reason takes as long."""
+
+
 @dataclass(frozen=True)
 class Spent:
     """Seconds, all since some beginning."""
@@ -107,14 +111,14 @@ class Meter:
         spent = self._spent()
         if not self._measurable:
             if seconds > UNMEASURED:
-                raise Broken(f"it did not answer within {UNMEASURED:g} s", verdict="timeout")
+                raise TooSlow(f"it did not answer within {UNMEASURED:g} s", verdict="timeout")
             return
         self._judge_cpu(spent - self._base)
         since, before = self._stall = self._stall or (seconds, spent)
         spent -= before
         slept = seconds - since - spent.cpu - spent.queued
         if slept > LONG_NAP:
-            raise Broken(
+            raise TooSlow(
                 f"it did not answer for {seconds:.1f} s, and for {slept:.1f} s of them it did not compute: "
                 "a call must not sleep or wait, time is given to it",
                 verdict="timeout",
@@ -144,7 +148,7 @@ class Meter:
         if used > self.budget:
             peer = self._peer_cpu() if self._peer_cpu is not None else 0.0
             what = "one simulation" if self._least is not None else "this check"
-            raise Broken(
+            raise TooSlow(
                 f"{what} took too much of the processor: {used:.1f} s"
                 + (f", the peer {peer:.1f} s" if peer else ""),
                 expected=f"at most {self.budget:.1f} s",
@@ -158,7 +162,7 @@ class Meter:
         slept = self._wall - spent.cpu - spent.queued
         quick = sorted(self._naps)[len(self._naps) // 4]
         if slept > SUSPICIOUS / 2 and slept > 0.5 * self._wall and quick > NAP:
-            raise Broken(
+            raise TooSlow(
                 f"a call sleeps: three of four calls that brought a datagram took more than {quick * 1000:.0f} ms, "
                 f"together {self._wall:.1f} s, of which it computed {spent.cpu:.1f} s",
                 expected="every call answers at once: time is given to it, it does not let time pass",

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from harness.lab import Process
 from harness.program import Stream
 from harness.steps import Broken, Story, Verdict, readable
-from harness.transport.meter import Meter
+from harness.transport.meter import Meter, TooSlow
 
 #: Longest line of a guest, in bytes: a window of 1 MiB in base64 fits three times.
 MOST_LINE = 4 << 20
@@ -119,7 +119,7 @@ class Remote:
         """Account for a call; a program that was found too slow is ended."""
         try:
             self.meter.called(seconds, received=received)
-        except Broken as slow:
+        except TooSlow as slow:
             self._give_up(slow)
 
     def _write(self, process: Process, data: bytes, began: float) -> None:
@@ -208,14 +208,13 @@ class Remote:
         """It has not answered yet."""
         try:
             self.meter.waiting(self.meter.clock() - began)
-        except Broken as slow:
+        except TooSlow as slow:
             self._give_up(slow)
 
-    def _give_up(self, slow: Broken) -> NoReturn:
+    def _give_up(self, slow: TooSlow) -> NoReturn:
         self.dismiss()
-        raise self.broken(
-            f"is too slow: {slow.message}", expected=slow.expected, seen=slow.seen, verdict=slow.verdict
-        ) from None
+        told = self.broken(f"is too slow: {slow.message}")
+        raise TooSlow(told.message, expected=slow.expected, seen=slow.seen, verdict=slow.verdict) from None
 
     def _died(self, process: Process) -> NoReturn:
         status = process.wait(1.0)

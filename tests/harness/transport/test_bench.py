@@ -120,8 +120,9 @@ def test_a_dead_process_does_not_end_the_check(drive: Drive):
 
 def test_a_nap_is_found_and_not_shrunk(drive: Drive):
     transport = drive(NAPS)
-    with pytest.raises(Broken, match="a call sleeps"):
+    with pytest.raises(Broken, match="a call sleeps") as told:
         simulation(transport, "10 % loss on data").completes()
+    assert "it fails when" not in told.value.message
 
 
 def test_two_processes_play_a_submission_against_itself(drive: Drive):
