@@ -6,7 +6,6 @@ Programs that work with it need nothing of the later stages. The tests put it in
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 from events import Event
 from segment import Segment, decode, encode
@@ -117,8 +116,8 @@ class Connection:
     def _dressed(self, segment: Segment) -> Segment:
         window = self._room - len(self._arrived)
         if self._expected is None:
-            return replace(segment, window=window)
-        return replace(segment, ack=True, acknowledgement=self._expected, window=window)
+            return segment._replace(window=window)
+        return segment._replace(ack=True, acknowledgement=self._expected, window=window)
 
     def next_timer(self) -> float | None:
         return None if self._over else self._timer
