@@ -109,12 +109,14 @@ class CheckReport:
 
     def _files(self, files: Sequence[Path]) -> None:
         """What there is to look at, and how."""
-        lab = self.command.partition(" check ")[0]
+        lab, _, rest = self.command.partition(
+            f" check {self.assignment.name}"
+        )  # the rest: the solution's folder
         for file in files:
             if file.suffix == ".json":
                 path = shlex.quote(str(file))
                 beside = ", ".join(other.name for other in files if other != file)
-                for word, what in (("look", f"{lab} trace {path}"), ("replay", f"{lab} replay {path}")):
+                for word, what in (("look", f"{lab} trace {path}"), ("replay", f"{lab} replay {path}{rest}")):
                     self.console.print(f"  [cyan]{word:<9}[/]{escape(what)}", soft_wrap=True)
                 self.console.print(f"  [dim]         beside it: {escape(beside)}[/]", soft_wrap=True)
 

@@ -294,6 +294,11 @@ def test_a_failing_check_leaves_its_pictures_and_says_where(starter: Path) -> No
     assert not folder.exists(), "what passes has nothing to look at"
 
 
+def test_what_to_type_names_the_folder_that_was_given(starter: Path) -> None:
+    result = lab("check", "transport", starter)
+    assert f"lab replay lab-results/transport/test_fails/bundle.json {starter}\n" in result.output
+
+
 def test_without_a_place_to_write_the_check_goes_on(starter: Path) -> None:
     (starter / "lab-results").write_text("a file of the student's own")
     result = lab("check", "transport")
