@@ -34,7 +34,10 @@ BUNDLE = Bundle(
     wire=WIRE,
     names=("client", "server"),
     packets=tuple(PACKETS),
-    findings=(Finding(3, "rule 3.4 (MUST): beyond the window"), Finding(0, "no packet in particular", must=False)),
+    findings=(
+        Finding(3, "rule 3.4 (MUST): beyond the window"),
+        Finding(0, "no packet in particular", must=False),
+    ),
     left_out=2,
 )
 
