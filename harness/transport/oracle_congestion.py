@@ -30,6 +30,7 @@ class Envelope:
         self._high = 1
         self._point = 0  # recovering until this is acknowledged
         self._timeout: _Timeout | None = None  # recovering from one
+        self._repaired = -1  # the first number of the last fast retransmission
         self._repeats = 0  # duplicate ACKs before that loss
         self._losses = 0
 
@@ -38,9 +39,16 @@ class Envelope:
         if row.seg.syn or not row.seg.payload:
             return
         self._hear(eager)
-        if kind == "fast":
-            self._lose(sure, eager)
-        elif kind == "timeout":
+        if eager.newest >= row.at:  # whole round trips in one instant: nobody can say what came before what
+            self._point = self._high = max(self._high, row.end)
+            self._threshold = max(self._threshold, self._window)
+            return
+        if kind in ("fast", "either"):
+            self._lose(row, sure, eager)
+        if kind == "either":  # a timeout in a recovery begins another one
+            self._threshold = max(self._threshold, (self._high - max(sure.una, 1)) / 2)
+            self._window, self._point = max(self._window, self._threshold), self._high
+        if kind == "timeout":
             self._time_out(row, sure, eager)
         if self._timeout is not None:
             self._check_since_timeout(row, eager)
@@ -65,13 +73,18 @@ class Envelope:
         elif not self._point:  # at most one segment for each ACK of a segment, and for each window of bytes
             self._window += max(news, acks * SEGMENT) * SEGMENT / self._window
 
-    def _lose(self, sure: Ear, eager: Ear) -> None:
+    def _lose(self, row: Sent, sure: Ear, eager: Ear) -> None:
         """7.3: half of what was under way, once for the losses of one flight."""
-        if self._point or self._timeout is not None:
+        again, self._repaired = row.seq == self._repaired, row.seq
+        if self._timeout is not None:
+            return
+        if self._point:
+            if again:  # the repetition was lost: it may be taken for a new loss (RFC 5681, section 4.3)
+                self._point = self._high
             return
         self._losses += 1
         self._una = max(sure.una, 1)  # what came at this very instant may have come after
-        self._point, self._repeats = self._high, eager.all_repeats - eager.repeats
+        self._point, self._repeats = self._high, eager.repeats_before
         self._threshold = max((self._high - self._una) / 2, 2 * SEGMENT)
         self._window = self._threshold
 
@@ -83,7 +96,7 @@ class Envelope:
         self._window = SEGMENT
         self._point = 0
         known = eager.heard_at < row.at  # what came at this very instant may be news
-        repeats, sacked = (eager.all_repeats, eager.sacked.total) if known else (sure.all_repeats, 0)
+        repeats, sacked = (eager.all_repeats, eager.sacked.total) if known else (eager.repeats_before, 0)
         self._timeout = _Timeout(self._una, self._high, repeats, sacked)
 
     # -- what is under way ---------------------------------------------------------------------------------------

@@ -109,20 +109,15 @@ class ReceiverRules:
             )
 
     def _begins_with_newest(self, row: Sent, blocks: Sequence[tuple[int, int]]) -> bool:
-        """Whether it may be so: the segment that came last is in the first block, or not in the others either."""
+        """False if one segment came at this instant, for the first time, and is in another block than the first."""
         heard = self._view.heard
-        last = bisect_right(heard, row.at, key=lambda h: h.at)
         first = bisect_left(heard, row.at, key=lambda h: h.at)
+        last = bisect_right(heard, row.at, key=lambda h: h.at)
         fresh = [h.origin.seq for h in heard[first:last] if h.origin and h.origin.seg.payload]
-        earlier = [
-            h.origin.seq for h in heard[max(0, first - 20) : first] if h.origin and h.origin.seg.payload
-        ]
-        for seq in fresh + earlier[-1:]:  # what came at this very instant may not be known yet
-            if blocks[0][0] <= seq < blocks[0][1] or not any(
-                left <= seq < right for left, right in blocks[1:]
-            ):
-                return True
-        return False
+        earlier = {h.origin.seq for h in heard[max(0, first - 200) : first] if h.origin}
+        if len(fresh) != 1 or fresh[0] in earlier:
+            return True
+        return not any(left <= fresh[0] < right for left, right in blocks[1:])
 
 
 class Promptness:

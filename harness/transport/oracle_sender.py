@@ -21,8 +21,9 @@ MOST_SYNS, MOST_TIMES = 6, 9
 #: A wait that grows by less than this has not been doubled (3.6), by less or more than these is not exactly double.
 GROWS, DOUBLE = 1.2, (1.8, 2.2)
 
-#: What a sending is: of new numbers, nothing but an ACK, a repetition that answers an acknowledgement, or a timeout.
-Kind = Literal["new", "empty", "fast", "timeout", "answer"]
+#: What a sending is: new numbers, nothing but an ACK, a fast retransmission, a timeout, one of these two, or something
+#: that follows from the one before.
+Kind = Literal["new", "empty", "fast", "timeout", "either", "answer"]
 
 
 class SenderRules:
@@ -70,7 +71,7 @@ class SenderRules:
             now=row.at,
             index=row.index,
             probe=probe,
-            fast=kind in ("fast", "answer") and not probe,
+            fast=kind in ("fast", "either", "answer") and not probe,
         )
         self.high = max(self.high, row.end)
         return kind
@@ -161,16 +162,17 @@ class SenderRules:
         elif not probe:
             self._check_sacked(row, sure)
         for piece in again:
-            if not (piece.probe and not probe):
+            answered = piece.probe and eager.edge is not None and row.end <= eager.edge
+            if not answered:  # a probe may have been answered with a window, and its byte thrown away
                 self._check_soon(row, piece, licensed, sure, eager)
         if probe or again[0].probe:
             return "answer"
         if licensed:
             self._recover = self._recover if recovering else self.high
-            return "fast"
+            return "either" if late and first else "fast"
         if not (late and first) or follows:
             return "answer"
-        news = min(sure.una_at, eager.una_at) if sure.una == eager.una else sure.una_at
+        news = min(sure.una_at, eager.una_at)
         if row.at - max(since, news) < LEAST_TIMEOUT - SLACK:
             text = f"{span(row.seq, row.end)} again, {row.at - news:.3f} s after an ACK of something new"
             self._verdicts.sent("3.5", text, row, should=True)

@@ -172,6 +172,7 @@ class Ear:
         #: The most of `repeats`, and whether there were blocks, at any time of the last instant of an arrival.
         self.most_repeats = 0
         self.had_blocks = False
+        self.repeats_before = 0  #: `all_repeats` before it, those of `una` left out
         self.heard_at = -1.0  #: that instant
         self.got = Ranges()  #: numbers of the peer that reached it
         self.next = 0  #: the peer's number that it may expect at most
@@ -193,6 +194,7 @@ class Ear:
             return
         if heard.at > self.heard_at:
             self.most_repeats, self.had_blocks, self.heard_at = self.repeats, bool(self.sacked), heard.at
+            self.repeats_before = self.all_repeats - self.repeats
         self.count += 1
         self.newest = max(self.newest, row.at)
         if row.seg.rst:
