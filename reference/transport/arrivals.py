@@ -156,7 +156,7 @@ class Arrivals:
             self.receiver.ack_due = True
             return False
         if acknowledged >= sender.una:
-            blocks = tuple(
+            blocks = segment.sack and tuple(
                 (unwrap(left, self._isn, sender.una), unwrap(right, self._isn, sender.una))
                 for left, right in segment.sack
             )

@@ -77,7 +77,8 @@ def encode(segment: Segment) -> bytes:
     flags = segment.syn * SYN | segment.ack * ACK | segment.fin * FIN | segment.rst * RST
     first = (MAGIC, flags | len(segment.sack) << BLOCKS_SHIFT, len(segment.payload))
     last = (segment.sequence, segment.acknowledgement, segment.window)
-    rest = b"".join(BLOCK.pack(left, right) for left, right in segment.sack) + segment.payload
+    blocks = b"".join(BLOCK.pack(*block) for block in segment.sack) if segment.sack else b""
+    rest = blocks + segment.payload
     return HEADER.pack(*first, checksum(HEADER.pack(*first, 0, *last) + rest), *last) + rest
     ### END SOLUTION
 

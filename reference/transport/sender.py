@@ -107,6 +107,8 @@ class Sender:
         """The next segment that was never sent."""
         if not self.una:  # nothing goes before the SYN is acknowledged
             return Sent(0, 1) if self.opened and not self.nxt else None
+        if self.nxt + SEGMENT < min(self.buffer.data_end, self.window.edge):  # fast path: a full one
+            return Sent(self.nxt, self.nxt + SEGMENT)
         end = self._end_of_segment(self.nxt)
         # RFC 9293, section 3.8.6.2.1: no silly little segments if an acknowledgement will bring more room
         least = (
