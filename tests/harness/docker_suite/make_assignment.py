@@ -26,6 +26,7 @@ disk_mb = 48
 cpus = 1.0
 output_mb = 1
 seconds = 120
+nodes = 2
 [[stages]]
 number = 1
 title = "The lab"

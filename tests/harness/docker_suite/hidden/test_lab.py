@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 
 import pytest
 
@@ -568,3 +569,154 @@ def test_the_tester_has_no_capabilities_either(lab):
         warden.sendall(b'{"op": "unwire"}\n')
         assert json.loads(warden.recv(4096))["ok"] is False
     assert lab.kind_of("echo.py") == "file"
+
+
+# -- the second student node ---------------------------------------------------------------------------------------
+
+#: Waits for a datagram and prints who sent it and what; then answers with it reversed.
+MIRROR = """
+import json, socket, sys
+family = socket.AF_INET6 if sys.argv[1].startswith("udp:[") else socket.AF_INET
+udp = socket.socket(family, socket.SOCK_DGRAM)
+udp.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
+print("listening on " + sys.argv[1].rpartition(":")[0] + ":%d" % udp.getsockname()[1], flush=True)
+while True:
+    data, source = udp.recvfrom(2048)
+    print(json.dumps([source[0], data.decode()]), flush=True)
+    udp.sendto(data[::-1], source)
+"""
+
+#: Sends a word to an address and prints what comes back within a second.
+CALL = """
+import json, socket, sys
+host, port = sys.argv[1].removeprefix("udp:").rsplit(":", 1)
+udp = socket.socket(socket.AF_INET6 if "[" in host else socket.AF_INET, socket.SOCK_DGRAM)
+if len(sys.argv) > 3:
+    udp.bind((sys.argv[3], 0))
+udp.settimeout(1)
+try:
+    udp.sendto(sys.argv[2].encode(), (host.strip("[]"), int(port)))
+    print(json.dumps(udp.recv(100).decode()))
+except OSError:
+    print(json.dumps(None))
+"""
+
+
+def mirror(lab, at, node):
+    return lab.serves("run", at=at, flags=[MIRROR], node=node)
+
+
+def called(lab, address, word, node="first"):
+    program = lab.runs("run", CALL, address, word, node=node)
+    program.exits(0)
+    return json.loads(program.stdout)
+
+
+def test_the_two_student_nodes_reach_each_other_over_the_link(lab):
+    second, first = (mirror(lab, "udp:0.0.0.0:0", node) for node in ("second", "first"))
+    assert called(lab, lab.address_of(second), "hello") == "olleh"
+    assert called(lab, lab.address_of(first), "back", node="second") == "kcab"
+    hosts = [json.loads(server.stdout.splitlines()[-1])[0] for server in (second, first)]
+    assert hosts == ["10.77.2.2", "10.77.3.2"]
+    packets = lab.network.packets(lab._since, time.time())
+    assert [(packet.direction, packet.data) for packet in packets] == [
+        ("up", b"hello"),
+        ("down", b"olleh"),
+        ("down", b"back"),
+        ("up", b"kcab"),
+    ]
+    assert lab.network.counters().packets == 4
+
+
+def test_the_two_student_nodes_speak_ipv6(lab):
+    second, first = (mirror(lab, "udp:[::]:0", node) for node in ("second", "first"))
+    assert called(lab, lab.address_of(second), "hello") == "olleh"
+    assert called(lab, lab.address_of(first), "back", node="second") == "kcab"
+    hosts = [json.loads(server.stdout.splitlines()[-1])[0] for server in (second, first)]
+    assert hosts == ["fd77:2::2", "fd77:3::2"]
+
+
+def test_the_link_between_them_is_impaired_both_ways(lab):
+    second = mirror(lab, "udp:0.0.0.0:0", "second")
+    lab.link("deaf", up=Profile(loss=1.0), down=Profile())
+    assert called(lab, lab.address_of(second), "lost") is None
+    assert second.stdout.count(b"\n") == 1  # the line that says where it listens
+    lab.link("dumb", up=Profile(), down=Profile(loss=1.0))
+    assert called(lab, lab.address_of(second), "heard") is None
+    assert b"heard" in second.prints_at_least(50)
+    assert [packet.fate for packet in lab.network.packets(lab._since, time.time())] == [
+        "lost",
+        "delivered",
+        "lost",
+    ]
+
+
+def test_the_second_node_reaches_nobody_else(lab):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind((lab.network.tester_host(4), 0))
+        udp.settimeout(0.5)
+        tester = f"udp:{lab.network.tester_host(4)}:{udp.getsockname()[1]}"
+        assert called(lab, tester, "to the tester", node="second") is None
+        with pytest.raises(TimeoutError):
+            udp.recv(100)
+        assert called(lab, tester, "to the tester") is None  # the control: the first node may
+        assert udp.recv(100) == b"to the tester"
+        second = mirror(lab, "udp:0.0.0.0:0", "second")
+        udp.sendto(b"from the tester", lab.address_of(second).pair)
+        with pytest.raises(TimeoutError):
+            udp.recv(100)
+        assert b"from the tester" not in second.stdout
+
+
+SHARED = """
+import json, os, socket, sys
+found = []
+for folder in ("/tmp", "/dev/shm", "/work", "/files", "/build", "/agent", "/lab", "/submission"):
+    path = folder + "/shared"
+    try:
+        if sys.argv[1] == "write":
+            open(path, "w").write("x")
+        elif os.path.exists(path):
+            found.append(path)
+    except OSError:
+        pass
+unix = socket.socket(socket.AF_UNIX)
+try:
+    if sys.argv[1] == "write":
+        unix.bind("\\0shared")
+        unix.listen()
+        print("ready", flush=True)
+        unix.accept()
+    else:
+        unix.connect("\\0shared")
+        found.append("abstract socket")
+except OSError:
+    pass
+print(json.dumps(found))
+"""
+
+
+def test_the_two_student_nodes_share_nothing(lab):
+    writer = lab.runs("run", SHARED, "write")
+    assert writer.prints_line() == b"ready"
+    reader = lab.runs("run", SHARED, "read", node="second")
+    reader.exits(0)
+    assert json.loads(reader.stdout) == []
+    control = lab.runs("run", SHARED, "read")
+    control.exits(0)
+    assert json.loads(control.stdout) == ["/tmp/shared", "/dev/shm/shared", "/work/shared", "abstract socket"]
+
+
+def test_a_second_node_that_is_left_dirty(lab):
+    program = lab.runs(
+        "run", "import time\nopen('/tmp/old', 'w')\nprint(1, flush=True)\ntime.sleep(60)", node="second"
+    )
+    assert program.prints_line() == b"1"
+    assert lab._second.usage().processes == 1
+
+
+def test_the_second_node_is_fresh_in_the_next_test(lab):
+    assert lab._second.usage().processes == 0
+    program = lab.runs("run", "import os\nprint(os.path.exists('/tmp/old'), os.listdir('.'))", node="second")
+    program.exits(0)
+    assert program.stdout.startswith(b"False ['")
