@@ -49,7 +49,9 @@ class Order:
     build: bool  #: whether the submission has the file that asks for a build
     seed: str  #: hex
     seconds: float  #: after which everything is ended
-    reference: Path | None = None  #: the folder of the answers, for tests that play them against the submission
+    reference: Path | None = (
+        None  #: the folder of the answers, for tests that play them against the submission
+    )
 
     def job(self, lab: Mapping[str, Any], *, at: PurePosixPath | None = None) -> dict[str, Any]:
         """What the tester reads. `at` is where it finds the assignments, if it does not see the same files as we do."""

@@ -55,9 +55,7 @@ class Recording:
             self._rows.append((self._number, now, None, direction, data, b"", fate, why))
         for delivery in out:
             due = max(now, delivery.due)
-            self._rows.append(
-                (self._number, now, due, direction, data, delivery.packet, delivery.fate, "")
-            )
+            self._rows.append((self._number, now, due, direction, data, delivery.packet, delivery.fate, ""))
 
     def clear(self) -> None:
         """Forget them."""

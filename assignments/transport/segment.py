@@ -28,7 +28,7 @@ Rule 2: what is wrong is no segment, and nobody answers it: who knows who sent i
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from checksums import checksum
 from term import MAGIC
@@ -46,8 +46,7 @@ SYN, ACK, FIN, RST = 1, 2, 4, 8
 BLOCKS_SHIFT = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One segment. Numbers are those on the wire, 32 bits (sequence.py)."""
 
     sequence: int  #: of the first byte of the payload; of the SYN if there is one

@@ -79,7 +79,9 @@ class Series:
         reached = 8 * size / outcome.finished("server") / ceiling
         told = f"{reached:.2f} of the {ceiling / 1e6:.2f} Mbit/s that the link can carry"
         if reached < share:
-            raise Broken(f"{row.name!r}: it uses {told}", expected=f"{share:.2f} or more", seen=f"{reached:.2f}")
+            raise Broken(
+                f"{row.name!r}: it uses {told}", expected=f"{share:.2f} or more", seen=f"{reached:.2f}"
+            )
         half = outcome.finished("server") / 2
         waits = [
             packet.arrived - packet.sent - link.delay

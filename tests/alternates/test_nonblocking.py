@@ -33,7 +33,9 @@ def lay(name: str, folder: Path) -> list[int]:
     copy_reference("nonblocking", folder)
     layers, stages = SOLUTIONS[name]
     for layer in layers:
-        shutil.copytree(HERE / layer, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            HERE / layer, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
     if name == "uvloop":
         (folder / "use-uvloop").touch()
     return stages

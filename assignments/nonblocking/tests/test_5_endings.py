@@ -47,7 +47,9 @@ def test_drains_on_sigterm(lab: Scene) -> None:
     ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, b"x" * 3900) for number in range(3000)))
     answered = reads_what_comes(lab, ada)
     good = answered == b"ok\n" * answered.count(b"\n") and answered
-    lab.expect(good, "ada is answered, until bob is behind", expected=b"ok, again and again", seen=answered[:40])
+    lab.expect(
+        good, "ada is answered, until bob is behind", expected=b"ok, again and again", seen=answered[:40]
+    )
     server.signal(signal.SIGTERM)
     count = answered.count(b"\n")
     bob.reads_exactly(b"".join(b"tea ada %d %s\n" % (number, b"x" * 3900) for number in range(count)))

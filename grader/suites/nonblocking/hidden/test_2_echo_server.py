@@ -91,7 +91,9 @@ def test_a_byte_at_a_time(lab: Scene) -> None:
     peer.reads_exactly(data)
     lab.pauses(0.3)
     read = sipper.stops()
-    lab.expect(read and (data * 3000).startswith(read), "who reads little gets the right bytes", seen=read[:40])
+    lab.expect(
+        read and (data * 3000).startswith(read), "who reads little gets the right bytes", seen=read[:40]
+    )
     sipper.peer.reads_exactly((data * 3000)[len(read) :], within=8)
 
 

@@ -83,7 +83,9 @@ def test_a_silent_chat(lab: Scene, program: str) -> None:
 def test_500_connect_at_once(lab: Scene) -> None:
     server = lab.serves("echo_server")
     load = lab.load(server, idle=600, active=0, bystanders=2, within=6, window=500)
-    lab.expect(load.seconds < 3, "none has to connect again", expected="within 3 s", seen=f"{load.seconds:.1f} s")
+    lab.expect(
+        load.seconds < 3, "none has to connect again", expected="within 3 s", seen=f"{load.seconds:.1f} s"
+    )
     load.all_answer()
 
 

@@ -100,7 +100,9 @@ def test_half_close_with_lines_pending(lab: Scene, program: str) -> None:
     told = [row for row in rows if re.fullmatch(rb"dropped \d{1,6}", row)]
     seen = f"{len(said)} lines, then {[row[:20] for row in rows[-2:]]}"
     lab.expect(len(said) + len(told) + 1 == len(rows) and b"ok" in rows, "lines, ok and dropped N", seen=seen)
-    lab.expect(len(told) == 1 and rows[-1] == told[0], "it is told what was dropped, and then the end", seen=seen)
+    lab.expect(
+        len(told) == 1 and rows[-1] == told[0], "it is told what was dropped, and then the end", seen=seen
+    )
     missed = int(told[0].split()[1])
     lab.expect(len(said) + missed == count, "every line was read or counted", expected=count, seen=seen)
 
@@ -150,7 +152,9 @@ def test_idle_speakers_that_wait(lab: Scene, program: str) -> None:
         slow.sends(b"nothing\n")  # so that it is not silent itself
         lab.pauses(0.25)
     read = reads_what_comes(lab, slow, quiet=0.3).count(b"tea ada ")
-    lab.expect(read > before, "then ada may go on", expected=f"more than {before} lines", seen=f"{read} lines")
+    lab.expect(
+        read > before, "then ada may go on", expected=f"more than {before} lines", seen=f"{read} lines"
+    )
     ada.reads_exactly(b"ok\n" * (read - before))
 
 
@@ -220,7 +224,9 @@ def test_drains_on_sigterm(lab: Scene, program: str) -> None:
     else:
         ada, bob, slow = rooms(lab, server)
         bob.closes()
-        ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(3000)), quiet=0.2)
+        ada.sends_what_fits(
+            b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(3000)), quiet=0.2
+        )
         count = reads_what_comes(lab, ada).count(b"ok\n")
         lab.expect(count > 10, "ada is answered, until slow is behind", seen=f"{count} times")
         server.signal(signal.SIGTERM)
