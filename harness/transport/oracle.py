@@ -26,6 +26,10 @@ from harness.transport.verdicts import Case, Level, Verdicts, Violation
 __all__ = ["Case", "Level", "Violation", "broken", "judge"]
 
 
+#: Seconds within which two things happen at the same instant: what is lost when times are added.
+INSTANT = 1e-7
+
+
 def judge(packets: Sequence[Packet], wire: Wire, case: Case | None = None) -> list[Violation]:
     """Every rule that was broken, in the order of time; at most 20 times the same one by the same side."""
     case = case or Case()
@@ -64,7 +68,7 @@ def _judge_sendings(view: View, verdicts: Verdicts) -> None:
     heard, known, maybe = view.heard, 0, 0
     is_model = view.direction in verdicts.case.models
     for row in view.sent:
-        while known < len(heard) and heard[known].at < row.at:
+        while known < len(heard) and heard[known].at < row.at - INSTANT:
             sure.hear(
                 heard[known],
                 sent=view.sent_by(heard[known].at),
@@ -72,7 +76,7 @@ def _judge_sendings(view: View, verdicts: Verdicts) -> None:
                 acknowledged=receiver.acknowledged,
             )
             known += 1
-        while maybe < len(heard) and heard[maybe].at <= row.at:
+        while maybe < len(heard) and heard[maybe].at <= row.at + INSTANT:
             eager.hear(heard[maybe], sent=view.sent_by(heard[maybe].at))
             maybe += 1
         receiver.look(row, sure, eager)
