@@ -46,6 +46,11 @@ class ByHand:
         self._story.add("tester", f"{self._datagrams.name} says {describe(data, self._wire)}")
         self._datagrams.throws(data, self.sender)
 
+    def rings(self, data: bytes) -> None:
+        """Send bytes that are no segment."""
+        self._story.add("tester", f"{self._datagrams.name} sends {describe(data, self._wire)}")
+        self._datagrams.throws(data, self.sender)
+
     def hears(self, what: str, wanted: Callable[[Seg], object], *, within: float = PATIENCE) -> Seg:
         """The next segment that is `what`, in words; others are passed over. Raises Broken."""
         deadline = time.monotonic() + within

@@ -105,6 +105,21 @@ def test_the_sender_knows_its_peer(lab: Scene) -> None:
     lab.expect(seg.payload == data, "it sends its input", expected=f"{len(data)} bytes", seen=seg.payload)
 
 
+def test_the_peer_is_who_sends_a_syn(lab: Scene) -> None:
+    receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
+    early = lab.by_hand(receiver)
+    early.says(ack=True, payload=b"too early")
+    early.says(ack=True, rst=True)
+    early.rings(lab.random_bytes(40))
+    lab.pauses(0.2)
+    peer = lab.by_hand(receiver)
+    peer.connects()
+    peer.sends(b"in time", fin=True)
+    peer.ends_with(peer.hears("its FIN", lambda seg: seg.fin))
+    receiver.prints(b"in time")
+    receiver.exits(0)
+
+
 def test_a_second_client_gets_nothing(lab: Scene) -> None:
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
     first = lab.by_hand(receiver)
