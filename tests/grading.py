@@ -22,6 +22,12 @@ class Graded:
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)  #: by check
     wanted: dict[str, float] = field(default_factory=dict)  #: points of each check that was run
 
+    def hear(self, line: bytes | None) -> None:
+        """A line of the tester."""
+        record = json.loads(line or b"{}")
+        if record.get("record") == "report":
+            self.reports[record["check"]] = record
+
     @property
     def points(self) -> float:
         """Points of the checks that passed."""
@@ -67,11 +73,6 @@ def grade(
     # A check of a later stage may need one of an earlier stage; here it does without.
     graded = Graded(wanted={check.id: check.points for check in checks})
 
-    def hear(line: bytes | None) -> None:
-        record = json.loads(line or b"{}")
-        if record.get("record") == "report":
-            graded.reports[record["check"]] = record
-
     order = Order(
         submission=folder,
         assignment=spec,
@@ -83,5 +84,5 @@ def grade(
         seconds=300,
         reference=course.reference(assignment),
     )
-    bench.run(order, hear)
+    bench.run(order, graded.hear)
     return graded
