@@ -10,7 +10,6 @@ It takes about half a minute.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import resource
 import select
@@ -46,18 +45,15 @@ class End(Endpoint, Protocol):
         """Whether all has come."""
 
 
-def drive(endpoint: Endpoint, sock: socket.socket, receiver: End | None) -> float:
-    """Until the receiver has all, or the parent ends us; the seconds since the first datagram came."""
-    peer = None
-    with contextlib.suppress(OSError):
-        peer = sock.getpeername()
+def drive(endpoint: Endpoint, sock: socket.socket, receiver: End) -> float:
+    """Until the receiver has all; the seconds since the first datagram came."""
     started = 0.0
-    while receiver is None or not receiver.ended:
-        now = time.monotonic()
-        for data in endpoint.datagrams_to_send(now=now):
-            if peer is not None:
-                with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
-                    sock.sendto(data, peer)
+    while not receiver.ended:
+        for data in endpoint.datagrams_to_send(now=time.monotonic()):
+            try:
+                sock.send(data)
+            except (BlockingIOError, ConnectionRefusedError):
+                pass  # lost
         timer = endpoint.next_timer()
         timeout = 1.0 if timer is None else max(0.0, timer - time.monotonic())
         if select.select([sock], [], [], timeout)[0]:
@@ -66,7 +62,9 @@ def drive(endpoint: Endpoint, sock: socket.socket, receiver: End | None) -> floa
                     data, peer = sock.recvfrom(2048)
                 except (BlockingIOError, ConnectionRefusedError):
                     break
-                started = started or time.monotonic()
+                if not started:
+                    started = time.monotonic()
+                    sock.connect(peer)
                 endpoint.receive_datagram(data, now=time.monotonic())
         if timer is not None and timer <= (now := time.monotonic()):
             endpoint.handle_timer(now=now)
@@ -112,6 +110,17 @@ def take(name: str) -> None:
         print(json.dumps([seconds, computing() - before]), flush=True)
 
 
+class Told:
+    """Has all when a line comes on standard input."""
+
+    received = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether it came."""
+        return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
 def give(name: str, port: str) -> None:
     """The sender's process: until a line comes on standard input; then print the processor time."""
     with open_socket() as sock:
@@ -119,14 +128,7 @@ def give(name: str, port: str) -> None:
         sender = pair(name)[0]
         before = computing()
 
-        class Stopped:
-            received = 0
-
-            @property
-            def ended(self) -> bool:
-                return bool(select.select([sys.stdin], [], [], 0)[0])
-
-        drive(sender, sock, Stopped())
+        drive(sender, sock, Told())
         print(json.dumps(computing() - before), flush=True)
 
 

@@ -24,6 +24,7 @@ class Receiver:
     def __init__(self, capacity: int) -> None:
         """`capacity`: bytes of the buffer."""
         self.nxt = 0  #: RCV.NXT: the next position that is expected
+        self.finished = False  #: everything has arrived, the FIN included
         self.ack_due = False  #: an acknowledgement is owed now
         self.edge = 1 + capacity  #: RCV.NXT + RCV.WND: the first position that was not invited
         self._capacity = capacity
@@ -33,11 +34,6 @@ class Receiver:
         self._recent: list[int] = []  # a position in each range above a hole, the newest first
         self._unacknowledged = 0  # segments since the last acknowledgement
         self._timer: float | None = None  # the one that is held back goes then
-
-    @property
-    def finished(self) -> bool:
-        """Whether everything has arrived, the FIN included."""
-        return self._fin_at is not None and self.nxt > self._fin_at
 
     def begin(self) -> None:
         """The peer's SYN arrived."""
@@ -61,7 +57,7 @@ class Receiver:
             self._ready += piece
             self.nxt += len(piece)
         if self.nxt == self._fin_at:
-            self.nxt += 1
+            self.nxt, self.finished = self.nxt + 1, True
         if position > expected:
             self._recent.insert(0, position)
         self._unacknowledged += 1
@@ -76,8 +72,7 @@ class Receiver:
         """Up to `limit` bytes for the application, in order."""
         if not self._ready:
             return b""
-        with memoryview(self._ready) as view:
-            data = bytes(view[:limit])
+        data = bytes(self._ready[:limit])
         del self._ready[: len(data)]
         if not self.finished and self._edge_can_move():
             self.ack_due = True
