@@ -37,7 +37,8 @@ class Series:
         for row in rows:
             if not alone:
                 for role in ROLES:
-                    if role in row.watched:
+                    # With the extension's controller what matters is the sender: the reference's is the teaching one.
+                    if role in row.watched and (row.app(role).sends or not model):
                         self._checks.append(
                             SimulationCheck(transport, row, student=role, peer="reference", model=model)
                         )
