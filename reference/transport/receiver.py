@@ -112,6 +112,8 @@ class Receiver:
 
     def blocks(self) -> tuple[tuple[int, int], ...]:
         """The ranges that arrived above a hole, newest first (RFC 2018, section 4): as many as fit."""
+        if not self._recent:
+            return ()
         found: dict[tuple[int, int], int] = {}
         for position in self._recent:
             start, end = self._pieces.range_around(position - 1)
