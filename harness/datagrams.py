@@ -81,11 +81,8 @@ class Datagrams:
     # -- without a word in the story: for who tells it better -----------------------------------------------------
 
     def catches(self, *, within: float) -> tuple[bytes, Address] | None:
-        """The next datagram and who sent it, None if none comes in time or nobody is left to send one."""
-        try:
-            got = waiting_for(self._receive_within, within, self._ended)
-        except Broken:
-            return None
+        """The next datagram and who sent it, None if none comes in time. Raises Broken if nobody can send one."""
+        got = waiting_for(self._receive_within, within, self._ended)
         return None if got is None else (got[0], Address("udp", host=got[1][0], port=got[1][1]))
 
     def throws(self, data: bytes, to: Address | None) -> None:

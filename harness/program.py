@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 from harness.address import Address, BadAddress, parse_address
@@ -16,6 +17,8 @@ from harness.steps import Broken, Story, Who, difference, readable, show
 
 #: Seconds a test waits for something a correct program does at once.
 PATIENCE = 5.0
+#: Seconds that what a program has sent may be on its way when it has ended.
+UNDER_WAY = 3.0
 #: How far into an output the line `listening on ADDRESS` is looked for, in bytes.
 ANNOUNCED_WITHIN = 16_384
 
@@ -101,10 +104,13 @@ class Program:
         """Standard error so far."""
         return self._err.so_far()
 
-    def prints(self, expected: bytes, *, within: float = PATIENCE) -> None:
-        """Its whole standard output, at its end, equals `expected`."""
+    def prints(self, expected: bytes, *, within: float = PATIENCE, sent_by: Program | None = None) -> None:
+        """Its whole standard output, at its end, equals `expected`.
+
+        sent_by: the program that it has it from; if that has ended, what is still missing is not waited for.
+        """
         self._story.add("tester", f"expects {self.name} to print exactly {show(expected)}")
-        ended = self._out.wait(lambda data: len(data) > len(expected), within)
+        ended = self._waits(lambda data: len(data) > len(expected), within, sent_by)
         seen = self.stdout
         self._check_flood()
         if seen == expected and ended and self._out.ended:
@@ -118,6 +124,24 @@ class Program:
             )  # fmt: skip
         reason = f"{self.name} printed something else: {difference(expected, seen)}"
         raise self.broken(reason, expected=show(expected), seen=show(seen))
+
+    def _waits(self, ready: Callable[[bytearray], bool], within: float, source: Program | None) -> bool:
+        """As Stream.wait. Raises Broken when the source has ended and nothing comes any more."""
+        if source is None:
+            return self._out.wait(ready, within)
+        deadline = time.monotonic() + within
+        while (left := deadline - time.monotonic()) > 0:
+            if self._out.wait(ready, min(left, 0.2)):
+                return True
+            if not source.runs():
+                if self._out.wait(ready, min(left, UNDER_WAY)):
+                    return True
+                raise source.broken(
+                    f"{source.name} ended before {self.name} had everything",
+                    expected="it runs until both streams are whole",
+                    seen=f"{source.ending()}, and {self.name} has {len(self.stdout):,} bytes",
+                )
+        return False
 
     def prints_line(self, *, within: float = PATIENCE) -> bytes:
         """The first line it prints, without its line end; waits for it."""

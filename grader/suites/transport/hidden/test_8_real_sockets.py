@@ -24,8 +24,8 @@ def test_to_the_reference(lab: Scene) -> None:
     lab.link("a little of everything", up=BAD, down=BAD)
     data = lab.random_bytes(24_000)
     receiver = lab.peer_serves("rdt_recv")
-    lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
-    receiver.prints(data, within=25)
+    sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
+    receiver.prints(data, within=25, sent_by=sender)
     receiver.exits(0, within=15)
 
 
@@ -33,8 +33,8 @@ def test_from_the_reference(lab: Scene) -> None:
     lab.link("a little of everything", up=BAD, down=BAD)
     data = lab.random_bytes(24_000)
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
-    lab.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
-    receiver.prints(data, within=25)
+    sender = lab.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
+    receiver.prints(data, within=25, sent_by=sender)
     receiver.exits(0, within=15)
     lab.came_over_the_link(receiver)
 
@@ -44,7 +44,7 @@ def test_two_megabytes_to_the_reference(lab: Scene) -> None:
     data = lab.random_bytes(2_000_000)
     receiver = lab.peer_serves("rdt_recv")
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
-    receiver.prints(data, within=12)
+    receiver.prints(data, within=12, sent_by=sender)
     receiver.exits(0, within=5)
     lab.keeps_the_rules(sender, stage=5)
 
@@ -53,8 +53,8 @@ def test_two_megabytes_from_the_reference(lab: Scene) -> None:
     lab.link("20 Mbit/s, 20 ms", up=LONG, down=LONG)
     data = lab.random_bytes(2_000_000)
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
-    lab.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
-    receiver.prints(data, within=12)
+    sender = lab.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
+    receiver.prints(data, within=12, sent_by=sender)
     receiver.exits(0, within=5)
     lab.came_over_the_link(receiver)
 
@@ -64,12 +64,12 @@ def test_both_ways_with_the_reference(lab: Scene) -> None:
     up, down = lab.random_bytes(600_000), lab.random_bytes(500_000)
     listener = lab.peer_serves("rdt_pipe", family=6, flags=["--listen"], stdin=down)
     connector = lab.runs("rdt_pipe", lab.address_of(listener), stdin=up)
-    listener.prints(up, within=8)
+    listener.prints(up, within=8, sent_by=connector)
     connector.prints(down, within=8)
     lab.came_over_the_link(connector)
     listener = lab.serves("rdt_pipe", at="udp:[::]:0", flags=["--listen"], stdin=up)
     connector = lab.peer_runs("rdt_pipe", lab.address_of(listener), stdin=down)
-    listener.prints(down, within=8)
+    listener.prints(down, within=8, sent_by=connector)
     connector.prints(up, within=8)
 
 
@@ -78,7 +78,7 @@ def test_against_itself(lab: Scene) -> None:
     data = lab.random_bytes(300_000)
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0", node="second")
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
-    receiver.prints(data, within=25)
+    receiver.prints(data, within=25, sent_by=sender)
     receiver.exits(0, within=15)
     lab.came_over_the_link(receiver)
     lab.keeps_the_rules(sender, stage=5)
