@@ -69,13 +69,14 @@ class Series:
     def fill(self, share: float, *, queue: float | None = None) -> None:
         """Each completes, with `share` of what the first bottleneck can carry at least. Raises Broken.
 
-        That is its rate less headers, times 1 - loss. `queue`: how long packets may wait in it on average in the
-        second half of the transfer, in seconds.
+        That is its rate less headers, times 1 - loss, as it is in the end. `queue`: how long packets may wait in it
+        on average in the second half of the transfer, in seconds.
         """
         self._each(lambda check, outcome: self._look_at_speed(check.scenario, outcome, share, queue))
 
     def _look_at_speed(self, row: Scenario, outcome: Outcome, share: float, queue: float | None) -> None:
-        link, size = row.profile("client"), row.client.sends
+        links = [change.to_server for change in row.changes if change.to_server is not None]
+        link, size = links[-1] if links else row.profile("client"), row.client.sends
         ceiling = link.rate * (1 - link.loss) * PAYLOAD_SHARE
         reached = 8 * size / outcome.finished("server") / ceiling
         told = f"{reached:.2f} of the {ceiling / 1e6:.2f} Mbit/s that the link can carry"

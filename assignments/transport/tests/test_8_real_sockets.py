@@ -8,7 +8,7 @@ def test_a_file_arrives(lab: Scene) -> None:
     data = lab.random_bytes(20_000)
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0", node="second")
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
-    receiver.prints(data, within=10)
+    receiver.prints(data, within=10, sent_by=sender)
     receiver.exits(0, within=6)
     sender.exits(0, within=6)
     lab.came_over_the_link(receiver)
@@ -17,8 +17,8 @@ def test_a_file_arrives(lab: Scene) -> None:
 
 def test_an_empty_file(lab: Scene) -> None:
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0", node="second")
-    lab.runs("rdt_send", lab.address_of(receiver), stdin=b"")
-    receiver.prints(b"", within=5)
+    sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=b"")
+    receiver.prints(b"", within=5, sent_by=sender)
     receiver.exits(0, within=6)
 
 
@@ -27,8 +27,8 @@ def test_segments_are_lost(lab: Scene) -> None:
     lab.link("a few lost", up=Profile(delay=0.005, drop=(0, 5)), down=Profile(delay=0.005, drop=(2,)))
     data = lab.random_bytes(12_000)
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0", node="second")
-    lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
-    receiver.prints(data, within=15)
+    sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
+    receiver.prints(data, within=15, sent_by=sender)
     receiver.exits(0, within=6)
     lab.came_over_the_link(receiver)
 
@@ -55,7 +55,7 @@ def test_both_ways_at_once(lab: Scene) -> None:
     up, down = lab.random_bytes(60_000), lab.random_bytes(45_000)
     listener = lab.serves("rdt_pipe", at="udp:0.0.0.0:0", flags=["--listen"], node="second", stdin=down)
     connector = lab.runs("rdt_pipe", lab.address_of(listener), stdin=up)
-    listener.prints(up, within=15)
+    listener.prints(up, within=15, sent_by=connector)
     connector.prints(down, within=15)
     lab.came_over_the_link(listener)
     lab.came_over_the_link(connector)

@@ -1,22 +1,26 @@
 """Stage 9, hidden: losses that mean nothing, and a queue that stays short."""
 
+from dataclasses import replace
+
 from harness.profile import Profile
 from harness.scene import Scene
-from harness.transport.scenarios import App, Scenario
+from harness.transport.scenarios import App, Change, Scenario
 
 RATE, ONE_WAY, PRODUCT = 10_000_000, 0.02, 40
 
 
 def bottleneck(name: str, *, loss: float = 0.0, queue: int = PRODUCT) -> Scenario:
-    """A scenario with one narrow link; what is lost is lost in front of its queue."""
+    """One narrow link. What is lost is lost in front of its queue, from 0.1 s on: a lost SYN would say nothing."""
+    link = Profile(delay=ONE_WAY, rate=RATE, limit=queue + 2 * PRODUCT)
     return Scenario(
         name=name,
         why="loss is taken for congestion, or the queue is filled to its end",
         stage=9,
-        client=App(sends=2_000_000),
+        client=App(sends=3_000_000),
         server=App(ends="heard"),
-        to_server=Profile(delay=ONE_WAY, rate=RATE, limit=queue + 2 * PRODUCT, loss=loss),
+        to_server=link,
         to_client=Profile(delay=ONE_WAY),
+        changes=(Change(at=0.1, to_server=replace(link, loss=loss)),) if loss else (),
         buffers={"server": 1 << 20},
     )
 
