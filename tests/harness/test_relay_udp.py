@@ -176,3 +176,39 @@ def test_a_closed_relay_says_so():
 def test_an_address_that_is_not_ours_cannot_be_bound(relay, new):
     with pytest.raises(LabError, match=r"cannot bind to 192\.0\.2\.1"):
         relay.add_udp(to=address(new()), towards="student", listen="192.0.2.1")
+
+
+def test_the_recording_has_every_datagram_and_what_came_of_it(relay, new):
+    server, client = new(), new()
+    via = relay.add_udp(to=address(server), towards="tester")
+    relay.shape(up=Profile(drop=(1,), duplicate=1.0, delay=0.001), down=Profile(corrupt=1.0), seed=3)
+    for payload in (b"one", b"two", b"three"):
+        client.sendto(payload, via.pair)
+    arrived = [server.recvfrom(100) for _ in range(4)]
+    server.sendto(b"answer", arrived[0][1])
+    damaged = client.recv(100)
+    rows = relay.packets()
+    assert [(row.number, row.direction, row.data, row.delivered, row.fate) for row in rows] == [
+        (1, "up", b"one", b"one", "duplicated"),
+        (1, "up", b"one", b"one", "delivered"),
+        (2, "up", b"two", b"", "lost"),
+        (3, "up", b"three", b"three", "duplicated"),
+        (3, "up", b"three", b"three", "delivered"),
+        (4, "down", b"answer", damaged, "corrupted"),
+    ]
+    assert (rows[0].sent, rows[2].arrived, rows[2].why) == (0.0, None, "drop")
+    assert all(row.arrived >= row.sent for row in rows if row.arrived is not None)
+    relay.shape(up=Profile(), down=Profile(), seed=4)
+    assert len(relay.packets()) == 6  # a test may change the link
+    relay.clear()
+    assert relay.packets() == []
+
+
+def test_a_server_bound_to_every_address_is_no_stranger(relay, new):
+    server, client = new("0.0.0.0"), new()
+    target = Address("udp", host="127.0.0.2", port=server.getsockname()[1])
+    via = relay.add_udp(to=target, towards="student")
+    client.sendto(b"question", via.pair)
+    _, source = server.recvfrom(100)
+    server.sendto(b"answer", source)  # from 127.0.0.1, as the kernel has it
+    assert client.recvfrom(100) == (b"answer", via.pair)
