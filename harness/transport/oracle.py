@@ -26,8 +26,8 @@ from harness.transport.verdicts import Case, Level, Verdicts, Violation
 __all__ = ["Case", "Level", "Violation", "broken", "judge"]
 
 
-#: Seconds within which two things happen at the same instant: what is lost when times are added.
-INSTANT = 1e-7
+#: Seconds within which two things happen at the same instant: less than a simulation's nanosecond.
+INSTANT = 1e-10
 
 
 def judge(packets: Sequence[Packet], wire: Wire, case: Case | None = None) -> list[Violation]:

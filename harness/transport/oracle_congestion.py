@@ -43,13 +43,13 @@ class Envelope:
             self._point = self._high = max(self._high, row.end)
             self._threshold = max(self._threshold, self._window)
             return
-        if kind in ("fast", "either"):
-            self._lose(row, sure, eager)
-        if kind == "either":  # a timeout in a recovery begins another one
-            self._threshold = max(self._threshold, (self._high - max(sure.una, 1)) / 2)
-            self._window, self._point = max(self._window, self._threshold), self._high
-        if kind == "timeout":
+        if kind == "timeout" or (kind == "either" and self._timeout is not None):
             self._time_out(row, sure, eager)
+        elif kind in ("fast", "either"):
+            self._lose(row, sure, eager)
+            if kind == "either":  # a timeout in a recovery begins another one
+                self._threshold = max(self._threshold, (self._high - max(sure.una, 1)) / 2)
+                self._window, self._point = max(self._window, self._threshold), self._high
         if self._timeout is not None:
             self._check_since_timeout(row, eager)
         elif row.end > self._high:

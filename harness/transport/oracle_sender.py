@@ -124,7 +124,7 @@ class SenderRules:
         if row.seg.syn:
             return False
         if eager.edge is not None and row.end <= eager.edge:
-            return row.seg.size == 1 and sure.edge is not None and row.end > sure.edge
+            return row.seg.size == 1 and row.end > min(sure.news, eager.news)
         if eager.edge is None:
             self._verdicts.sent("5.1", f"{span(row.seq, row.end)} before the peer offered a window", row)
             return False
@@ -194,17 +194,18 @@ class SenderRules:
         if quiet >= LEAST_TIMEOUT - SLACK or self._follows_timeout(piece):
             return
         what = f"{span(max(row.seq, piece.left), min(row.end, piece.right))} again after {quiet:.3f} s"
-        if not licensed:
-            rescue = (
-                self._blocks and piece.right == self.high
-            )  # RFC 6675, NextSeg() (4), may take what was just sent
-            self._verdicts.sent("3.5", f"{what}, without {DUPLICATES} duplicate ACKs", row, should=rescue)
-        elif piece.times > 1 and not self._may_be_answered(piece.index, eager):
+        if piece.times > 1 and not (licensed and self._may_be_answered(piece.index, eager)):
             # Once may be a timer that ends in the instant of an arrival, or a recovery that begins where one has ended.
             una, count = self._hasty
             self._hasty = (sure.una, count + 1 if una == sure.una else 1)
             if self._hasty[1] > 1:
-                self._verdicts.sent("6.3", f"{what}, and nothing sent since then has been answered", row)
+                text = f"{what}, and nothing sent since then has been answered"
+                self._verdicts.sent("6.3" if licensed else "3.5", text, row)
+        elif not licensed:
+            rescue = (
+                self._blocks and piece.right == self.high
+            )  # RFC 6675, NextSeg() (4), may take what was just sent
+            self._verdicts.sent("3.5", f"{what}, without {DUPLICATES} duplicate ACKs", row, should=rescue)
 
     def _may_be_answered(self, index: int, eager: Ear) -> bool:
         """Whether a sender may take something that it sent from then on for answered (it may be an earlier copy)."""

@@ -166,6 +166,10 @@ class Ear:
         self.una_at = 0.0  #: when that last moved
         self.advances = 0  #: how often it moved
         self.edge: int | None = None  #: largest right edge that was offered to it
+        self.news = (
+            0  #: the edge as it is now for who takes no old news (rule 5.7), and what told it: number, ACK
+        )
+        self._news_of = (-1, -1)
         self.sacked = Ranges()  #: its own numbers that were reported beyond `una`
         self.repeats = 0  #: segments with an ACK of exactly `una` since it moved
         self.all_repeats = 0  #: the same, since the beginning
@@ -206,6 +210,8 @@ class Ear:
             self.had_blocks = self.had_blocks or bool(self.sacked)
         if (row.seg.ack and row.ack <= sent) or row.seg.syn:
             self.edge = max(self.edge or 0, row.edge)
+            if (row.seq, row.ack) >= self._news_of:
+                self.news, self._news_of = row.edge, (row.seq, row.ack)
         self._receive(row, heard.at)
 
     def _counts(self, row: Sent, offered: int, acknowledged: int) -> bool:

@@ -309,7 +309,7 @@ def test_what_a_block_reported_is_sent_again_only_after_a_timeout() -> None:
 def test_whoever_goes_back_sends_all_of_the_window_again() -> None:
     run = OPEN + "".join(f"0.2 > ACK seq={1 + 100 * n} ack=1 len=100 lost\n" for n in range(5))
     assert told(run + "".join(f"1.2 > ACK seq={1 + 100 * n} ack=1 len=100\n" for n in range(5))) == []
-    assert told(run + "".join(f"1.2 > ACK seq={1 + 100 * n} ack=1 len=100\n" for n in (0, 1, 1))) == [
+    assert told(run + "".join(f"1.2 > ACK seq={1 + 100 * n} ack=1 len=100\n" for n in (0, 1, 1, 1))) == [
         "3.5 MUST"
     ]
 
@@ -373,3 +373,10 @@ def test_after_a_timeout_the_window_is_one_segment() -> None:
     assert told(run + segments(1.1, 0, 10)) == ["7.3 MUST"]
     assert told(run + segments(1.1, 0, 10), replace(CASE, stage=5)) == ["7.3 SHOULD"]
     assert told(run + segments(1.1, 0, 1) + acks(1.15, 1) + segments(1.2, 1, 2)) == []
+
+
+def test_one_segment_that_is_lost_again_and_again_is_not_a_full_window() -> None:
+    times = (0.2, 0.5, 1.1, 2.3, 4.7, 9.5, 19.1)
+    run = OPEN + "".join(f"{at} > ACK seq=1 ack=1 len=1200 lost\n" for at in times[:1])
+    run += "0.2 > ACK seq=1201 ack=1 len=1200\n 0.25 < ACK seq=1 ack=1 sack=1201-2401\n"
+    assert told(run + "".join(f"{at} > ACK seq=1 ack=1 len=1200 lost\n" for at in times[1:])) == []
