@@ -37,7 +37,6 @@ class SenderRules:
         self._fin: int | None = None
         self._blocks = False  # the peer has sent some
         self._answered = -1  # the last sending of which something is acknowledged
-        self._hasty = (0, 0)  # first unacknowledged number, repetitions within a round trip since it is
         self._chain = _Chain(verdicts)
         self._recover = 0  # recovering from a loss until this is acknowledged
         self._timeout = -1  # the sending with which a timeout may have begun last
@@ -164,7 +163,7 @@ class SenderRules:
         for piece in again:
             answered = piece.probe and eager.edge is not None and row.end <= eager.edge
             if not answered:  # a probe may have been answered with a window, and its byte thrown away
-                self._check_soon(row, piece, licensed, sure, eager)
+                self._check_soon(row, piece, licensed, eager)
         if probe or again[0].probe:
             return "answer"
         if licensed:
@@ -188,7 +187,7 @@ class SenderRules:
             self._verdicts.sent("3.5", text, row)
         return "answer" if answers else "timeout"
 
-    def _check_soon(self, row: Sent, piece: Piece, licensed: bool, sure: Ear, eager: Ear) -> None:
+    def _check_soon(self, row: Sent, piece: Piece, licensed: bool, eager: Ear) -> None:
         """3.5 and 6.3: not twice within the least timeout, but for a reason, and then once in a round trip."""
         quiet = row.at - piece.last
         if quiet >= LEAST_TIMEOUT - SLACK or self._follows_timeout(piece):
@@ -196,9 +195,8 @@ class SenderRules:
         what = f"{span(max(row.seq, piece.left), min(row.end, piece.right))} again after {quiet:.3f} s"
         if piece.times > 1 and not (licensed and self._may_be_answered(piece.index, eager)):
             # Once may be a timer that ends in the instant of an arrival, or a recovery that begins where one has ended.
-            una, count = self._hasty
-            self._hasty = (sure.una, count + 1 if una == sure.una else 1)
-            if self._hasty[1] > 1:
+            piece.hasty += 1
+            if piece.hasty > 1:
                 text = f"{what}, and nothing sent since then has been answered"
                 self._verdicts.sent("6.3" if licensed else "3.5", text, row)
         elif not licensed:

@@ -84,6 +84,7 @@ class Piece:
     timed: float  #: seconds, when they were last sent but for fast retransmissions, which do not restart the timer
     times: int = 1  #: how often they were sent
     probe: bool = False  #: the last time beyond the window, as a probe
+    hasty: int = 0  #: how often within a round trip of the time before
 
 
 class Sendings:
