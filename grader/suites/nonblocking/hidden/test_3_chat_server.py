@@ -381,32 +381,3 @@ def test_replies_that_nobody_reads(lab: Scene, program: str) -> None:
         good = seen.startswith((b"error ", b"tea ada ", b"dropped ")) and len(seen) < 4000
         if not good:
             lab.expect(False, "bob reads lines and answers, none of them mixed", seen=seen[:60])
-
-
-@PROGRAMS
-def test_last_words(lab: Scene, program: str) -> None:
-    lab.link("campus")
-    server = lab.serves(program)
-    ada = comes_in(lab, server, b"ada", b"tea")
-    bob = comes_in(lab, server, b"bob", b"tea")
-    bob.sends(b"say tea one\nsay tea two\nsay tea no line end")
-    bob.ends()
-    bob.reads_exactly(b"ok\nok\n")
-    bob.sees_end()
-    ada.reads_exactly(b"tea bob one\ntea bob two\n")
-    asks(lab, ada, b"say tea nobody is here")
-    lab.says("quit, with much behind it that nobody will read")
-    for _ in range(3):
-        eve = comes_in(lab, server, b"eve", b"tea")
-        eve.sends(b"quit\n" + b"say tea ignored\n" * 2000, may_fail=True)
-        eve.reads_exactly(b"ok\n")
-        eve.ends()
-        eve.sees_end()
-        eve.closes()
-        lab.pauses(0.1)
-    silent = comes_in(lab, server, b"silent", b"tea")
-    silent.sends(b"quit\n")
-    silent.reads_exactly(b"ok\n")
-    silent.sees_end()
-    asks(lab, ada, b"nick silent")
-    lab.expect(not ada.sips(100), "nothing behind a quit is said")

@@ -235,7 +235,9 @@ def test_drains_on_sigterm(lab: Scene, program: str) -> None:
         lab.expect(count > 10 and answered == b"ok\n" * count, "ada was answered", seen=f"{count} times")
         due = b"".join(b"tea ada %d %s\n" % (number, TEXT) for number in range(count))
         seen = f"{len(data):,} bytes" + ("" if due.startswith(data) else ", and other ones")
-        lab.expect(data == due, "slow gets every line that was answered", expected=f"{len(due):,} bytes", seen=seen)
+        lab.expect(
+            data == due, "slow gets every line that was answered", expected=f"{len(due):,} bytes", seen=seen
+        )
     server.exits(0, within=2.5)
 
 
