@@ -113,4 +113,5 @@ def looked_into(pids: Sequence[int]) -> dict[str, Any]:
             "runtimes": proc.runtimes(pids),
             "wakeups": proc.wakeups(pids),
             "queued_seconds": proc.queued(pids),
+            "queued_longest": proc.queued_longest(pids),
         }

@@ -43,6 +43,8 @@ class Usage:
     wakeups: int | None = None
     #: seconds that the living threads were ready to run and had no processor; None: not told
     queued_seconds: float | None = None
+    #: the most of these that one living thread has waited; threads that wait for each other do not add up in it
+    queued_longest: float | None = None
     #: what each process alive is, by what it executes: "python", "go", "node", "java", "shell", "native"
     runtimes: Sequence[str] = ()
 

@@ -7,7 +7,7 @@ what the kernel says that it executes is, and the name of that only where the su
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 #: What an executable's name begins with -> what it is.
 _NAMES = {"python": "python", "pypy": "python", "node": "node", "java": "java"}
@@ -63,9 +63,18 @@ def _threads(pids: Iterable[int]) -> Iterator[str]:
 
 def queued(pids: Iterable[int]) -> float | None:
     """Seconds that the threads of these processes were ready and had no processor (schedstat); None: not told."""
+    return _together(pids, sum)
+
+
+def queued_longest(pids: Iterable[int]) -> float | None:
+    """The most of these seconds that one of the threads has waited; None: not told."""
+    return _together(pids, lambda told: max(told, default=0))
+
+
+def _together(pids: Iterable[int], add_up: Callable[[list[int]], int]) -> float | None:
     rows = [_read(f"{thread}/schedstat").split() for thread in _threads(pids)]
     told = [int(row[1]) for row in rows if len(row) > 1]
-    return sum(told) / 1e9 if told or not rows else None
+    return add_up(told) / 1e9 if told or not rows else None
 
 
 def runtimes(pids: Iterable[int]) -> list[str]:

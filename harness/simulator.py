@@ -54,7 +54,11 @@ class BadEndpoint(Exception):
 
 
 class Endless(Exception):
-    """The bound on events was reached; the message says where time stands and who sent how much."""
+    """The bound on events or bytes was reached; the message says where time stands and who sent how much."""
+
+
+#: Bytes that both endpoints together may send: all of them are kept.
+MOST_BYTES = 100_000_000
 
 
 class _Side:
@@ -110,7 +114,7 @@ class Simulation:
         self._under_way: list[tuple[int, int, _Side, bytes]] = []  # due, tie, who receives, what
         self._actions: list[tuple[int, int, Callable[[float], None]]] = []
         self._rows: list[_Row] = []
-        self._sent = 0  # datagrams, both sides together
+        self._sent = self._bytes = 0  # datagrams and their bytes, both sides together
         self.set_links(up=up or Profile(), down=down or Profile())
 
     # -- for whoever runs it -------------------------------------------------------------------------------------
@@ -265,6 +269,9 @@ class Simulation:
         now, direction = self._now, side.direction
         side.sent += 1
         self._sent += 1
+        self._bytes += len(data)
+        if self._bytes > MOST_BYTES:
+            raise Endless(f"{self._told()}, and more than {MOST_BYTES:,} bytes together")
         number = self._sent
         out = side.carrier.transmit(data, now=now)
         if not out:
@@ -281,11 +288,15 @@ class Simulation:
     def _count_one(self) -> None:
         self._count += 1
         if self._count > self._most:
-            one, other = self._sides
             raise Endless(
-                f"{self._most} events and no end; it is {self.now:.6f} s. {one.name} sent {one.sent} datagrams, "
-                f"{other.name} {other.sent}. Either they answer each other for ever, or most_events is too small"
+                f"{self._most} events and no end; {self._told()}. "
+                "Either they answer each other for ever, or most_events is too small"
             )
+
+    def _told(self) -> str:
+        one, other = self._sides
+        sent = f"{one.name} sent {one.sent} datagrams, {other.name} {other.sent}"
+        return f"it is {self.now:.6f} s. {sent}"
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -141,5 +141,6 @@ def usage(user: OrdinaryUser | None, roots: Iterable[int]) -> Usage:
         cpu_seconds=ticks / os.sysconf("SC_CLK_TCK") + reaped.ru_utime + reaped.ru_stime,
         wakeups=proc.wakeups(pids),
         queued_seconds=proc.queued(pids),
+        queued_longest=proc.queued_longest(pids),
         runtimes=proc.runtimes(pids),
     )

@@ -22,6 +22,8 @@ OVER = ("closed", "reset", "timed out")
 OFFER, OFFER_AGAIN = 65_536, 8192
 #: Turns of one connection within one instant.
 MOST_TURNS = 4000
+#: What a connection may send within one instant, in bytes, and what it may hand to its application altogether.
+MOST_AT_ONCE, MOST_READ = 32_000_000, 64_000_000
 
 
 class Here:
@@ -194,6 +196,7 @@ class Party:
     def datagrams_to_send(self, *, now: float) -> list[bytes]:
         """Take as many turns as this instant needs. Raises Broken."""
         out: list[bytes] = []
+        total = 0
         for _ in range(MOST_TURNS):
             disturbed = bool(self._arrived) or self._fired or not self._begun
             wish = self.application.wish(now, disturbed=disturbed)
@@ -207,8 +210,13 @@ class Party:
             )  # fmt: skip
             self.turns += 1
             out += turn.datagrams
+            total += sum(map(len, turn.datagrams))
             self._timer = turn.timer
             self.application.told(wish, turn, now)
+            if total > MOST_AT_ONCE:
+                raise Broken(f"the {self.role} sends {total:,} bytes in one instant, at {now:.6f} s")
+            if len(self.application.received) > MOST_READ:
+                raise Broken(f"the {self.role} reads bytes for ever: {MOST_READ:,} of them at {now:.6f} s")
         raise Broken(
             f"the {self.role} takes and gives bytes for ever at {now:.6f} s: {MOST_TURNS} turns in one instant"
         )

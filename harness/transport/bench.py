@@ -39,6 +39,8 @@ PROGRAM = "connection"
 SEEDS = 3
 #: Processor seconds that a segment of the stream may cost, beside the least budget of a simulation.
 PER_SEGMENT = 0.0005
+#: Bytes of the packets of a run that is repeated in search of a reason: each repetition keeps as many for a while.
+MOST_SHRUNK = 16_000_000
 
 
 class Transport:
@@ -281,9 +283,9 @@ def _worth_shrinking(outcome: Outcome) -> bool:
     scenario = outcome.setting.scenario
     slow = isinstance(outcome.broken, TooSlow)
     misfortunes = scenario.random or scenario.lose or scenario.replay or scenario.garbage
-    return (
-        bool(misfortunes) and scenario.ending == "closed" and not slow and 0 < len(outcome.packets) < 20_000
-    )
+    packets = outcome.packets
+    small = 0 < len(packets) < 20_000 and sum(len(packet.data) for packet in packets) < MOST_SHRUNK
+    return bool(misfortunes) and scenario.ending == "closed" and not slow and small
 
 
 def transport_of(

@@ -19,6 +19,8 @@ from harness.transport.turns import Player, Turn
 SLACK = 0.001
 #: Timers that may fire in one script: more is a timer that is never satisfied.
 MOST_TIMERS = 20_000
+#: Segments of the student that are looked at; each costs more, the more there are.
+MOST_HEARD = 5000
 #: What of the conversation a failure repeats, in lines.
 REPEATED = 12
 _PERIOD = 65_521  # a prime, so that no segment size fits into the stream's pattern
@@ -131,6 +133,8 @@ class Conversation:
         if seg is None:
             self._say("student", f"sends {len(data)} bytes that are no segment")
             self._fail("the student sent what is no segment", "a segment", fault(data, self.wire))
+        if len(self.seen) >= MOST_HEARD:
+            self._fail("the student sends without end", f"at most {MOST_HEARD:,} segments", "one more")
         high = max((seen.seq for seen in self.seen), default=0)
         seq = near(seg.sequence - self._isn, high)
         ack = near(seg.acknowledgement - self._peer_isn, self._next) if seg.ack else 0

@@ -357,6 +357,19 @@ def test_endless_sending_ends():
         simulation.run()
 
 
+def test_what_is_kept_of_a_flood_is_bounded(monkeypatch: pytest.MonkeyPatch):
+    class Flood(Quiet):
+        def datagrams_to_send(self, *, now: float) -> Iterable[bytes]:  # noqa: ARG002
+            while True:
+                yield bytes(60_000)
+
+    monkeypatch.setattr("harness.simulator.MOST_BYTES", 1_000_000)
+    simulation = Simulation({"flood": Flood(), "quiet": Quiet()})
+    with pytest.raises(Endless, match="flood sent 17 datagrams, quiet 0, and more than 1,000,000 bytes"):
+        simulation.run()
+    assert len(simulation.packets) == 16
+
+
 def test_there_are_two_endpoints():
     with pytest.raises(ValueError, match="two endpoints, not 1"):
         Simulation({"alone": Quiet()})

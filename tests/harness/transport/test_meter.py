@@ -15,6 +15,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self.cpu = self.queued = 0.0
+        self.longest: float | None = None
         self.asked = 0
 
     def usage(self) -> Usage:
@@ -26,6 +27,7 @@ class Kernel:
             memory_bytes=1,
             cpu_seconds=self.cpu,
             queued_seconds=self.queued,
+            queued_longest=self.longest,
         )
 
 
@@ -137,6 +139,15 @@ def test_a_machine_without_a_processor_to_give_is_not_the_submissions_fault(mete
     kernel.queued = 31.0
     with pytest.raises(LabError, match="too busy"):
         meter.waiting(31.0)
+
+
+def test_threads_that_wait_for_each_other_are_no_busy_machine(meter: Meter, kernel: Kernel):
+    """Fifty of them, of which one at a time runs for a moment: that makes an hour of waiting of a minute of sleep."""
+    with pytest.raises(Broken, match="must not sleep or wait"):
+        for tenth in range(1, 300):
+            kernel.cpu = 0.005 * tenth
+            kernel.queued, kernel.longest = 0.2 * tenth, 0.01 * tenth
+            meter.waiting(tenth / 10)
 
 
 def test_many_calls_outside_of_a_simulation_may_take_their_time(meter: Meter, kernel: Kernel):

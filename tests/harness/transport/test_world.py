@@ -17,6 +17,7 @@ from harness.transport.catalogue import CATALOGUE, scenario
 from harness.transport.reference import load_solution
 from harness.transport.scenarios import ROLES, App, Role, Scenario, other
 from harness.transport.segments import Wire, parse
+from harness.transport.turns import Turn
 from harness.transport.world import Outcome, Setting, World
 
 PLAIN = load_solution(Path(__file__).parent / "plain")
@@ -310,3 +311,30 @@ def test_plans_say_how_much_is_sent():
     assert replace(row, to_server=Profile(loss=0.1)).random
     assert not row.random
     assert other("client") == "server"
+
+
+class Flooding:
+    """Beside a connection: what it does at one instant is done for ever."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+
+    def step(self, *, send: bytes = b"", read: int = 0, **_: Any) -> Turn:
+        """Take a byte, so that there is another turn."""
+        return replace(self.turn, accepted=min(1, len(send)), read=self.turn.read[:read])
+
+
+@pytest.mark.parametrize(
+    ("turn", "told"),
+    [
+        (Turn(read=bytes(65_536), datagrams=[bytes(60_000)] * 50), "sends 33,000,000 bytes in one instant"),
+        (Turn(read=bytes(65_536)), "reads bytes for ever"),
+    ],
+)
+def test_what_one_instant_brings_is_bounded(turn: Turn, told: str):
+    row = CATALOGUE["both directions"]
+    chosen = setting(row)
+    server = PLAIN.connection(role="server", isn=chosen.isn["server"], receive_buffer=row.buffer("server"))
+    outcome = World(chosen, {"client": Flooding(turn), "server": Here(server)}).run()
+    assert not outcome.well
+    assert told in next(fault.text for fault in outcome.faults if fault.kind == "call")
