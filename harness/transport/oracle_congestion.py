@@ -40,8 +40,9 @@ class Envelope:
             return
         self._hear(eager)
         if eager.newest >= row.at:  # whole round trips in one instant: nobody can say what came before what
-            self._point = self._high = max(self._high, row.end)
-            self._threshold = max(self._threshold, self._window)
+            self._high = max(self._high, row.end)
+            if kind in ("fast", "either", "timeout"):
+                self._point, self._threshold = self._high, max(self._threshold, self._window)
             return
         if kind == "timeout" or (kind == "either" and self._timeout is not None):
             self._time_out(row, sure, eager)

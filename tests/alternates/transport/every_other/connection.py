@@ -31,6 +31,7 @@ class Connection(selective.Connection):
     def take_text(self, seg, seq):
         if seq > self.rcv:
             self.newest = seq
+        before = self.ack_at
         super().take_text(seg, seq)
-        if self.ack_at is not None:
-            self.ack_at = self.now + 0.199 if self.waiting == 1 else self.ack_at
+        if before is None and self.ack_at is not None:
+            self.ack_at = self.now + 0.199
