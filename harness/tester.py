@@ -28,6 +28,7 @@ from harness.plugin import Record, Session, StoryPlugin
 #: What pytest is told, so that nothing but the suites decides how it runs.
 _PYTEST = [
     "-q",
+    "--tb=native",  # not the values of arguments: that of a run is all of its packets
     "--noconftest",
     "-p",
     "no:cacheprovider",
