@@ -32,6 +32,8 @@ class DockerBench:
         try:
             if self._star is None:
                 self._star = self._start()
+                if self._stop.is_set():
+                    raise LabError("the run was cancelled while the lab started")
             session = self._star.session(order.submission, order.assignment.limits)
             with session as node:
                 job = order.job(node.lab, at=PurePosixPath(nodes.CODE))

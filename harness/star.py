@@ -75,6 +75,7 @@ class Star:
         name = f"socketlab-{owner.this_owner().identity}-{worker}-{secrets.token_hex(3)}"
         self._name = name
         self._volumes = nodes.Volumes(*(f"{name}-{part}" for part in ("trusted", "agent", "code", "lab")))
+        self._stopping = threading.Lock()
         self._students = 0
         #: What keeps spinning students from delaying packets: "fifo" (the router has a real-time priority), "cpuset"
         #: (students leave a processor to it), or "none".
@@ -234,17 +235,18 @@ class Star:
             raise LabError("this lab was stopped: start another") from None
 
     def stop(self) -> None:
-        """Remove everything of this star. Never raises for what is gone already."""
-        for channel in self._channels.values():
-            channel.close()
-        self._channels.clear()
-        self._broom.shutdown(wait=True)
-        while self._containers:
-            self._engine.remove(self._containers.pop())
-        for name in dataclasses.astuple(self._volumes):
-            self._engine.remove_volume(name)
-        self._engine.close()
-        _stars.discard(self)
+        """Remove everything of this star. Never raises for what is gone already. Any thread may call it."""
+        while self._channels:  # at once: whoever waits for a node in another thread is to notice
+            with contextlib.suppress(KeyError):
+                self._channels.popitem()[1].close()
+        with self._stopping:
+            self._broom.shutdown(wait=True)
+            while self._containers:
+                self._engine.remove(self._containers.pop())
+            for name in dataclasses.astuple(self._volumes):
+                self._engine.remove_volume(name)
+            self._engine.close()
+            _stars.discard(self)
 
     def __enter__(self) -> Star:
         return self

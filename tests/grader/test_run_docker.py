@@ -241,14 +241,15 @@ def test_a_killed_node_is_ours_and_the_checks_run_again_in_a_fresh_one(
 ) -> None:
     result_at = one_submission(tmp_path, WAITING + CLIENT)
     process = start(command)
-    begun = time.monotonic()
     students_node(process).kill()
+    killed = time.monotonic()
     again = students_node(process)
-    assert time.monotonic() - begun < 6, "it went on waiting for the node that was killed"
+    # Each of the four checks would have waited 10 s for the node.
+    assert time.monotonic() - killed < 15, "it went on waiting for the node that was killed"
     again.kill()
     killed = time.monotonic()
     said = finish(process)
-    assert time.monotonic() - killed < 5
+    assert time.monotonic() - killed < 15
     result = json.loads(result_at.read_text())
     assert result["state"] == "ours", said
     assert {check["outcome"] for check in result["checks"]} == {"inconclusive"}
@@ -266,7 +267,9 @@ def test_one_that_memory_ended_is_the_submissions_own_doing(command: list[str], 
     process = start(command)
     node = students_node(process)
     Path(f"/proc/{node.attrs['State']['Pid']}/oom_score_adj").write_text("1000")
-    node.exec_run(["python3", "-c", HUNGRY], user="root", detach=True)  # the last to go: the kernel thinks it ours
+    node.exec_run(
+        ["python3", "-c", HUNGRY], user="root", detach=True
+    )  # the last to go: the kernel thinks it ours
     said = finish(process)
     result = json.loads(result_at.read_text())
     assert result["state"] == "graded", said
@@ -290,7 +293,7 @@ def test_an_interrupt_after_a_killed_node_is_prompt(command: list[str], tmp_path
     students_node(process).kill()
     process.send_signal(signal.SIGINT)
     sent = time.monotonic()
-    finish(process)
-    assert time.monotonic() - sent < 5
-    assert process.returncode == 130
+    said = finish(process)
+    assert time.monotonic() - sent < 8
+    assert process.returncode == 130, said
     assert left_by(process.pid) == []
