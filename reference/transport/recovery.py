@@ -41,12 +41,12 @@ class Recovery:
         return max(0, self._scoreboard.in_flight - self._departed)
 
     def on_acknowledgement(
-        self, una: int, nxt: int, *, advanced: int, sacked: bool, duplicate: bool, now: float
+        self, una: int, nxt: int, *, advanced: int, sacked: bool, duplicate: bool, unsent: bool, now: float
     ) -> None:
         """An acknowledgement was written into the scoreboard.
 
         `una`, `nxt`: SND.UNA and SND.NXT after it; `advanced`: bytes that it moved SND.UNA by; `sacked`: its blocks
-        told something new; `duplicate`: it is one as RFC 5681, section 2, defines it.
+        told something new; `duplicate`: it is one as RFC 5681, section 2, defines it; `unsent`: more is to be sent.
         """
         self._selective = self._selective or sacked
         if advanced:
@@ -56,6 +56,7 @@ class Recovery:
             if not self._selective:
                 self._departed = min(self._departed + SEGMENT, self._scoreboard.in_flight)
         if self._scoreboard:
+            self._scoreboard.set_threshold(early=not (unsent or self._repetitions.reordered))
             self._look_for_lost_repetitions(una, nxt, now)
             if not self._after_timeout:
                 self._look_for_losses(una, nxt, now)
@@ -121,7 +122,9 @@ class Recovery:
         if self._point is None or self._after_timeout or self._rescued or not self._selective:
             return None
         last = self._scoreboard.last_unsacked()
-        if last is None or last.times > 1 or last.order > self._begun:  # what was sent since can still be answered
+        if (
+            last is None or last.times > 1 or last.order > self._begun
+        ):  # what was sent since can still be answered
             return None
         self._rescued = True
         return last

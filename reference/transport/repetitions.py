@@ -28,7 +28,7 @@ class Repetitions:
         self.count = 0  #: transmissions so far, first ones and repetitions
         self._waiting: deque[tuple[int, float, Sent]] = deque()  # number, when it left, what
         self._newest = (0, 0.0)  # number and time of the last transmission that has arrived for certain
-        self._reordered = False  # RACK.reordering_seen: something arrived after what was sent later
+        self.reordered = False  #: RACK.reordering_seen: something arrived after what was sent later
 
     def on_sent(self, sent: Sent) -> None:
         """A segment has left, the first time or again."""
@@ -41,7 +41,7 @@ class Repetitions:
         """The peer says of these for the first time that it has them."""
         # What a repetition brings to light may have waited behind its hole, or in a block that had no place.
         if delivered and all(sent.times == 1 and sent.order < self._newest[0] for sent in delivered):
-            self._reordered = True
+            self.reordered = True
         for sent in delivered:
             sent.counted = True
             if sent.times == 1 or now - sent.sent_at >= EARLIEST * self._round_trip.least:
@@ -53,7 +53,7 @@ class Repetitions:
         newest, newest_at = self._newest
         # Step 4: as long as nothing has changed places, whatever was sent later is enough.
         places, margin = 1, 0.0
-        if self._reordered:
+        if self.reordered:
             places, margin = DUPLICATE_THRESHOLD, REORDERING * self._round_trip.least
         while self._waiting:
             number, sent_at, sent = self._waiting[0]

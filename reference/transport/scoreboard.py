@@ -59,6 +59,7 @@ class Scoreboard:
     """The segments from the first unacknowledged position on, without a hole between them."""
 
     def __init__(self) -> None:
+        self.threshold = DUPLICATE_THRESHOLD  #: so many segments or islands above a hole mean a loss
         self.in_flight = 0  #: bytes under way: "Pipe" of RFC 6675, section 4
         self._segments: list[Sent] = []
         self._sacked = Ranges()
@@ -132,6 +133,12 @@ class Scoreboard:
             yield self._segments[index]
             index += 1
 
+    def set_threshold(self, *, early: bool) -> None:
+        """RFC 5827, section 2.1: of fewer than four segments, the last ones, never three arrive after a lost one."""
+        outstanding = len(self._segments)
+        early = early and outstanding <= DUPLICATE_THRESHOLD
+        self.threshold = max(1, outstanding - 1) if early else DUPLICATE_THRESHOLD
+
     def find_lost(self) -> int:
         """Take for lost what enough later segments have overtaken; how many bytes that is.
 
@@ -141,7 +148,7 @@ class Scoreboard:
         bytes_above = 0
         for count, (start, end) in enumerate(reversed(self._sacked), 1):
             bytes_above += end - start
-            if count >= DUPLICATE_THRESHOLD or bytes_above > (DUPLICATE_THRESHOLD - 1) * SEGMENT:
+            if count >= self.threshold or bytes_above > (self.threshold - 1) * SEGMENT:
                 return self._lose_below(start)
         return 0
 

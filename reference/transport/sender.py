@@ -184,9 +184,8 @@ class Sender:
             if self.una == advanced and self._timer.tries:
                 self.round_trip.on_late_handshake()
         duplicate = answer.bare and not advanced and self.window.is_repeated(answer)  # RFC 5681, section 2
-        self._recovery.on_acknowledgement(
-            self.una, self.nxt, advanced=advanced, sacked=bool(hinted), duplicate=duplicate, now=now
-        )
+        signs = {"sacked": bool(hinted), "duplicate": duplicate, "unsent": self.nxt < self.buffer.end}
+        self._recovery.on_acknowledgement(self.una, self.nxt, advanced=advanced, **signs, now=now)
         if advanced or hinted:
             self._learn(delivered, advanced, now)
         if advanced:
