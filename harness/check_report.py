@@ -148,7 +148,12 @@ class CheckReport:
 
     def _next(self) -> None:
         open_checks = [check for check in self.wanted if self.outcomes.get(check.id) != "pass"]
-        failed = [check for check in open_checks if self.outcomes.get(check.id) not in (None, "skipped")]
+        undecided = [check for check in open_checks if self.outcomes.get(check.id) == "inconclusive"]
+        failed = [
+            check
+            for check in open_checks
+            if self.outcomes.get(check.id) not in (None, "skipped", "inconclusive")
+        ]
         silent = [check for check in open_checks if check.id not in self.outcomes]
         numbers = [row.number for row in self.assignment.stages]
         if failed:
@@ -157,6 +162,11 @@ class CheckReport:
             self.console.print(
                 f"[bold]Next:[/] rule {check.section}: {escape(check.rule)} Read section {check.section} of the "
                 f"handout, mend it, and run [bold]{escape(where)}[/]"
+            )
+        elif undecided:
+            self.console.print(
+                f"[yellow]{len(undecided)} of {len(self.wanted)} checks could not decide, which is the lab's fault or "
+                f"the machine's, not yours. Run again; if it stays so, tell your instructor what it said.[/]"
             )
         elif silent:
             self.console.print(
