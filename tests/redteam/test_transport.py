@@ -1,0 +1,78 @@
+"""Hostile programs that answer the calls of `transport` by themselves: none gains, stays undecided, or costs memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.steps import Broken
+from harness.transport.calls import RemoteConnection
+from tests.harness.transport.hosting import hosted
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: A program that answers each step with what `answer(now)` gives.
+PROGRAM = """import json, sys
+{}
+for line in sys.stdin:
+    call = json.loads(line)
+    said = answer(call.get("now", 0)) if call["do"] == "step" else "{{}}"
+    print(said, flush=True)
+"""
+
+#: Datagrams as large as they may be, as many at once as fit, for ever.
+FLOOD = """flood = ",".join(['"%s"' % ("A" * 87_340)] * 40)
+def answer(now):
+    return '{"datagrams": [%s], "timer": %.9f}' % (flood, now + 1e-6)
+"""
+#: No answer; threads that all wake together for a moment wait for each other, and so for a processor.
+QUEUE = """import threading, time
+def burn():
+    while True:
+        if time.monotonic() % 0.25 > 0.01:
+            time.sleep(0.25 - time.monotonic() % 0.25)
+def answer(now):
+    for _ in range(50):
+        threading.Thread(target=burn, daemon=True).start()
+    time.sleep(100)
+"""
+
+#: Grades one check, and tells how much memory the tester took at most, in MB.
+GRADE = """import json, resource, sys
+from pathlib import Path
+from grader.benches import LocalBench
+from tests.grading import ROOT, grade
+bench = LocalBench(ROOT)
+graded = grade(bench, Path(sys.argv[1]), "transport", stages=[3], only=[sys.argv[2]])
+bench.close()
+print(json.dumps([graded.reports[sys.argv[2]], resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024]))
+"""
+CHECK = "test_3_retransmission.py::test_both_directions"
+
+
+@pytest.mark.parametrize("timer", ["1" + "0" * 400, "-1" + "0" * 400, "1e999", '"1"', "true", "[]"])
+def test_a_time_that_is_none(tmp_path: Path, timer: str):
+    (tmp_path / "evil.py").write_text(PROGRAM.format(f"def answer(now): return '{{\"timer\": {timer}}}'"))
+    with hosted(tmp_path, argv=[sys.executable, "evil.py"]) as remote:
+        connection = RemoteConnection(remote, 1, role="client", isn=1)
+        with pytest.raises(Broken, match="next_timer gave no time"):
+            connection.step(now=0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "outcome", "told"), [(FLOOD, "fail", "bytes together"), (QUEUE, "timeout", "must not sleep")]
+)
+def test_it_fails_and_costs_little(tmp_path: Path, source: str, outcome: str, told: str):
+    (tmp_path / "evil.py").write_text(PROGRAM.format(source))
+    (tmp_path / "programs.toml").write_text('[programs]\nconnection = ["python3", "evil.py"]\n')
+    done = subprocess.run(
+        [sys.executable, "-c", GRADE, str(tmp_path), CHECK], cwd=ROOT, stdout=subprocess.PIPE, check=True
+    )
+    report, megabytes = json.loads(done.stdout)
+    assert (report["outcome"], told in report["message"]) == (outcome, True), report["message"]
+    assert megabytes < 400
