@@ -151,11 +151,12 @@ class SenderRules:
         licensed = eager.most_repeats >= DUPLICATES or eager.had_blocks or recovering
         first = sure.una <= again[0].left <= eager.una
         # A timer was running since the segment was sent; a fast retransmission need not have started it again.
-        driven = row.at > eager.heard_at  # nothing came at this instant: a timer must have done it
+        driven = row.at > eager.stirred_at  # nothing came at this instant: a timer must have done it
         since = again[0].timed if driven else again[0].last
         late = row.at - since >= LEAST_TIMEOUT - SLACK
         follows = self._follows_timeout(again[0])
-        if late and first and not probe:
+        once_more = again[0].times > 1 and row.at - again[0].timed >= LEAST_TIMEOUT - SLACK
+        if (late or once_more) and first and not probe:
             self._timeout, self._timeout_high = row.index, self.high
             sure.sacked.clear()  # RFC 2018, section 8
         elif not probe:

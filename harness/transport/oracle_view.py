@@ -178,6 +178,9 @@ class Ear:
         self.had_blocks = False
         self.repeats_before = 0  #: `all_repeats` before it, those of `una` left out
         self.heard_at = -1.0  #: that instant
+        self.stirred_at = (
+            -1.0
+        )  #: the last at which something came that was sent before: nothing of that very instant
         self.got = Ranges()  #: numbers of the peer that reached it
         self.next = 0  #: the peer's number that it may expect at most
         self.fin: int | None = None  #: the peer's FIN, if it reached it
@@ -199,6 +202,8 @@ class Ear:
         if heard.at > self.heard_at:
             self.most_repeats, self.had_blocks, self.heard_at = self.repeats, bool(self.sacked), heard.at
             self.repeats_before = self.all_repeats - self.repeats
+        if row.at < heard.at:
+            self.stirred_at = heard.at
         self.count += 1
         self.newest = max(self.newest, row.at)
         if row.seg.rst:

@@ -380,3 +380,76 @@ def test_one_segment_that_is_lost_again_and_again_is_not_a_full_window() -> None
     run = OPEN + "".join(f"{at} > ACK seq=1 ack=1 len=1200 lost\n" for at in times[:1])
     run += "0.2 > ACK seq=1201 ack=1 len=1200\n 0.25 < ACK seq=1 ack=1 sack=1201-2401\n"
     assert told(run + "".join(f"{at} > ACK seq=1 ack=1 len=1200 lost\n" for at in times[1:])) == []
+
+
+# -- what must not be told ---------------------------------------------------------------------------------------
+
+
+def test_a_simultaneous_open_and_close() -> None:
+    run = """
+        0.00 > SYN seq=0
+        0.01 < SYN seq=0
+        0.06 > SYN ACK seq=0 ack=1
+        0.06 < SYN ACK seq=0 ack=1
+        0.11 > ACK seq=1 ack=1
+        0.11 < ACK seq=1 ack=1
+        0.30 > FIN ACK seq=1 ack=1
+        0.30 < FIN ACK seq=1 ack=1
+        0.35 > ACK seq=2 ack=2
+        0.35 < ACK seq=2 ack=2
+    """
+    assert told(run, replace(CASE, judged=["up", "down"])) == []
+
+
+def test_an_answer_to_the_syn_of_an_older_connection() -> None:
+    run = """
+        0.00 < SYN seq=-90000
+        0.05 > SYN ACK seq=0 ack=-89999
+        0.10 < RST seq=-89999
+        0.20 < SYN seq=0
+        0.25 > SYN ACK seq=0 ack=1
+        0.30 < ACK seq=1 ack=1
+    """
+    assert told(run, replace(CASE, servers=["up"])) == []
+
+
+def test_a_timer_may_end_right_after_a_fast_retransmission() -> None:
+    run = THIRD + "0.33 > ACK seq=1 ack=1 len=1200 lost\n"
+    assert told(run + "0.41 > ACK seq=1 ack=1 len=1200") == [], "RFC 6298 does not start it again"
+
+
+def test_a_byte_that_was_a_probe_by_the_latest_news_of_the_window() -> None:
+    run = """
+        0.00 > SYN seq=0
+        0.05 < SYN ACK seq=0 ack=1 win=10
+        0.10 > ACK seq=1 ack=1 len=10
+        0.16 < ACK seq=1 ack=6 win=15 takes 0.20      # older than the next, and overtaken
+        0.17 < ACK seq=1 ack=11 len=5 win=0
+        0.2200001 > ACK seq=11 ack=6
+        0.3600001 > ACK seq=11 ack=6
+        0.80 > ACK seq=11 ack=6 len=1
+        0.86 < ACK seq=6 ack=11 win=900
+        0.91 > ACK seq=11 ack=6 len=800
+    """
+    assert told(run) == []
+
+
+def test_numbers_wrap_anywhere() -> None:
+    # The client's numbers begin 700 below 2^32.
+    run = OPEN + "0.1 > ACK seq=1 ack=1 len=1200\n 0.15 < ACK seq=1 ack=1201\n"
+    assert told(run + "0.2 > ACK seq=1201 ack=1 len=1200\n 0.2 > FIN ACK seq=2401 ack=1") == []
+    assert told(run + "0.21 > ACK seq=1 ack=1 len=1200") == ["3.11 MUST"]
+
+
+def test_copies_and_late_packets_harm_nobody() -> None:
+    run = (
+        OPEN
+        + """
+        0.10 > ACK seq=1 ack=1 len=100 twice 0.3
+        0.16 < ACK seq=1 ack=101 twice 1.5
+        0.40 < ACK seq=1 ack=101
+        0.50 > ACK seq=101 ack=1 len=100
+        0.56 < ACK seq=1 ack=201
+    """
+    )
+    assert told(run, replace(CASE, judged=["up", "down"])) == []
