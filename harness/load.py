@@ -314,6 +314,9 @@ class Spell:
             used, threads = after.cpu_seconds - before.cpu_seconds, after.threads
             if before.queued_seconds is not None and after.queued_seconds is not None:
                 queued = after.queued_seconds - before.queued_seconds
+            if queued and before.queued_longest is not None and after.queued_longest is not None:
+                # Threads that wake together wait for each other: what one of them waited is what the machine did.
+                queued = min(queued, max(0.0, after.queued_longest - before.queued_longest))
         return machine(
             clocks_before, clocks_after, late=max(self.lateness, default=0.0), stamped=self._load.stamped,
             queued=queued, used=used, threads=threads,
