@@ -28,6 +28,7 @@ class Receiver:
         self.ack_due = False  #: an acknowledgement is owed now
         self.edge = 1 + capacity  #: RCV.NXT + RCV.WND: the first position that was not invited
         self._capacity = capacity
+        self._step = max(1, min(capacity // 2, SEGMENT))  # bytes that the edge moves by, at least
         self._pieces = InOrder(capacity)  # counts from the first byte: position - 1
         self._ready = bytearray()  # in order, waits for the application
         self._fin_at: int | None = None  # the position of the FIN, as soon as one came
@@ -88,7 +89,7 @@ class Receiver:
 
     def _edge_can_move(self) -> bool:
         """RFC 9293, section 3.8.6.2.2: it moves by min(half the buffer, one segment) or more, or not at all."""
-        return self._newest_edge() - self.edge >= max(1, min(self._capacity // 2, SEGMENT))
+        return self._newest_edge() - self.edge >= self._step
 
     # -- acknowledging -------------------------------------------------------------------------------------------
 
