@@ -48,6 +48,9 @@ def sim(
     """Your connection against itself, in virtual time: how it went, and every packet."""
     from harness import seeing
 
+    if scenario == "list":
+        print(seeing.scenario_list())
+        return
     try:
         seen = seeing.simulate(
             assignment, path, profile=profile, scenario=scenario, seed=seed, size=size, back=back, peer=peer,

@@ -62,6 +62,11 @@ class Seen:
 # -- find it, or run it ------------------------------------------------------------------------------------------
 
 
+def scenario_list() -> str:
+    """The names of the scenarios, a line each with the reason for it."""
+    return "\n".join(f"{row.name}: {row.why or 'the plain case'}" for row in CATALOGUE.values())
+
+
 def simulate(
     assignment: str,
     folder: Path | None,
@@ -75,9 +80,6 @@ def simulate(
     role: str,
 ) -> Seen:
     """Run a solution against itself or another one. Raises SeeError."""
-    if scenario == "list":
-        names = "\n".join(f"    {row.name}: {row.why or 'the plain case'}" for row in CATALOGUE.values())
-        raise SeeError(f"the scenarios are\n{names}")
     if role not in ("client", "server"):
         raise SeeError(f"--role {role}: your solution plays client or server")
     solution = _solution(assignment, folder)

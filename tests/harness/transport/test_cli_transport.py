@@ -211,7 +211,6 @@ def test_two_solutions_can_meet(tmp_path: Path) -> None:
     [
         (["--profile", "nothing"], "nothing"),
         (["--scenario", "no such story"], "no such story"),
-        (["--scenario", "list"], "32 KiB"),
         (["--bytes", "-1"], "0 to 50,000,000"),
         (["--peer", "/does/not/exist"], "is no folder"),
         (["--role", "referee"], "client or server"),
@@ -221,6 +220,12 @@ def test_sim_refuses_with_a_sentence(words: list[str], why: str) -> None:
     result = lab("sim", "transport", *words)
     assert result.exit_code == 2
     assert why in result.stderr
+
+
+def test_sim_lists_its_scenarios() -> None:
+    result = lab("sim", "transport", "--scenario", "list")
+    assert result.exit_code == 0
+    assert "last ACK lost: " in result.stdout
 
 
 def test_sim_needs_an_assignment_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
