@@ -286,12 +286,22 @@ class Agent:
             os.umask(old)
         return {"path": path}, [listener.detach()]
 
-    def do_put_file(self, *, name: str) -> Said:
-        """Write what the descriptor holds into the folder of given files, which the student can read only."""
+    def do_put_file(self, *, name: str, private: bool = False) -> Said:
+        """Write what the descriptor holds into the folder of given files, in which the student can make none.
+
+        A private file is the student's own (0600), but is written before it becomes so.
+        """
         path = self._given(name)
-        with open(path, "wb") as file:
-            while os.sendfile(file.fileno(), self._received[0], None, 1 << 24):
+        if os.path.lexists(path):
+            os.unlink(path)  # it may be there with other rights, or be open
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o644)
+        try:
+            while os.sendfile(file, self._received[0], None, 1 << 24):
                 pass
+            if private:
+                os.fchown(file, STUDENT, STUDENT)
+        finally:
+            os.close(file)
         return {"path": path}, []
 
     def _given(self, name: str) -> str:

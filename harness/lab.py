@@ -22,6 +22,10 @@ class LabError(Exception):
     """Ours or the machine's fault, never the submission's: the test that meets it is inconclusive."""
 
 
+class NodeGone(LabError):
+    """The student's node has ended, or so it seems from here: who watches the node knows, and why."""
+
+
 class NotMeasured(LabError):
     """This system does not tell what a program uses: what hangs on it is left out, and the story says so."""
 
@@ -125,8 +129,11 @@ class Node(Protocol):
         """A listening stream socket in this node for student clients, and the path they are told."""
         ...
 
-    def put_file(self, name: str, data: bytes) -> str:
-        """Write a file the student's user can read; answers the path to give to the program."""
+    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
+        """Write a file the student's user can read; answers the path to give to the program.
+
+        private: it belongs to the student's user, and nobody else may read it (mode 0600), as a key has to be.
+        """
         ...
 
     def kind_of(self, path: str) -> Literal["missing", "file", "folder", "socket", "other"]:

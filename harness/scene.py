@@ -291,9 +291,9 @@ class Scene(Cast, TransportWords):
         """Bytes from the test's seed; NULs and line feeds are among them as they fall."""
         return self.rng.randbytes(count)
 
-    def put_file(self, name: str, data: bytes) -> str:
-        """A file in the student's node; answers the path to give to a program."""
-        return self.node.put_file(name, data)
+    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
+        """A file in the student's node; answers the path to give to a program. private: for its user only (0600)."""
+        return self.node.put_file(name, data, private=private)
 
     def kind_of(self, path: str) -> str:
         """What stands at a path in the student's node: missing, file, folder, socket, other."""

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from harness import pcap
 from harness.address import Address
 from harness.assignment import Assignment, Limits
-from harness.lab import CannotStart, Family, LabError, LinkCounters, Mangle, Usage
+from harness.lab import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, Usage
 from harness.labs.helper import ANSWERED_WITHIN, Helper, Reply
 from harness.profile import Profile
 from harness.relay import RelayLoop
@@ -62,7 +62,7 @@ class AgentProcess:
                 return None
             data = os.read(self._told, 4)
             if len(data) < 4:
-                raise LabError("the agent of the student's node ended, and with it all that ran there")
+                raise NodeGone("the agent of the student's node ended, and with it all that ran there")
             self._status = int(struct.unpack("i", data)[0])
             os.close(self._told)
             return self._status
@@ -73,7 +73,7 @@ class AgentNode:
 
     def __init__(self, agent: str, warden: str, router: str, limits: Limits, name: str = "student") -> None:
         self._name = name  #: as its wire is called
-        self._agent = Helper("agent", agent, socket.SOCK_SEQPACKET)
+        self._agent = Helper("agent", agent, socket.SOCK_SEQPACKET, gone=NodeGone)
         self._warden = Helper("warden", warden)
         self._router = Helper("router", router)
         self._limits = limits
@@ -143,14 +143,14 @@ class AgentNode:
             raise LabError(f"no listening socket {name!r} can be made in the student's node: {reply['text']}")
         return socket.socket(fileno=descriptors[0]), reply["path"]
 
-    def put_file(self, name: str, data: bytes) -> str:
+    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
         """See Node.put_file."""
         memory = os.memfd_create("given")
         try:
             with open(memory, "wb", closefd=False) as file:
                 file.write(data)
             os.lseek(memory, 0, os.SEEK_SET)
-            reply, _ = self._ask("put_file", name=name, given=[memory])
+            reply, _ = self._ask("put_file", name=name, private=private, given=[memory])
         finally:
             os.close(memory)
         if not reply["ok"]:

@@ -150,11 +150,16 @@ class LocalNode:
                         os.path.join(folder, name), self._user.uid, self._user.uid, follow_symlinks=False
                     )
 
-    def put_file(self, name: str, data: bytes) -> str:
+    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
         """See Node.put_file."""
         path = self._files / name
+        path.unlink(missing_ok=True)  # it may be there with other rights
+        path.touch(mode=0o600)
         path.write_bytes(data)
-        path.chmod(0o644)
+        if not private:
+            path.chmod(0o644)
+        elif self._user is not None:
+            os.chown(path, self._user.uid, self._user.uid)
         return str(path)
 
     def kind_of(self, path: str) -> Kind:

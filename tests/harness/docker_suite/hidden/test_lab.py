@@ -414,6 +414,25 @@ def test_given_files_are_read_not_written(lab):
     assert b"Permission denied" in program.stderr
 
 
+def test_private_files_are_the_students_own(lab):
+    lab.put_file("key", b"older")  # it is put anew, whatever stood there
+    for data in (b"old", b"new"):
+        path = lab.put_file("key", data, private=True)
+    seen = told(
+        lab,
+        """
+import json, os, sys
+now = os.stat(sys.argv[1])
+print(json.dumps([open(sys.argv[1]).read(), oct(now.st_mode), now.st_uid == os.getuid(), now.st_gid == os.getgid()]))
+""",
+        path,
+    )
+    assert seen == ["new", "0o100600", True, True]
+    lab.put_file("key", b"for all")
+    seen = told(lab, "import json, os, sys; print(json.dumps(oct(os.stat(sys.argv[1]).st_mode)))", path)
+    assert seen == "0o100644"
+
+
 def test_kinds_are_seen_with_the_students_rights(lab):
     source = (
         "import os\nos.symlink('/agent', 'l')\nos.mkdir('d')\nos.mkfifo('f')\nos.symlink('/agent', 'd/a')"
