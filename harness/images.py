@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,20 @@ BASE = "python:3.12-slim"
 #: Seconds for which a registry may say nothing before the other way is taken.
 PULL_PATIENCE = 20.0
 #: Python packages the tester needs beside the standard library; their versions are those of this environment.
-PACKAGES = ("pytest", "pytest-asyncio", "pluggy", "iniconfig", "packaging", "pygments", "dpkt", "pyroute2")
+PACKAGES = (
+    "pytest",
+    "pytest-asyncio",
+    "pluggy",
+    "iniconfig",
+    "packaging",
+    "pygments",
+    "dpkt",
+    "pyroute2",
+    "trustme",
+    "idna",
+    "cryptography",
+    "cffi",  # of which cryptography takes the backend: pycparser is not needed
+)
 #: Where they stand in the node image.
 PACKAGES_AT = "/usr/local/lib/socketlab"
 #: Debian packages of the two images when debootstrap makes them.
@@ -129,19 +143,21 @@ def _fetch_packages(folder: Path, python: str | None) -> None:
     ]
     command += ["--only-binary=:all:"]
     if python is not None:
-        command += [
-            "--python-version",
-            python,
-            "--implementation",
-            "py",
-            "--abi",
-            "none",
-            "--platform",
-            "any",
-        ]
+        abi = "cp" + python.replace(".", "")
+        command += ["--python-version", python, "--implementation", "cp"]
+        for choice in (abi, "abi3", "none"):
+            command += ["--abi", choice]
+        for choice in _wheel_platforms(platform.machine()):
+            command += ["--platform", choice]
     _run(
         [*command, *_pins()], "installing the tester's Python packages", "check that pip can reach its index"
     )
+
+
+def _wheel_platforms(machine: str) -> list[str]:
+    """What wheels for the images are called: Linux with the C library of Debian 10 or newer, on this processor."""
+    processor = {"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    return [f"{kind}_{processor}" for kind in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
 
 
 def _build_from_registry(store: ImageStore, kind: str, tag: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import shutil
 import sys
@@ -114,6 +115,26 @@ def test_what_stands_in_the_way_is_said(
     monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000, raising=False)
     with pytest.raises(LabError, match=told):
         images.ensure_images(Store())
+
+
+@pytest.mark.parametrize(
+    ("machine", "processor"),
+    [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("arm64", "aarch64"), ("aarch64", "aarch64")],
+)
+def test_wheels_are_for_the_images_python_and_processor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: str, processor: str
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(images, "_run", lambda command, what, remedy: commands.append(command))  # noqa: ARG005
+    monkeypatch.setattr(images.platform, "machine", lambda: machine)
+    images._fetch_packages(tmp_path, "3.12")
+    (command,) = commands
+    options = list(itertools.pairwise(command))
+    assert ("--python-version", "3.12") in options
+    assert [value for option, value in options if option == "--abi"] == ["cp312", "abi3", "none"]
+    platforms = [value for option, value in options if option == "--platform"]
+    assert f"manylinux_2_28_{processor}" in platforms
+    assert all(value.endswith(processor) for value in platforms)
 
 
 def test_a_step_that_fails_is_one_sentence() -> None:
