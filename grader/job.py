@@ -22,7 +22,7 @@ from grader import pictures
 from grader import result as results
 from grader.benches import Bench, Ended, Order
 from grader.outcome import Outcome
-from grader.records import BadRecord, Built, End, Phase, Report, Start, Trouble, parse_record
+from grader.records import BadRecord, Built, End, Gone, Phase, Report, Start, Trouble, parse_record
 from grader.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
 from grader.submission import Submission
 from harness.assignment import Assignment, Suite
@@ -219,6 +219,8 @@ class _Listener:
         self.phases: list[Phase] = []
         self.trouble = ""
         self.ended = False
+        self._lost: str | None = None  # the check in which the tester lost the node, if it did
+        self._nodeless: list[str] = []  # checks that came later and could not be decided
 
     def __call__(self, line: bytes | None) -> None:
         try:
@@ -239,19 +241,25 @@ class _Listener:
                 self._phase = f"check {self._numbers.get(record.check, 0)} of {len(self._numbers)}"
             case Report():
                 self.reports.add(record)
+                if self._lost is not None and record.check != self._lost and not record.outcome.decided:
+                    self._nodeless.append(record.check)
             case Trouble():
                 self.trouble = self.trouble or record.text
+            case Gone():
+                self._lost = record.check
             case End():
                 self.ended = True
         self._run.show(self.progress())
 
     def blame(self, reports: dict[str, Report], why: str) -> None:
         """The check that ran when the submission had its own node ended is the submission's error."""
-        report = reports.get(self._begun)
-        if self._begun and (report is None or not report.outcome.decided):
-            reports[self._begun] = Report(
-                check=self._begun, outcome=Outcome.ERROR, message=f"Its node ended: {why}."
-            )
+        check = self._begun if self._lost is None else self._lost
+        report = reports.get(check)
+        if check and (report is None or not report.outcome.decided):
+            reports[check] = Report(check=check, outcome=Outcome.ERROR, message=f"Its node ended: {why}.")
+        for later in self._nodeless:
+            if later in reports and not reports[later].outcome.decided:
+                del reports[later]
 
     def progress(self) -> Progress:
         """Points so far, as far as reports tell."""

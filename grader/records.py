@@ -64,6 +64,13 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class Gone:
+    """The student's node was lost."""
+
+    check: str  #: in which check; empty while it was built
+
+
+@dataclass(frozen=True)
 class End:
     """Nothing follows."""
 
@@ -96,7 +103,7 @@ class Report:
     replay: str | None = None
 
 
-Record = Phase | Start | Built | Trouble | End | Report
+Record = Phase | Start | Built | Trouble | Gone | End | Report
 
 
 def parse_record(line: bytes) -> Record:
@@ -118,6 +125,8 @@ def parse_record(line: bytes) -> Record:
         return Built(data.get("ok") is True, _optional(data, "text") or "")
     if kind == "trouble":
         return Trouble(_text(data, "text"))
+    if kind == "gone":
+        return Gone(_optional(data, "check") or "")
     if kind == "end":
         return End()
     raise BadRecord(f"unknown record {str(kind)[:40]!r}")

@@ -21,7 +21,7 @@ import pytest
 
 from harness.assignment import Assignment, Check
 from harness.cast import Reference
-from harness.lab import CannotStart, LabError, LinkCounters, Network, Node
+from harness.lab import CannotStart, LabError, LinkCounters, Network, Node, NodeGone
 from harness.scene import Scene
 from harness.steps import Broken
 
@@ -76,6 +76,7 @@ class StoryPlugin:
         self._began = (0.0, 0.0)  # wall clock, monotonic
         self._cpu = 0.0
         self._second_used = True  # until it was made fresh once
+        self._gone = False  # whether it was said that the node is
 
     # -- which tests, in which order ---------------------------------------------------------------------------
 
@@ -199,12 +200,19 @@ class StoryPlugin:
             "seconds": round(time.monotonic() - self._began[1], 4),
             **_explain(check, error),
         }
+        self._notice(check, error)
         if self._scene is not None:
             self._add_scene(record, self._scene)
         if record["outcome"] not in ("pass", "skipped") and check.suite == "public":
             record["replay"] = self._session.replay(check)
         self._outcomes[check.id] = record["outcome"]
         self._emit(record)
+
+    def _notice(self, check: Check, error: BaseException | None) -> None:
+        """Say, once and before the report, that the node was lost in this check."""
+        if isinstance(error, NodeGone) and not self._gone:
+            self._gone = True
+            self._emit({"record": "gone", "check": check.id})
 
     def _add_scene(self, record: Record, scene: Scene) -> None:
         """The story, the proof that the link was applied, what the kernel said, the packets."""
@@ -226,6 +234,7 @@ class StoryPlugin:
                 record["pcapng"] = base64.b64encode(packets).decode("ascii") if packets else None
                 self._add_simulation(record, scene)
         except (LabError, OSError) as broken:
+            self._notice(self._checks[record["check"]], broken)
             record.update(outcome="inconclusive", message=f"the lab broke during the check: {broken}")
 
     def _add_simulation(self, record: Record, scene: Scene) -> None:

@@ -52,6 +52,8 @@ class NodeEnd:
 _FIFO = 1  # sched.h: SCHED_FIFO
 #: Seconds between two looks at whether the student's node still lives, while a job runs.
 _LOOK = 0.1
+#: Seconds within which the engine has to know of an end that the tester has noticed.
+_KNOWN_WITHIN = 5.0
 #: Exit status of a node whose first process got SIGKILL, as from the kernel when memory is full.
 _KILLED = 128 + 9
 _stars: weakref.WeakSet[Star] = weakref.WeakSet()
@@ -220,6 +222,8 @@ class Star:
                 return TesterExit(status, round(time.monotonic() - begun, 4), complaints, died)
             if line is not None:
                 on_line(line)
+                if line.startswith(b'{"record": "gone"'):
+                    watch.wait(_KNOWN_WITHIN)  # else the job may be over before the engine says why
             late = time.monotonic() >= deadline
             if stopped and late:
                 raise LabError("the lab's tester node does not end its job: start the lab again")
@@ -261,8 +265,13 @@ class Watch:
     def __init__(self, engine: Engine, students: Sequence[str]) -> None:
         self.end: NodeEnd | None = None  #: None while all live
         self._engine = engine
+        self._ended = threading.Event()
         for node in students:
             threading.Thread(target=self._wait, args=(node,), daemon=True, name="socketlab-watch").start()
+
+    def wait(self, seconds: float) -> None:
+        """Until a node has ended and `end` says how, but not longer than that."""
+        self._ended.wait(seconds)
 
     def _wait(self, node: str) -> None:
         try:
@@ -277,6 +286,7 @@ class Watch:
         else:
             how = "it was killed" if status == _KILLED else f"with exit status {status}"
             self.end = NodeEnd(f"the student's node ended while it was needed ({how})", False)
+        self._ended.set()
 
 
 @dataclass

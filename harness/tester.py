@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from harness.assignment import Assignment, AssignmentError, load_assignment
-from harness.lab import CannotStart, LabError, Network, Node
+from harness.lab import CannotStart, LabError, Network, Node, NodeGone
 from harness.plugin import Record, Session, StoryPlugin
 
 #: What pytest is told, so that nothing but the suites decides how it runs.
@@ -88,6 +88,8 @@ def run_job(job: Mapping[str, Any], emit: Callable[[Record], None]) -> None:
         )
         _run_pytest(session, emit)
     except LabError as error:
+        if isinstance(error, NodeGone):
+            emit({"record": "gone", "check": None})
         emit({"record": "trouble", "text": str(error)})
     finally:
         leave()

@@ -26,8 +26,16 @@ class Helper:
     closed then, and the next request opens another.
     """
 
-    def __init__(self, name: str, path: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+        *,
+        gone: type[LabError] = LabError,
+    ) -> None:
         self._name = name
+        self._gone = gone  #: what is raised when it was there and is no more
         self._path = path
         self._kind = kind
         self._socket: socket.socket | None = None
@@ -37,7 +45,10 @@ class Helper:
     def ask(
         self, request: Mapping[str, Any], *, given: Sequence[int] = (), within: float = ANSWERED_WITHIN
     ) -> tuple[Reply, list[int]]:
-        """The answer and the descriptors that came with it. Raises LabError when none comes."""
+        """The answer and the descriptors that came with it. Raises LabError when none comes.
+
+        A helper that was met before and has hung up since is told by the error it was made with (`gone`).
+        """
         with self._lock:
             done = False
             try:
@@ -48,7 +59,9 @@ class Helper:
                 done = self._met = True
                 return answer
             except (OSError, ValueError) as error:
-                raise LabError(f"the lab's {self._name} does not answer {request['op']!r}: {error}") from None
+                hung_up = self._met and isinstance(error, ConnectionError | FileNotFoundError)
+                kind = self._gone if hung_up else LabError
+                raise kind(f"the lab's {self._name} does not answer {request['op']!r}: {error}") from None
             finally:
                 if not done and self._socket is not None:
                     self._socket.close()

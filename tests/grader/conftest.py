@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fakes import TOML
+from fakes import TOML, Runs
 
 from grader.course import Course
 from harness.assignment import Assignment
@@ -27,3 +27,8 @@ def course(tmp_path: Path) -> Course:
 @pytest.fixture
 def assignment(course: Course) -> Assignment:
     return course.load("blocking")
+
+
+@pytest.fixture
+def runs(course: Course, tmp_path: Path) -> Runs:
+    return Runs(course, tmp_path)

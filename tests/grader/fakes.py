@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from grader.benches import Bench, Ended, OnLine, Order
+from grader.campaign import Campaign
+from grader.course import Course
+from grader.plan import make_plan
 from grader.records import PCAPNG_MAGIC
+from grader.run_folder import RunFolder
 
 TOML = """\
 [assignment]
@@ -164,6 +168,33 @@ class FakePlace:
 
     def close(self) -> None:
         self.closed = True
+
+
+class Runs:
+    """A course, submissions, and a bench to grade them with."""
+
+    def __init__(self, course: Course, tmp_path: Path) -> None:
+        self.course, self.submitted, self.out = course, tmp_path / "in", tmp_path / "out"
+        self.submitted.mkdir()
+        self.bench = FakeBench([[*passing(), END]])
+        self.place = FakePlace(lambda: self.bench)
+        self.secret: str | None = "course secret"
+
+    def go(self, **options: Any) -> dict[str, dict[str, Any]]:
+        """Run a campaign to its end; the results of this call by student."""
+        results = {}
+        plan = make_plan(self.course, self.submitted)
+        with RunFolder(self.out) as folder:
+            campaign = Campaign(self.course, folder, self.place, folder.secret(self.secret), **options)
+            for event in campaign.events(plan.jobs):
+                if event.kind == "ends" and event.result:
+                    results[event.job.student] = event.result
+            folder.write_index(plan.remarks)
+        return results
+
+    def result(self, student: str) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads((self.out / student / "blocking" / "result.json").read_text())
+        return data
 
 
 def hand_in(submitted: Path, student: str, assignment: str = "blocking", **files: str) -> Path:

@@ -6,50 +6,16 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fakes import ALL, END, READS, SECRET, SERVES, FakeBench, FakePlace, hand_in, packets, passing, report
+from fakes import ALL, END, READS, SECRET, SERVES, FakeBench, Runs, hand_in, packets, passing, report
 
 from grader.benches import Ended, OnLine, Order
 from grader.campaign import Campaign
-from grader.course import Course
 from grader.journal import Journal
 from grader.plan import PlanError, make_plan
 from grader.run_folder import RunError, RunFolder
 from harness.lab import LabError
-
-
-class Runs:
-    """A course, submissions, and a bench to grade them with."""
-
-    def __init__(self, course: Course, tmp_path: Path) -> None:
-        self.course, self.submitted, self.out = course, tmp_path / "in", tmp_path / "out"
-        self.submitted.mkdir()
-        self.bench = FakeBench([[*passing(), END]])
-        self.place = FakePlace(lambda: self.bench)
-        self.secret: str | None = "course secret"
-
-    def go(self, **options: Any) -> dict[str, dict[str, Any]]:
-        """Run a campaign to its end; the results of this call by student."""
-        results = {}
-        plan = make_plan(self.course, self.submitted)
-        with RunFolder(self.out) as folder:
-            campaign = Campaign(self.course, folder, self.place, folder.secret(self.secret), **options)
-            for event in campaign.events(plan.jobs):
-                if event.kind == "ends" and event.result:
-                    results[event.job.student] = event.result
-            folder.write_index(plan.remarks)
-        return results
-
-    def result(self, student: str) -> dict[str, Any]:
-        data: dict[str, Any] = json.loads((self.out / student / "blocking" / "result.json").read_text())
-        return data
-
-
-@pytest.fixture
-def runs(course: Course, tmp_path: Path) -> Runs:
-    return Runs(course, tmp_path)
 
 
 def test_a_submission_is_graded_from_folder_to_report(runs: Runs) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.outcome import Outcome
-from grader.records import MOST_TEXT, BadRecord, Built, End, Phase, Report, Start, Trouble, parse_record
+from grader.records import MOST_TEXT, BadRecord, Built, End, Gone, Phase, Report, Start, Trouble, parse_record
 
 
 def parse(data: object) -> object:
@@ -22,6 +22,8 @@ def test_each_kind_of_record_is_read() -> None:
     assert parse({"record": "start", "check": "a", "at": 12}) == Start("a", 12.0)
     assert parse({"record": "build", "ok": False, "text": "no rule"}) == Built(False, "no rule")
     assert parse({"record": "trouble", "text": "broke"}) == Trouble("broke")
+    assert parse({"record": "gone", "check": "a"}) == Gone("a")
+    assert parse({"record": "gone", "check": None}) == Gone("")
     assert parse({"record": "end"}) == End()
     got = parse(
         report("a", "fail", message="m", story=[{"at": 1, "who": "student", "what": "w"}], pcapng=packets())

@@ -274,16 +274,14 @@ def test_one_that_memory_ended_is_the_submissions_own_doing(command: list[str], 
     result = json.loads(result_at.read_text())
     assert result["state"] == "graded", said
     outcomes = {check["id"]: check["outcome"] for check in result["checks"]}
-    # Who learns of it first decides: the grader blames the check that ran, or the tester finds nobody at home, and all
-    # is run again in a fresh node, where this submission's client sleeps until its time is up.
-    first = outcomes.pop("test_client.py::test_reads")
-    assert first in ("error", "timeout")
+    # Whoever learns of it first, the grader or the tester: the check that ran is blamed, not one that came after.
     assert outcomes == {
+        "test_client.py::test_reads": "error",
         "test_client.py::test_secretly_reads": "skipped",
         "test_server.py::test_serves": "pass",
         "test_server.py::test_survives": "pass",
     }
-    assert first == "timeout" or "filled its memory" in result["checks"][0]["message"]
+    assert "filled its memory" in result["checks"][0]["message"]
     assert result["attempts"] == 2
     assert left_by(process.pid) == []
 

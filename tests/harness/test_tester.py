@@ -39,7 +39,7 @@ SUITE = """
 import threading
 import time
 
-from harness.lab import LabError
+from harness.lab import LabError, NodeGone
 
 
 def test_pass(lab):
@@ -78,6 +78,10 @@ def test_ours(lab):
 
 def test_lab_breaks(lab):
     raise LabError("the cable is out")
+
+
+def test_node_dies(lab):
+    raise NodeGone("nobody at home")
 
 
 def test_flood(lab):
@@ -155,6 +159,7 @@ EXPECTED = {
     "test_out_of_time": "timeout",
     "test_ours": "inconclusive",
     "test_lab_breaks": "inconclusive",
+    "test_node_dies": "inconclusive",
     "test_flood": "fail",
     "test_forges_records": "fail",
     "test_forks_for_ever": "timeout",
@@ -231,6 +236,12 @@ def test_what_the_program_complained_of_is_part_of_the_story(records: list[dict[
 def test_a_mistake_of_ours_is_never_the_submissions(records: list[dict[str, Any]]) -> None:
     assert "ours" in report(records, "test_ours")["message"]
     assert "the cable is out" in report(records, "test_lab_breaks")["message"]
+
+
+def test_a_lost_node_is_told_once_before_the_report(records: list[dict[str, Any]]) -> None:
+    place = records.index({"record": "gone", "check": "test_hello.py::test_node_dies"})
+    assert records[place + 1] == report(records, "test_node_dies")
+    assert sum(record["record"] == "gone" for record in records) == 1
 
 
 def test_a_check_without_a_test_is_trouble_and_has_no_report(records: list[dict[str, Any]]) -> None:

@@ -1,0 +1,102 @@
+"""A student's node that ends while it is needed: which check is blamed, whoever notices first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fakes import ALL, END, READS, SECRET, SERVES, SURVIVES, Runs, Script, hand_in, passing, report
+
+from grader.benches import Ended, OnLine, Order
+from harness.lab import LabError
+
+HOW = "the kernel ended the node"
+GONE = {"record": "gone", "check": SERVES}
+NOBODY = "nobody at home"
+
+
+def start(check: str) -> dict[str, Any]:
+    return {"record": "start", "check": check, "at": 1.0}
+
+
+#: What has been told when it ends in the third check, and nobody has noticed yet.
+BEFORE = [start(READS), report(READS), start(SECRET), report(SECRET), start(SERVES)]
+#: What the tester goes on to tell when it learns of it before the grader.
+LOST = [GONE, report(SERVES, "inconclusive", message=NOBODY)]
+SKIPPED = [start(SURVIVES), report(SURVIVES, "skipped", because=SERVES)]
+LATER = [start(SURVIVES), report(SURVIVES, "inconclusive", message=NOBODY)]
+
+
+def dies_after(records: list[dict[str, Any]], died: str = HOW) -> Script:
+    """A bench whose tester writes that much until the grader knows."""
+
+    def run(order: Order, on_line: OnLine) -> Ended:
+        for record in records:
+            if record.get("check", READS) in order.checks:
+                on_line(json.dumps(record).encode())
+        return Ended(status=None, died=died)
+
+    return run
+
+
+@pytest.mark.parametrize("told", [[], [GONE], LOST, [*LOST, *SKIPPED], [*LOST, *LATER], [*LOST, *LATER, END]])
+def test_the_check_that_ran_is_blamed_whoever_notices_first(runs: Runs, told: list[dict[str, Any]]) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.bench.scripts = [dies_after([*BEFORE, *told]), [*passing(), END]]
+    runs.go()
+    result = runs.result("ann")
+    assert result["state"] == "graded"
+    outcomes = [check["outcome"] for check in result["checks"]]
+    assert outcomes[:3] == ["pass", "pass", "error"]
+    assert outcomes[3] == (
+        "skipped" if SKIPPED[-1] in told else "pass"
+    )  # in a second node, where it has not begun
+    assert HOW in result["checks"][2]["message"]
+
+
+def test_a_check_that_was_undecided_before_for_another_reason_is_not_blamed(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    late = report(SECRET, "inconclusive", message="the link was not as asked")
+    runs.bench.scripts = [dies_after([*BEFORE[:3], late, start(SERVES), *LOST]), [*passing(), END]]
+    runs.go()
+    assert [check["outcome"] for check in runs.result("ann")["checks"]] == ["pass", "pass", "error", "pass"]
+
+
+def test_one_that_loses_two_nodes_has_nothing_left_to_run_in(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    again = [start(SERVES), {**GONE}, report(SERVES, "inconclusive", message=NOBODY), *LATER]
+    runs.bench.scripts = [dies_after([*BEFORE, *LOST]), dies_after(again)]
+    runs.go()
+    result = runs.result("ann")
+    assert [check["outcome"] for check in result["checks"]] == ["pass", "pass", "error", "error"]
+    assert result["checks"][3]["message"].startswith("The submission's node did not last until this check.")
+
+
+def test_a_node_lost_while_it_is_built_blames_no_check(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    lost = {"record": "gone", "check": None}
+    runs.bench.scripts = [dies_after([lost]), [*passing(), END]]
+    runs.go()
+    assert runs.result("ann")["points"] == 15
+    assert list(runs.bench.orders[1].checks) == list(ALL)
+
+
+def test_a_node_that_only_seemed_lost_is_nobodys_doing(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.bench.scripts = [[*BEFORE, *LOST, *LATER, END], [*passing(), END]]
+    runs.go()
+    assert runs.result("ann")["points"] == 15
+
+
+def test_a_node_that_someone_killed_is_ours(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+
+    def killed(_order: Order, on_line: OnLine) -> Ended:
+        for record in [*BEFORE, *LOST]:
+            on_line(json.dumps(record).encode())
+        raise LabError("the student's node ended while it was needed")
+
+    runs.bench.scripts = [killed, [*passing(), END]]
+    runs.go()
+    assert runs.result("ann")["points"] == 15
