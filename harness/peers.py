@@ -45,6 +45,7 @@ class Peer:
         self._story = story
         self._quiet = quiet  # one of many: its steps would fill the story
         self._unread = b""
+        self._was_reset = False  # a write found out; reading will not tell again
         self.name = name or "the tester"
         self._named = f"{name} " if name else ""
         if connection.family != getattr(socket, "AF_UNIX", None):
@@ -55,6 +56,17 @@ class Peer:
     def _tell(self, what: str) -> None:
         if not self._quiet:
             self._story.add("tester", what)
+
+    # -- for who speaks a protocol over it -----------------------------------------------------------------------
+
+    def lends(self) -> tuple[socket.socket, bytes]:
+        """The socket, and what was read from it and not asked for yet. It stays this peer's, which closes it."""
+        ahead, self._unread = self._unread, b""
+        return self._socket, ahead
+
+    def tells(self, what: str) -> None:
+        """A step of the story, under this peer's name; none if it is one of many."""
+        self._tell(f"{self._named}{what}")
 
     # -- speaking ----------------------------------------------------------------------------------------------
 
@@ -87,6 +99,7 @@ class Peer:
                         expected=f"{total:,} bytes taken within {within:g} s", seen="a full connection",
                     ) from None  # fmt: skip
                 except OSError as error:
+                    self._was_reset |= isinstance(error, ConnectionResetError)
                     if may_fail:
                         self._tell(f"{self._named}finds the connection ended while sending")
                         return
@@ -140,6 +153,10 @@ class Peer:
     def ends(self) -> None:
         """Half-close: nothing more will be sent, reading goes on."""
         self._tell(f"{self._named}ends its sending side (half-close)")
+        self.ends_quietly()
+
+    def ends_quietly(self) -> None:
+        """The same without a word in the story."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -259,6 +276,26 @@ class Peer:
             return "reset"
         self._tell(f"{self._named}sees the end of the stream")
         return "end"
+
+    def sees_reset(self, *, within: float = PATIENCE) -> bytes:
+        """A reset (RST) ends the connection, and no FIN; answers the bytes that came before it. Raises Broken."""
+        deadline = time.monotonic() + within
+        try:
+            while self._fill(deadline, within, "a reset"):
+                pass
+            was_reset = self._was_reset
+        except Broken as broken:
+            if broken.verdict == "timeout":
+                raise
+            was_reset = True
+        came, self._unread = self._unread, b""
+        if not was_reset:
+            raise Broken(
+                "the connection was ended, not reset", expected="a reset",
+                seen=(f"{show(came)}, then " if came else "") + "the end of the stream (FIN)",
+            )  # fmt: skip
+        self._tell(f"{self._named}sees a reset" + (f" behind {show(came)}" if came else ""))
+        return came
 
     def hears_nothing(self, *, for_: float) -> None:
         """Not one byte and no end for that many seconds."""

@@ -187,6 +187,12 @@ class Program:
                 verdict="timeout" if late else "fail", expected=show(expected), seen=show(seen),
             )  # fmt: skip
 
+    def complains(self, ready: Callable[[bytearray], bool], *, within: float = PATIENCE) -> bytes:
+        """Wait until `ready(standard error so far)` or its end; answers what came, also when it was not enough."""
+        self._err.wait(ready, within)
+        self._check_flood()
+        return self.stderr
+
     # -- what it is told ---------------------------------------------------------------------------------------
 
     def stdin_sends(self, data: bytes) -> None:

@@ -26,6 +26,7 @@ from harness.profile import Profile
 from harness.profiles import find_profile
 from harness.program import PATIENCE, Program, Server
 from harness.steps import Broken, Story, show
+from harness.tls.words import TlsWords
 from harness.transport.words import TransportWords
 
 #: Connections that the tester's own listening sockets keep waiting.
@@ -36,7 +37,7 @@ ROUTED_RATE = 4e6
 Held = TypeVar("Held", Peer, Listener, Datagrams, Load)
 
 
-class Scene(Cast, TransportWords):
+class Scene(Cast, TransportWords, TlsWords):
     """One test's lab. Everything made through it is ended by `close`."""
 
     def __init__(
