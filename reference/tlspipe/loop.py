@@ -34,6 +34,7 @@ class Loop:
     def __init__(self) -> None:
         ### BEGIN SOLUTION: stage 4: a poller, who is watched by descriptor, timers in a heap
         self._poller = Poller()
+        self._new: set[int] = set()  # descriptors that were not watched yet when this turn began
         self._watched: dict[int, tuple[int, Callable[[int], None]]] = {}  # descriptor -> events, whom to call
         self._timers: list[tuple[float, int, Timer]] = []  # a heap: the next one is first
         self._numbers = 0  # two timers of one moment are called in the order of their making
@@ -53,6 +54,7 @@ class Loop:
                 self._poller.unregister(descriptor)
         elif not known:
             self._poller.register(descriptor, events)
+            self._new.add(descriptor)
             self._watched[descriptor] = events, call
         elif known != (events, call):
             if known[0] != events:
@@ -98,9 +100,11 @@ class Loop:
         """Wait and call, until stop()."""
         ### BEGIN SOLUTION: stage 4: poll with the time until the next timer, then sockets, then timers
         while self._running:
+            self._new.clear()
             for descriptor, events in self._poller.poll(self._until_next_timer()):
                 watched = self._watched.get(descriptor)
-                if watched:  # else an earlier one of this turn has forgotten it
+                # An earlier one of this turn may have closed it, and its number may be somebody else's already.
+                if watched and descriptor not in self._new:
                     watched[1](events)
             now = time.monotonic()
             while self._timers and self._timers[0][0] <= now:

@@ -52,6 +52,8 @@ class Session:
         self._plain: socket.socket | None = None
         self._wire: Wire | None = None
         self._timer: Timer | None = None
+        self._plain_ready: Callable[[int], None] | None = None
+        self._wire_ready: Callable[[int], None] | None = None
         self._over: Over | None = None
         if plan.serves:
             self._wire = Wire(accepted, plan.make_tls())
@@ -156,12 +158,13 @@ class Session:
         self._limit(LINGER, self._over)
         self._lingering(0)
 
-    def _lingering(self, _events: int) -> None:
-        while not self._wire.ended:
-            if not self._wire.fill():
-                self._watch(self._wire.socket, READ, self._lingering)
-                return
-        self._finish(self._over)
+    def _lingering(self, events: int) -> None:
+        if events:
+            self._wire.skip()  # TLS is over: nothing that comes now means anything
+        if self._wire.ended:
+            self._finish(self._over)
+        else:
+            self._watch(self._wire.socket, READ, self._lingering)
 
     def _fail(self, over: Over) -> None:
         """The wire gets the alert that OpenSSL may have made, both sides a reset."""
@@ -188,6 +191,9 @@ class Session:
         if self._wire and self._wire.socket.fileno() != -1:
             self._loop.watch(self._wire.socket, 0, self._never)
             self._wire.socket.close()
+        # Who is called and who is kept by whom is a circle: break it, or OpenSSL's memory waits for the collector.
+        self._plain_ready = self._wire_ready = None
+        self._plain = self._wire = None
         self._on_end(self, over)
 
     # -- waiting -------------------------------------------------------------------------------------------------

@@ -18,9 +18,6 @@ from addresses import Address
 #: Connections that the kernel keeps waiting for accept().
 BACKLOG = 1024
 
-#: What accept() fails with when there is no room for one more connection: descriptors or memory have run out.
-NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
 
 def listen(address: Address) -> socket.socket:
     """A non-blocking socket that listens at `address`. Raises OSError."""

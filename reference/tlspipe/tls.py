@@ -103,7 +103,7 @@ class TlsStream:
             refusal = f"no agreement on the protocol {self._alpn!r} (ALPN)"
         if self._client_name is not None:
             names = _names(self._object.getpeercert() or {})
-            if self._client_name.lower() not in names:
+            if _canonical(self._client_name) not in names:
                 refusal = f"the client is {', '.join(sorted(names)) or 'nameless'}, not {self._client_name}"
         if refusal:
             self._outgoing.read()
@@ -173,15 +173,23 @@ def _reason(error: ssl.SSLError) -> str:
 
 
 def _names(certificate: object) -> set[str]:
-    """The names that a verified certificate gives its owner, in small letters. A wildcard is nobody's name."""
+    """The names that a verified certificate gives its owner. A wildcard is nobody's name."""
     assert isinstance(certificate, dict)
     names = set()
     for kind, value in certificate.get("subjectAltName", ()):
         if kind == "DNS" and "*" not in value:
             names.add(value.lower())
         elif kind == "IP Address":
-            names.add(str(ipaddress.ip_address(value.strip())))
+            names.add(_canonical(value.strip()))
     return names
+
+
+def _canonical(name: str) -> str:
+    """An IP address has many notations, a host's name has capitals that do not matter."""
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return name.lower()
 
 
 ### END SOLUTION

@@ -23,8 +23,20 @@ from poller import READ
 from session import Plan, Session
 from tls import TlsStream
 
-### BEGIN SOLUTION: stage 4: how many connections are accepted in one turn
+### BEGIN SOLUTION: stage 4: how many connections are accepted in one turn, and how many there may be
 _TURN = 64
+
+
+def _most_sessions() -> int:
+    """Two descriptors for each, and some for ourselves: who cannot be served to the end is better left waiting."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return 240  # select() takes 512 sockets there
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, (limit - 32) // 2) if limit != resource.RLIM_INFINITY else 1 << 20
+
+
 ### END SOLUTION
 
 
@@ -36,6 +48,7 @@ class Pipe:
         self.status = 0  #: the exit status
         self._loop, self._listener, self._plan, self._once = loop, listener, plan, once
         self._sessions: set[Session] = set()
+        self._most = _most_sessions()
         loop.watch(listener, READ, self._accept)
         ### END SOLUTION
 
@@ -56,13 +69,12 @@ class Pipe:
     ### BEGIN SOLUTION: stage 1: accept; stage 3: log and status; stage 4: what if there is no room
     def _accept(self, _events: int) -> None:
         for _ in range(1 if self._once else _TURN):
+            if len(self._sessions) >= self._most:
+                self._loop.watch(self._listener, 0, self._accept)  # until one of them has ended
+                return
             try:
                 sock = sockets.accept(self._listener)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in sockets.NO_ROOM and self._sessions:
-                    self._loop.watch(self._listener, 0, self._accept)  # until one of them has ended
+            except OSError:  # nobody is waiting any more, or has gone already
                 return
             session = Session(self._loop, self._plan, sock, self._ended)
             self._sessions.add(session)

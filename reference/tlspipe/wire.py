@@ -58,6 +58,15 @@ class Wire:
         return True
         ### END SOLUTION
 
+    def skip(self) -> None:
+        """Read once from the socket and throw it away. Raises OSError."""
+        ### BEGIN SOLUTION: stage 3: recv_into; 0 bytes are the end
+        try:
+            self.ended = not self.socket.recv_into(BUFFER)
+        except BlockingIOError:
+            pass
+        ### END SOLUTION
+
     def flush(self) -> None:
         """Write what the kernel takes. Raises OSError."""
         ### BEGIN SOLUTION: stage 1: the rest of last time first
