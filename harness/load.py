@@ -195,11 +195,7 @@ class Load:
         return traffic
 
     def _greedy_clients(self, count: int) -> list[Greedy]:
-        clients = []
-        for _ in range(count):
-            self._numbers += 1
-            loop, faults = self._loop, self._generator.faults
-            clients.append(Greedy(loop, self._numbers, faults, self._greedy_data, self._greedy_rate))
+        clients = [self._make_greedy() for _ in range(count)]
         if clients:
             missing = self._do(
                 self._generator.joins(clients, deadline=time.monotonic() + _GREEDY_WITHIN), _GREEDY_WITHIN
@@ -243,6 +239,11 @@ class Load:
     def _make(self, kind: type[Kind]) -> Kind:
         self._numbers += 1
         return kind(self._loop, self._numbers, self._generator.faults)
+
+    def _make_greedy(self) -> Greedy:
+        self._numbers += 1
+        loop, faults = self._loop, self._generator.faults
+        return Greedy(loop, self._numbers, faults, self._greedy_data, self._greedy_rate)
 
     def _do(self, work: Coroutine[Any, Any, Answer], within: float) -> Answer:
         """Have the generator's thread do something; raise what went wrong in it."""

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.address import Address
 from harness.lab import LabError
 from harness.program import PATIENCE, Program, Server
 from harness.steps import Broken
+from harness.tls.traffic_words import TrafficWords
 
 if TYPE_CHECKING:
     import ssl
 
     from harness.listener import Listener
     from harness.peers import Peer
+    from harness.tls.backend import Echo
+    from harness.tls.middle import Middle
     from harness.tls.peer import TlsPeer
     from harness.tls.zoo import Identity, Zoo
 
@@ -38,10 +41,9 @@ def _good(role: str) -> Identity:
     return _zoo().server() if role == "server" else _zoo().client()
 
 
-class TlsWords:
+class TlsWords(TrafficWords):
     """Mixed into `harness.scene.Scene`."""
 
-    story: Any
     serves: Callable[..., Server]
     put_file: Callable[..., str]
     _pipes: dict[Program, str]  # what the files of each pipe are called
@@ -56,7 +58,7 @@ class TlsWords:
     def pipe_server(
         self,
         *options: object,
-        backend: Listener | Address,
+        backend: Listener | Echo | Middle | Address,
         identity: Identity | None = None,
         client_ca: bytes | None = None,
         at: str = "0.0.0.0:0",
@@ -75,7 +77,7 @@ class TlsWords:
     def pipe_client(
         self,
         *options: object,
-        target: Listener | Address,
+        target: Listener | Echo | Middle | Address,
         name: str = "server.example",
         ca: bytes | None = None,
         identity: Identity | None = None,
@@ -212,7 +214,7 @@ class TlsWords:
         self.story.add("tester", f"finds nothing secret in what {pipe.name} printed")
 
 
-def _place(there: Listener | Address) -> str:
+def _place(there: Listener | Echo | Middle | Address) -> str:
     address = there if isinstance(there, Address) else there.address
     if address.kind != "tcp":
         raise LabError(f"a pipe cannot be told to go to {address}")
