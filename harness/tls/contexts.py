@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import ssl
 import tempfile
 import warnings
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -88,16 +90,22 @@ class KeyLog:
         descriptor, name = tempfile.mkstemp(prefix="keys")
         os.close(descriptor)
         self._path = Path(name)
+        self._gone = weakref.finalize(self, _remove, self._path)
         context.keylog_filename = name
 
     def takes(self) -> dict[str, bytes]:
         """By their labels, such as CLIENT_TRAFFIC_SECRET_0; the file is gone after that."""
         try:
             lines = [line.split() for line in self._path.read_text("ascii").splitlines()]
-            self._path.unlink()
-        except OSError:  # taken before; or Windows, which keeps an open file until its context is gone
+        except OSError:  # taken before
             lines = []
+        self._gone()
         return {line[0]: bytes.fromhex(line[2]) for line in lines if len(line) == 3}
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # Windows keeps a file until the context that writes it is gone
+        path.unlink()
 
 
 def is_address(name: str) -> bool:

@@ -137,12 +137,17 @@ class Endings:
         """The connection breaks: "reset" or "alert". data: bytes may come before it, and are dropped. Raises Broken."""
         return self._breaks(("reset", "alert"), "a reset or a fatal alert", within, data)
 
+    def sees_reset(self, *, within: float = PATIENCE) -> None:
+        """A reset, and no alert and no data before it. Raises Broken."""
+        self._breaks(("reset",), "a reset", within, False)
+
     def sees_cut(self, *, within: float = PATIENCE, data: bool = False) -> str:
         """It ends in any way that is no proper end: "reset", "alert" or "end" (a bare FIN). Raises Broken."""
         return self._breaks(("reset", "alert", "end"), "an end without a close_notify", within, data)
 
     def _breaks(self, ways: tuple[str, ...], awaited: str, within: float, data: bool) -> str:
         deadline = time.monotonic() + within
+        known = self._engine.ended
         try:
             while not isinstance(ending := self._next(deadline), Ending):
                 if not data:
@@ -150,6 +155,9 @@ class Endings:
                         "bytes came where the connection should end", expected=awaited, seen=show(ending)
                     )
                 self._unread.clear()
+            if known is not None and known.how == "close_notify":  # seen before: what is asked about is TCP
+                rest, end = self._engine.raw_end(deadline)
+                ending = Ending("alert") if rest else end if end.how == "reset" else known
         except TimeoutError:
             raise self._late("the connection did not end", awaited, within) from None
         if ending.how not in ways:

@@ -68,8 +68,15 @@ class Engine:
 
     # -- the three things it does ----------------------------------------------------------------------------------
 
+    def begin(self, deadline: float) -> None:
+        """Say the first words of a handshake, and wait for nothing."""
+        self._call(self.tls.do_handshake)
+        self.flush(deadline)
+
     def handshake(self, deadline: float) -> Ending | None:
         """Complete the handshake; None: done."""
+        if self.ended is not None:
+            return self.ended
         while not self.shaken:
             done, ending = self._call(self.tls.do_handshake)
             self.flush(deadline)

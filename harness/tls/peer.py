@@ -15,10 +15,14 @@ from typing import Any
 from harness.peers import Peer
 from harness.program import PATIENCE
 from harness.steps import Broken, difference, show
+from harness.tls.contexts import TLS10 as TLS10
+from harness.tls.contexts import TLS11 as TLS11
+from harness.tls.contexts import TLS12 as TLS12
+from harness.tls.contexts import TLS13 as TLS13
 from harness.tls.contexts import KeyLog, is_address
 from harness.tls.endings import Endings
 from harness.tls.engine import Ending, Engine
-from harness.tls.records import ClientHello, client_hello
+from harness.tls.records import ClientHello, client_hello, is_tls, plaintext_in, split
 from harness.tls.wire import Wire
 
 #: Data in a record at most (RFC 8446, section 5.1).
@@ -90,6 +94,8 @@ class TlsPeer(Endings):
     def certificates(self) -> list[bytes]:
         """The other side's certificates in DER as it sent them, its own first; none if it sent none."""
         tls: Any = self._engine.tls
+        if not self._engine.shaken:
+            return []
         if hasattr(tls, "get_unverified_chain"):  # public from Python 3.13 on
             return list(tls.get_unverified_chain() or ())
         return [each.public_bytes(2) for each in tls._sslobj.get_unverified_chain() or ()]  # 2: DER
@@ -97,13 +103,29 @@ class TlsPeer(Endings):
     @property
     def secrets(self) -> dict[str, bytes]:
         """The connection's secrets by their names in a key log, for records of one's own; after the handshake."""
-        self._secrets = self._secrets or self._keys.takes()
         return self._secrets
 
     @property
     def engine(self) -> Engine:
         """OpenSSL and the wire, for who drives them himself."""
         return self._engine
+
+    def hides(self, *markers: bytes) -> None:
+        """What came over the wire is TLS records, and none of the markers (16 random bytes or more) is in them.
+
+        Not as it is, and not thinly disguised. Raises Broken.
+        """
+        came = self.raw_in
+        if not is_tls(came):
+            raise Broken(
+                "something came over the wire that is no TLS", expected="TLS records", seen=_odd(came)
+            )
+        if leak := plaintext_in(came, markers):
+            raise Broken(
+                "what was sent can be read on the wire", expected="nothing but encrypted data",
+                seen=f"{show(leak.marker)}, {leak.how}",
+            )  # fmt: skip
+        self._tell("finds nothing readable in what came over the wire")
 
     # -- the handshake -------------------------------------------------------------------------------------------
 
@@ -121,7 +143,13 @@ class TlsPeer(Endings):
                 f"the TLS handshake failed: {self._objection(ending)}",
                 expected="a handshake", seen=self._seen(ending),
             )  # fmt: skip
+        self._secrets = self._secrets or self._keys.takes()
         self._tell(f"shakes hands ({self._agreed()})")
+
+    def begins_handshake(self) -> None:
+        """Send a client's first message and wait for nothing: whatever comes is left unread."""
+        self._tell("sends a ClientHello, and no more")
+        self._engine.begin(time.monotonic() + PATIENCE)
 
     def _agreed(self) -> str:
         words = [VERSION_NAMES.get(self.version, self.version), f"SNI {self.sni}" if self.sni else "no SNI"]
@@ -145,6 +173,8 @@ class TlsPeer(Endings):
 
         may_fail: a program that ended the connection meanwhile has done nothing wrong.
         """
+        if not self._engine.shaken:
+            self.handshakes(within=within)
         how = f" in records of {record:,}" if record < min(RECORD, len(data)) else ""
         self._tell(f"sends {show(data)} encrypted{how}")
         deadline = time.monotonic() + within
@@ -323,3 +353,8 @@ class TlsPeer(Endings):
         data = bytes(self._unread[:count])
         del self._unread[:count]
         return data, ending
+
+
+def _odd(stream: bytes) -> str:
+    records, rest = split(stream)
+    return f"{show(rest)} behind {len(records):,} records" if records else show(rest)
