@@ -1,0 +1,1 @@
+"""TLS pipes to compare with, and how pairs of them are started."""
