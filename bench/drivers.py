@@ -34,7 +34,7 @@ from harness import doctor  # noqa: E402
 from harness.address import Address  # noqa: E402
 from harness.profile import Profile  # noqa: E402
 from harness.relay import RelayLoop  # noqa: E402
-from tests.harness.namespaces import Star, ip  # noqa: E402
+from tests.harness.namespaces import Star, missing  # noqa: E402
 
 LINK = Profile(delay=0.02)
 DATAGRAMS, APART, SIZE = 2000, 0.001, 200
@@ -212,20 +212,6 @@ def relay() -> Figures:
             )
     finally:
         loop.close()
-
-
-def missing() -> str | None:
-    """Why this machine cannot do it."""
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        return "network namespaces take Linux and root"
-    found = doctor.look("tun")
-    if not found.there:
-        return f"the router takes TUN: {found.what}. {found.remedy}"
-    try:
-        ip("netns", "list")
-    except (OSError, subprocess.CalledProcessError) as error:
-        return f"network namespaces take iproute2: {error}"
-    return None
 
 
 def main() -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from harness.link import Link
+from link import rate_of
+
 from harness.profile import Profile
 from harness.profiles import load_profiles
 from harness.simulator import Simulation
 
 COUNT = 50_000
-APART = 100_000  # nanoseconds: 10,000 packets a second of the link's own time
 
 
 class Sender:
@@ -53,18 +53,6 @@ class Receiver:
     def handle_timer(self, *, now: float) -> None: ...
 
 
-def link_alone(profile: Profile) -> float:
-    """Packets a second, the best of three."""
-    packet, best = bytes(1200), 0.0
-    for _ in range(3):
-        transmit = Link(profile, seed=1).transmit
-        start = time.perf_counter()
-        for now in range(0, COUNT * APART, APART):
-            transmit(packet, now=now)
-        best = max(best, COUNT / (time.perf_counter() - start))
-    return best
-
-
 def simulated(profile: Profile) -> float:
     """Packets a second, the best of two."""
     best = 0.0
@@ -79,7 +67,7 @@ def simulated(profile: Profile) -> float:
 def main() -> None:
     print(f"{'profile':14} {'link alone':>14} {'simulation':>14}   packets/s")
     for name, profile in load_profiles().items():
-        print(f"{name:14} {link_alone(profile.down):14,.0f} {simulated(profile.down):14,.0f}")
+        print(f"{name:14} {rate_of(profile.down):14,.0f} {simulated(profile.down):14,.0f}")
 
 
 if __name__ == "__main__":

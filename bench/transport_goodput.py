@@ -34,6 +34,7 @@ from harness.link import UDP_FRAMING  # noqa: E402
 from harness.profile import Profile  # noqa: E402
 from harness.simulator import Endpoint, Simulation  # noqa: E402
 from harness.transport.shared import Shared  # noqa: E402
+from tests.harness.namespaces import missing  # noqa: E402
 
 RATE, DELAY, SIZE = 10_000_000, 0.02, 10_000_000  #: bits per second, seconds each way, bytes
 #: What fits into 20 ms under way and 40 ms of queue, in packets of 1,262 bytes: the limit counts both, as netem's does.
@@ -158,7 +159,7 @@ def measure_simulated(after: bool) -> None:
 
 
 def measure_kernel() -> None:
-    if why := kernel.missing():
+    if why := missing():
         print(f"the kernel's TCP            not measured: {why}")
         return
     known = [each for each in ("reno", "cubic", "bbr") if kernel.available(each)]

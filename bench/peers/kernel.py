@@ -7,21 +7,18 @@ It takes Linux, root, /dev/net/tun and iproute2. The connection's congestion con
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import doctor
 from harness.profile import Profile
-from tests.harness.namespaces import Star, ip
+from tests.harness.namespaces import Star
 
 #: Payload bytes of a segment: TCP_MAXSEG counts the 12 bytes of the timestamp option, too.
 PAYLOAD, _TIMESTAMPS = 1200, 12
@@ -44,20 +41,6 @@ class Run:
     received: int = 0
     seconds: float = 0.0  #: from the call of connect to the last byte read
     rtts: list[float] = field(default_factory=list)  #: smoothed round trip time, seconds, every _APART
-
-
-def missing() -> str | None:
-    """Why this machine cannot do it."""
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        return "network namespaces take Linux and root"
-    found = doctor.look("tun")
-    if not found.there:
-        return f"the router takes TUN: {found.what}. {found.remedy}"
-    try:
-        ip("netns", "list")
-    except (OSError, subprocess.CalledProcessError) as error:
-        return f"network namespaces take iproute2: {error}"
-    return None
 
 
 def available(controller: str) -> bool:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness import doctor
 from harness.profile import Profile
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,6 +23,20 @@ OWN = {4: ("10.77.1.1", "10.77.2.1"), 6: ("fd77:1::1", "fd77:2::1")}
 
 def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+def missing() -> str | None:
+    """Why this machine cannot make a star with a router in it; None if it can."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return "network namespaces take Linux and root"
+    found = doctor.look("tun")
+    if not found.there:
+        return f"the router takes TUN: {found.what}. {found.remedy}"
+    try:
+        ip("netns", "list")
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"network namespaces take iproute2: {error}"
+    return None
 
 
 _numbers = itertools.count()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
-from namespaces import ADDRESSES, OWN, Star, ip
+import star_promises
+from namespaces import ADDRESSES, Star, ip
+from star_promises import families
 
 from harness.link import Link, direction_seeds
 from harness.profile import Profile
@@ -30,20 +31,9 @@ def star(running: Star) -> Star:
     return running
 
 
-families = pytest.mark.parametrize("family", [4, 6])
-
-
 @families
 def test_each_direction_takes_its_delay(star, family):
-    star.shape(up=Profile(delay=0.03), down=Profile(delay=0.01))
-    tester, student = star.bound(family, socket.SOCK_DGRAM)
-    for sender, receiver, delay in ((student, tester, 0.03), (tester, student, 0.01)):
-        start = time.monotonic()
-        sender.sendto(b"hello", receiver.getsockname()[:2])
-        data, source = receiver.recvfrom(100)
-        assert delay <= time.monotonic() - start < delay + 0.2
-        assert (data, source) == (b"hello", sender.getsockname())
-    counters = star.ask(op="counters")
+    counters = star_promises.each_direction_takes_its_delay(star, family)
     assert counters["packets"] == counters["delivered"] >= 2
     assert (counters["lost"], counters["engine"]) == (0, "netem")
 
@@ -72,32 +62,12 @@ def test_the_packets_lost_are_those_of_the_model(tmp_path):
 
 @families
 def test_a_connection_passes_and_loss_is_repaired(star, family):
-    star.shape(up=Profile(loss=0.05), down=Profile(loss=0.05, delay=0.001))
-    tester, student = star.bound(family, socket.SOCK_STREAM)
-    student.listen()
-    tester.connect(student.getsockname()[:2])
-    server, _ = student.accept()
-    payload = bytes(range(256)) * 400
-    server.settimeout(10)
-    server.sendall(payload)
-    server.close()
-    found = b""
-    tester.settimeout(10)
-    while data := tester.recv(65_536):
-        found += data
-    assert found == payload
-    assert star.ask(op="counters")["lost"] > 0
+    star_promises.a_connection_passes_and_loss_is_repaired(star, family)
 
 
 @families
 def test_nobody_talks_to_the_link_itself(star, family):
-    for end in "ST":
-        for host in OWN[family]:
-            sock = star.socket(end, family, socket.SOCK_STREAM)
-            sock.settimeout(0.05)
-            with pytest.raises(TimeoutError):  # not even refused
-                sock.connect((host, 22))
-            sock.close()
+    star_promises.nobody_talks_to_the_link_itself(star, family)
 
 
 @families
