@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import star_suite
 
 from harness import containers, images, nodes, owner, parcel
 from harness.lab import LabError
@@ -53,22 +54,9 @@ def ours(identity: str) -> list[str]:
     return sorted(name for name, labels in rows if labels.get(owner.OWNER) == identity or identity in name)
 
 
-def job(tmp_path: Path, test: str, *, build: str = "") -> tuple[dict[str, Any], dict[str, Path], Any]:
-    """A job of one check, the code it needs, and its assignment."""
-    from harness.assignment import load_assignment
-
-    (tmp_path / "suite").mkdir()
-    (tmp_path / "suite" / "test_one.py").write_text(test)
-    (tmp_path / "handout.md").write_text("# One\n")
-    (tmp_path / "assignment.toml").write_text(
-        f"""[assignment]
-schema = 1
-name = "one"
-title = "One"
-handout = "handout.md"
+TABLES = """
 [programs]
 hello = ["./hello"]
-{build}
 [limits]
 memory_mb = 256
 processes = 64
@@ -78,36 +66,15 @@ disk_mb = 48
 cpus = 1.0
 output_mb = 1
 seconds = 60
-[[stages]]
-number = 1
-title = "One"
-points = 1
-section = "1"
-programs = []
-forbidden = []
-[[checks]]
-id = "test_one.py::test_one"
-suite = "hidden"
-stage = 1
-points = 1
-section = "1"
-rule = "r"
-hint = "h"
-feedback = "f"
 """
-    )
-    assignment = load_assignment(tmp_path / "assignment.toml")
-    code = {"one/assignment.toml": tmp_path / "assignment.toml", "one/suite": tmp_path / "suite"}
-    wanted = {
-        "assignment": "/code/one/assignment.toml",
-        "suites": {"hidden": "/code/one/suite"},
-        "checks": ["test_one.py::test_one"],
-        "programs": {"hello": ["./hello"]},
-        "seed": "00",
-        "build": bool(build),
-        "private_view": True,
-    }
-    return wanted, code, assignment
+
+
+def job(tmp_path: Path, test: str, *, build: str = "") -> tuple[dict[str, Any], dict[str, Path], Any]:
+    """A job of one check, the code it needs, and its assignment."""
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite" / "test_one.py").write_text(test)
+    path = star_suite.write_assignment(tmp_path, "test_one.py", ["test_one"], TABLES + build)
+    return star_suite.job_of(path, tmp_path / "suite")
 
 
 def run(
@@ -125,7 +92,7 @@ def run(
     return left, records, session.phases
 
 
-BUILD = '[build]\nfile = "Makefile"\ncommand = ["make"]\ntimeout = 5'
+BUILD = '[build]\nfile = "Makefile"\ncommand = ["make"]\ntimeout = 5\n'
 
 
 @pytest.mark.docker

@@ -2,52 +2,47 @@
 
 from __future__ import annotations
 
-import json
-import time
-from pathlib import Path
+import ast
 from typing import Any
 
 import pytest
-from docker_suite import make_assignment
-
-from harness import containers, images
-from harness.assignment import load_assignment
-from harness.star import Star
+import star_suite
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-HERE = Path(__file__).resolve().parent / "docker_suite"
+HERE = star_suite.HERE / "docker_suite"
+TABLES = """
+[programs]
+echo = ["python3", "echo.py"]
+run = ["python3", "-c"]
+nothing = ["./nothing"]
+[limits]
+memory_mb = 256
+processes = 64
+open_files = 256
+file_mb = 8
+disk_mb = 48
+cpus = 1.0
+output_mb = 1
+seconds = 120
+nodes = 2
+"""
+
+
+def checks() -> list[str]:
+    """The names of the suite's tests, in order, found in its source."""
+    tree = ast.parse((HERE / "hidden" / "test_lab.py").read_text())
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [name for name in functions if name.startswith("test_")]
 
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the tester said of each check of the suite; one session for all."""
-    folder = tmp_path_factory.mktemp("assignment")
-    assignment = load_assignment(make_assignment.write(folder))
-    made = images.ensure_images(containers.Engine())
-    records: list[dict[str, Any]] = []
-    code = {"lab": folder, "suite": HERE / "hidden"}
-    with (
-        Star.start(made, code=code, worker=90) as star,
-        star.session(HERE / "submission", assignment.limits) as session,
-    ):
-        job = {
-            "assignment": "/code/lab/assignment.toml",
-            "suites": {"hidden": "/code/suite"},
-            "checks": [check.id for check in assignment.checks],
-            "programs": {name: list(argv) for name, argv in assignment.programs.items()},
-            "seed": "00ff",
-            "private_view": True,
-        }
-        left = session.run_tester(job, lambda line: records.append(json.loads(line)), time.monotonic() + 120)
-    assert left.status == 0, left.complaints
-    assert records[-1] == {"record": "end"}
-    return {row["check"]: row for row in records if row["record"] == "report"}
+    path = star_suite.write_assignment(tmp_path_factory.mktemp("assignment"), "test_lab.py", checks(), TABLES)
+    return star_suite.reports_of(path, HERE / "hidden", HERE / "submission", worker=90)
 
 
-@pytest.mark.parametrize("name", make_assignment.checks())
+@pytest.mark.parametrize("name", checks())
 def test_in_the_lab(name: str, reports: dict[str, dict[str, Any]]) -> None:
-    report = reports[f"test_lab.py::{name}"]
-    assert report["outcome"] == "pass", "\n".join(
-        [report["message"], *(step["what"] for step in report["story"])]
-    )
+    star_suite.passed(reports[name])
