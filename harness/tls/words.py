@@ -62,17 +62,19 @@ class TlsWords(TrafficWords):
         identity: Identity | None = None,
         client_ca: bytes | None = None,
         at: str = "0.0.0.0:0",
+        files: int | None = None,
         within: float = PATIENCE,
     ) -> Server:
         """Start the student's `tls_pipe server` (TLS in front, plain behind) and wait until it listens.
 
-        identity: default a good one of the zoo; client_ca: ask clients for a certificate. Raises Broken, CannotStart.
+        identity: default a good one of the zoo; client_ca: ask clients for a certificate; files: with so many
+        descriptors and not more. Raises Broken, CannotStart.
         """
-        files = self._names()
-        words = ["--forward", _place(backend), *self._pair(files, identity or _good("server"))]
+        stem = self._names()
+        words = ["--forward", _place(backend), *self._pair(stem, identity or _good("server"))]
         if client_ca is not None:
-            words += ["--client-ca", self.put_file(f"{files}-ca.pem", client_ca)]
-        return self._pipe("server", [*words, *options], at, files, within)
+            words += ["--client-ca", self.put_file(f"{stem}-ca.pem", client_ca)]
+        return self._pipe("server", [*words, *options], at, stem, within, files)
 
     def pipe_client(
         self,
@@ -82,44 +84,48 @@ class TlsWords(TrafficWords):
         ca: bytes | None = None,
         identity: Identity | None = None,
         at: str = "0.0.0.0:0",
+        files: int | None = None,
         within: float = PATIENCE,
     ) -> Server:
         """Start the student's `tls_pipe client` (plain in front, TLS behind) and wait until it listens.
 
-        ca: the roots it believes, default the zoo's; identity: default none is shown. Raises Broken, CannotStart.
+        ca: the roots it believes, default the zoo's; identity: default none is shown; files: with so many descriptors
+        and not more. Raises Broken, CannotStart.
         """
-        files = self._names()
-        trusted = self.put_file(f"{files}-ca.pem", self.zoo.ca if ca is None else ca)
+        stem = self._names()
+        trusted = self.put_file(f"{stem}-ca.pem", self.zoo.ca if ca is None else ca)
         words = ["--connect", _place(target), "--ca", trusted, "--name", name]
         if identity is not None:
-            words += self._pair(files, identity)
-        return self._pipe("client", [*words, *options], at, files, within)
+            words += self._pair(stem, identity)
+        return self._pipe("client", [*words, *options], at, stem, within, files)
 
     def renews(self, pipe: Server, *, identity: Identity | None = None, ca: bytes | None = None) -> None:
         """Write other certificates (and roots) into the files a pipe was started with; it is not told."""
-        files = self._pipes[pipe]
+        stem = self._pipes[pipe]
         if identity is not None:
-            self._pair(files, identity)
+            self._pair(stem, identity)
         if ca is not None:
-            self.put_file(f"{files}-ca.pem", ca)
+            self.put_file(f"{stem}-ca.pem", ca)
         self.story.add("tester", f"writes other certificates into the files of {pipe.name}")
 
     def _names(self) -> str:
         self._pipes = getattr(self, "_pipes", {})
         return f"pipe{len(self._pipes) + 1}"
 
-    def _pair(self, files: str, identity: Identity) -> list[str]:
-        certificates = self.put_file(f"{files}-cert.pem", identity.certificates)
+    def _pair(self, stem: str, identity: Identity) -> list[str]:
+        certificates = self.put_file(f"{stem}-cert.pem", identity.certificates)
         return [
             "--cert",
             certificates,
             "--key",
-            self.put_file(f"{files}-key.pem", identity.key, private=True),
+            self.put_file(f"{stem}-key.pem", identity.key, private=True),
         ]
 
-    def _pipe(self, role: str, words: Sequence[object], at: str, files: str, within: float) -> Server:
-        pipe = self.serves(PIPE, *words, at=at, within=within, flags=(role, "--listen"))
-        self._pipes[pipe] = files
+    def _pipe(
+        self, role: str, words: Sequence[object], at: str, stem: str, within: float, files: int | None
+    ) -> Server:
+        pipe = self.serves(PIPE, *words, at=at, within=within, files=files, flags=(role, "--listen"))
+        self._pipes[pipe] = stem
         return pipe
 
     # -- the tester's ends of TLS --------------------------------------------------------------------------------
