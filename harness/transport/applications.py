@@ -126,8 +126,11 @@ class Application:
         return self._granted
 
     def _awake(self, now: float) -> bool:
+        return now >= self._next_read and not self._asleep(now)
+
+    def _asleep(self, at: float) -> bool:
         sleeps = self.plan.sleeps
-        return now >= self._next_read and not (sleeps and sleeps[0] <= now < sleeps[1])
+        return sleeps is not None and sleeps[0] <= at < sleeps[1]
 
     def _wakes(self, now: float) -> bool:
         """Whether the time to read has just come."""
@@ -168,7 +171,8 @@ class Application:
         if plan.sleeps and self._next_read < plan.sleeps[1]:
             due.append(plan.sleeps[1])
         if plan.reads_every and self._next_read and not ((self.heard or done) and self._dry):
-            due.append(self._next_read)
+            if not self._asleep(self._next_read):  # else it reads when it wakes
+                due.append(self._next_read)
         return min(due, default=None)
 
 

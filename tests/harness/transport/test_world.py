@@ -179,6 +179,17 @@ def test_a_slow_reader_reads_by_the_clock():
     assert max(b - a for a, b in pairwise(sizes)) == 700
 
 
+@pytest.mark.parametrize("sleeps", [(0.0, 0.7), (0.21, 0.9), (0.3, 2.0), (0.5, 0.52)])
+def test_a_slow_reader_may_sleep(sleeps: tuple[float, float]):
+    row = scenario("a slow reader")
+    outcome = run(replace(row, server=replace(row.server, sleeps=sleeps)))
+    assert not outcome.faults
+    read_at = [at for at, _ in outcome.arrivals["server"]]
+    assert not [at for at in read_at if sleeps[0] <= at < sleeps[1]]
+    after = next(at for at in read_at if at >= sleeps[1])
+    assert after == pytest.approx(sleeps[1], abs=0.05)
+
+
 # -- faults --------------------------------------------------------------------------------------------------------
 
 
