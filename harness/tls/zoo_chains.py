@@ -189,13 +189,13 @@ CHAIN_CAGES: Sequence[Cage] = (
         "intermediate-is-no-authority",
         IS_AUTHORITY,
         "It is signed by one that is no authority (cA is false).",
-        above=(an_authority(constraints=NO_AUTHORITY),),
+        above=(an_authority(constraints=NO_AUTHORITY, usage=()),),
     ),
     _bad(
         "intermediate-does-not-say",
         IS_AUTHORITY,
         "It is signed by one that does not say that it is an authority.",
-        above=(an_authority(constraints=None),),
+        above=(an_authority(constraints=None, usage=()),),
     ),
     _bad(
         "signed-by-a-server",
