@@ -170,9 +170,10 @@ class Application:
             due.append(plan.aborts)
         if plan.sleeps and self._next_read < plan.sleeps[1]:
             due.append(plan.sleeps[1])
-        if plan.reads_every and self._next_read and not ((self.heard or done) and self._dry):
-            if not self._asleep(self._next_read):  # else it reads when it wakes
-                due.append(self._next_read)
+        finished = (self.heard or done) and self._dry
+        # What falls into its sleep is read when it wakes.
+        if plan.reads_every and self._next_read and not (finished or self._asleep(self._next_read)):
+            due.append(self._next_read)
         return min(due, default=None)
 
 
