@@ -123,19 +123,21 @@ class TlsStream:
             raise self._failure
         filled = 0
         try:
-            while len(buffer) - filled >= RECORD:  # whole records only: nothing is left inside of OpenSSL
+            # Whole records only, so that nothing is left inside of OpenSSL: an empty BIO then means no more.
+            while self._incoming.pending and len(buffer) - filled >= RECORD:
                 count = self._object.read(RECORD, buffer[filled:])  # type: ignore[arg-type]
                 if not count:
                     self.peer_closed = True
                     break
                 filled += int(count)
         except ssl.SSLWantReadError:
-            if self._cut:
-                self._failure = Over(Ending.TRUNCATED, "the connection ended without close_notify")
+            pass
         except ssl.SSLZeroReturnError:  # close_notify as well, when ours has been sent before
             self.peer_closed = True
         except ssl.SSLError as error:
             self._failure = Over(Ending.BROKEN, _reason(error))
+        if self._cut and not self._incoming.pending and not self.peer_closed and not self._failure:
+            self._failure = Over(Ending.TRUNCATED, "the connection ended without close_notify")
         if self._failure and not filled:
             raise self._failure
         return filled
