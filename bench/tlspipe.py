@@ -39,7 +39,7 @@ from harness.tls.zoo import Zoo  # noqa: E402
 #: Bytes of one call of the driver: large, so that its share of the CPU is small.
 PIECE = 1 << 18
 #: Seconds of fresh connections in one round; how many are idle at once; exchanges in one round, and their bytes.
-SECONDS, IDLE, EXCHANGES, EXCHANGE = 2.0, 500, 3000, 1024
+SECONDS, IDLE, EXCHANGES, EXCHANGE = 2.0, 500, 5000, 1024
 #: Where each connection is a process at both ends, fewer of them tell the same.
 IDLE_PROCESSES = 50
 
@@ -59,6 +59,7 @@ class Figures:
     fresh_8_cpu: list[float] = field(default_factory=list)  #: milliseconds a connection
     p50: list[float] = field(default_factory=list)  #: of an exchange, microseconds
     p99: list[float] = field(default_factory=list)
+    exchange_cpu: list[float] = field(default_factory=list)  #: microseconds an exchange
     memory: list[float] = field(default_factory=list)  #: KB for each idle connection
 
 
@@ -171,12 +172,14 @@ def exchanges(pair: Pair, found: Figures) -> None:
     """1 KB there, 1 KB back, on one open connection."""
     front, back = pair.connect()
     message, latencies = os.urandom(EXCHANGE), []
+    cpu = pair.cpu()
     for _ in range(EXCHANGES):
         began = time.monotonic()
         front.sendall(message)
         back.sendall(recv_exactly(back, EXCHANGE))
         recv_exactly(front, EXCHANGE)
         latencies.append(time.monotonic() - began)
+    found.exchange_cpu.append((pair.cpu() - cpu) / EXCHANGES * 1e6)
     latencies.sort()
     found.p50.append(latencies[EXCHANGES // 2] * 1e6)
     found.p99.append(latencies[EXCHANGES * 99 // 100] * 1e6)
@@ -224,6 +227,7 @@ COLUMNS = {
     "fresh_8_cpu": "CPU ms",
     "p50": "1 KB p50 us",
     "p99": "p99 us",
+    "exchange_cpu": "CPU us",
     "memory": "idle KB",
 }
 
@@ -236,7 +240,7 @@ def tell(found: dict[str, Figures]) -> None:
     }
     print(f"{'':24}" + "".join(f"{head:>12}" for head in COLUMNS.values()))
     for name, row in table.items():
-        cells = (f"{row[key]:12,.2f}" if key.endswith("cpu") else f"{row[key]:12,.0f}" for key in COLUMNS)
+        cells = (f"{row[key]:12,.{2 if row[key] < 10 else 0}f}" for key in COLUMNS)
         print(f"{name:24}" + "".join(cells))
     first, *others = table
     print()
