@@ -320,6 +320,10 @@ class TlsPeer(Endings):
         seen = self._seen(came) if isinstance(came, Ending) else show(came)
         raise Broken("something came too soon", expected=f"nothing for {for_:g} s", seen=seen)
 
+    def keeps(self, data: bytes) -> None:
+        """Data that somebody else read from the engine, for who reads next."""
+        self._unread += data
+
     def _next(self, deadline: float) -> bytes | Ending:
         """What comes next; data is kept for who reads it. Raises TimeoutError."""
         if not self._unread:

@@ -1,6 +1,6 @@
-"""The words of a test for many TLS connections and for a man in the middle: `lab.middle`, `lab.tls_load`, `lab.echo`.
+"""The words of a test for attacks and for many TLS connections: `lab.middle`, `lab.seals`, `lab.tls_load`, `lab.echo`.
 
-Rule: words only; what they do is in harness/tls/middle.py, load.py and backend.py, loaded when they are needed.
+Rule: words only; what they do is in harness/tls/middle.py, sealer.py, load.py and backend.py, loaded when needed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from harness.tls.backend import Echo
     from harness.tls.load import SilentLoad, TlsLoad
     from harness.tls.middle import Middle
+    from harness.tls.peer import TlsPeer
+    from harness.tls.sealer import Sealer
     from harness.tls.zoo import Identity, Zoo
 
 #: Connections that a listening socket keeps waiting.
@@ -142,6 +144,15 @@ class TrafficWords:
         )  # fmt: skip
         load.opens(count, says=says, within=within)
         return load
+
+    def seals(self, peer: TlsPeer) -> Sealer:
+        """From now on the tester makes the records of this connection by itself, under its keys; after the handshake.
+
+        Data can be read from `peer` as before; what is sent has to be made and sent by the Sealer.
+        """
+        from harness.tls.sealer import Sealer
+
+        return Sealer(peer)
 
     def _listening(self, family: Family) -> socket.socket:
         bound = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_STREAM)
