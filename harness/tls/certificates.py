@@ -192,7 +192,7 @@ def _extensions(draft: Draft) -> list[tuple[x509.ExtensionType, bool]]:
     if draft.name_constraints is not None:
         found.append((draft.name_constraints, True))
     if draft.unknown:
-        # 2.25: identifiers made of UUIDs, which nobody has to register (X.667)
-        nobodys = x509.ObjectIdentifier("2.25.271828182845904523536028747135")
+        # below the enterprise number for examples (RFC 5612), so that it will never mean anything
+        nobodys = x509.ObjectIdentifier("1.3.6.1.4.1.32473.1")
         found.append((x509.UnrecognizedExtension(nobodys, b"\x05\x00"), draft.unknown == "critical"))
     return found
