@@ -91,23 +91,26 @@ class Engine:
 
     def read(self, most: int, deadline: float) -> bytes | Ending:
         """At least one byte of data, or how it ended."""
-        if self._early:
-            data = bytes(self._early[:most])
-            del self._early[:most]
-            return data
-        while self.ended is None:
-            done, ending = self._call(lambda: self.tls.read(most))
+        while (got := self._at_hand(most)) is None:
             self.flush(deadline, wait=False)
-            if done:
-                data = done[0]
-                if data:
-                    return data
-                ending = Ending("close_notify")
-            if ending is not None:
-                self.ended = ending
-            elif not done:
-                self._more(deadline)
-        return self.ended
+            self._more(deadline)
+        self.flush(deadline, wait=False)
+        return got
+
+    def _at_hand(self, most: int) -> bytes | Ending | None:
+        """Data, or the ending, as far as it came already."""
+        with self._lock:  # or what is read ahead would be overtaken
+            if self._early:
+                data = bytes(self._early[:most])
+                del self._early[:most]
+                return data
+            if self.ended is not None:
+                return self.ended
+            done, ending = self._call(lambda: self.tls.read(most))
+            if done and done[0]:
+                return done[0]
+            self.ended = Ending("close_notify") if done else ending
+            return self.ended
 
     def write(self, data: bytes | memoryview, record: int, deadline: float, *, batch: int = _BATCH) -> int:
         """Send data in records of so many bytes; answers how many bytes were made into records before the deadline.
@@ -130,13 +133,10 @@ class Engine:
         """Say that no more data comes; reading goes on."""
         with self._lock:
             # With data waiting, OpenSSL would take the wish to end for a fault of the other side's.
-            while self.ended is None:
-                done, ending = self._call(lambda: self.tls.read(_BATCH))
-                if done and done[0]:
-                    self._early += done[0]
-                    continue
-                self.ended = Ending("close_notify") if done else ending
-                break
+            early = bytearray()
+            while isinstance(got := self._at_hand(_BATCH), bytes):
+                early += got
+            self._early = early
             self._call(self.tls.unwrap)
         self.said_close_notify = True
         self.flush(deadline)

@@ -197,7 +197,7 @@ class TlsWords(TrafficWords):
             self.story.add("student", f"{pipe.name} logged: ended: {seen[-1]}")
             return
         lines = f"{count} line" + ("s that begin" if count > 1 else " that begins") + " with 'ended: '"
-        late = len(seen) < count and pipe.runs()
+        late = len(seen) < count and pipe.status(within=0.2) is None
         raise pipe.broken(
             f"{pipe.name} logged the end of a connection as {seen[-1]!r}" if len(seen) == count
             else f"{pipe.name} logged {len(seen)} ends of connections, not {count}"
