@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 from harness import doctor  # noqa: E402
 from harness.address import Address  # noqa: E402
 from harness.profile import Profile  # noqa: E402
-from harness.relay import RelayLoop  # noqa: E402
+from harness.relay.loop import RelayLoop  # noqa: E402
 from tests.harness.namespaces import Star, missing  # noqa: E402
 
 LINK = Profile(delay=0.02)

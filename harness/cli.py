@@ -16,7 +16,7 @@ from harness import check_report, cli_transport, doctor, play
 from harness.assignment import AssignmentError
 from harness.cli_console import console, refuse
 from harness.lab import LabError
-from harness.netem import netem_words
+from harness.netem.words import netem_words
 from harness.profile import Profile
 from harness.profiles import load_profiles
 from harness.programs import ProgramsError

@@ -121,7 +121,7 @@ def link(images_node: str, volumes: Volumes, engine: str = "router") -> Recipe:
 
     `engine` is router, netem (the kernel's, nothing else), or auto (the kernel's where it can, else the router).
     """
-    program = ["harness.router"] if engine == "router" else ["harness.netem_router", "--engine", engine]
+    program = ["harness.router.tun"] if engine == "router" else ["harness.netem.router", "--engine", engine]
     return Recipe(
         image=images_node,
         command=["python3", "-m", program[0], "--control", "/trusted/router.sock", *program[1:]],

@@ -19,10 +19,10 @@ from rich.text import Text
 
 from harness.address import Address, BadAddress, parse_address
 from harness.lab import LinkCounters
-from harness.netem import netem_words
+from harness.netem.words import netem_words
 from harness.profile import BadProfile, Profile
 from harness.profiles import find_profile
-from harness.relay import RelayLoop
+from harness.relay.loop import RelayLoop
 from harness.trace import Direction
 
 #: Seconds between two looks at the counters: on a terminal, and where each look is a line.

@@ -20,7 +20,7 @@ from harness.assignment import Assignment, Limits
 from harness.lab import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, Usage
 from harness.labs.helper import ANSWERED_WITHIN, Helper, Reply
 from harness.profile import Profile
-from harness.relay import RelayLoop
+from harness.relay.loop import RelayLoop
 from harness.trace import Packet
 
 Kind = Literal["missing", "file", "folder", "socket", "other"]

@@ -24,7 +24,7 @@ from harness.lab import CannotStart, Family, LabError, LinkCounters, Mangle, Usa
 from harness.labs import processes
 from harness.labs.ordinary import OrdinaryUser, ordinary_user
 from harness.profile import Profile
-from harness.relay import RelayLoop
+from harness.relay.loop import RelayLoop
 from harness.trace import Packet
 
 Kind = Literal["missing", "file", "folder", "socket", "other"]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pyroute2 import IPRoute
 
-from harness.netem_kernel import NetemCounters, NetemQdisc
+from harness.netem.kernel import NetemCounters, NetemQdisc
 from harness.profile import Profile
 from harness.warden import CLONE_NEWNET, inside_network, switch_offloads_off
 

@@ -58,7 +58,7 @@ class Star:
         ip("netns", "exec", self.names["L"], "sysctl", "-qw", *settings)
         self.router: subprocess.Popen[bytes] | None = None
         if folder is not None:
-            self.start_router(folder, *(program or ("harness.router",)))
+            self.start_router(folder, *(program or ("harness.router.tun",)))
         self.wire("1", "T")
         self.wire("2", "S")  # after the router started, as a new student's is
 

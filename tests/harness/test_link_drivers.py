@@ -22,7 +22,7 @@ from harness.address import Address
 from harness.link import SECOND, UDP_FRAMING, Link, direction_seeds
 from harness.profile import Profile
 from harness.profiles import find_profile
-from harness.relay import RelayLoop
+from harness.relay.loop import RelayLoop
 from harness.simulator import Simulation
 
 #: Seconds that the 10th, 50th and 90th percentile of the delays may differ, and how often to try.

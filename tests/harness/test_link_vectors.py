@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.link import SECOND, Link
-from harness.netem import netem_words
+from harness.netem.words import netem_words
 from harness.profile import Profile
 
 with lzma.open(Path(__file__).parent / "data" / "netem-seed7.jsonl.xz", "rt", encoding="utf-8") as recording:

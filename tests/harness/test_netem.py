@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.netem import netem_words
+from harness.netem.words import netem_words
 from harness.profile import Profile
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from harness.lab import LabError
-from harness.netem import beyond_netem
-from harness.netem_kernel import NetemQdisc
-from harness.netem_wire import BeyondNetem, qdisc_of
+from harness.netem.kernel import NetemQdisc
+from harness.netem.wire import BeyondNetem, qdisc_of
+from harness.netem.words import beyond_netem
 from harness.profile import Profile
 from harness.profiles import load_profiles
 from harness.warden import inside_network

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from harness.link import Link, Profile
-from harness.netem import netem_words
+from harness.netem.words import netem_words
 from tests.harness.kernel_wire import FRAMING, HEADERS, PAYLOAD, Recording, Wire, new_wire
 from tests.harness.significance import chi_square, kolmogorov_smirnov
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.netem
 @pytest.fixture(scope="module", params=["netem", "auto"])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Star]:
     folder = tmp_path_factory.mktemp(request.param)
-    star = Star(folder, "harness.netem_router", "--engine", request.param)
+    star = Star(folder, "harness.netem.router", "--engine", request.param)
     star.engine = request.param
     yield star
     star.close()
@@ -40,7 +40,7 @@ def test_each_direction_takes_its_delay(star, family):
 
 def test_the_packets_lost_are_those_of_the_model(tmp_path):
     """On wires without IPv6: in their first seconds the kernel's multicast reports would draw from the seed, too."""
-    star = Star(tmp_path, "harness.netem_router", "--engine", "netem")
+    star = Star(tmp_path, "harness.netem.router", "--engine", "netem")
     try:
         for wire in ("w1", "w2"):
             setting = f"net.ipv6.conf.{wire}.disable_ipv6=1"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from harness.distributions import table
-from harness.netem_wire import BeyondNetem, Qdisc, decode, difference, encode, qdisc_of
+from harness.netem.wire import BeyondNetem, Qdisc, decode, difference, encode, qdisc_of
 from harness.profile import Profile
 
 

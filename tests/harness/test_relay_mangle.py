@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.lab import Mangle
 from harness.link import SECOND
-from harness.relay_mangle import Mangler
+from harness.relay.mangle import Mangler
 
 
 def run(mangle: Mangle, *arrivals: tuple[float, bytes | str]) -> list[tuple[float, object]]:

@@ -12,8 +12,8 @@ import pytest
 from harness.address import Address
 from harness.lab import LabError, Mangle
 from harness.profile import Profile
-from harness.relay import RelayLoop
-from harness.relay_stream import reset_on_close
+from harness.relay.loop import RelayLoop
+from harness.relay.stream import reset_on_close
 
 
 class Lab:
@@ -267,6 +267,6 @@ def test_clearing_resets_what_is_open(lab):
 
 
 def test_the_source_of_a_connection_that_never_comes_is_an_error(lab, monkeypatch):
-    monkeypatch.setattr("harness.relay._PATIENCE", 0.01)
+    monkeypatch.setattr("harness.relay.loop._PATIENCE", 0.01)
     with pytest.raises(LabError, match="no connection of"):
         lab.relay.seen_by_target(Address("tcp", host="127.0.0.1", port=9), lab.via())

@@ -12,7 +12,7 @@ from harness.address import Address
 from harness.lab import LabError
 from harness.link import Link, direction_seeds
 from harness.profile import Profile
-from harness.relay import RelayLoop
+from harness.relay.loop import RelayLoop
 
 
 @pytest.fixture

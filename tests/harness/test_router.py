@@ -13,9 +13,9 @@ import star_promises
 from namespaces import ADDRESSES, Star, ip
 from star_promises import families
 
-from harness import router_packet
 from harness.link import Link, direction_seeds
 from harness.profile import Profile
+from harness.router import packet as ip_packet
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +136,9 @@ def udp4(payload: bytes, *, to: str = "10.77.1.2", checksum: bool = True, fragme
     udp = struct.pack("!HHHH", 5000, 6000, length, 0) + payload
     if checksum:
         pseudo = source + target + struct.pack("!HH", 17, length)
-        udp = udp[:6] + struct.pack("!H", router_packet.checksum(pseudo + udp)) + udp[8:]
+        udp = udp[:6] + struct.pack("!H", ip_packet.checksum(pseudo + udp)) + udp[8:]
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 77, fragment, 64, 17, 0, source, target)
-    return head[:10] + struct.pack("!H", router_packet.checksum(head)) + head[12:] + udp
+    return head[:10] + struct.pack("!H", ip_packet.checksum(head)) + head[12:] + udp
 
 
 def udp6(payload: bytes) -> bytes:
@@ -147,7 +147,7 @@ def udp6(payload: bytes) -> bytes:
     )
     length = 8 + len(payload)
     udp = struct.pack("!HHHH", 5000, 6000, length, 0) + payload
-    sums = router_packet.checksum(addresses + struct.pack("!II", length, 17) + udp)
+    sums = ip_packet.checksum(addresses + struct.pack("!II", length, 17) + udp)
     return (
         struct.pack("!IHBB", 6 << 28, length, 17, 64)
         + addresses
@@ -158,30 +158,30 @@ def udp6(payload: bytes) -> bytes:
 
 
 def test_the_direction_is_told_by_where_a_packet_goes():
-    assert router_packet.direction(udp4(b"")) == "up"
-    assert router_packet.direction(udp4(b"", to="10.77.2.9")) == "down"
-    assert router_packet.direction(udp4(b"", to="10.77.3.9")) == "up"
-    assert router_packet.direction(udp4(b"", to="10.77.4.9")) is None
-    assert router_packet.direction(udp6(b"")) == "up"
-    assert router_packet.direction(b"") is None
+    assert ip_packet.direction(udp4(b"")) == "up"
+    assert ip_packet.direction(udp4(b"", to="10.77.2.9")) == "down"
+    assert ip_packet.direction(udp4(b"", to="10.77.3.9")) == "up"
+    assert ip_packet.direction(udp4(b"", to="10.77.4.9")) is None
+    assert ip_packet.direction(udp6(b"")) == "up"
+    assert ip_packet.direction(b"") is None
 
 
 @pytest.mark.parametrize("make", [udp4, udp6])
 @pytest.mark.parametrize("keep", [10, 9, 3, 0])
 def test_a_repaired_packet_is_as_if_it_had_been_sent_so(make, keep):
     packet = make(b"0123456789")
-    start = router_packet.udp_start(packet)
+    start = ip_packet.udp_start(packet)
     damaged = packet[: start + 8] + b"9876543210"[:keep]
-    assert router_packet.repaired(damaged, start) == make(b"9876543210"[:keep])
+    assert ip_packet.repaired(damaged, start) == make(b"9876543210"[:keep])
 
 
 def test_a_datagram_without_checksum_stays_without():
     packet = udp4(b"abc", checksum=False)
-    assert router_packet.repaired(packet, 20)[26:28] == b"\0\0"
+    assert ip_packet.repaired(packet, 20)[26:28] == b"\0\0"
 
 
 def test_fragments_and_other_protocols_are_damaged_behind_the_ip_header():
-    assert router_packet.payload_start(udp4(b"abc")) == 28
+    assert ip_packet.payload_start(udp4(b"abc")) == 28
     fragment = udp4(b"abc", fragment=0x2000)
-    assert (router_packet.udp_start(fragment), router_packet.payload_start(fragment)) == (0, 20)
-    assert router_packet.payload_start(udp6(b"abc")) == 48
+    assert (ip_packet.udp_start(fragment), ip_packet.payload_start(fragment)) == (0, 20)
+    assert ip_packet.payload_start(udp6(b"abc")) == 48

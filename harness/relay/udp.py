@@ -12,7 +12,7 @@ import selectors
 import socket
 from functools import partial
 
-from harness.relay_core import Core
+from harness.relay.core import Core
 from harness.trace import Direction
 
 #: Datagrams taken from a socket before others have their turn.

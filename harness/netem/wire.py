@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.distributions import table
-from harness.netem import beyond_netem
+from harness.netem.words import beyond_netem
 from harness.profile import BadProfile, Profile
 
 #: TCA_NETEM_*

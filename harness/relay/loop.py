@@ -17,10 +17,10 @@ from harness.address import Address
 from harness.lab import LabError, LinkCounters, Mangle
 from harness.ladder import event_ladder
 from harness.profile import Profile
-from harness.relay_core import Core
-from harness.relay_stream import small_buffers
-from harness.relay_tcp import Place, TcpRelay
-from harness.relay_udp import UdpRelay
+from harness.relay.core import Core
+from harness.relay.stream import small_buffers
+from harness.relay.tcp import Place, TcpRelay
+from harness.relay.udp import UdpRelay
 from harness.trace import Direction, Event, Packet
 
 #: Connections that wait to be accepted.

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from functools import partial
 
 from harness.lab import Mangle
-from harness.relay_core import Core
-from harness.relay_mangle import BEFORE_RESET
-from harness.relay_stream import Stream, prepare, reset_on_close, travel
+from harness.relay.core import Core
+from harness.relay.mangle import BEFORE_RESET
+from harness.relay.stream import Stream, prepare, reset_on_close, travel
 from harness.trace import Direction
 
 Place = tuple[str, int]

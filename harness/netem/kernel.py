@@ -4,7 +4,7 @@ Rule 1: what netem cannot express is refused by name, nothing is left out silent
 Rule 2: the qdisc is always a new one: changing one would keep its table, its state and the packets that it holds.
 
 Over netlink through pyroute2. Its own netem has the basic options only (no seed, no gemodel, no table), so another
-takes its place among the library's plugins: one that leaves the options to harness/netem_wire.py. The seed takes
+takes its place among the library's plugins: one that leaves the options to harness/netem/wire.py. The seed takes
 Linux 6.6.
 """
 
@@ -21,7 +21,7 @@ from pyroute2.netlink import nla
 from pyroute2.netlink.rtnl import tcmsg
 
 from harness.lab import LabError
-from harness.netem_wire import Qdisc, decode, difference, encode, qdisc_of
+from harness.netem.wire import Qdisc, decode, difference, encode, qdisc_of
 from harness.profile import Profile
 
 _ROOT = 0xFFFF_FFFF  #: linux/pkt_sched.h: TC_H_ROOT

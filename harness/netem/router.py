@@ -1,10 +1,10 @@
-"""The link between two nodes by the kernel's own netem, in the place of `harness.router`. Linux, root.
+"""The link between two nodes by the kernel's own netem, in the place of `harness.router.tun`. Linux, root.
 
-    python3 -B -m harness.netem_router --control /trusted/router.sock --engine netem|auto
+    python3 -B -m harness.netem.router --control /trusted/router.sock --engine netem|auto
 
 The kernel forwards between the wires w1 and w2; what leaves w1 is `up`, what leaves w2 is `down`, and a netem on each
 does to it what the profile says. w3, where there is one, is a second w1: that of a second student node, which reaches
-the first one only. The control socket is the router's (harness/router.py): shape, counters, fates
+the first one only. The control socket is the router's (harness/router/tun.py): shape, counters, fates
 (none are known), flush, quit. Wires may come and go; a new one is impaired from the next shape on. In its first two
 seconds the kernel itself sends IPv6 multicast reports on a wire, which draw from the seed as any packet does.
 
@@ -24,11 +24,11 @@ from pathlib import Path
 
 from harness.lab import LabError
 from harness.link import direction_seeds
-from harness.netem import beyond_netem
-from harness.netem_kernel import NetemCounters, NetemQdisc
-from harness.netem_wire import qdisc_of
+from harness.netem.kernel import NetemCounters, NetemQdisc
+from harness.netem.wire import qdisc_of
+from harness.netem.words import beyond_netem
 from harness.profile import Profile
-from harness.router import (
+from harness.router.tun import (
     QUEUE,
     CannotRoute,
     Control,
@@ -217,7 +217,7 @@ def set_up(falls_back: bool) -> int:
 def main(argv: list[str]) -> int:
     """Run the link."""
     if len(argv) != 4 or argv[0] != "--control" or argv[2] != "--engine" or argv[3] not in ("netem", "auto"):
-        print("usage: python3 -B -m harness.netem_router --control PATH --engine netem|auto", file=sys.stderr)
+        print("usage: python3 -B -m harness.netem.router --control PATH --engine netem|auto", file=sys.stderr)
         return 2
     try:
         _try_netem()

@@ -1,7 +1,7 @@
 """The clockwork of the relay: one thread, one selector, one heap of what is due, one link per direction.
 
 Rule 1: everything below runs in the loop's own thread, so nothing needs a lock; other threads come in by `call`.
-Rule 2: it knows packets and times, not UDP or TCP; relay_udp.py and relay_tcp.py know those.
+Rule 2: it knows packets and times, not UDP or TCP; udp.py and tcp.py know those.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from typing import Literal, Protocol
 
 from harness.lab import Mangle
 from harness.link import UDP_FRAMING
-from harness.relay_core import Core
-from harness.relay_mangle import Mangler
+from harness.relay.core import Core
+from harness.relay.mangle import Mangler
 from harness.trace import Direction
 
 #: Bytes taken from a connection at a time: one "packet" of the link.

@@ -1,6 +1,6 @@
 """The link between two nodes, in real time: a router whose every packet passes a `Link`. Linux, root, /dev/net/tun.
 
-    python3 -B -m harness.router --control /trusted/router.sock
+    python3 -B -m harness.router.tun --control /trusted/router.sock
 
 The kernel routes whatever comes from a wire into tun0; this program holds it as long as the link says and writes it
 back; the kernel then routes it to the other wire. It prints "ready" when packets flow. Wires may come and go.
@@ -35,7 +35,7 @@ from pathlib import Path
 
 from harness.link import SECOND, Link, direction_seeds
 from harness.profile import BadProfile, Profile
-from harness.router_packet import direction, identity, payload_start, repaired, udp_start
+from harness.router.packet import direction, identity, payload_start, repaired, udp_start
 from harness.timer import wake_me_exactly
 from harness.trace import Direction
 
@@ -356,7 +356,7 @@ def route(tun: int, router: Router, control: Control) -> None:
 def main(argv: list[str]) -> int:
     """Run the router."""
     if len(argv) != 2 or argv[0] != "--control":
-        print("usage: python3 -B -m harness.router --control PATH", file=sys.stderr)
+        print("usage: python3 -B -m harness.router.tun --control PATH", file=sys.stderr)
         return 2
     try:
         tun = open_tun()

@@ -1,0 +1,1 @@
+"""The link on loopback: sockets in the middle, without privilege."""
