@@ -1,0 +1,407 @@
+"""Stage 1: any amount, any version from TLS 1.2 on, any family; and what must never be on the wire."""
+
+import signal
+
+import pytest
+
+from harness.listener import Listener
+from harness.peers import Peer
+from harness.program import Server
+from harness.scene import Scene
+from harness.tls.contexts import TLS10, TLS11, TLS12, TLS13
+from harness.tls.peer import TlsPeer
+from harness.tls.records import is_tls, plaintext_in
+
+ROLES = pytest.mark.parametrize("role", ["client", "server"])
+
+#: How a TLS ClientHello of 512 bytes begins.
+HALF_A_HELLO = bytes.fromhex("16 0301 0200 01 0001fc 0303") + b"\x2a" * 100
+
+
+def starts(
+    lab: Scene, role: str, *options: str, at: str = "0.0.0.0:0", **how: int
+) -> tuple[Server, Listener]:
+    """A pipe in that role, and who is behind it."""
+    behind = lab.listens(**how)  # type: ignore[arg-type]
+    if role == "client":
+        return lab.pipe_client(*options, target=behind, at=at), behind
+    return lab.pipe_server(*options, backend=behind, at=at), behind
+
+
+def joins(lab: Scene, role: str, pipe: Server, behind: Listener, **how: object) -> tuple[Peer, TlsPeer]:
+    """A connection through the pipe: its plain end and its TLS end."""
+    if role == "client":
+        plain = lab.connects(pipe)
+        return plain, lab.tls_server(behind.accepts(), **how)  # type: ignore[arg-type]
+    tls = lab.tls_client(lab.connects(pipe), **how)  # type: ignore[arg-type]
+    return behind.accepts(), tls
+
+
+def exchange(lab: Scene, plain: Peer, tls: TlsPeer, size: int = 300) -> None:
+    """Bytes go to and fro."""
+    up, down = lab.random_bytes(size), lab.random_bytes(size)
+    plain.sends(up)
+    tls.reads_exactly(up)
+    tls.sends(down)
+    plain.reads_exactly(down)
+
+
+def is_private(lab: Scene, wire: bytes, *plain: bytes) -> None:
+    """Whoever listens on the wire sees TLS and learns nothing."""
+    lab.expect(wire and is_tls(wire), "on the wire is TLS, from the first byte to the last", seen=wire[:60])
+    leak = plaintext_in(wire, plain)
+    lab.expect(leak is None, "nothing on the wire is plain text", seen=leak and f"plain text, {leak.how}")
+
+
+def everything(lab: Scene, raw: Peer, *, within: float = 5) -> bytes:
+    """All that comes until the connection is over, by whatever end."""
+    came = bytearray()
+
+    def over() -> bool:
+        while (piece := raw.sips(65_536)) is not None:
+            came.extend(piece)
+            if not piece:
+                return True
+        return False
+
+    lab.expect(lab.waits_until(over, within=within), "the connection ends", seen=bytes(came[:60]))
+    return bytes(came)
+
+
+def test_twenty_megabytes(lab: Scene) -> None:
+    backend = lab.listens()
+    server = lab.pipe_server(backend=backend)
+    middle = lab.middle(server)
+    client = lab.pipe_client(target=middle.address)
+    left = lab.connects(client, name="the client")
+    right = backend.accepts()
+    up, down = lab.random_bytes(20_000_000), lab.random_bytes(8_000_000)
+    left.sends_in_background(up)
+    right.sends_in_background(down)
+    right.reads_exactly(up, within=20)
+    left.reads_exactly(down, within=20)
+    markers = [data[at : at + 24] for data in (up, down) for at in (0, 1_000_000, 4_000_000)]
+    is_private(lab, middle.tap_up[:6_000_000], *markers)
+    is_private(lab, middle.tap_down[:6_000_000], *markers)
+
+
+@ROLES
+def test_byte_by_byte(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    lab.says("even the handshake comes in small pieces")
+    if role == "client":
+        plain, raw = lab.connects(pipe), behind.accepts()
+        tls = lab.tls_server(raw, shakes=False)
+    else:
+        tls = lab.tls_client(lab.connects(pipe), shakes=False)
+    tls.in_pieces(7)
+    tls.handshakes(within=8)
+    if role == "server":
+        plain = behind.accepts()
+    tls.in_pieces(1)
+    for byte in lab.random_bytes(40):
+        plain.sends(bytes([byte]))
+        tls.reads_exactly(bytes([byte]))
+        tls.sends(bytes([byte ^ 0xFF]))
+        plain.reads_exactly(bytes([byte ^ 0xFF]))
+    exchange(lab, plain, tls, 3000)
+
+
+@ROLES
+def test_versions(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    for versions, expected in (
+        ([TLS12], "TLSv1.2"),
+        ([TLS13], "TLSv1.3"),
+        ([TLS12, TLS13], "TLSv1.3"),
+        ([TLS10, TLS12], "TLSv1.2"),
+    ):
+        plain, tls = joins(lab, role, pipe, behind, versions=versions)
+        lab.expect(
+            tls.version == expected, "the newest version that both speak", expected=expected, seen=tls.version
+        )
+        exchange(lab, plain, tls, 40_000)
+        tls.ends()
+        plain.closes()
+
+
+@ROLES
+def test_nothing_older(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    for version in (TLS11, TLS10):
+        lab.says(f"a peer that speaks {version.name} and nothing newer")
+        secret = lab.random_bytes(24)
+        if role == "client":
+            plain = lab.connects(pipe)
+            plain.sends(secret)
+            tls = lab.tls_server(behind.accepts(), versions=[version], shakes=False)
+            tls.handshake_fails()
+            came = everything(lab, plain)
+            lab.expect(not came, "not one byte comes out on the plain side", seen=came)
+            is_private(lab, tls.raw_in, secret)
+        else:
+            tls = lab.tls_client(lab.connects(pipe), name=None, versions=[version], shakes=False)
+            how = tls.handshake_fails()
+            lab.expect(how in ("alert", "reset"), "it gets a fatal alert or a reset", seen=tls.ending)
+            lab.expect(not behind.peers, "nobody is connected to")
+    plain, tls = joins(lab, role, pipe, behind, versions=[TLS12])
+    exchange(lab, plain, tls)
+
+
+@ROLES
+def test_one_after_another(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    for number in range(25):
+        plain, tls = joins(lab, role, pipe, behind)
+        exchange(lab, plain, tls, 1 + 500 * number)
+        plain.closes()
+        tls.ends()
+    pipe.keeps_running()
+
+
+@ROLES
+def test_ipv6(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role, at="[::]:0", family=6)
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(lab, plain, tls, 20_000)
+    lab.says("and from one family to the other")
+    pipe, behind = starts(lab, role, at="[::]:0", family=4)
+    exchange(lab, *joins(lab, role, pipe, behind))
+    pipe, behind = starts(lab, role, family=6)
+    exchange(lab, *joins(lab, role, pipe, behind))
+
+
+def test_the_handshake_needs_no_bytes(lab: Scene) -> None:
+    pipe, server = starts(lab, "client")
+    plain = lab.connects(pipe)
+    raw = server.accepts()
+    tls = lab.tls_server(raw)
+    greeting = lab.random_bytes(5000)
+    tls.sends(greeting)
+    plain.reads_exactly(greeting)
+    tls.ends()
+    lab.says("a server that says all it has to say, and a client that never says anything")
+    plain.sees_end()
+    plain.closes()
+
+
+def test_nothing_waits_in_the_clear(lab: Scene) -> None:
+    pipe, server = starts(lab, "client")
+    plain = lab.connects(pipe)
+    data = lab.random_bytes(50_000)
+    plain.sends_in_background(data)
+    raw = server.accepts()
+    tls = lab.tls_server(raw, shakes=False)
+    lab.says("the server does not answer yet, and the client has sent its data already")
+    lab.pauses(0.3)
+    tls.handshakes()
+    lab.expect(tls.hello is not None, "it begins with a ClientHello", seen=tls.raw_in[:40])
+    tls.reads_exactly(data)
+    is_private(lab, tls.raw_in, data[:24], data[1000:1024], data[-24:])
+
+
+def test_the_backend_comes_last(lab: Scene) -> None:
+    pipe, backend = starts(lab, "server")
+    silent = lab.connects(pipe, name="a client that says nothing")
+    backend.hears_not_a_byte(for_=0.2)
+    silent.closes()
+    begun = lab.connects(pipe, name="a client that begins a handshake")
+    begun.sends(HALF_A_HELLO)
+    backend.hears_not_a_byte(for_=0.2)
+    begun.closes()
+    secret = lab.random_bytes(24)
+    for before in (b"GET / HTTP/1.0\r\n\r\n", b"\0" * 40, b"EHLO client.example\r\n"):
+        stranger = lab.connects(pipe, name="a client that speaks no TLS")
+        stranger.sends(before + secret, may_fail=True)
+        stranger.sees_reset_or_end()
+    lab.expect(not backend.peers, "nobody is connected to before a handshake is done")
+    tls = lab.tls_client(lab.connects(pipe))
+    exchange(lab, backend.accepts(), tls)
+
+
+def test_no_tls_no_connection(lab: Scene) -> None:
+    pipe, server = starts(lab, "client")
+    secret = lab.random_bytes(24)
+    http = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+    for answer in (b"220 mail.example ready\r\n", http, b"", b"\0" * 300):
+        plain = lab.connects(pipe)
+        plain.sends(secret)
+        raw = server.accepts()
+        hello = raw.reads(5)
+        lab.expect(hello[:2] == b"\x16\x03", "it begins with a ClientHello", seen=hello)
+        if answer:
+            lab.says("the server answers, but not in TLS")
+            raw.sends(answer)
+        else:
+            lab.says("the server hangs up")
+            raw.ends()
+        came = everything(lab, plain)
+        lab.expect(not came, "not one byte comes out on the plain side", seen=came)
+        is_private(lab, hello + everything(lab, raw), secret)
+    server.hears_not_a_byte(for_=0.2)
+    exchange(lab, *joins(lab, "client", pipe, server))
+
+
+def test_over_a_mobile_link(lab: Scene) -> None:
+    lab.link("mobile")
+    backend = lab.listens()
+    server = lab.pipe_server(backend=backend)
+    middle = lab.middle(server)
+    client = lab.pipe_client(target=middle.address)
+    left = lab.connects(client, name="the client")
+    right = backend.accepts()
+    up, down = lab.random_bytes(100_000), lab.random_bytes(150_000)
+    left.sends_in_background(up)
+    right.sends_in_background(down)
+    right.reads_exactly(up, within=12)
+    left.reads_exactly(down, within=12)
+    is_private(lab, middle.tap_up, up[:24], down[:24])
+
+
+def says_usage(lab: Scene, *words: object) -> bytes:
+    """It ends with status 2 before anything listens; what it complained."""
+    pipe = lab.runs("tls_pipe", *words)
+    pipe.exits(2)
+    lab.expect(b"listening" not in pipe.stdout, "it ends before anything listens", seen=pipe.stdout)
+    lab.expect(pipe.stderr.strip(), "it says why on standard error")
+    return pipe.stderr
+
+
+def test_words(lab: Scene) -> None:
+    good = lab.zoo.server()
+    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.zoo.ca)
+    key = lab.put_file("key.pem", good.key, private=True)
+    behind = lab.listens()
+    own = ("--cert", cert, "--key", key)
+    server = ("server", "--listen", "127.0.0.1:0", "--forward", behind.address, *own)
+    client = ("client", "--listen", "127.0.0.1:0", "--connect", behind.address)
+    asked = ("--ca", ca, "--name", "server.example")
+    for wrong in (
+        (),
+        ("sever", *server[1:]),
+        (*server, "--client-name", "client.example"),
+        (*server, "--handshake-timeout", "0"),
+        (*server, "--handshake-timeout", "soon"),
+        ("server", "--listen", "localhost", *server[3:]),
+        ("server", "--listen", "127.0.0.1:70000", *server[3:]),
+        ("server", "--listen", "127.0.0.1:0", *own),
+        (*client, "--name", "server.example"),
+        (*client, "--ca", ca),
+        (*client, *asked, "--cert", cert),
+        (*client, *asked, "--key", key),
+        (*client, *asked, "--every", "thing"),
+    ):
+        says_usage(lab, *wrong)
+    lab.says("in any order the right words are right")
+    pipe = lab.serves(
+        "tls_pipe", *asked, "--connect", behind.address, flags=("client", "--handshake-timeout", "3.5", "--listen")
+    )  # fmt: skip
+    exchange(lab, *joins(lab, "client", pipe, behind))
+
+
+def test_files(lab: Scene) -> None:
+    good, other = lab.zoo.server(), lab.zoo.server()
+    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.zoo.ca)
+    key = lab.put_file("key.pem", good.key, private=True)
+    text = lab.put_file("text.pem", b"This is no certificate.\n", private=True)
+    others = lab.put_file("others.pem", other.key, private=True)
+    locked = lab.put_file("locked.pem", encrypted(good.key), private=True)
+    behind = lab.listens()
+    server = ("server", "--listen", "127.0.0.1:0", "--forward", behind.address)
+    client = ("client", "--listen", "127.0.0.1:0", "--connect", behind.address, "--name", "server.example")
+    for wrong, *names in (
+        ((*server, "--cert", cert + ".not", "--key", key), b"cert.pem.not"),
+        ((*server, "--cert", cert, "--key", key + ".not"), b"key.pem.not"),
+        ((*server, "--cert", text, "--key", key), b"text.pem"),
+        ((*server, "--cert", cert, "--key", text), b"text.pem"),
+        ((*server, "--cert", cert, "--key", others), b"others.pem", b"cert.pem"),
+        ((*server, "--cert", cert, "--key", locked), b"locked.pem"),
+        ((*server, "--cert", cert, "--key", key, "--client-ca", text), b"text.pem"),
+        ((*client, "--ca", ca + ".not"), b"ca.pem.not"),
+        ((*client, "--ca", text), b"text.pem"),
+        ((*client, "--ca", ca, "--cert", cert, "--key", others), b"others.pem", b"cert.pem"),
+    ):
+        said = says_usage(lab, *wrong)
+        lab.expect(
+            any(name in said for name in names), "it names the file", expected=names[0], seen=said[-200:]
+        )
+    pipe = lab.pipe_server(backend=behind, identity=good)
+    exchange(lab, *joins(lab, "server", pipe, behind))
+
+
+def encrypted(key: bytes) -> bytes:
+    """The same key, locked with a password."""
+    from cryptography.hazmat.primitives import serialization as form
+
+    loaded = form.load_pem_private_key(key, None)
+    locked = form.BestAvailableEncryption(b"password")
+    return loaded.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, locked)
+
+
+def test_cannot_listen(lab: Scene) -> None:
+    pipe, behind = starts(lab, "server")
+    identity = lab.zoo.server()
+    cert = lab.put_file("cert.pem", identity.certificates)
+    key = lab.put_file("key.pem", identity.key, private=True)
+    again = lab.runs(
+        "tls_pipe", "server", "--listen", f"0.0.0.0:{pipe.listening.port}", "--forward", behind.address,
+        "--cert", cert, "--key", key,
+    )  # fmt: skip
+    again.exits(3)
+    lab.expect(b"listening on" not in again.stdout, "it does not say that it listens", seen=again.stdout)
+    exchange(lab, *joins(lab, "server", pipe, behind))
+
+
+@ROLES
+def test_sigterm(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(lab, plain, tls)
+    waiting = lab.connects(pipe, name="one whose handshake stands still")
+    pipe.signal(signal.SIGTERM)
+    pipe.exits(0, within=2.2)
+    waiting.sees_reset_or_end()
+    plain.sees_reset_or_end()
+    lines = pipe.stdout.splitlines()
+    lab.expect(len(lines) == 1, "it printed where it listens, and nothing else", seen=pipe.stdout)
+
+
+@ROLES
+def test_tells_no_secrets(lab: Scene, role: str) -> None:
+    identity = lab.zoo.server()
+    behind = lab.listens()
+    if role == "client":
+        pipe = lab.pipe_client(target=behind)
+    else:
+        pipe = lab.pipe_server(backend=behind, identity=identity)
+    up, down = b"password=" + lab.random_bytes(24).hex().encode(), lab.random_bytes(24)
+    for count, end in enumerate(("clean", "cut", "reset", "garbage"), 1):
+        plain, tls = joins(lab, role, pipe, behind)
+        plain.sends(up)
+        tls.reads_exactly(up)
+        tls.sends(down)
+        plain.reads_exactly(down)
+        if end == "clean":
+            plain.ends()
+            tls.ends()
+        elif end == "cut":
+            tls.cuts()
+        elif end == "reset":
+            plain.resets()
+        else:
+            tls.sends_raw(up, may_fail=True)
+        pipe.complains(lambda log, count=count: log.count(b"ended: ") >= count, within=3)
+        tls.resets()
+    if role == "client":
+        plain = lab.connects(pipe)
+        plain.sends(up)
+        beast = lab.zoo.beast("wrong-name")
+        lab.tls_server(behind.accepts(), identity=beast.identity, shakes=False).handshake_fails()
+        plain.sees_reset_or_end()
+    else:
+        raw = lab.connects(pipe)
+        raw.sends(up)
+        raw.sees_reset_or_end()
+    lab.pauses(0.1)
+    lab.no_secret(pipe, up, down, identity.key)
+    lab.expect(len(pipe.stdout.splitlines()) == 1, "nothing else is on standard output", seen=pipe.stdout)
