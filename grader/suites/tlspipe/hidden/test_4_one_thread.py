@@ -1,0 +1,383 @@
+"""Stage 4: five hundred connections, buffers in every direction, timers, idleness, and no descriptors left."""
+
+from typing import NamedTuple
+
+import pytest
+
+from harness.lab import NotMeasured
+from harness.peers import Peer
+from harness.program import Server
+from harness.scene import Scene
+from harness.steps import Broken
+from harness.tls.contexts import BOTH, TLS12, Versions
+from harness.tls.load import TlsLoad
+from harness.tls.peer import TlsPeer
+
+ROLES = pytest.mark.parametrize("role", ["server", "client"])
+
+#: More than all buffers of the kernel hold on the way, in bytes.
+MUCH = 48_000_000
+#: What one stuck connection may cost in memory: 1 MiB for each direction, and what a runtime takes for moving data.
+MORE_MEMORY = 24 << 20
+#: The header of a handshake record with 512 bytes, and the beginning of a ClientHello that never comes whole.
+HALF_A_HELLO = bytes([22, 3, 1, 2, 0, 1, 0, 1])
+ANY = ("closed", "truncated", "reset", "refused", "broken", "timeout", "unreachable")
+
+
+class Way(NamedTuple):
+    """A connection through a pipe: the tester holds both of its ends."""
+
+    pipe: Server
+    tls: TlsPeer  #: on the wire
+    plain: Peer  #: on the other side
+
+
+class Ways:
+    """A pipe, and connections through it."""
+
+    def __init__(
+        self,
+        lab: Scene,
+        role: str,
+        *options: object,
+        receive_buffer: int | None = None,
+        versions: Versions = BOTH,
+    ) -> None:
+        self.lab, self.role, self.receive_buffer, self.versions = lab, role, receive_buffer, versions
+        self.listener = lab.listens(receive_buffer=receive_buffer)
+        self.pipe = (
+            lab.pipe_server(*options, backend=self.listener)
+            if role == "server"
+            else lab.pipe_client(*options, target=self.listener)
+        )
+
+    def opens(self) -> Way:
+        """One more connection."""
+        near = self.lab.connects(self.pipe, receive_buffer=self.receive_buffer, quietly=True)
+        if self.role == "server":
+            tls = self.lab.tls_client(near, versions=self.versions)
+            return Way(self.pipe, tls, self.listener.accepts())
+        return Way(self.pipe, self.lab.tls_server(self.listener.accepts(), versions=self.versions), near)
+
+    def carries(self, way: Way, count: int = 1000) -> None:
+        """Some bytes go both ways."""
+        data = self.lab.random_bytes(count)
+        way.tls.sends(data)
+        way.plain.reads_exactly(data)
+        way.plain.sends(data[::-1])
+        way.tls.reads_exactly(data[::-1])
+
+
+def load_of(lab: Scene, role: str, count: int, active: int) -> tuple[Server, TlsLoad]:
+    """Connections through a pipe in this role, with an echo behind it; (pipe, load)."""
+    if role == "server":
+        pipe = lab.pipe_server(backend=lab.echo())
+    else:
+        pipe = lab.pipe_client(target=lab.echo(tls=True))
+    return pipe, lab.tls_load(pipe, count=count, active=active, plain=role == "client")
+
+
+# -- many ----------------------------------------------------------------------------------------------------------
+
+
+@ROLES
+def test_500_connections(lab: Scene, role: str) -> None:
+    pipe, load = load_of(lab, role, 500, 10)
+    lab.stays_idle(pipe, for_=0.5, at_most=0.1)
+    with lab.measures(every=0.2) as seen:
+        load.drives(seconds=1.2, rate=2).stays_fair(at_most=0.2)
+    seen.one_thread(pipe)
+    load.all_answer()
+
+
+def test_greedy_ones_among_many(lab: Scene) -> None:
+    _, load = load_of(lab, "server", 40, 10)
+    load.drives(seconds=1, rate=3, greedy=3).stays_fair(at_most=0.2)
+    load.all_answer()
+
+
+def test_all_come_at_once(lab: Scene) -> None:
+    pipe = lab.pipe_server(backend=lab.echo())
+    silent = lab.stays_silent(pipe, count=100)
+    broken_off = lab.stays_silent(pipe, count=100, says=HALF_A_HELLO)
+    load = lab.tls_load(pipe, count=60, window=60, within=8)
+    lab.expect(silent.count + broken_off.count == 200, "who is silent may stay", seen=silent.count)
+    load.all_answer()
+    load.closes()
+
+
+@ROLES
+def test_who_is_stuck_stalls_nobody(lab: Scene, role: str) -> None:
+    ways = Ways(lab, role, receive_buffer=16_384)
+    data = lab.random_bytes(MUCH)
+    stuck = [ways.opens() for _ in range(3)]
+    stuck[0].tls.sends_what_fits(data, quiet=0.15)
+    stuck[1].plain.sends_what_fits(data, quiet=0.15)
+    lab.says("and connections whose handshake stands still")
+    for _ in range(3):
+        near = lab.connects(ways.pipe)
+        if role == "server":
+            near.sends(HALF_A_HELLO)
+        else:
+            ways.listener.accepts()
+    begun = lab.now()
+    ways.carries(ways.opens())
+    ways.carries(stuck[2])
+    took = lab.now() - begun
+    lab.expect(took < 3, "all others are served", expected="within 3 s", seen=f"{took:.1f} s")
+
+
+# -- time ----------------------------------------------------------------------------------------------------------
+
+
+@ROLES
+def test_a_slow_handshake_is_none(lab: Scene, role: str) -> None:
+    ways = Ways(lab, role, "--handshake-timeout", 0.8)
+    open_before = ways.opens()
+    begun = lab.now()
+    near = lab.connects(ways.pipe, name="one whose handshake comes byte by byte")
+    if role == "server":
+        slow = lab.tls_client(near, shakes=False)
+    else:
+        slow = lab.tls_server(ways.listener.accepts(), shakes=False)
+    slow.in_pieces(4, apart=0.05)
+    slow.handshake_fails(within=6)
+    took = lab.now() - begun
+    lab.expect(took > 0.7, "it gets its time", expected="0.8 s at least", seen=f"{took:.2f} s")
+    lab.expect(
+        took < 3, "and no more, though bytes come", expected="0.8 s, and 1 s more", seen=f"{took:.1f} s"
+    )
+    if role == "client":
+        near.sees_reset()
+    lab.ends_as(ways.pipe, "timeout")
+    ways.carries(open_before)
+    ways.carries(ways.opens())
+
+
+def test_many_silent_ones_end(lab: Scene) -> None:
+    ways = Ways(lab, "server", "--handshake-timeout", 1)
+    way = ways.opens()
+    silent = lab.stays_silent(ways.pipe, count=150)
+    later = lab.stays_silent(ways.pipe, count=50, says=HALF_A_HELLO)
+    silent.all_end(within=4, after=0.9)
+    later.all_end(within=4, after=0.9)
+    lab.ends_as(ways.pipe, "timeout", count=200)
+    ways.carries(way)
+
+
+# -- buffers -------------------------------------------------------------------------------------------------------
+
+
+@ROLES
+def test_both_directions_full(lab: Scene, role: str) -> None:
+    ways = Ways(lab, role, receive_buffer=16_384)
+    way = ways.opens()
+    ways.carries(way)
+    up, down = lab.random_bytes(MUCH), lab.random_bytes(MUCH)
+    with lab.measures() as seen:
+        sent = way.tls.sends_what_fits(up, quiet=0.25), way.plain.sends_what_fits(down, quiet=0.25)
+    stops = f"{sent[0]:,} and {sent[1]:,} of {MUCH:,} bytes were taken"
+    lab.expect(max(sent) < MUCH, "it stops reading", expected="full connections", seen=stops)
+    seen.memory_stays_within(MORE_MEMORY, what="nobody reads")
+    lab.stays_idle(way.pipe, for_=0.5, at_most=0.1)
+    lab.says("they read, first the one and then the other, and what could not be sent follows")
+    rest = way.tls.sends_in_background(up[sent[0] : sent[0] + 50_000], ends=True)
+    way.plain.reads_exactly(up[: sent[0] + 50_000], within=15)
+    rest.join(5)
+    more = way.plain.sends_in_background(down[sent[1] : sent[1] + 50_000])
+    way.tls.reads_exactly(down[: sent[1] + 50_000], within=15)
+    more.join(5)
+    way.plain.ends()
+    way.plain.sees_end()
+    way.tls.sees_close_notify()
+
+
+@ROLES
+def test_both_send_before_they_read(lab: Scene, role: str) -> None:
+    ways = Ways(lab, role, receive_buffer=65_536, versions=(TLS12, TLS12) if role == "server" else BOTH)
+    way = ways.opens()
+    data = lab.random_bytes(12_000_000)
+    for sending in (way.tls.sends_in_background(data), way.plain.sends_in_background(data)):
+        sending.join(0.2)
+    way.plain.reads_exactly(data, within=15)
+    way.tls.reads_exactly(data, within=15)
+
+
+# -- records -------------------------------------------------------------------------------------------------------
+
+
+@ROLES
+def test_records_as_they_come(lab: Scene, role: str) -> None:
+    ways = Ways(lab, role)
+    way = ways.opens()
+    data = lab.random_bytes(400_000)
+    for size in (1, 2, 511, 16_383, 16_384):
+        piece = data[: min(len(data), size * 3000)]
+        way.tls.sends(piece, record=size)
+        way.plain.reads_exactly(piece)
+    for pieces, size in ((1, 300), (7, 2000), (1448, 16_384), (16_406, 16_384)):
+        way.tls.in_pieces(pieces)
+        count = 200 if pieces == 1 else 3000 if pieces == 7 else 200_000
+        way.tls.sends(data[:count], record=size)
+        way.plain.reads_exactly(data[:count])
+    way.tls.in_pieces(0)
+    lab.says("and what the pipe makes of one byte, and of a lot")
+    for count in (1, 16_384, 16_385, 400_000):
+        way.plain.sends(data[:count])
+        way.tls.reads_exactly(data[:count])
+
+
+@ROLES
+def test_half_a_record_waits_whole_ones_do_not(lab: Scene, role: str) -> None:
+    ways = Ways(lab, role, versions=(TLS12, TLS12) if role == "client" else BOTH)
+    way = ways.opens()
+    ways.carries(way)
+    sizes = (16_384, 16_384, 1, 5000, 16_384)
+    for whole, cut in ((1, 5), (2, 1), (4, 16_000), (3, 0)):
+        data = lab.random_bytes(sum(sizes))
+        held: list[bytes] = []
+
+        def holds(record: bytes, held: list[bytes] = held) -> bytes:
+            held.append(record)
+            return b""
+
+        way.tls.tampers(holds)
+        for index, size in enumerate(sizes):
+            way.tls.sends(data[sum(sizes[:index]) :][:size])
+        way.tls.tampers(None)
+        at = sum(map(len, held[:whole])) + cut
+        raw, there = b"".join(held), sum(sizes[:whole])
+        lab.says(f"{whole} records come whole, and {cut} bytes of the next one")
+        way.tls.sends_raw(raw[:at])
+        way.plain.reads_exactly(data[:there])
+        way.plain.hears_nothing(for_=0.05)
+        way.tls.sends_raw(raw[at:])
+        way.plain.reads_exactly(data[there:])
+
+
+# -- nothing to do -------------------------------------------------------------------------------------------------
+
+
+@ROLES
+def test_nothing_to_do(lab: Scene, role: str) -> None:
+    ways = Ways(lab, role, receive_buffer=16_384)
+    way = ways.opens()
+    lab.stays_idle(ways.pipe, for_=0.5, at_most=0.1)
+    data = lab.random_bytes(MUCH)
+    lab.says("silent ones, stuck ones, half-closed ones, and handshakes that stand still")
+    others = [ways.opens() for _ in range(6)]
+    others[0].tls.sends_close_notify()
+    others[0].plain.sees_end()
+    others[1].plain.ends()
+    others[1].tls.sees_close_notify()
+    others[2].tls.sends_what_fits(data, quiet=0.1)
+    others[3].plain.sends_what_fits(data, quiet=0.1)
+    others[4].plain.ends()
+    others[4].tls.sends_what_fits(data, quiet=0.1)
+    others[5].tls.sends_close_notify()
+    others[5].plain.sends_what_fits(data, quiet=0.1)
+    for number in range(6):
+        near = lab.connects(ways.pipe, quietly=True)
+        if role == "client":
+            ways.listener.accepts()
+        elif number % 2:
+            near.sends(HALF_A_HELLO)
+    lab.stays_idle(ways.pipe, for_=0.8, at_most=0.1)
+    ways.carries(way)
+
+
+# -- descriptors ---------------------------------------------------------------------------------------------------
+
+
+def ends_somehow(lab: Scene, ways: Ways, number: int) -> None:
+    """One connection, and one of the ways in which they end."""
+    kind = number % 8
+    if kind == 7:
+        near = lab.connects(ways.pipe, quietly=True)
+        if ways.role == "server":
+            near.sends(HALF_A_HELLO if number % 16 == 7 else b"GET / HTTP/1.0\r\n\r\n")
+        else:
+            ways.listener.accepts().closes()
+        (near.ends if number % 16 == 7 else near.resets)()
+        return
+    way = ways.opens()
+    way.tls.sends(b"some words")
+    if kind == 0:
+        way.tls.ends()
+        way.plain.reads_exactly(b"some words")
+        way.plain.closes()
+    elif kind == 1:
+        way.plain.ends()
+        way.tls.sees_close_notify()
+        way.tls.ends()
+    elif kind == 2:
+        way.tls.resets()
+    elif kind == 3:
+        way.plain.resets()
+    elif kind == 4:
+        way.tls.cuts()
+    elif kind == 5:
+        way.tls.sends_raw(b"these are no records of TLS, and no end", may_fail=True)
+    else:
+        way.plain.ends()
+        way.tls.sees_close_notify()
+        way.tls.resets()
+
+
+@ROLES
+def test_descriptors_come_back(lab: Scene, role: str) -> None:
+    ways = Ways(lab, role)
+    lasting = ways.opens()
+    ways.carries(lasting)
+    lab.pauses(0.2)
+    before = lab.usage()
+    lab.says("200 connections end in every way there is")
+    count = 200
+    for number in range(count):
+        ends_somehow(lab, ways, number)
+    try:
+        lab.returns_to(before, within=8)
+    except NotMeasured as why:
+        lab.says(f"descriptors are not counted here: {why}")
+    lab.ends_as(ways.pipe, *ANY, count=count)
+    ways.carries(lasting)
+    ways.carries(ways.opens())
+
+
+@ROLES
+def test_descriptors_run_out(lab: Scene, role: str) -> None:
+    if role == "server":
+        pipe = lab.pipe_server(backend=lab.echo(), files=128)
+    else:
+        pipe = lab.pipe_client(target=lab.echo(tls=True), files=128)
+
+    def comes() -> TlsPeer | Peer:
+        near = lab.connects(pipe, quietly=True)
+        return lab.tls_client(near) if role == "server" else near
+
+    def echoes(end: TlsPeer | Peer) -> None:
+        end.sends(b"still here?")
+        end.reads_exactly(b"still here?", within=3)
+
+    def is_served() -> bool:
+        try:
+            echoes(comes())
+        except Broken:
+            return False  # reset, while there was no second descriptor for it
+        return True
+
+    inside = [comes() for _ in range(15)]
+    for end in inside:
+        echoes(end)
+    lab.says("150 more connect: there are not so many descriptors")
+    crowd = [lab.connects(pipe, quietly=True) for _ in range(150)]
+    lab.pauses(0.3)
+    for end in inside:
+        echoes(end)
+    lab.stays_idle(pipe, for_=0.6, at_most=0.2)
+    for peer in crowd:
+        peer.closes()
+    lab.says("they leave, and another one comes")
+    lab.expect(lab.waits_until(is_served, within=8, every=0.2), "when there is room again, others are served")
+    for end in inside:
+        echoes(end)
