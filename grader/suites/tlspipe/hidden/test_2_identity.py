@@ -1,0 +1,257 @@
+"""Stage 2: the zoo. Each group shows good certificates and bad ones to the same pipe; each bad one has one fault."""
+
+import ssl
+
+import pytest
+
+from harness.listener import Listener
+from harness.program import Server
+from harness.scene import Scene
+from harness.steps import Broken
+from harness.tls.contexts import TLS12, TLS13
+from harness.tls.peer import TlsPeer
+from harness.tls.records import is_tls, plaintext_in
+from harness.tls.zoo import Beast, Identity
+
+#: What a connection may have ended as. Which one it was of those that are believed is the business of stage 3.
+WORDS = ("closed", "truncated", "reset", "refused", "broken", "timeout", "unreachable")
+
+
+class Gate:
+    """A pipe that is told one name to look for, and shown one certificate after the other."""
+
+    def __init__(self, lab: Scene, name: str, *, ca: bytes | None = None) -> None:
+        self.lab, self.name = lab, name
+        self.server: Listener = lab.listens()
+        self.pipe: Server = lab.pipe_client(target=self.server, name=name, ca=ca)
+        self.count = 0  # connections that have ended
+
+    def believes(self, identity: Identity | None, **how: object) -> None:
+        """Bytes go to and fro between a client and a server that shows this."""
+        lab = self.lab
+        question, answer = lab.random_bytes(40), lab.random_bytes(40)
+        plain = lab.connects(self.pipe)
+        tls = lab.tls_server(self.server.accepts(), identity=identity, **how)  # type: ignore[arg-type]
+        plain.sends(question)
+        tls.reads_exactly(question)
+        tls.sends(answer)
+        plain.reads_exactly(answer)
+        tls.ends()
+        plain.closes()
+        self.count += 1
+        lab.ends_as(self.pipe, *WORDS, count=self.count)
+
+    def refuses(
+        self, identity: Identity | None, *, size: int = 40, early: bool = True, **how: object
+    ) -> None:
+        """A server that shows this learns nothing, and nothing of what it says comes out."""
+        lab = self.lab
+        question, answer = lab.random_bytes(size), lab.random_bytes(40)
+        plain = lab.connects(self.pipe)
+        if early:
+            plain.sends_in_background(question)
+        tls = lab.tls_server(self.server.accepts(), identity=identity, shakes=False, **how)  # type: ignore[arg-type]
+        self._gives_up(tls, answer)
+        came = plain.sees_reset()
+        lab.expect(not came, "not one byte comes out on the plain side", seen=came)
+        lab.expect(is_tls(tls.raw_in), "on the wire is TLS and nothing else", seen=tls.raw_in[:60])
+        markers = (question[:40], question[-40:])
+        lab.expect(plaintext_in(tls.raw_in, markers) is None, "nothing on the wire is plain text")
+        self.count += 1
+        lab.ends_as(self.pipe, "refused", count=self.count)
+
+    def _gives_up(self, tls: TlsPeer, answer: bytes) -> None:
+        try:
+            tls.handshakes()
+            self.lab.says("the handshake is done, and still the server must get nothing and give nothing")
+            tls.sends(answer, may_fail=True)
+            tls.is_refused()
+        except Broken:
+            if tls.ending is None:
+                raise  # neither believed nor refused, or something was read
+        broken = tls.ending is not None and tls.ending.how in ("alert", "reset")
+        self.lab.expect(broken, "a refused server gets a fatal alert or a reset", seen=tls.ending)
+
+
+def shows(lab: Scene, *names: str, **how: object) -> None:
+    """Show beasts of the zoo, each to a pipe that is told the name it is about; and a good one to each such pipe."""
+    gates: dict[str, Gate] = {}
+    for beast in map(lab.zoo.beast, names):
+        introduces(lab, beast)
+        if beast.asked not in gates:
+            gates[beast.asked] = gate = Gate(lab, beast.asked)
+            if not beast.accepted:
+                lab.says(f"but first a good certificate for {beast.asked}")
+                gate.believes(lab.zoo.server(beast.asked), **how)
+                introduces(lab, beast)
+        if beast.accepted:
+            gates[beast.asked].believes(beast.identity, **how)
+        else:
+            gates[beast.asked].refuses(beast.identity, **how)  # type: ignore[arg-type]
+
+
+def introduces(lab: Scene, beast: Beast) -> None:
+    """Its name, its fault or its virtue, and where the rule stands."""
+    verdict = "is to be believed" if beast.accepted else "is to be refused"
+    lab.says(f"a server shows {beast.name}, which {verdict}. {beast.rule} ({beast.section})")
+
+
+def test_names(lab: Scene) -> None:
+    shows(
+        lab, "exact-name", "second-name", "name-in-other-case", "asked-in-other-case", "a-label",
+        "wrong-name", "name-goes-on", "name-begins-earlier", "parent-name", "child-name", "dot-is-a-dot",
+    )  # fmt: skip
+
+
+def test_names_of_other_kinds(lab: Scene) -> None:
+    shows(
+        lab, "name-and-address", "exact-name", "name-in-mail-address", "name-in-uri", "name-in-directory-name",
+        "name-with-nul", "name-with-comma",
+    )  # fmt: skip
+
+
+def test_wildcards(lab: Scene) -> None:
+    shows(
+        lab, "wildcard", "wildcard-for-an-a-label", "wildcard-for-two-labels", "wildcard-for-no-label",
+        "wildcard-at-the-end-of-a-label", "wildcard-at-the-beginning-of-a-label", "wildcard-in-the-middle",
+        "two-wildcards", "wildcard-alone",
+    )  # fmt: skip
+
+
+def test_addresses(lab: Scene) -> None:
+    shows(
+        lab, "ipv4-address", "ipv6-address", "ipv6-address-written-out", "name-and-address", "address-as-name",
+        "wildcard-for-an-address", "address-as-common-name", "other-address", "mapped-address",
+    )  # fmt: skip
+
+
+def test_common_names(lab: Scene) -> None:
+    shows(lab, "other-common-name", "common-name-only", "common-name-beside-mail", "common-name-beside-other")
+
+
+def test_dates(lab: Scene) -> None:
+    shows(lab, "exact-name", "expired", "not-yet-valid", "expired-intermediate", "intermediate-not-yet-valid")
+
+
+def test_strangers(lab: Scene) -> None:
+    shows(
+        lab, "exact-name", "untrusted-root", "untrusted-root-sent-along", "self-signed",
+        "namesake-of-the-root", "impostor-of-the-root",
+    )  # fmt: skip
+
+
+def test_signatures(lab: Scene) -> None:
+    shows(
+        lab,
+        "exact-name",
+        "damaged-signature",
+        "changed-after-signing",
+        "damaged-signature-of-the-intermediate",
+    )
+
+
+def test_chains(lab: Scene) -> None:
+    shows(
+        lab, "intermediates-reversed", "extra-certificate", "root-sent-along", "signed-by-the-root",
+        "three-intermediates", "missing-intermediate", "missing-second-intermediate",
+    )  # fmt: skip
+
+
+def test_authorities(lab: Scene) -> None:
+    shows(
+        lab, "path-length-just-kept", "rsa-authority", "intermediate-is-no-authority", "intermediate-does-not-say",
+        "signed-by-a-server", "intermediate-must-not-sign", "path-too-long",
+    )  # fmt: skip
+
+
+def test_constraints(lab: Scene) -> None:
+    shows(
+        lab, "name-constraints-kept", "name-not-excluded", "name-not-permitted", "name-excluded",
+        "other-name-not-permitted", "address-excluded",
+    )  # fmt: skip
+
+
+def test_purposes(lab: Scene) -> None:
+    shows(
+        lab, "rsa", "both-purposes", "unknown-extension", "non-ascii-subject", "for-clients-only",
+        "intermediate-for-clients-only", "key-for-other-uses", "unknown-critical-extension",
+        "intermediate-with-unknown-critical-extension",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13], ids=["old", "new"])
+def test_in_each_version(lab: Scene, version: ssl.TLSVersion) -> None:
+    shows(
+        lab, "exact-name", "expired", "wrong-name", "untrusted-root", "common-name-only", versions=[version]
+    )
+
+
+def test_the_systems_roots(lab: Scene) -> None:
+    roots = lab.put_file("roots.pem", lab.zoo.stranger_ca)
+    ca = lab.put_file("ca.pem", lab.zoo.ca)
+    lab.says("the system believes a root that is not in --ca")
+    gate = Gate(lab, "server.example")
+    gate.pipe = lab.serves(
+        "tls_pipe", "--connect", gate.server.address, "--ca", ca, "--name", "server.example",
+        flags=("client", "--listen"), env={"SSL_CERT_FILE": roots, "SSL_CERT_DIR": roots + ".d"},
+    )  # fmt: skip
+    gate.believes(lab.zoo.server())
+    gate.refuses(lab.zoo.stranger("server"))
+
+
+def test_other_roots(lab: Scene) -> None:
+    gate = Gate(lab, "server.example", ca=lab.zoo.stranger_ca)
+    gate.believes(lab.zoo.stranger("server"))
+    gate.refuses(lab.zoo.server())
+    lab.says("a file may hold more than one root")
+    gate = Gate(lab, "server.example", ca=lab.zoo.stranger_ca + lab.zoo.ca)
+    gate.believes(lab.zoo.stranger("server"))
+    gate.believes(lab.zoo.server())
+    gate.refuses(lab.zoo.beast("self-signed").identity)
+
+
+def test_the_wanted_name_is_told(lab: Scene) -> None:
+    for name in (
+        "server.example",
+        "xn--bcher-kva.example",
+        "a.b.c.server.example",
+        "192.0.2.7",
+        "2001:db8::7",
+    ):
+        server = lab.listens()
+        pipe = lab.pipe_client(target=server, name=name)
+        plain = lab.connects(pipe)
+        tls = lab.tls_server(server.accepts(), identity=lab.zoo.server(name))
+        expected = None if name[-1] == "7" else name
+        lab.expect(
+            tls.sni == expected, "a name is sent (SNI), an address is not", expected=expected, seen=tls.sni
+        )
+        plain.sends(b"hello")
+        tls.reads_exactly(b"hello")
+
+
+def test_a_refused_server_gets_nothing(lab: Scene) -> None:
+    gate = Gate(lab, "server.example")
+    lab.says("the client has a lot to say, and says it before it is known who is there")
+    for name in ("wrong-name", "untrusted-root"):
+        gate.refuses(lab.zoo.beast(name).identity, size=300_000)
+    lab.says("and one that has nothing to say")
+    gate.refuses(lab.zoo.beast("expired").identity, early=False)
+    gate.believes(lab.zoo.server())
+
+
+def test_the_servers_chain(lab: Scene) -> None:
+    for name in ("three-intermediates", "signed-by-the-root", "rsa"):
+        identity = lab.zoo.beast(name).identity
+        assert identity is not None
+        backend = lab.listens()
+        pipe = lab.pipe_server(backend=backend, identity=identity)
+        for version in (TLS12, TLS13):
+            tls = lab.tls_client(lab.connects(pipe), ca=lab.zoo.ca, versions=[version])
+            sent, in_file = len(tls.certificates), identity.certificates.count(b"BEGIN CERTIFICATE")
+            lab.expect(sent == in_file, "all certificates of the file are sent", expected=in_file, seen=sent)
+            plain = backend.accepts()
+            tls.sends(b"hello")
+            plain.reads_exactly(b"hello")
+            tls.ends()
+            plain.closes()
