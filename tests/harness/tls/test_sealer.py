@@ -170,7 +170,7 @@ def test_a_record_under_the_wrong_number_is_refused() -> None:
         sealer = Sealer(peer)
         sealer.seals(b"lost")
         sealer.sends(sealer.seals(b"found"))
-        with pytest.raises(ssl.SSLError, match="(?i)bad.record.mac|decryption.failed"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)bad.record.mac|decryption.failed"):
             other.recv(1)
 
 

@@ -1,0 +1,250 @@
+"""A man in the middle between real sockets: he passes on everything but what he is told to spoil."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.listener import Listener
+from harness.peers import Peer
+from harness.scene import Scene
+from harness.steps import Broken
+from harness.tls.middle import Middle
+from harness.tls.peer import TlsPeer
+from harness.tls.records import split
+from harness.tls.spoil import Direction
+from tests.harness.local_scene import MakeScene, local_scenes
+
+Three = tuple[Peer, Middle, Peer]
+
+
+@pytest.fixture(scope="module")
+def scenes() -> Iterator[MakeScene]:
+    with local_scenes(str(Path(__file__).parent / "echoes"), {}) as make:
+        yield make
+
+
+@pytest.fixture
+def lab(scenes: MakeScene) -> Scene:
+    return scenes()
+
+
+def three(lab: Scene) -> Three:
+    behind = lab.listens()
+    middle = lab.middle(behind.address)
+    near = middle.connects()
+    return near, middle, behind.accepts()
+
+
+def story(lab: Scene) -> str:
+    return "\n".join(step.what for step in lab.story.steps)
+
+
+# -- nothing is spoiled ----------------------------------------------------------------------------------------------
+
+
+def test_bytes_and_half_closes_pass(lab: Scene) -> None:
+    near, middle, far = three(lab)
+    data = lab.random_bytes(1_000_000)
+    sending = near.sends_in_background(data)
+    far.reads_exactly(data)
+    sending.join(5)
+    near.ends()
+    far.sees_end()
+    far.sends(b"the other direction goes on")
+    near.reads_exactly(b"the other direction goes on")
+    far.ends()
+    near.sees_end()
+    assert middle.tap_up == data
+    assert middle.tap_down == b"the other direction goes on"
+
+
+def test_both_directions_full_at_once(lab: Scene) -> None:
+    near, _, far = three(lab)
+    data = lab.random_bytes(3_000_000)
+    senders = [near.sends_in_background(data), far.sends_in_background(data)]
+    far.reads_exactly(data)
+    near.reads_exactly(data)
+    for sender in senders:
+        sender.join(5)
+
+
+def test_a_reader_that_sleeps_is_not_buffered_without_end(lab: Scene) -> None:
+    near, middle, far = three(lab)
+    taken = near.sends_what_fits(bytes(60_000_000))
+    assert taken < 40_000_000  # what the kernel and the middle hold
+    assert len(middle.tap_up) <= 16 << 20
+    far.reads(taken)
+
+
+@pytest.mark.parametrize("who", ["near", "far"])
+@pytest.mark.parametrize("after_end", [False, True])
+def test_resets_pass(lab: Scene, who: str, after_end: bool) -> None:
+    near, _, far = three(lab)
+    one, other = (near, far) if who == "near" else (far, near)
+    if after_end:
+        one.ends()
+        other.sees_end()
+        lab.pauses(0.05)  # the middle has nothing to read from it any more
+    one.resets()
+    if after_end:
+        with pytest.raises(Broken):
+            for _ in range(100):
+                other.sends(b"x", within=1)
+                lab.waits_until(lambda: False, within=0.01)
+    else:
+        assert other.sees_reset_or_end() == "reset"
+
+
+def test_several_connections(lab: Scene) -> None:
+    behind = lab.listens()
+    middle = lab.middle(behind.address)
+    for number in range(3):
+        near, far = middle.connects(), behind.accepts()
+        near.sends(b"%d" % number)
+        far.reads_exactly(b"%d" % number)
+    assert (middle.connections, middle.tap_up, middle.tap("up", 1)) == (3, b"012", b"1")
+
+
+def test_nobody_behind_him(lab: Scene) -> None:
+    middle = lab.middle(lab.nobody())
+    assert middle.connects().sees_reset_or_end() == "reset"
+    assert "cannot reach the target" in story(lab)
+
+
+def test_the_end_of_the_test_ends_him(lab: Scene) -> None:
+    _, middle, far = three(lab)
+    middle.dismiss()
+    assert far.sees_reset_or_end() == "reset"
+    middle.dismiss()
+
+
+# -- what is not TLS can be cut, stalled and spoken into ------------------------------------------------------------
+
+
+def test_a_cut_is_an_end_for_the_receiver_alone(lab: Scene) -> None:
+    near, middle, far = three(lab)
+    rule = middle.cuts("up", bytes=4)
+    near.sends(b"abcdef")
+    far.reads_exactly(b"abcd")
+    far.sees_end()
+    middle.did(rule)
+    near.sends(b"into the void")
+    far.sends(b"back")
+    near.reads_exactly(b"back")
+
+
+def test_a_reset_is_one_for_both(lab: Scene) -> None:
+    near, middle, far = three(lab)
+    near.sends(b"ab")
+    far.reads_exactly(b"ab")
+    middle.resets()
+    assert near.sees_reset_or_end() == far.sees_reset_or_end() == "reset"
+
+
+def test_a_stall_ends_when_it_is_told_to(lab: Scene) -> None:
+    near, middle, far = three(lab)
+    middle.stalls("down", bytes=2)
+    far.sends(b"abcd")
+    far.ends()
+    near.reads_exactly(b"ab")
+    near.hears_nothing(for_=0.1)
+    near.sends(b"up")
+    far.reads_exactly(b"up")
+    middle.goes_on()
+    near.reads_exactly(b"cd")
+    near.sees_end()
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_words_of_his_own(lab: Scene, direction: Direction) -> None:
+    near, middle, far = three(lab)
+    middle.injects(direction, b"mine")
+    (far if direction == "up" else near).reads_exactly(b"mine")
+
+
+def test_words_of_his_own_before_all_others(lab: Scene) -> None:
+    behind = lab.listens()
+    middle = lab.middle(behind.address)
+    middle.injects("up", b"GET / HTTP/1.0\r\n\r\n")
+    near = middle.connects()
+    near.sends(b"hello")
+    behind.accepts().reads_exactly(b"GET / HTTP/1.0\r\n\r\nhello")
+    assert middle.tap_up == b"hello"  # what he put in himself is not what came
+
+
+def test_one_byte_at_a_time(lab: Scene) -> None:
+    near, middle, far = three(lab)
+    middle.drips("up", every=0.002, most=30)
+    near.sends(b"x" * 100)
+    began = lab.now()
+    sizes = []
+    while sum(sizes) < 30:
+        if piece := far.sips(100):
+            sizes.append(len(piece))
+        assert lab.now() - began < 5
+    assert lab.now() - began > 0.03
+    assert len(sizes) > 5  # not all at once
+    far.reads_exactly(b"x" * (100 - sum(sizes)))
+
+
+# -- TLS -------------------------------------------------------------------------------------------------------------
+
+
+def tls(lab: Scene, behind: Listener, middle: Middle) -> tuple[TlsPeer, TlsPeer]:
+    client = lab.tls_client(middle.connects(), shakes=False)
+    client.begins_handshake()
+    server = lab.tls_server(behind.accepts(), shakes=False)
+    thread = server.sends_in_background(b"welcome")
+    client.handshakes()
+    thread.join(5)
+    client.reads_exactly(b"welcome")
+    return client, server
+
+
+def test_a_changed_record_ends_the_connection(lab: Scene) -> None:
+    behind = lab.listens()
+    middle = lab.middle(behind.address)
+    client, server = tls(lab, behind, middle)
+    client.sends(b"before")
+    server.reads_exactly(b"before")
+    rule = middle.flips("up", application=2)
+    client.sends(b"one")
+    client.sends(b"two")
+    server.reads_exactly(b"one")
+    middle.did(rule)
+    with pytest.raises(Broken):
+        server.reads(1)
+    assert rule.done == 1
+    assert "flips a bit from the one who connected (application record 2)" in story(lab)
+
+
+def test_he_waits_for_what_he_is_asked_for(lab: Scene) -> None:
+    behind = lab.listens()
+    middle = lab.middle(behind.address)
+    client, _ = tls(lab, behind, middle)
+    seen = len(split(middle.tap_up)[0])
+    client.sends(b"one")
+    middle.sees("up", record=seen + 1)
+    middle.sees("up", bytes=len(middle.tap_up))
+    with pytest.raises(Broken, match="application record 1,000"):
+        middle.sees("up", application=1000, within=0.05)
+    with pytest.raises(Broken, match="no occasion"):
+        middle.did(middle.drops("down"), within=0.05)
+
+
+def test_a_downgrade_is_noticed(lab: Scene) -> None:
+    """RFC 8446, section 4.1.3: the server's random tells, and both transcripts differ."""
+    behind = lab.listens()
+    middle = lab.middle(behind.address)
+    rule = middle.removes_tls13()
+    client = lab.tls_client(middle.connects(), shakes=False)
+    client.begins_handshake()
+    server = lab.tls_server(behind.accepts(), shakes=False)
+    thread = server.sends_in_background(b"welcome")
+    with pytest.raises(Broken):
+        client.handshakes()
+    thread.join(5)
+    assert rule.done == 1 and client.version == ""
