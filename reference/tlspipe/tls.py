@@ -103,8 +103,8 @@ class TlsStream:
             refusal = f"no agreement on the protocol {self._alpn!r} (ALPN)"
         if self._client_name is not None:
             names = _names(self._object.getpeercert() or {})
-            if _canonical(self._client_name) not in names:
-                refusal = f"the client is {', '.join(sorted(names)) or 'nameless'}, not {self._client_name}"
+            if _name(self._client_name) not in names:
+                refusal = f"the client is {', '.join(sorted(map(str, names))) or 'nameless'}, not {self._client_name}"
         if refusal:
             self._outgoing.read()
             raise Over(Ending.REFUSED, refusal)
@@ -174,24 +174,24 @@ def _reason(error: ssl.SSLError) -> str:
     return (error.reason or str(error)).lower().replace("_", " ")
 
 
-def _names(certificate: object) -> set[str]:
+def _names(certificate: object) -> set[object]:
     """The names that a verified certificate gives its owner. A wildcard is nobody's name."""
     assert isinstance(certificate, dict)
-    names = set()
+    names: set[object] = set()
     for kind, value in certificate.get("subjectAltName", ()):
         if kind == "DNS" and "*" not in value:
-            names.add(value.lower())
+            names.add(value.lower())  # a string, though it may look like an address: it is no iPAddress then
         elif kind == "IP Address":
-            names.add(_canonical(value.strip()))
+            names.add(ipaddress.ip_address(value.strip()))
     return names
 
 
-def _canonical(name: str) -> str:
-    """An IP address has many notations, a host's name has capitals that do not matter."""
+def _name(text: str) -> object:
+    """What to look for among them: an IP address has many notations, a host's name has capitals that do not matter."""
     try:
-        return str(ipaddress.ip_address(name))
+        return ipaddress.ip_address(text)
     except ValueError:
-        return name.lower()
+        return text.lower()
 
 
 ### END SOLUTION

@@ -1,0 +1,239 @@
+"""Stage 5: a zoo of clients, refusals that come late, chains, protocols, and keys that are no secret."""
+
+import os
+
+import pytest
+
+from harness.listener import Listener
+from harness.program import Server
+from harness.scene import Scene
+from harness.steps import Broken
+from harness.tls.contexts import BOTH, TLS12, TLS13, Versions
+from harness.tls.peer import TlsPeer
+from harness.tls.zoo import Beast, Identity, names_of_beasts
+
+ROLES = pytest.mark.parametrize("role", ["server", "client"])
+VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
+SPOKEN = {"1.2": (TLS12, TLS12), "1.3": (TLS13, TLS13)}
+
+#: The clients that have to be refused, by what is wrong with them.
+TRUST = (
+    "client-without-certificate",
+    "client-self-signed",
+    "client-untrusted-root",
+    "client-untrusted-root-sent-along",
+    "client-impostor-of-the-root",
+    "client-missing-intermediate",
+    "client-damaged-signature",
+)
+TIME = ("client-expired", "client-not-yet-valid", "client-expired-intermediate")
+GROUPS = ["trust", "time", "chain", "name"]
+
+
+def group_of(beast: Beast) -> str:
+    """Which of the groups a client belongs to."""
+    if beast.name in TRUST:
+        return "trust"
+    if beast.name in TIME:
+        return "time"
+    return "name" if beast.asked else "chain"
+
+
+def shakes_and_speaks(lab: Scene, tls: TlsPeer, data: bytes) -> None:
+    """A client that is going to be refused; under TLS 1.3 its first bytes come before that. Raises Broken."""
+    if (ending := tls.engine.handshake(lab.now() + 5)) is None:
+        tls.sends(data, may_fail=True)
+        tls.is_refused()
+    elif ending.how == "refusal":
+        raise Broken("the handshake failed by itself", expected="a refusal", seen=str(ending))
+    else:
+        lab.says(f"it is refused: {ending}")
+
+
+def is_served(
+    lab: Scene,
+    pipe: Server,
+    backend: Listener,
+    identity: Identity | None,
+    versions: Versions = BOTH,
+    alpn: tuple[str, ...] = (),
+) -> TlsPeer:
+    """A client gets through."""
+    tls = lab.tls_client(lab.connects(pipe), identity=identity, versions=versions, alpn=alpn)
+    plain = backend.accepts()
+    data = lab.random_bytes(2000)
+    tls.sends(data)
+    plain.reads_exactly(data)
+    plain.sends(data[::-1])
+    tls.reads_exactly(data[::-1])
+    return tls
+
+
+def heard_nothing(backend: Listener) -> None:
+    """Of all connections that came, if any did, none brought a byte."""
+    known = -1
+    while known != len(backend.peers):
+        known = len(backend.peers)
+        backend.hears_not_a_byte(for_=0.2)
+
+
+def test_good_clients(lab: Scene) -> None:
+    backend = lab.listens()
+    pipes: dict[str, Server] = {}
+    for name in names_of_beasts("client", accepted=True):
+        beast = lab.zoo.beast(name)
+        options = ("--client-name", beast.asked) if beast.asked else ()
+        if beast.asked not in pipes:
+            pipes[beast.asked] = lab.pipe_server(*options, backend=backend, client_ca=beast.ca)
+        lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
+        is_served(lab, pipes[beast.asked], backend, beast.identity)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_bad_clients(lab: Scene, group: str) -> None:
+    beasts = [lab.zoo.beast(name) for name in names_of_beasts("client", accepted=False)]
+    beasts = [beast for beast in beasts if group_of(beast) == group]
+    for asked in sorted({beast.asked for beast in beasts}):
+        backend = lab.listens()
+        options = ("--client-name", asked) if asked else ()
+        pipe = lab.pipe_server(*options, backend=backend, client_ca=lab.zoo.ca)
+        is_served(lab, pipe, backend, lab.zoo.client(asked) if asked else lab.zoo.client())
+        count = 0
+        for beast in (beast for beast in beasts if beast.asked == asked):
+            for versions in (SPOKEN["1.2"], SPOKEN["1.3"]) if group == "trust" else (BOTH,):
+                lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
+                near = lab.connects(pipe)
+                tls = lab.tls_client(near, identity=beast.identity, versions=versions, shakes=False)
+                shakes_and_speaks(lab, tls, lab.random_bytes(100))
+                count += 1
+                lab.ends_as(pipe, "refused", count=count)
+        heard_nothing(backend)
+        is_served(lab, pipe, backend, lab.zoo.client(asked) if asked else lab.zoo.client())
+
+
+def test_much_comes_before_the_refusal(lab: Scene) -> None:
+    backend = lab.listens()
+    pipe = lab.pipe_server("--client-name", "ada.example", backend=backend, client_ca=lab.zoo.ca)
+    is_served(lab, pipe, backend, lab.zoo.client("ada.example"), SPOKEN["1.3"])
+    for number, identity in enumerate([None, lab.zoo.stranger("client"), lab.zoo.client("eve.example")], 1):
+        near = lab.connects(pipe)
+        tls = lab.tls_client(near, identity=identity, versions=SPOKEN["1.3"], shakes=False)
+        shakes_and_speaks(lab, tls, lab.random_bytes(200_000))
+        lab.ends_as(pipe, "refused", count=number)
+    heard_nothing(backend)
+
+
+# -- the client's side ---------------------------------------------------------------------------------------------
+
+
+@VERSIONS
+def test_the_clients_chain(lab: Scene, version: str) -> None:
+    target = lab.listens()
+    identity = lab.zoo.client("ada.example")
+    pipe = lab.pipe_client(target=target, identity=identity)
+    for asks in (True, False, True):
+        plain = lab.connects(pipe)
+        tls = lab.tls_server(
+            target.accepts(), client_ca=lab.zoo.ca if asks else None, versions=SPOKEN[version]
+        )
+        data = lab.random_bytes(500)
+        plain.sends(data)
+        tls.reads_exactly(data)
+        shown = len(tls.certificates)
+        lab.expect(shown == (2 if asks else 0), "it shows its chain if it is asked to", seen=shown)
+
+
+@VERSIONS
+def test_the_server_refuses_the_client(lab: Scene, version: str) -> None:
+    target = lab.listens()
+    for identity in (None, lab.zoo.stranger("client")):
+        pipe = lab.pipe_client(target=target, identity=identity)
+        plain = lab.connects(pipe)
+        plain.sends(b"nobody will ever hear this")
+        tls = lab.tls_server(target.accepts(), client_ca=lab.zoo.ca, versions=SPOKEN[version], shakes=False)
+        ending = tls.engine.handshake(lab.now() + 5)
+        lab.expect(ending, "the server refuses the client", seen="a handshake")
+        came = plain.sees_reset()
+        lab.expect(not came, "and nothing comes out of the pipe", seen=came)
+        lab.ends_as(pipe, "refused", "broken")
+
+
+# -- protocols -----------------------------------------------------------------------------------------------------
+
+
+@VERSIONS
+def test_protocols_of_clients(lab: Scene, version: str) -> None:
+    backend = lab.listens()
+    pipe = lab.pipe_server("--alpn", "mail/2", backend=backend)
+    for offered in (("mail/2",), ("mail/1", "mail/2", "h2")):
+        tls = is_served(lab, pipe, backend, None, SPOKEN[version], offered)
+        lab.expect(tls.alpn == "mail/2", "they agree on mail/2", expected="mail/2", seen=tls.alpn)
+    for number, offered in enumerate([("mail/1", "h2"), (), ("MAIL/2",), ("mail/22", "mail/")], 1):
+        lab.says(f"a client that offers {', '.join(offered) or 'nothing'}")
+        tls = lab.tls_client(lab.connects(pipe), alpn=offered, versions=SPOKEN[version], shakes=False)
+        shakes_and_speaks(lab, tls, lab.random_bytes(100))
+        lab.ends_as(pipe, "refused", count=number)
+    heard_nothing(backend)
+    lab.says("without the option it does not matter")
+    pipe = lab.pipe_server(backend=backend)
+    is_served(lab, pipe, backend, None, SPOKEN[version], ("mail/1", "h2"))
+
+
+@VERSIONS
+def test_protocols_of_servers(lab: Scene, version: str) -> None:
+    target = lab.listens()
+    pipe = lab.pipe_client("--alpn", "mail/2", target=target)
+
+    def serves(pipe: Server, known: tuple[str, ...]) -> TlsPeer:
+        plain = lab.connects(pipe)
+        tls = lab.tls_server(target.accepts(), alpn=known, versions=SPOKEN[version])
+        plain.sends(b"hello")
+        tls.reads_exactly(b"hello")
+        tls.sends(b"welcome")
+        plain.reads_exactly(b"welcome")
+        return tls
+
+    tls = serves(pipe, ("mail/3", "mail/2"))
+    offered = tls.hello.alpn if tls.hello else None
+    lab.expect(offered == ("mail/2",), "it offers mail/2 and nothing else", seen=offered)
+    lab.expect(tls.alpn == "mail/2", "they agree on mail/2", seen=tls.alpn)
+    for number, known in enumerate([(), ("mail/3", "h2")], 1):
+        lab.says(f"a server that knows {', '.join(known) or 'nothing of protocols'}")
+        plain = lab.connects(pipe)
+        plain.sends(lab.random_bytes(100))
+        tls = lab.tls_server(target.accepts(), alpn=known, versions=SPOKEN[version], shakes=False)
+        if tls.engine.handshake(lab.now() + 5) is None:
+            tls.sends(b"welcome, whatever you speak", may_fail=True)
+            tls.is_refused()
+        came = plain.sees_reset()
+        lab.expect(not came, "nothing comes out of the pipe", seen=came)
+        lab.ends_as(pipe, "refused", count=number)
+    lab.says("without the option it does not matter")
+    pipe = lab.pipe_client(target=target)
+    tls = serves(pipe, ("mail/3", "h2"))
+    lab.expect(tls.hello is not None and not tls.hello.alpn, "it offers nothing", seen=tls.hello)
+
+
+# -- keys ----------------------------------------------------------------------------------------------------------
+
+
+@ROLES
+def test_keys_of_others(lab: Scene, role: str) -> None:
+    own = lab.zoo.server() if role == "server" else lab.zoo.client()
+    words: tuple[object, ...] = (role, "--listen", "127.0.0.1:0")
+    if role == "server":
+        words += ("--forward", "127.0.0.1:9")
+    else:
+        words += ("--connect", "127.0.0.1:9", "--name", "server.example")
+        words += ("--ca", lab.put_file("roots.pem", lab.zoo.ca))
+    words += ("--cert", lab.put_file("cert.pem", own.certificates), "--key")
+    private = lab.runs("tls_pipe", *words, lab.put_file("private.pem", own.key, private=True))
+    private.prints_line()
+    private.terminates()
+    if os.name != "posix":
+        lab.says("this system has no file modes")
+        return
+    public = lab.runs("tls_pipe", *words, lab.put_file("public.pem", own.key))
+    public.exits(2)
+    lab.expect(not public.stdout, "it never listened", expected="nothing", seen=public.stdout)
+    lab.no_secret(public, own.key)
