@@ -177,7 +177,7 @@ class Endings:
 
     def _late(self, what: str, awaited: str, within: float) -> Broken:
         return Broken(
-            f"{what} within {within:g} s", verdict="timeout", expected=awaited, seen=self._silence()
+            f"{what} within {round(within, 2):g} s", verdict="timeout", expected=awaited, seen=self._silence()
         )
 
     def _silence(self) -> str:

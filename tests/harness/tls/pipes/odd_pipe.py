@@ -20,6 +20,7 @@ if fault == "quits":
     sys.exit(3)
 connection, _ = listener.accept()
 if fault == "resets":
+    connection.recv(65536)  # so that it has been seen to connect
     connection.sendall(b"some bytes")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 elif fault == "tells":
