@@ -1,0 +1,427 @@
+"""Stage 3: the whole table of endings, in both roles, with data under way."""
+
+import pytest
+
+from harness.listener import Listener
+from harness.peers import Peer
+from harness.program import Server
+from harness.scene import Scene
+from harness.steps import Broken
+from harness.tls.contexts import TLS12, TLS13
+from harness.tls.peer import TlsPeer
+
+ROLES = pytest.mark.parametrize("role", ["client", "server"])
+
+#: How a TLS ClientHello of 512 bytes, and a ServerHello of 122, begin.
+HALF_A_HELLO = {
+    "server": bytes.fromhex("16 0301 0200 01 0001fc 0303") + b"\x2a" * 100,
+    "client": bytes.fromhex("16 0303 007a 02 000076 0303") + b"\x2a" * 32,
+}
+#: The beginning of a record of 4,096 bytes, which never comes whole.
+HALF_A_RECORD = bytes.fromhex("17 0303 1000") + b"\x2a" * 1000
+
+
+def starts(lab: Scene, role: str, *options: str, **how: int) -> tuple[Server, Listener]:
+    """A pipe in that role, and who is behind it."""
+    behind = lab.listens(**how)  # type: ignore[arg-type]
+    if role == "client":
+        return lab.pipe_client(*options, target=behind), behind
+    return lab.pipe_server(*options, backend=behind), behind
+
+
+def joins(
+    lab: Scene, role: str, pipe: Server, behind: Listener, *, buffer: int | None = None, **how: object
+) -> tuple[Peer, TlsPeer]:
+    """A connection through the pipe: its plain end and its TLS end."""
+    if role == "client":
+        plain = lab.connects(pipe, receive_buffer=buffer)
+        return plain, lab.tls_server(behind.accepts(), **how)  # type: ignore[arg-type]
+    tls = lab.tls_client(lab.connects(pipe, receive_buffer=buffer), **how)  # type: ignore[arg-type]
+    return behind.accepts(), tls
+
+
+def reaches(lab: Scene, role: str, pipe: Server, behind: Listener) -> tuple[Peer | None, Peer]:
+    """A connection to the pipe without a handshake: its plain end, if there is one yet, and its raw TLS end."""
+    if role == "client":
+        return lab.connects(pipe), behind.accepts()
+    return None, lab.connects(pipe)
+
+
+def exchange(plain: Peer, tls: TlsPeer) -> None:
+    """Both ways are open."""
+    plain.sends(b"hello, who is there?")
+    tls.reads_exactly(b"hello, who is there?")
+    tls.sends(b"it is me, as I have proved")
+    plain.reads_exactly(b"it is me, as I have proved")
+
+
+@ROLES
+def test_the_plain_side_ends_first(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    for size in (0, 1, 60_000, 1_000_000):
+        plain, tls = joins(lab, role, pipe, behind)
+        data = lab.random_bytes(size)
+        if size < 100_000:
+            plain.sends(data)
+        else:
+            sender = plain.sends_in_background(data)
+            tls.reads_exactly(data[: size // 2])
+            sender.join()
+            data = data[size // 2 :]
+        plain.ends()
+        lab.expect(tls.reads_to_close_notify() == data, "all of it comes, and then close_notify")
+        lab.says("the other direction goes on")
+        for piece in (300, 40_000, 1):
+            answer = lab.random_bytes(piece)
+            tls.sends(answer)
+            plain.reads_exactly(answer)
+        tls.ends()
+        plain.sees_end()
+        tls.sees_end()
+    lab.ends_as(pipe, "closed", count=4)
+
+
+@ROLES
+def test_the_wire_ends_first(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    for size in (0, 1, 1_000_000):
+        plain, tls = joins(lab, role, pipe, behind)
+        data = lab.random_bytes(size)
+        sender = tls.sends_in_background(data, ends=True)
+        lab.expect(plain.reads_to_end() == data, "all of it comes, and then the end")
+        sender.join()
+        lab.says("the other direction goes on")
+        for piece in (300, 40_000, 1):
+            answer = lab.random_bytes(piece)
+            plain.sends(answer)
+            tls.reads_exactly(answer)
+        plain.ends()
+        tls.sees_close_notify()
+        tls.cuts()
+        tls.sees_end()
+    lab.ends_as(pipe, "closed", count=3)
+
+
+@ROLES
+def test_ends_of_old(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    data = lab.random_bytes(100_000)
+    lab.says("under TLS 1.2 one close_notify may end both directions")
+    plain, tls = joins(lab, role, pipe, behind, versions=[TLS12])
+    exchange(plain, tls)
+    plain.sends(data)
+    plain.ends()
+    lab.expect(tls.reads_to_close_notify() == data, "all of it comes, and then close_notify")
+    tls.ends()
+    plain.sees_end()
+    tls.sees_end()
+    plain, tls = joins(lab, role, pipe, behind, versions=[TLS12])
+    exchange(plain, tls)
+    tls.sends(data)
+    tls.ends()
+    lab.expect(plain.reads_to_end() == data, "all of it comes, and then the end")
+    plain.ends()
+    tls.sees_end()
+    lab.ends_as(pipe, "closed", count=2)
+
+
+def test_tickets(lab: Scene) -> None:
+    pipe, server = starts(lab, "client")
+    count = 0
+    for tickets in (0, 1, 2):
+        for talks in (False, True):
+            count += 1
+            lab.says(f"a server that sends {tickets} session tickets")
+            plain = lab.connects(pipe)
+            tls = lab.tls_server(server.accepts(), versions=[TLS13], tickets=tickets)
+            if talks:
+                exchange(plain, tls)
+            plain.ends()
+            tls.sees_close_notify()
+            tls.ends()
+            tls.sees_end()
+            plain.sees_end()
+            lab.ends_as(pipe, "closed", count=count)
+
+
+@ROLES
+def test_a_peer_that_closes_late(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(plain, tls)
+    tls.sends_close_notify()
+    plain.sees_end()
+    plain.ends()
+    tls.sees_close_notify()
+    lab.pauses(0.3)
+    lab.says("only now the peer closes its TCP connection")
+    tls.cuts()
+    tls.sees_end()
+    lab.ends_as(pipe, "closed")
+
+
+@ROLES
+def test_cuts(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    data = lab.random_bytes(60_000)
+    plain, tls = joins(lab, role, pipe, behind)
+    lab.says("cut before any data")
+    tls.cuts()
+    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.ends_as(pipe, "truncated", count=1)
+    plain, tls = joins(lab, role, pipe, behind)
+    tls.sends(data)
+    plain.reads_exactly(data)
+    lab.says("cut in the middle of a record")
+    tls.sends_raw(HALF_A_RECORD)
+    tls.cuts()
+    lab.expect(not plain.sees_reset(), "nothing of a record that is not whole comes out")
+    lab.ends_as(pipe, "truncated", count=2)
+    plain, tls = joins(lab, role, pipe, behind)
+    lab.says("cut while data is under way")
+    tls.sends(data)
+    tls.cuts()
+    came = plain.sees_reset()
+    lab.expect(data.startswith(came), "what comes out is what was sent, up to some place", seen=len(came))
+    lab.ends_as(pipe, "truncated", count=3)
+
+
+@ROLES
+def test_a_cut_after_the_other_end(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    data = lab.random_bytes(60_000)
+    plain, tls = joins(lab, role, pipe, behind)
+    plain.sends(data)
+    plain.ends()
+    lab.expect(tls.reads_to_close_notify() == data, "all of it comes, and then close_notify")
+    tls.sends(data)
+    plain.reads_exactly(data)
+    lab.says("the answer is cut: the plain side has ended already, and waits for the rest")
+    tls.cuts()
+    lab.expect(not plain.sees_reset(), "no more comes")
+    lab.ends_as(pipe, "truncated")
+
+
+@ROLES
+def test_ends_in_the_handshake(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    for number, (said, how) in enumerate(
+        ((b"", "end"), (HALF_A_HELLO[role], "end"), (b"", "reset"), (HALF_A_HELLO[role], "reset")), 1
+    ):
+        plain, raw = reaches(lab, role, pipe, behind)
+        if said:
+            raw.sends(said)
+        if how == "end":
+            raw.ends()
+            words = ("truncated", "refused", "broken")
+        else:
+            raw.resets()
+            words = ("reset", "refused", "broken")
+        if plain:
+            lab.expect(not plain.sees_reset(), "nothing came")
+        lab.ends_as(pipe, *words, count=number)
+    lab.expect(role == "client" or not behind.peers, "nobody is connected to for that")
+    exchange(*joins(lab, role, pipe, behind))
+
+
+@ROLES
+def test_resets(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    lab.says("the plain side is reset")
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(plain, tls)
+    plain.resets()
+    tls.sees_reset_or_alert()
+    lab.ends_as(pipe, "reset", count=1)
+    lab.says("the wire is reset")
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(plain, tls)
+    tls.resets()
+    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.ends_as(pipe, "reset", count=2)
+    lab.says("the wire is reset, when the plain side has ended already")
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(plain, tls)
+    plain.ends()
+    tls.sees_close_notify()
+    tls.resets()
+    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.ends_as(pipe, "reset", count=3)
+
+
+@ROLES
+def test_broken(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role)
+    secret = lab.random_bytes(24)
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(plain, tls)
+    lab.says("what comes now is no TLS")
+    tls.sends_raw(b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n" + secret)
+    lab.expect(not plain.sees_reset(), "nothing of it comes out")
+    tls.sees_reset_or_alert()
+    lab.ends_as(pipe, "broken", count=1)
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(plain, tls)
+    lab.says("a record is changed on its way")
+    tls.tampers(lambda record: record[:-1] + bytes([record[-1] ^ 1]))
+    tls.sends(secret)
+    lab.expect(not plain.sees_reset(), "nothing of it comes out")
+    tls.sees_reset_or_alert()
+    lab.ends_as(pipe, "broken", count=2)
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(plain, tls)
+    lab.says("a fatal alert comes")
+    sealer = lab.seals(tls)
+    sealer.sends(sealer.alert(80), may_fail=True)
+    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.ends_as(pipe, "broken", "refused", count=3)
+
+
+def test_refused_by_the_peer(lab: Scene) -> None:
+    pipe, server = starts(lab, "client")
+    for number, version in enumerate((TLS12, TLS13), 1):
+        lab.says("a server that wants a certificate, which the pipe has not")
+        plain = lab.connects(pipe)
+        tls = lab.tls_server(server.accepts(), client_ca=lab.zoo.ca, versions=[version], shakes=False)
+        _fails(tls)
+        lab.expect(not plain.sees_reset(), "nothing came")
+        lab.ends_as(pipe, "refused", "broken", count=number)
+    pipe, backend = starts(lab, "server")
+    for number, version in enumerate((TLS12, TLS13), 1):
+        lab.says("a client that does not believe the pipe's root")
+        tls = lab.tls_client(lab.connects(pipe), ca=lab.zoo.stranger_ca, versions=[version], shakes=False)
+        _fails(tls)
+        lab.ends_as(pipe, "refused", count=number)
+    lab.expect(not backend.peers, "nobody is connected to for that")
+
+
+def test_refusals(lab: Scene) -> None:
+    pipe, server = starts(lab, "client")
+    for number, name in enumerate(("wrong-name", "self-signed"), 1):
+        plain = lab.connects(pipe)
+        identity = lab.zoo.beast(name).identity
+        tls = lab.tls_server(server.accepts(), identity=identity, versions=[TLS13], shakes=False)
+        _fails(tls)
+        how = tls.ending.how if tls.ending else None
+        lab.expect(
+            how in ("alert", "reset"), "a refused server gets a fatal alert or a reset", seen=tls.ending
+        )
+        lab.expect(not plain.sees_reset(), "nothing came")
+        lab.ends_as(pipe, "refused", count=number)
+    lab.says("a server that speaks no TLS")
+    plain = lab.connects(pipe)
+    raw = server.accepts()
+    raw.sends(b"220 mail.example ready\r\n")
+    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.ends_as(pipe, "refused", "broken", count=3)
+
+
+def _fails(tls: TlsPeer) -> None:
+    try:
+        tls.handshakes()
+        tls.is_refused()
+    except Broken:
+        if tls.ending is None:
+            raise
+
+
+@ROLES
+def test_nobody_there(lab: Scene, role: str) -> None:
+    nobody = lab.nobody()
+    pipe = lab.pipe_client(target=nobody) if role == "client" else lab.pipe_server(backend=nobody)
+    for count in (1, 2):
+        raw = lab.connects(pipe)
+        if role == "client":
+            if count == 2:
+                raw.sends(b"is anybody there?", may_fail=True)
+            lab.expect(not raw.sees_reset(), "nothing came")
+        else:
+            tls = lab.tls_client(raw, versions=[TLS12 if count == 1 else TLS13])
+            tls.sees_reset_or_alert(data=False)
+        lab.ends_as(pipe, "unreachable", count=count)
+    pipe.keeps_running()
+
+
+@ROLES
+def test_a_slow_reader_gets_everything(lab: Scene, role: str) -> None:
+    data = lab.random_bytes(1_500_000)
+    pipe, behind = starts(lab, role, receive_buffer=16_384)
+    lab.says("the plain side reads late")
+    plain, tls = joins(lab, role, pipe, behind, buffer=16_384)
+    sender = tls.sends_in_background(data, ends=True)
+    lab.pauses(0.2)
+    lab.expect(plain.reads_to_end(within=8) == data, "all of it comes, and then the end")
+    sender.join()
+    plain.ends()
+    tls.ends()
+    tls.sees_end()
+    lab.ends_as(pipe, "closed", count=1)
+    lab.says("the wire reads late")
+    plain, tls = joins(lab, role, pipe, behind, buffer=16_384)
+    taken = plain.sends_what_fits(data, quiet=0.2)
+    plain.ends()
+    got = tls.reads_to_close_notify(within=8)
+    lab.expect(got == data[:taken], "all of it comes, and then close_notify", expected=taken, seen=len(got))
+    tls.ends()
+    plain.sees_end()
+    lab.ends_as(pipe, "closed", count=2)
+
+
+@ROLES
+def test_once(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role, "--once")
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(plain, tls)
+    before = len(behind.peers)
+    try:
+        second = lab.connects(pipe, name="a second one", within=1)
+        second.sends(b"is anybody there?", may_fail=True)
+    except Broken as refused:
+        lab.says(f"a second one is not accepted: {refused.seen}")
+    behind.hears_not_a_byte(for_=0.2)
+    lab.expect(len(behind.peers) == before, "nobody is connected to for a second one")
+    exchange(plain, tls)
+    plain.ends()
+    tls.sees_close_notify()
+    tls.ends()
+    plain.sees_end()
+    pipe.exits(0)
+    lab.ends_as(pipe, "closed")
+
+
+@ROLES
+def test_once_and_what_went_wrong(lab: Scene, role: str) -> None:
+    for how, status in (("truncated", 4), ("reset", 4), ("broken", 4), ("unreachable", 3), ("timeout", 5)):
+        lab.says(f"a pipe for one connection, which ends as {how}")
+        if how == "unreachable":
+            nobody = lab.nobody()
+            if role == "client":
+                pipe = lab.pipe_client("--once", target=nobody)
+                lab.connects(pipe)
+            else:
+                pipe = lab.pipe_server("--once", backend=nobody)
+                lab.tls_client(lab.connects(pipe))
+        elif how == "timeout":
+            pipe, behind = starts(lab, role, "--once", "--handshake-timeout", "0.3")
+            reaches(lab, role, pipe, behind)
+        else:
+            pipe, behind = starts(lab, role, "--once")
+            _, tls = joins(lab, role, pipe, behind)
+            if how == "truncated":
+                tls.cuts()
+            elif how == "reset":
+                tls.resets()
+            else:
+                tls.sends_raw(b"*" * 99)
+        pipe.exits(status)
+        lab.ends_as(pipe, how)
+    if role == "client":
+        pipe, behind = starts(lab, role, "--once")
+        lab.connects(pipe)
+        identity = lab.zoo.beast("wrong-name").identity
+        _fails(lab.tls_server(behind.accepts(), identity=identity, shakes=False))
+    else:
+        pipe, behind = starts(lab, role, "--once")
+        _fails(lab.tls_client(lab.connects(pipe), ca=lab.zoo.stranger_ca, shakes=False))
+    pipe.exits(4)
+    lab.ends_as(pipe, "refused")
