@@ -39,7 +39,7 @@ class Legs:
     def over(self) -> bool:
         """Both halves have ended as they should, and everything is delivered to the kernel."""
         ### BEGIN SOLUTION: stage 3: both ended, nothing waits
-        return self._plain_ended and self._told_plain and not self._wire.waits
+        return self._plain_ended and self._told_plain and not self._wire.waits and not self._wire.tls.blocked
         ### END SOLUTION
 
     def wire_ready(self, _events: int) -> None:
@@ -56,7 +56,7 @@ class Legs:
         ### BEGIN SOLUTION: stage 1: send what waits, read, encrypt; stage 3: its end becomes close_notify
         if self._out:
             self._out = self._out[sockets.send(self._plain, self._out) :]
-        if not self._plain_ended and not self._wire.waits:
+        if self._reads_plain:
             self._encrypt()
         self.move()
         ### END SOLUTION
@@ -72,15 +72,18 @@ class Legs:
             self._told_plain = True
             self._plain.shutdown(socket.SHUT_WR)
         self._wire.flush()
-        reads_plain = not self._plain_ended and not self._wire.waits
         reads_wire = not self._out and not self._told_plain and self._wire.readable
         self._watch(
-            (READ if reads_plain else 0) | (WRITE if self._out else 0),
+            (READ if self._reads_plain else 0) | (WRITE if self._out else 0),
             (READ if reads_wire else 0) | (WRITE if self._wire.waits else 0),
         )
         ### END SOLUTION
 
     ### BEGIN SOLUTION: stage 1: read once from the plain leg and encrypt
+    @property
+    def _reads_plain(self) -> bool:
+        return not self._plain_ended and not self._wire.waits and not self._wire.tls.blocked
+
     def _encrypt(self) -> None:
         try:
             count = self._plain.recv_into(BUFFER)

@@ -42,6 +42,8 @@ class TlsStream:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._cut = False  # the wire has ended
         self._failure: Over | None = None  # to be raised when what came before it has been read
+        self._unwritten = b""  # plain text that OpenSSL does not take before it has read something
+        self._closing = False  # and close_notify behind it
         self._client_name, self._alpn = client_name, alpn
         self._object = context.wrap_bio(
             self._incoming,
@@ -140,18 +142,39 @@ class TlsStream:
             self._failure = Over(Ending.TRUNCATED, "the connection ended without close_notify")
         if self._failure and not filled:
             raise self._failure
+        if self.blocked:
+            self._try_again()
         return filled
         ### END SOLUTION
 
     def write(self, data: memoryview) -> None:
-        """Encrypt. The BIO takes everything: look at `waiting` before. Raises Over."""
-        ### BEGIN SOLUTION: stage 1: write, until all is taken
+        """Encrypt. The BIO takes everything: look at `waiting` and `blocked` before. Raises Over."""
+        ### BEGIN SOLUTION: stage 1: write, until all is taken; stage 4: SSLWantReadError: keep the rest
         try:
             while data:
                 data = data[self._object.write(data) :]
+        except ssl.SSLWantReadError:  # half a message of the peer's is in: a session ticket, a key update
+            self._unwritten = bytes(data)
         except ssl.SSLError as error:
             raise Over(Ending.BROKEN, _reason(error)) from None
         ### END SOLUTION
+
+    @property
+    def blocked(self) -> bool:
+        """Something could not be written before the peer has said more: write nothing else. read() tries it again."""
+        ### BEGIN SOLUTION: stage 4: plain text, or its end
+        return bool(self._unwritten) or self._closing
+        ### END SOLUTION
+
+    ### BEGIN SOLUTION: stage 4: what was blocked
+    def _try_again(self) -> None:
+        data, self._unwritten = memoryview(self._unwritten), b""
+        self.write(data)
+        if self._closing and not self._unwritten:
+            self._closing = False
+            self.close()
+
+    ### END SOLUTION
 
     def close(self) -> None:
         """Say close_notify: nothing more will be written. Reading goes on (RFC 8446, section 6.1). Raises Over."""
@@ -164,7 +187,9 @@ class TlsStream:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            raise Over(Ending.BROKEN, _reason(error)) from None
+            if error.reason != "SHUTDOWN_WHILE_IN_INIT":
+                raise Over(Ending.BROKEN, _reason(error)) from None
+            self._closing = True  # as in write()
         self._incoming.write(unread)
         ### END SOLUTION
 
