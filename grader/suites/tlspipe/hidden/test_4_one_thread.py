@@ -9,9 +9,10 @@ from harness.peers import Peer
 from harness.program import Server
 from harness.scene import Scene
 from harness.steps import Broken
-from harness.tls.contexts import BOTH, TLS12, Versions
+from harness.tls.contexts import BOTH, TLS12, TLS13, Versions
 from harness.tls.load import TlsLoad
 from harness.tls.peer import TlsPeer
+from harness.tls.records import HANDSHAKE
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 
@@ -253,6 +254,25 @@ def test_half_a_record_waits_whole_ones_do_not(lab: Scene, role: str) -> None:
         way.plain.hears_nothing(for_=0.05)
         way.tls.sends_raw(raw[at:])
         way.plain.reads_exactly(data[there:])
+
+
+def test_half_a_message(lab: Scene) -> None:
+    ways = Ways(lab, "client", versions=(TLS13, TLS13))
+    ways.carries(ways.opens())
+    way = ways.opens()
+    sealer = lab.seals(way.tls)
+    #: A session ticket (RFC 8446, section 4.6.1): lifetime, age_add, nonce, ticket, extensions.
+    body = bytes(2) + b"\x1c\x20" + lab.random_bytes(4) + b"\1n" + b"\0\x20" + lab.random_bytes(32) + bytes(2)
+    ticket = bytes([4]) + len(body).to_bytes(3, "big") + body
+    sealer.sends(sealer.seals(ticket[:20], HANDSHAKE), what="the first half of a session ticket")
+    lab.pauses(0.1)
+    data = lab.random_bytes(5000)
+    way.plain.sends(data)
+    lab.pauses(0.1)
+    sealer.sends(sealer.seals(ticket[20:], HANDSHAKE), what="the second half")
+    way.tls.reads_exactly(data)
+    sealer.sends(sealer.seals(data[::-1]), what="data")
+    way.plain.reads_exactly(data[::-1])
 
 
 # -- nothing to do -------------------------------------------------------------------------------------------------
