@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import signal
 import socket
+import ssl
 import sys
 
 import program
@@ -133,9 +134,15 @@ def make_plan(options: argparse.Namespace) -> Plan:
         context = client_context(options.ca, cert=options.cert, key=options.key, alpn=options.alpn)
         target = options.connect
 
+    tickets: list[ssl.SSLSession] = []  # they go with the context: after SIGHUP all is proven anew
+
     def make_tls() -> TlsStream:
         return TlsStream(
-            context, server_name=options.name, client_name=options.client_name, alpn=options.alpn
+            context,
+            server_name=options.name,
+            client_name=options.client_name,
+            alpn=options.alpn,
+            tickets=tickets,
         )
 
     try:
