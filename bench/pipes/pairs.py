@@ -132,6 +132,11 @@ def listens(port: int) -> bool:
 # -- what the kernel says of a pair ----------------------------------------------------------------------------------
 
 
+def fields_of(process: Path) -> list[bytes]:
+    """What stands in its `stat` after its name, which may hold anything (proc(5))."""
+    return (process / "stat").read_bytes().rpartition(b")")[2].split()
+
+
 @dataclass
 class Pair:
     """Both ends, running."""
@@ -143,10 +148,10 @@ class Pair:
 
     def processes(self) -> Iterator[Path]:
         """The folders in /proc of both ends and their children: each end is a session of its own."""
-        sessions = {str(end.pid) for end in self.ends}
+        sessions = {b"%d" % end.pid for end in self.ends}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if (folder / "stat").read_text().rpartition(")")[2].split()[3] in sessions:
+                if fields_of(folder)[3] in sessions:
                     yield folder
             except OSError:
                 continue
@@ -156,7 +161,7 @@ class Pair:
         ticks = 0
         for folder in self.processes():
             with suppress(OSError):  # one that ends just now: its parent will have its seconds
-                ticks += sum(map(int, (folder / "stat").read_text().rpartition(")")[2].split()[11:15]))
+                ticks += sum(map(int, fields_of(folder)[11:15]))
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
