@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from harness.lab import LabError
+
 # Names of the standard library for what is asked of a version; a test for old ones has to speak them.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -79,7 +81,10 @@ def _settled(
             chain, key = Path(folder, "chain.pem"), Path(folder, "key.pem")
             chain.write_bytes(identity.certificates)
             key.write_bytes(identity.key)
-            context.load_cert_chain(chain, key)
+            try:
+                context.load_cert_chain(chain, key)
+            except ssl.SSLError as error:
+                raise LabError(f"the tester cannot use a certificate of its own: {error}") from None
     return context
 
 

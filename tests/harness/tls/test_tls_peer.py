@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from harness.lab import LabError
 from harness.peers import Peer
 from harness.steps import Broken, Story
 from harness.tls.contexts import BOTH, TLS10, TLS11, TLS12, TLS13, Versions, client_context, server_context
@@ -18,6 +20,11 @@ from harness.tls.records import certificates, client_hello, describe, split
 from harness.tls.zoo import Identity, Zoo
 
 SOON = 0.15  # seconds in which something is awaited in vain
+
+
+OLD = pytest.mark.skipif(
+    not (ssl.HAS_TLSv1 and ssl.HAS_TLSv1_1), reason="this OpenSSL speaks no old versions"
+)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +117,13 @@ def make(zoo: Zoo, good: Identity) -> Iterator[Make]:
 
 
 @pytest.mark.parametrize(
-    ("version", "name"), [(TLS13, "TLS 1.3"), (TLS12, "TLS 1.2"), (TLS11, "TLS 1.1"), (TLS10, "TLS 1.0")]
+    ("version", "name"),
+    [
+        (TLS13, "TLS 1.3"),
+        (TLS12, "TLS 1.2"),
+        pytest.param(TLS11, "TLS 1.1", marks=OLD),
+        pytest.param(TLS10, "TLS 1.0", marks=OLD),
+    ],
 )
 def test_a_conversation(make: Make, version: Versions, name: str) -> None:
     pair = make(versions=(version, version), alpn=["h2"]).shake()
@@ -474,6 +487,7 @@ def test_the_protocol_that_is_not_spoken(make: Make) -> None:
     assert pair.client.alpn is None is pair.server.alpn
 
 
+@OLD
 def test_old_versions_meet_new_ones(make: Make) -> None:
     pair = make(versions=(TLS12, TLS13))
     old = TlsPeer(
@@ -482,6 +496,11 @@ def test_old_versions_meet_new_ones(make: Make) -> None:
     with pytest.raises(Broken, match="unsupported protocol"):
         in_background(old.handshake_fails, pair.server.handshakes)
     assert old.ending is not None and old.ending.detail == "protocol version"
+
+
+def test_a_certificate_with_anothers_key(zoo: Zoo, good: Identity) -> None:
+    with pytest.raises(LabError, match="cannot use"):
+        server_context(identity=Identity(good.certificates, zoo.client().key))
 
 
 def test_secrets_for_records_of_ones_own(make: Make) -> None:
