@@ -120,11 +120,25 @@ def _tshark() -> Finding:
     return Finding("tshark", True, version, "", good_for)
 
 
+def _peers() -> Finding:
+    good_for = "our own tests of TLS with other people's programs"
+    # Their names, and those of the packages. Debian's stunnel4 is a program as well.
+    programs = {"openssl": "openssl", "stunnel": "stunnel4", "socat": "socat", "curl": "curl"}
+    missing = [name for name in programs if not (shutil.which(name) or shutil.which(programs[name]))]
+    if missing:
+        plural = "programs are" if len(missing) > 1 else "program is"
+        what = f"the {plural} missing: {', '.join(missing)}"
+        remedy = "sudo apt-get install " + " ".join(programs[name] for name in missing)
+        return Finding("peers", False, what, remedy, good_for)
+    return Finding("peers", True, "openssl, stunnel, socat, curl", "", good_for)
+
+
 _LOOKS: dict[str, Callable[[], Finding]] = {
     "docker": _docker,
     "tun": _tun,
     "netem": _netem,
     "tshark": _tshark,
+    "peers": _peers,
     "user namespaces": _user_namespaces,
 }
 _seen: dict[str, Finding] = {}

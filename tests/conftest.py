@@ -1,4 +1,4 @@
-"""What this machine cannot do is skipped by name; REQUIRE=docker,tun,netem,tshark turns such a skip into a failure."""
+"""What this machine cannot do is skipped by name; REQUIRE=docker,tun,... turns such a skip into a failure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from harness import doctor
 
-CAPABILITIES = ("docker", "tun", "netem", "tshark")
+CAPABILITIES = ("docker", "tun", "netem", "tshark", "peers")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
