@@ -32,6 +32,7 @@ class Endings:
     _unread: bytearray
     _tell: Callable[[str], None]
     _next: Callable[[float], bytes | Ending]
+    sends: Callable[..., None]
 
     # -- saying --------------------------------------------------------------------------------------------------
 
@@ -69,25 +70,36 @@ class Endings:
         """How it ended, as far as that was seen: `.how` is close_notify, alert, reset, end or refusal."""
         return self._engine.ended
 
-    def handshake_fails(self, *, within: float = PATIENCE) -> str:
-        """It does; answers how: "alert", "reset", "end", or "refusal" (the tester's own: what came is not acceptable).
+    def tries_handshake(self, *, within: float = PATIENCE) -> str:
+        """Shake hands; "" when this end's part of it is done, else how it failed, as `handshake_fails` says it.
 
-        Under TLS 1.3 a client hears only after its own handshake that it was refused. Raises Broken.
+        Raises Broken (timeout).
         """
-        if self._engine.shaken:
-            return self.is_refused(within=within)
-        deadline = time.monotonic() + within
         try:
-            ending = self._engine.handshake(deadline)
+            ending = self._engine.handshake(time.monotonic() + within)
         except TimeoutError:
             raise self._late(
-                "the handshake neither succeeded nor failed", "a handshake that fails", within
+                "the handshake neither succeeded nor failed", "a handshake, or its end", within
             ) from None
         if ending is None:
             self._tell("has completed its own part of the handshake")
-            return self.is_refused(within=max(0.1, deadline - time.monotonic()))
+            return ""
         self._tell(f"sees the handshake fail: {self._seen(ending)}")
         return ending.how
+
+    def handshake_fails(self, *, within: float = PATIENCE, says: bytes = b"") -> str:
+        """It does; answers how: "alert", "reset", "end", or "refusal" (the tester's own: what came is not acceptable).
+
+        Under TLS 1.3 a client hears only after its own handshake that it was refused; says: what it has sent by then.
+        Raises Broken.
+        """
+        if self._engine.shaken:
+            return self.is_refused(within=within)
+        if how := self.tries_handshake(within=within):
+            return how
+        if says:
+            self.sends(says, may_fail=True, within=within)
+        return self.is_refused(within=within)
 
     def is_refused(self, *, within: float = PATIENCE) -> str:
         """The other side gives up: a fatal alert, a reset or a bare end, and not one byte of data; answers which.

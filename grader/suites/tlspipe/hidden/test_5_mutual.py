@@ -7,7 +7,6 @@ import pytest
 from harness.listener import Listener
 from harness.program import Server
 from harness.scene import Scene
-from harness.steps import Broken
 from harness.tls.contexts import BOTH, TLS12, TLS13, Versions
 from harness.tls.peer import TlsPeer
 from harness.tls.zoo import Beast, Identity, names_of_beasts
@@ -39,15 +38,10 @@ def group_of(beast: Beast) -> str:
     return "name" if beast.asked else "chain"
 
 
-def shakes_and_speaks(lab: Scene, tls: TlsPeer, data: bytes) -> None:
-    """A client that is going to be refused; under TLS 1.3 its first bytes come before that. Raises Broken."""
-    if (ending := tls.engine.handshake(lab.now() + 5)) is None:
-        tls.sends(data, may_fail=True)
-        tls.is_refused()
-    elif ending.how == "refusal":
-        raise Broken("the handshake failed by itself", expected="a refusal", seen=str(ending))
-    else:
-        lab.says(f"it is refused: {ending}")
+def is_refused(lab: Scene, tls: TlsPeer, data: bytes) -> None:
+    """A client does not get through. Under TLS 1.3 its first bytes come before it can know. Raises Broken."""
+    how = tls.handshake_fails(says=data)
+    lab.expect(how != "refusal", "it is the pipe that refuses", seen="the tester refused")
 
 
 def is_served(
@@ -104,7 +98,7 @@ def test_bad_clients(lab: Scene, group: str) -> None:
                 lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
                 near = lab.connects(pipe)
                 tls = lab.tls_client(near, identity=beast.identity, versions=versions, shakes=False)
-                shakes_and_speaks(lab, tls, lab.random_bytes(100))
+                is_refused(lab, tls, lab.random_bytes(100))
                 count += 1
                 lab.ends_as(pipe, "refused", count=count)
         heard_nothing(backend)
@@ -118,7 +112,7 @@ def test_much_comes_before_the_refusal(lab: Scene) -> None:
     for number, identity in enumerate([None, lab.zoo.stranger("client"), lab.zoo.client("eve.example")], 1):
         near = lab.connects(pipe)
         tls = lab.tls_client(near, identity=identity, versions=SPOKEN["1.3"], shakes=False)
-        shakes_and_speaks(lab, tls, lab.random_bytes(200_000))
+        is_refused(lab, tls, lab.random_bytes(200_000))
         lab.ends_as(pipe, "refused", count=number)
     heard_nothing(backend)
 
@@ -151,8 +145,7 @@ def test_the_server_refuses_the_client(lab: Scene, version: str) -> None:
         plain = lab.connects(pipe)
         plain.sends(b"nobody will ever hear this")
         tls = lab.tls_server(target.accepts(), client_ca=lab.zoo.ca, versions=SPOKEN[version], shakes=False)
-        ending = tls.engine.handshake(lab.now() + 5)
-        lab.expect(ending, "the server refuses the client", seen="a handshake")
+        lab.expect(tls.tries_handshake(), "the server refuses the client", seen="a handshake")
         came = plain.sees_reset()
         lab.expect(not came, "and nothing comes out of the pipe", seen=came)
         lab.ends_as(pipe, "refused", "broken")
@@ -171,7 +164,7 @@ def test_protocols_of_clients(lab: Scene, version: str) -> None:
     for number, offered in enumerate([("mail/1", "h2"), (), ("MAIL/2",), ("mail/22", "mail/")], 1):
         lab.says(f"a client that offers {', '.join(offered) or 'nothing'}")
         tls = lab.tls_client(lab.connects(pipe), alpn=offered, versions=SPOKEN[version], shakes=False)
-        shakes_and_speaks(lab, tls, lab.random_bytes(100))
+        is_refused(lab, tls, lab.random_bytes(100))
         lab.ends_as(pipe, "refused", count=number)
     heard_nothing(backend)
     lab.says("without the option it does not matter")
@@ -202,9 +195,7 @@ def test_protocols_of_servers(lab: Scene, version: str) -> None:
         plain = lab.connects(pipe)
         plain.sends(lab.random_bytes(100))
         tls = lab.tls_server(target.accepts(), alpn=known, versions=SPOKEN[version], shakes=False)
-        if tls.engine.handshake(lab.now() + 5) is None:
-            tls.sends(b"welcome, whatever you speak", may_fail=True)
-            tls.is_refused()
+        tls.handshake_fails(says=b"welcome, whatever you speak")
         came = plain.sees_reset()
         lab.expect(not came, "nothing comes out of the pipe", seen=came)
         lab.ends_as(pipe, "refused", count=number)

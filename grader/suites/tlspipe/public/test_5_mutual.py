@@ -29,9 +29,7 @@ def is_refused(
 ) -> None:
     """A client of tls_pipe server does not. Under TLS 1.3 it hears of that when it has sent its first bytes."""
     tls = lab.tls_client(lab.connects(pipe), identity=identity, alpn=alpn, shakes=False)
-    if tls.engine.handshake(lab.now() + 5) is None:
-        tls.sends(PLAIN, may_fail=True)
-        tls.is_refused()
+    tls.handshake_fails(says=PLAIN)
 
 
 def test_clients_prove_themselves(lab: Scene) -> None:
