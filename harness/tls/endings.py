@@ -32,6 +32,7 @@ class Endings:
     _unread: bytearray
     _tell: Callable[[str], None]
     _next: Callable[[float], bytes | Ending]
+    _shake: Callable[[float], Ending | None]
     sends: Callable[..., None]
 
     # -- saying --------------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ class Endings:
         Raises Broken (timeout).
         """
         try:
-            ending = self._engine.handshake(time.monotonic() + within)
+            ending = self._shake(time.monotonic() + within)
         except TimeoutError:
             raise self._late(
                 "the handshake neither succeeded nor failed", "a handshake, or its end", within

@@ -132,7 +132,7 @@ class TlsPeer(Endings):
     def handshakes(self, *, within: float = PATIENCE) -> None:
         """Complete the handshake. Raises Broken."""
         try:
-            ending = self._engine.handshake(time.monotonic() + within)
+            ending = self._shake(time.monotonic() + within)
         except TimeoutError:
             raise Broken(
                 f"the TLS handshake was not complete within {within:g} s", verdict="timeout",
@@ -143,8 +143,14 @@ class TlsPeer(Endings):
                 f"the TLS handshake failed: {self._objection(ending)}",
                 expected="a handshake", seen=self._seen(ending),
             )  # fmt: skip
-        self._secrets = self._secrets or self._keys.takes()
         self._tell(f"shakes hands ({self._agreed()})")
+
+    def _shake(self, deadline: float) -> Ending | None:
+        try:
+            return self._engine.handshake(deadline)
+        finally:
+            if self._engine.shaken or self._engine.ended:
+                self._secrets = self._secrets or self._keys.takes()
 
     def begins_handshake(self) -> None:
         """Send a client's first message and wait for nothing: whatever comes is left unread."""
@@ -327,7 +333,7 @@ class TlsPeer(Endings):
     def _next(self, deadline: float) -> bytes | Ending:
         """What comes next; data is kept for who reads it. Raises TimeoutError."""
         if not self._unread:
-            if not self._engine.shaken and (ending := self._engine.handshake(deadline)):
+            if not self._engine.shaken and (ending := self._shake(deadline)):
                 return ending
             came = self._engine.read(_MOST, deadline)
             if isinstance(came, Ending):
@@ -341,7 +347,7 @@ class TlsPeer(Endings):
         ending = None
         try:
             if not self._engine.shaken:
-                ending = self._engine.handshake(deadline)
+                ending = self._shake(deadline)
             while ending is None and len(self._unread) < count:
                 came = self._engine.read(_MOST, deadline)
                 if isinstance(came, Ending):

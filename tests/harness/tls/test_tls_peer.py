@@ -536,9 +536,15 @@ def test_secrets_for_records_of_ones_own(make: Make) -> None:
     assert make().client.secrets == {}
 
 
-def test_no_secrets_are_left_behind(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_secrets_are_left_behind(
+    make: Make, zoo: Zoo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     pair = make()
     assert len(list(tmp_path.iterdir())) == 2
     pair.shake()
+    assert list(tmp_path.iterdir()) == []
+    pair = make(identity=zoo.stranger("server"))
+    with pytest.raises(Broken):
+        in_background(pair.server.handshake_fails, pair.client.handshakes)
     assert list(tmp_path.iterdir()) == []
