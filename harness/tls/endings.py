@@ -89,7 +89,8 @@ class Endings:
         return ending.how
 
     def handshake_fails(self, *, within: float = PATIENCE, says: bytes = b"") -> str:
-        """It does; answers how: "alert", "reset", "end", or "refusal" (the tester's own: what came is not acceptable).
+        """It does; answers how: "alert", "reset", "end", "close_notify", or "refusal" (the tester's own: it does not accept
+        what came).
 
         Under TLS 1.3 a client hears only after its own handshake that it was refused; says: what it has sent by then.
         Raises Broken.

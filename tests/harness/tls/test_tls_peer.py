@@ -243,6 +243,16 @@ def test_ends_in_the_handshake(make: Make) -> None:
             pair.client.handshakes()
 
 
+@pytest.mark.parametrize(
+    ("alert", "how"),
+    [(b"\x02\x28", "alert"), (b"\x02\x78", "alert"), (b"\x02\x70", "alert"), (b"\x01\x00", "close_notify")],
+)
+def test_an_alert_instead_of_a_handshake(make: Make, alert: bytes, how: str) -> None:
+    pair = make()
+    pair.server.raw.sends(b"\x15\x03\x03\x00\x02" + alert)
+    assert pair.client.handshake_fails() == how  # 0x78 is no_application_protocol, unknown to some
+
+
 def test_no_tls(make: Make) -> None:
     pair = make()
     pair.server.raw.sends(b"220 mail.example ready\r\n")
