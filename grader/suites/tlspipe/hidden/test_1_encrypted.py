@@ -33,7 +33,7 @@ def joins(lab: Scene, role: str, pipe: Server, behind: Listener, **how: object) 
     if role == "client":
         plain = lab.connects(pipe)
         return plain, lab.tls_server(behind.accepts(), **how)  # type: ignore[arg-type]
-    tls = lab.tls_client(lab.connects(pipe), **how)  # type: ignore[arg-type]
+    tls = lab.tls_client(lab.connects(pipe), name=None, **how)  # type: ignore[arg-type]
     return behind.accepts(), tls
 
 
@@ -93,7 +93,7 @@ def test_byte_by_byte(lab: Scene, role: str) -> None:
         plain, raw = lab.connects(pipe), behind.accepts()
         tls = lab.tls_server(raw, shakes=False)
     else:
-        tls = lab.tls_client(lab.connects(pipe), shakes=False)
+        tls = lab.tls_client(lab.connects(pipe), name=None, shakes=False)
     tls.in_pieces(7)
     tls.handshakes(within=8)
     if role == "server":
@@ -215,7 +215,7 @@ def test_the_backend_comes_last(lab: Scene) -> None:
         stranger.sends(before + secret, may_fail=True)
         stranger.sees_reset_or_end()
     lab.expect(not backend.peers, "nobody is connected to before a handshake is done")
-    tls = lab.tls_client(lab.connects(pipe))
+    tls = lab.tls_client(lab.connects(pipe), name=None)
     exchange(lab, backend.accepts(), tls)
 
 

@@ -20,7 +20,7 @@ def test_a_clean_end(lab: Scene) -> None:
 
     backend = lab.listens()
     pipe = lab.pipe_server(backend=backend)
-    tls = lab.tls_client(lab.connects(pipe))
+    tls = lab.tls_client(lab.connects(pipe), name=None)
     plain = backend.accepts()
     tls.sends(data)
     tls.ends()
@@ -51,7 +51,7 @@ def test_half_of_an_end(lab: Scene) -> None:
 def test_a_cut(lab: Scene) -> None:
     backend = lab.listens()
     pipe = lab.pipe_server(backend=backend)
-    tls = lab.tls_client(lab.connects(pipe))
+    tls = lab.tls_client(lab.connects(pipe), name=None)
     plain = backend.accepts()
     tls.sends(b"half a file")
     plain.reads_exactly(b"half a file")
@@ -91,5 +91,5 @@ def test_nobody_there(lab: Scene) -> None:
     lab.connects(pipe).sees_reset()
     lab.ends_as(pipe, "unreachable")
     pipe = lab.pipe_server(backend=lab.nobody())
-    lab.tls_client(lab.connects(pipe)).sees_reset_or_alert()
+    lab.tls_client(lab.connects(pipe), name=None).sees_reset_or_alert()
     lab.ends_as(pipe, "unreachable")
