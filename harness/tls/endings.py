@@ -89,8 +89,7 @@ class Endings:
         return ending.how
 
     def handshake_fails(self, *, within: float = PATIENCE, says: bytes = b"") -> str:
-        """It does; answers how: "alert", "reset", "end", "close_notify", or "refusal" (the tester's own: it does not accept
-        what came).
+        """It does; answers how: "alert", "reset", "end", "close_notify", or "refusal", the tester's own.
 
         Under TLS 1.3 a client hears only after its own handshake that it was refused; says: what it has sent by then.
         Raises Broken.
