@@ -218,6 +218,7 @@ def test_a_handshake_that_does_not_fail(make: Make) -> None:
         pair.client.is_refused()
 
 
+@pytest.mark.slow
 def test_silence_in_the_handshake(make: Make) -> None:
     pair = make()
     for word in (pair.client.handshakes, pair.client.handshake_fails):
@@ -414,6 +415,7 @@ def test_a_thread_that_sends_ends_with_its_connection(make: Make) -> None:
     assert any("could not send" in step for step in pair.told())
 
 
+@pytest.mark.slow
 def test_who_does_not_read(make: Make) -> None:
     pair = make().shake()
     data = bytes(range(256)) * 100_000

@@ -174,6 +174,7 @@ def is_private(path: str) -> bool:
     return sys.platform == "win32" or Path(path).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_much_through_it(lab: Scene) -> None:
     backend = lab.listens()
     tls, plain = lab.tls_client(lab.connects(lab.pipe_server(backend=backend))), backend.accepts()
@@ -200,6 +201,7 @@ def test_a_program_that_resets(odd: Odd) -> None:
     assert any("sees a reset" in step.what for step in lab.story.steps)
 
 
+@pytest.mark.slow
 def test_a_program_that_ends(odd: Odd) -> None:
     lab, pipe = odd("closes")
     peer = lab.connects(pipe)
@@ -215,6 +217,7 @@ def test_a_program_that_ends(odd: Odd) -> None:
     lab.ends_as(pipe, "closed")
 
 
+@pytest.mark.slow
 def test_silence(odd: Odd) -> None:
     lab, pipe = odd("silent")
     for word in (lambda: lab.ends_as(pipe, "closed", within=SOON), lambda: reset_in(lab.connects(pipe))):
