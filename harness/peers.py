@@ -39,13 +39,21 @@ class Peer:
     """One end of a stream connection, held by the tester. `name` is how the story calls it."""
 
     def __init__(
-        self, connection: socket.socket, story: Story, *, name: str = "", quiet: bool = False
+        self,
+        connection: socket.socket,
+        story: Story,
+        *,
+        name: str = "",
+        quiet: bool = False,
+        was_reset: bool = False,
     ) -> None:
+        """was_reset: the program took it and reset it before connect() could say that it was made."""
         self._socket = connection
         self._story = story
         self._quiet = quiet  # one of many: its steps would fill the story
         self._unread = b""
-        self._was_reset = False  # a write found out; reading will not tell again
+        self._was_reset = was_reset  # connect() or a write found out; reading will not tell again
+        self._reset_at_once = was_reset
         self.name = name or "the tester"
         self._named = f"{name} " if name else ""
         if connection.family != getattr(socket, "AF_UNIX", None):
@@ -346,6 +354,8 @@ class Peer:
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
         try:
             data = self._socket.recv(262144)
+            if self._reset_at_once:
+                raise ConnectionResetError
         except TimeoutError:
             raise Broken(
                 f"{self.name} waited {within:g} s for {awaited}", verdict="timeout", expected=awaited,

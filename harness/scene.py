@@ -104,6 +104,7 @@ class Scene(Cast, TransportWords, TlsWords):
 
         quietly: one of many; neither this step nor those of the peer go into the story.
         """
+        was_reset = False
         if server.listening.kind == "unix":
             try:
                 connection = self.node.connect_unix(server.listening.path, within)
@@ -114,18 +115,19 @@ class Scene(Cast, TransportWords, TlsWords):
                     seen=str(error),
                 ) from None
         else:
-            connection = self._connected(
+            connection, was_reset = self._connected(
                 server, family or server.listening.family, mangle, receive_buffer, within
             )
         if not quietly:
             self.story.add("tester", f"{name} connects to {server.name}".strip())
-        peer = self._keep(Peer(connection, self.story, name=name, quiet=quietly))
+        peer = self._keep(Peer(connection, self.story, name=name, quiet=quietly, was_reset=was_reset))
         self._ports[peer] = server.listening.port
         return peer
 
     def _connected(
         self, server: Server, family: Family, mangle: Mangle | None, receive_buffer: int | None, within: float
-    ) -> socket.socket:
+    ) -> tuple[socket.socket, bool]:
+        """A connection, and whether it was reset before connect() could say that it was made."""
         target = self.network.to_student(server.listening.port, protocol="tcp", family=family, mangle=mangle)
         connection = self._socket(family, socket.SOCK_STREAM)
         if receive_buffer is not None:  # before connect, or the window has been offered already
@@ -133,6 +135,8 @@ class Scene(Cast, TransportWords, TlsWords):
         connection.settimeout(within)
         try:
             connection.connect(target.pair)
+        except ConnectionResetError:
+            return connection, True
         except OSError as error:
             connection.close()
             timed_out = isinstance(error, TimeoutError)
@@ -143,7 +147,7 @@ class Scene(Cast, TransportWords, TlsWords):
                 expected=f"a connection to port {server.listening.port}",
                 seen="no answer" if timed_out else (error.strerror or str(error)).lower(),
             ) from None
-        return connection
+        return connection, False
 
     def five_tuple(self, peer: Peer) -> tuple[Address, Address]:
         """(client, server) as the sockets of the student's server have them for a connection made by `connects`."""

@@ -89,10 +89,16 @@ class Middle:
             )  # fmt: skip
 
     def connects(self, *, name: str = "") -> Peer:
-        """A connection of the tester's own to him. Raises Broken when the target does not take it."""
-        connection = socket.create_connection(self._bound, timeout=PATIENCE)
+        """A connection of the tester's own to him; reset when the target does not take it."""
+        connection = socket.socket(socket.AF_INET6 if ":" in self._bound[0] else socket.AF_INET)
+        connection.settimeout(PATIENCE)
+        was_reset = False
+        try:
+            connection.connect(self._bound)
+        except ConnectionResetError:
+            was_reset = True
         self._story.add("tester", f"{name} connects to the man in the middle".strip())
-        peer = Peer(connection, self._story, name=name)
+        peer = Peer(connection, self._story, name=name, was_reset=was_reset)
         self._peers.append(peer)
         return peer
 
