@@ -25,8 +25,9 @@ from harness.profiles import find_profile
 from harness.relay.loop import RelayLoop
 from harness.simulator import Simulation
 
-#: Seconds that the 10th, 50th and 90th percentile of the delays may differ, and how often to try.
-TOLERANCE, TRIES = 0.002, 3
+#: Seconds that the 10th, 50th and 90th percentile of the delays may differ, and how often to try: whoever is late
+#: by itself is late every time, whatever else the machine does.
+TOLERANCE, TRIES = 0.002, 12
 #: Packets; with real sockets as many as a receive buffer holds.
 COUNT = 200
 #: What arrived: the payload, and seconds since it was sent.
@@ -233,12 +234,12 @@ def test_the_same_packets_arrive_with_the_same_bytes(driver, name, seed):
 
 @every_driver
 def test_the_same_packets_overtake(driver):
-    """One in ten skips the delay."""
-    profile = Profile(delay=0.2, reorder=0.1)
+    """One in ten skips the delay, which is so long that no busy machine is taken for it."""
+    profile = Profile(delay=1.0, reorder=0.1)
     early = []
     for each in (PureLink(), driver):
         arrivals = each.run(profile, 5, numbered(100), 0.0005)
-        early.append([packet for packet, delay in arrivals if delay < 0.1])
+        early.append([packet for packet, delay in arrivals if delay < 0.5])
     assert early[0] == early[1]
     assert 4 < len(early[0]) < 20
 
@@ -277,6 +278,12 @@ def test_a_rate_spaces_packets_the_same(driver):
     """At 800 kbit/s a datagram with its headers takes 0.74 ms: the queue builds up to the same length."""
     profile = Profile(rate=800_000, delay=0.005)
     wanted = PureLink().run(profile, 1, numbered(100), 0.0)
-    arrivals = driver.run(profile, 1, numbered(100), 0.0)
-    assert [packet for packet, _ in arrivals] == [packet for packet, _ in wanted]
-    assert arrivals[-1][1] == pytest.approx(wanted[-1][1], abs=0.02)
+    off = 0.0
+    for _ in range(TRIES):
+        arrivals = driver.run(profile, 1, numbered(100), 0.0)
+        assert [packet for packet, _ in arrivals] == [packet for packet, _ in wanted]
+        off = arrivals[-1][1] - wanted[-1][1]
+        assert off > -0.02
+        if off < 0.02:
+            return
+    pytest.fail(f"the last packet is {off} s late, {TRIES} times")
