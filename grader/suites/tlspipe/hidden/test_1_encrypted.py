@@ -390,7 +390,7 @@ def test_tells_no_secrets(lab: Scene, role: str) -> None:
             plain.resets()
         else:
             tls.sends_raw(up, may_fail=True)
-        pipe.complains(lambda log, count=count: log.count(b"ended: ") >= count, within=3)
+        pipe.complains(lambda log, count=count: log.count(b"ended: ") >= count, within=1.5)
         tls.resets()
     if role == "client":
         lab.says("a server that speaks no TLS")

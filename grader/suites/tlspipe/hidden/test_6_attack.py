@@ -47,7 +47,7 @@ class Ways:
 
     def opens(self, versions: Versions = BOTH) -> Way:
         """One more connection."""
-        near = self.lab.connects(self.pipe, quietly=True)
+        near = self.lab.connects(self.pipe)
         if self.role == "server":
             tls = self.lab.tls_client(near, versions=versions)
             return Way(self.pipe, tls, self.listener.accepts())
@@ -314,7 +314,7 @@ def test_records_that_cannot_be(lab: Scene, role: str) -> None:
 
 
 def test_handshakes_without_an_end(lab: Scene) -> None:
-    ways = Ways(lab, "server", "--handshake-timeout", 2)
+    ways = Ways(lab, "server", "--handshake-timeout", 1.5)
     bystander = ways.opens()
     ways.carries(bystander)
     lab.says("ClientHellos that go on and on")

@@ -50,9 +50,9 @@ def test_100_connections(lab: Scene) -> None:
     pipe = lab.pipe_server(backend=lab.echo())
     load = lab.tls_load(pipe, count=100, active=20)
     with lab.measures(every=0.2) as seen:
-        load.drives(seconds=1, rate=5)
+        load.drives(seconds=0.8, rate=5)
     seen.one_thread(pipe)
-    lab.stays_idle(pipe, for_=0.6, at_most=0.1)
+    lab.stays_idle(pipe, for_=0.5, at_most=0.1)
     load.all_answer()
     load.closes()
 
@@ -82,9 +82,9 @@ def test_nobody_stalls_another(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_handshake_timeout(lab: Scene, role: str) -> None:
-    way = opens(lab, role, "--handshake-timeout", 1)
+    way = opens(lab, role, "--handshake-timeout", 0.7)
     silent = lab.connects(way.pipe, name="a client whose handshake stands still")
-    silent.hears_nothing(for_=0.7)
+    silent.hears_nothing(for_=0.5)
     if role == "server":
         silent.sees_reset_or_end(within=3)
     else:
@@ -99,7 +99,7 @@ def test_who_does_not_read(lab: Scene, role: str) -> None:
     carries(lab, way)
     data = lab.random_bytes(MUCH)
     with lab.measures() as seen:
-        taken = way.tls.sends_what_fits(data)
+        taken = way.tls.sends_what_fits(data, quiet=0.2)
     stops = f"{taken:,} of {MUCH:,} bytes were taken"
     lab.expect(taken < MUCH, "it stops reading", expected="a full connection", seen=stops)
     seen.memory_stays_within(MORE_MEMORY, what="the plain side does not read")
