@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from harness.lab import LabError
 from harness.load_clients import reset_and_close
 from harness.steps import Story
 from harness.tls.spoil import Direction, Rule, Way
@@ -147,6 +148,7 @@ class Passages:
         self._selector = selectors.DefaultSelector()
         self._ours, self._woken = socket.socketpair()
         self._ended = False
+        self._trouble: Exception | None = None
         listening.setblocking(False)
         self._woken.setblocking(False)
         self._selector.register(listening, selectors.EVENT_READ, self._accept)
@@ -169,9 +171,12 @@ class Passages:
         return Seen(self._all[-1].leg(direction).count, way.records, way.applications)
 
     def waits(self, met: Callable[[], bool], within: float) -> bool:
-        """Until something is so."""
+        """Until something is so. Raises LabError when the thread has ended, as a change that raises makes it."""
         with self._changed:
-            return self._changed.wait_for(met, within)
+            so = self._changed.wait_for(lambda: self._trouble is not None or met(), within)
+        if self._trouble is not None:
+            raise LabError(f"the man in the middle has come to grief: {self._trouble!r}")
+        return so
 
     def obeys(self, rule: Rule) -> None:
         """A rule for all connections from now on."""
@@ -237,6 +242,16 @@ class Passages:
     # -- the thread ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._loop()
+        except Exception as error:
+            with self._changed:
+                self._trouble = error
+                for passage in self._living():
+                    passage.resets()
+                self._changed.notify_all()
+
+    def _loop(self) -> None:
         while not self._ended:
             with self._changed:
                 pause = self._prepare(time.monotonic())

@@ -47,7 +47,8 @@ class Sealer:
         self._traffic: Traffic | Traffic12
         self._again = b""  # the ClientHello of a renegotiation, TLS 1.2
         self._traffic = self._traffic13(suite) if self.is_tls13 else self._traffic12(suite)
-        self._engine.wire.tamper = lambda _record: b""
+        self._discarded = False
+        self._engine.wire.tamper = self._discards
 
     # -- making records ------------------------------------------------------------------------------------------
 
@@ -168,6 +169,12 @@ class Sealer:
             expected=f"records that are taken within {within:g} s",
             seen="a full connection" if late else "the end of the connection",
         )
+
+    def _discards(self, _record: bytes) -> bytes:
+        if not self._discarded:
+            self._discarded = True
+            self._tell("throws away what OpenSSL would send: here the records are made by hand now")
+        return b""
 
     # -- the keys ------------------------------------------------------------------------------------------------
 

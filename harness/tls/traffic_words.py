@@ -109,10 +109,11 @@ class TrafficWords:
         to be an echo, such as `lab.echo()`. active and bystanders are some of them: who speaks in `drives`, and whose
         waiting is measured there. window: how many shake hands at once. Raises Broken, LabError.
         """
-        from harness.load import echo_exchange
+        from harness.load import SPARE_FILES, allow_files, echo_exchange
         from harness.tls.contexts import BOTH, client_context
         from harness.tls.load import TlsLoad, plainly, secured
 
+        allow_files(2 * count + SPARE_FILES)  # the echo behind the pipe is here as well
         connect = self._connector(pipe, within)
         if plain:
             connect = plainly(connect)

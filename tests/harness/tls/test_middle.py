@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.lab import LabError
 from harness.listener import Listener
 from harness.peers import Peer
 from harness.scene import Scene
@@ -220,6 +221,15 @@ def test_one_byte_at_a_time(lab: Scene) -> None:
     assert lab.now() - began > 0.03
     assert len(sizes) > 5  # not all at once
     far.reads_exactly(b"x" * (100 - sum(sizes)))
+
+
+def test_a_change_that_raises_is_ours(lab: Scene) -> None:
+    near, middle, far = three(lab)
+    rule = middle.changes("up", lambda _, record: bytes([record[1000]]))
+    near.sends(b"\x17\x03\x03\x00\x01x")
+    with pytest.raises(LabError, match="IndexError"):
+        middle.did(rule)
+    assert far.sees_reset_or_end() == "reset"
 
 
 # -- TLS -------------------------------------------------------------------------------------------------------------
