@@ -88,7 +88,9 @@ class Side(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
         transport.set_write_buffer_limits(0)
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, settings.PROPERLY)
         self.pipe.guarded(self.pipe.come, self)
 
     def data_received(self, data):
@@ -190,10 +192,19 @@ class Pipe:
         self.connecting = self.loop.create_task(self.reach(self.plain if self.serves else self.wire))
 
     async def reach(self, side):
+        sock = socket.socket(socket.AF_INET6 if ":" in self.options.target[0] else socket.AF_INET)
         try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, settings.AT_ONCE)  # if this is cancelled
             async with asyncio.timeout(settings.PATIENCE):
-                await self.loop.create_connection(lambda: side, *self.options.target)
+                await self.loop.sock_connect(sock, self.options.target)
+            await self.loop.create_connection(lambda: side, sock=sock)
+        except asyncio.CancelledError:
+            if side.transport is None:
+                sock.close()
+            raise
         except (OSError, TimeoutError) as error:
+            sock.close()
             self.end(Over("reset" if isinstance(error, ConnectionResetError) else "unreachable", error))
 
     def limit(self, seconds, word):

@@ -15,6 +15,7 @@ STATUS = {
 PATIENCE = 10.0  # for a connection to be made
 LINGER = 5.0
 AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: close() is a reset
+PROPERLY = struct.pack("ii", 0, 0)
 
 
 class Unfit(Exception):
@@ -92,6 +93,8 @@ def context(options):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if serves else ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    # Python 3.10 to 3.12 have it set: a FIN alone would read like a close_notify.
+    made.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     if not serves:
         made.hostname_checks_common_name = False
     if options.alpn:
@@ -161,11 +164,16 @@ def reset(sock):
     sock.close()
 
 
-def how_it_broke(sock, error):
-    """Whether an SSLEOFError of `sock` was a reset or an end: SSLSocket does not say what the kernel said."""
+def word_for(sock, error, other):
+    """How it ended, by an SSLError of `sock`; `other` if it was neither cut nor reset.
+
+    An SSLEOFError may be either: SSLSocket does not say what the kernel said.
+    """
+    if error.reason == "UNEXPECTED_EOF_WHILE_READING":  # since OpenSSL 3; of which class depends on Python
+        return "truncated"
+    if not isinstance(error, ssl.SSLEOFError):
+        return other
     try:
-        if error.reason == "UNEXPECTED_EOF_WHILE_READING":  # since OpenSSL 3
-            return "truncated"
         sock.getpeername()
     except OSError:
         return "reset"

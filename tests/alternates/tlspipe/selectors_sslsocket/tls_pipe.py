@@ -158,10 +158,9 @@ class Pipe:
         except ssl.SSLWantWriteError:
             self.read_needs = WRITE
             return False
-        except ssl.SSLEOFError as error:
-            raise Over(settings.how_it_broke(self.tls, error), error) from None
         except ssl.SSLError as error:
-            raise Over("refused", error, True) from None
+            word = settings.word_for(self.tls, error, "refused")
+            raise Over(word, error, word == "refused") from None
         if not settings.acceptable(self.options, self.tls):
             raise Over("refused", "the name or the protocol")
         self.read_needs = READ
@@ -189,8 +188,9 @@ class Pipe:
             return False
         except ssl.SSLZeroReturnError:
             data = b""
-        except ssl.SSLEOFError as error:
-            raise Over("reset" if self.was_reset else settings.how_it_broke(self.tls, error), error) from None
+        except ssl.SSLError as error:
+            word = settings.word_for(self.tls, error, "broken")
+            raise Over("reset" if self.was_reset and word == "truncated" else word, error) from None
         self.down = memoryview(data)
         self.tls_ended = not data
         return True

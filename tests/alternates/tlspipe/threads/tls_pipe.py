@@ -146,10 +146,9 @@ class Pipe:
                 except ssl.SSLWantWriteError:
                     mask = select.POLLOUT
                 self.watch_plain(mask, until)
-        except ssl.SSLEOFError as error:
-            raise Over(settings.how_it_broke(self.real, error), error) from None
         except ssl.SSLError as error:
-            raise Over("refused", error, True) from None
+            word = settings.word_for(self.real, error, "refused")
+            raise Over(word, error, word == "refused") from None
         if not settings.acceptable(self.options, self.tls):
             raise Over("refused", "the name or the protocol")
 
@@ -207,8 +206,9 @@ class Pipe:
                 mask = select.POLLOUT
             except ssl.SSLZeroReturnError:
                 return b""
-            except ssl.SSLEOFError as error:
-                raise Over("reset" if self.was_reset else settings.how_it_broke(self.real, error), error) from None
+            except ssl.SSLError as error:
+                word = settings.word_for(self.real, error, "broken")
+                raise Over("reset" if self.was_reset and word == "truncated" else word, error) from None
             self.wait(self.real, mask)
 
     def write_plain(self, data):
