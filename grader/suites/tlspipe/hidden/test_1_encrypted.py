@@ -334,7 +334,7 @@ def encrypted(key: bytes) -> bytes:
     from cryptography.hazmat.primitives import serialization as form
 
     loaded = form.load_pem_private_key(key, None)
-    locked = form.BestAvailableEncryption(b"password")
+    locked = form.BestAvailableEncryption(b"nobody knows")
     return loaded.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, locked)
 
 

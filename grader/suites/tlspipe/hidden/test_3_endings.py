@@ -373,6 +373,41 @@ def test_a_slow_reader_gets_everything(lab: Scene, role: str) -> None:
     lab.ends_as(pipe, "closed", count=2)
 
 
+def test_two_pipes_end(lab: Scene) -> None:
+    lab.link("mobile")
+    backend = lab.listens()
+    server = lab.pipe_server(backend=backend)
+    client = lab.pipe_client(target=lab.middle(server).address)
+    left = lab.connects(client, name="the client")
+    right = backend.accepts(within=8)
+    question, answer = lab.random_bytes(60_000), lab.random_bytes(60_000)
+    left.sends(question)
+    left.ends()
+    lab.expect(right.reads_to_end(within=8) == question, "all of it comes, and then the end")
+    right.sends(answer)
+    right.ends()
+    lab.expect(left.reads_to_end(within=8) == answer, "all of it comes, and then the end")
+    lab.ends_as(client, "closed", within=8)
+    lab.ends_as(server, "closed", within=8)
+
+
+def test_two_pipes_and_a_cut_between(lab: Scene) -> None:
+    backend = lab.listens()
+    server = lab.pipe_server(backend=backend)
+    middle = lab.middle(server)
+    client = lab.pipe_client(target=middle.address)
+    left = lab.connects(client, name="the client")
+    right = backend.accepts()
+    left.sends(b"half a file")
+    right.reads_exactly(b"half a file")
+    middle.cuts("up")
+    lab.expect(not right.sees_reset(), "nothing more came")
+    lab.ends_as(server, "truncated")
+    lab.says("and what that pipe does about it arrives at the other one")
+    lab.expect(not left.sees_reset(), "nothing came")
+    lab.ends_as(client, "reset", "broken", "truncated", "refused")
+
+
 @ROLES
 def test_once(lab: Scene, role: str) -> None:
     pipe, behind = starts(lab, role, "--once")

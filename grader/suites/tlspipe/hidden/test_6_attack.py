@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import pytest
 
+from harness.lab import NotMeasured
 from harness.peers import Peer
 from harness.program import Server
 from harness.scene import Scene
 from harness.steps import Broken
 from harness.tls.contexts import BOTH, TLS12, TLS13, Versions
 from harness.tls.peer import TlsPeer
+from harness.tls.records import HANDSHAKE
 from harness.tls.sealer import Sealer
 from harness.tls.zoo import Identity
 
@@ -37,7 +39,7 @@ class Ways:
 
     def __init__(self, lab: Scene, role: str, *options: object) -> None:
         self.lab, self.role = lab, role
-        self.listener = lab.listens()
+        self.listener = lab.listens(receive_buffer=16_384 if role == "client" else None)
         self.pipe = (
             lab.pipe_server(*options, backend=self.listener)
             if role == "server"
@@ -291,6 +293,44 @@ def test_floods(lab: Scene, role: str) -> None:
             ways.carries(bystander)
     seen.memory_stays_within(MORE_MEMORY, what="it is flooded")
     seen.one_thread(ways.pipe)
+
+
+def comes_to_rest(lab: Scene, within: float = 8.0) -> None:
+    """Wait until the pipe has nothing more to do, or that time is over."""
+    used = -1.0
+
+    def rests() -> bool:
+        nonlocal used
+        before, used = used, lab.usage().cpu_seconds
+        return used - before < 0.04
+
+    try:
+        lab.waits_until(rests, within=within, every=0.3)
+    except NotMeasured:
+        lab.pauses(1)
+
+
+def test_answers_that_nobody_reads(lab: Scene) -> None:
+    ways = Ways(lab, "client")
+    bystander = ways.opens()
+    ways.carries(bystander)
+    way = ways.opens(SPOKEN[0])
+    sealer = lab.seals(way.tls)
+    lab.says("a HelloRequest has 4 bytes, and whoever wants no new handshake answers it with 31")
+    with lab.measures(every=0.2) as seen:
+        try:
+            many = "records full of HelloRequests, and reads no answer"
+            sealer.floods(
+                lambda: sealer.seals(bytes(16_384), HANDSHAKE), 400, what=many, within=1.5, reads=False
+            )
+        except Broken as broken:
+            if broken.verdict != "timeout":
+                raise
+            lab.says("it reads no more where its answers are not read")
+        ways.carries(bystander)
+        comes_to_rest(lab)
+    seen.memory_stays_within(MORE_MEMORY, what="its answers are not read")
+    ways.carries(ways.opens())
 
 
 @ROLES
