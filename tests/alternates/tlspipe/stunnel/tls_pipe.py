@@ -13,12 +13,26 @@ import options as settings
 
 LINE = re.compile(r"^\S+ \S+ LOG\d\[([^]]*)\]: (.*)")
 BOUND = re.compile(r"Service \[pipe\] \(FD=\d+\) bound to (\S+):(\d+)$")
-#: What tells how a connection ended; the first that some line of it has.
-SIGNS = ()
+#: What tells how a connection ended: the first that some line of it has.
+SIGNS = [
+    (re.compile(sign), word)
+    for sign, word in (
+        (r"^No more addresses to connect", "unreachable"),
+        (r"^ssl_start: s_poll_wait: TIMEOUTbusy", "timeout"),
+        (r"^SSL_(accept|connect): .*reset by peer", "reset"),
+        (r"^SSL_(accept|connect): .*(unexpected eof|Peer suddenly disconnected)", "truncated"),
+        (r"^(SSL_(accept|connect):|CERT: .*failed|Rejected by)", "refused"),
+        (r"^SSL_(read|write|shutdown): .*error:", "broken"),
+        (r"^(TLS|socket) fd: |^(read|write)socket: ", "reset"),
+        (r"^TLS socket closed", "truncated"),  # it passes that on as an end
+        (r"^Connection closed: ", "closed"),
+        (r"^Connection reset: ", "reset"),
+    )
+]
 
 
-def configuration(options):
-    host, port = options.listen
+def configuration(options, port):
+    host = options.listen[0]
     lines = [
         "foreground = yes",
         "pid =",
@@ -55,26 +69,24 @@ def is_ip(text):
 
 
 def word_for(lines):
-    for sign, word in SIGNS:
-        if any(sign in line for line in lines):
-            return word
-    return "broken"
+    return next((word for sign, word in SIGNS if any(sign.match(line) for line in lines)), "broken")
 
 
 class Wrapper:
     def __init__(self, options):
         self.options = options
+        self.path = ""
         self.talk = {}  # connection -> its lines
-        self.status = 0
-        self.told = False
+        self.status = 3  # until it listens
 
     def run(self):
         with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "stunnel.conf")
-            with open(path, "w") as file:
-                file.write(configuration(self.options))
-            stunnel = subprocess.Popen(["stunnel", path], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
-            signal.signal(signal.SIGTERM, lambda *_: self.stop(stunnel))
+            self.path = os.path.join(folder, "stunnel.conf")
+            self.configure(self.options.listen[1])
+            stunnel = subprocess.Popen(
+                ["stunnel", self.path], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+            )
+            signal.signal(signal.SIGTERM, lambda *_: stunnel.kill())
             signal.signal(signal.SIGHUP, lambda *_: stunnel.send_signal(signal.SIGHUP))
             for line in stunnel.stderr:
                 if self.hear(line.rstrip()):
@@ -83,9 +95,9 @@ class Wrapper:
             stunnel.wait()
         return self.status
 
-    def stop(self, stunnel):
-        stunnel.kill()
-        self.told = True
+    def configure(self, port):
+        with open(self.path, "w") as file:
+            file.write(configuration(self.options, port))
 
     def hear(self, line):
         """Whether this was all."""
@@ -94,12 +106,12 @@ class Wrapper:
         if not found:
             return False
         who, words = found.groups()
-        if where := BOUND.match(words):
+        where = BOUND.match(words)
+        if where and self.status:
+            self.configure(where[2])  # it reads this again when told to read the certificates again
             host = where[1].strip("[]")
+            self.status = 0
             print(f"listening on {f'[{host}]' if ':' in host else host}:{where[2]}", flush=True)
-        if "Binding service [pipe] failed" in words:
-            self.status = 3
-            return True
         if not who.isdigit():
             return False
         lines = self.talk.setdefault(who, [])
@@ -114,4 +126,8 @@ class Wrapper:
 
 
 if __name__ == "__main__":
-    sys.exit(Wrapper(settings.from_command_line()).run())
+    chosen = settings.from_command_line()
+    if chosen.alpn:
+        print("tls_pipe: stunnel knows no --alpn", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(Wrapper(chosen).run())
