@@ -163,7 +163,7 @@ def test_a_peer_that_closes_late(lab: Scene, role: str) -> None:
 @ROLES
 def test_cuts(lab: Scene, role: str) -> None:
     pipe, behind = starts(lab, role)
-    data = lab.random_bytes(60_000)
+    data = lab.random_bytes(4000)
     plain, tls = joins(lab, role, pipe, behind)
     lab.says("cut before any data")
     tls.cuts()
@@ -189,7 +189,7 @@ def test_cuts(lab: Scene, role: str) -> None:
 @ROLES
 def test_a_cut_after_the_other_end(lab: Scene, role: str) -> None:
     pipe, behind = starts(lab, role)
-    data = lab.random_bytes(60_000)
+    data = lab.random_bytes(4000)
     plain, tls = joins(lab, role, pipe, behind)
     plain.sends(data)
     plain.ends()

@@ -6,7 +6,7 @@ from harness.scene import Scene
 def test_a_clean_end(lab: Scene) -> None:
     server = lab.listens()
     pipe = lab.pipe_client(target=server)
-    data = lab.random_bytes(20_000)
+    data = lab.random_bytes(4000)
     plain = lab.connects(pipe)
     tls = lab.tls_server(server.accepts())
     plain.sends(data)
