@@ -1,0 +1,117 @@
+"""Stage 2: who is at the other end? Certificates, chains, names."""
+
+from harness.listener import Listener
+from harness.program import Server
+from harness.scene import Scene
+from harness.steps import Broken
+from harness.tls.zoo import Identity
+
+
+def is_believed(lab: Scene, pipe: Server, server: Listener, identity: Identity) -> None:
+    """Bytes go to and fro between a client and a server that shows this certificate."""
+    question, answer = lab.random_bytes(32), lab.random_bytes(32)
+    plain = lab.connects(pipe)
+    tls = lab.tls_server(server.accepts(), identity=identity)
+    plain.sends(question)
+    tls.reads_exactly(question)
+    tls.sends(answer)
+    plain.reads_exactly(answer)
+    tls.ends()
+    plain.closes()
+    lab.says("so much for a server that is to be believed")
+
+
+def is_refused(lab: Scene, pipe: Server, server: Listener, identity: Identity) -> None:
+    """A server that shows this certificate learns nothing, and nothing it says comes out."""
+    question, answer = lab.random_bytes(32), lab.random_bytes(32)
+    plain = lab.connects(pipe)
+    plain.sends(question)
+    tls = lab.tls_server(server.accepts(), identity=identity, shakes=False)
+    try:
+        tls.handshakes()
+        lab.says("the handshake is done; the server must still get nothing")
+        tls.sends(answer, may_fail=True)
+        tls.is_refused()
+    except Broken:
+        if tls.ending is None:
+            raise  # neither believed nor refused
+    seen = f"{tls.ending}"
+    lab.expect(seen.startswith(("a fatal alert", "a reset")), "it gets a fatal alert or a reset", seen=seen)
+    came = plain.sees_reset()
+    lab.expect(not came, "not one byte comes out on the plain side", seen=came)
+    lab.expect(b"ended: refused" in pipe.complains(lambda log: b"ended: refused" in log), "the log says so")
+
+
+def test_the_right_server(lab: Scene) -> None:
+    server = lab.listens()
+    pipe = lab.pipe_client(target=server)
+    plain = lab.connects(pipe)
+    lab.says("the server sends its own certificate, and that of the authority that signed it")
+    tls = lab.tls_server(server.accepts())
+    question = lab.random_bytes(100)
+    plain.sends(question)
+    tls.reads_exactly(question)
+
+
+def test_the_name_is_told(lab: Scene) -> None:
+    for name, expected in (("server.example", "server.example"), ("192.0.2.7", None)):
+        server = lab.listens()
+        pipe = lab.pipe_client(target=server, name=name)
+        lab.connects(pipe)
+        tls = lab.tls_server(server.accepts(), identity=lab.zoo.server(name))
+        lab.expect(
+            tls.sni == expected,
+            "the server is told the name that is wanted (SNI), and no address",
+            expected=expected, seen=tls.sni,
+        )  # fmt: skip
+
+
+def test_another_name(lab: Scene) -> None:
+    server = lab.listens()
+    pipe = lab.pipe_client(target=server, name="www.server.example")
+    is_believed(lab, pipe, server, lab.zoo.server("www.server.example"))
+    is_believed(lab, pipe, server, lab.zoo.server("*.server.example"))
+    is_refused(lab, pipe, server, lab.zoo.server("other.example"))
+    pipe = lab.pipe_client(target=server, name="a.www.server.example")
+    is_refused(lab, pipe, server, lab.zoo.server("*.server.example"))
+
+
+def test_a_stranger(lab: Scene) -> None:
+    server = lab.listens()
+    pipe = lab.pipe_client(target=server)
+    is_believed(lab, pipe, server, lab.zoo.server())
+    lab.says("a stranger: the right name, vouched for by a root that is not in --ca")
+    is_refused(lab, pipe, server, lab.zoo.stranger("server"))
+    pipe = lab.pipe_client(target=server, ca=lab.zoo.stranger_ca)
+    lab.says("whoever trusts that root believes it")
+    is_believed(lab, pipe, server, lab.zoo.stranger("server"))
+
+
+def test_expired(lab: Scene) -> None:
+    server = lab.listens()
+    pipe = lab.pipe_client(target=server)
+    is_believed(lab, pipe, server, lab.zoo.server())
+    beast = lab.zoo.beast("expired")
+    lab.says(f"a certificate with one fault: {beast.rule}")
+    assert beast.identity is not None
+    is_refused(lab, pipe, server, beast.identity)
+
+
+def test_an_address(lab: Scene) -> None:
+    server = lab.listens()
+    pipe = lab.pipe_client(target=server, name="192.0.2.7")
+    is_believed(lab, pipe, server, lab.zoo.server("192.0.2.7"))
+    is_refused(lab, pipe, server, lab.zoo.server("192.0.2.8"))
+
+
+def test_the_whole_chain_is_sent(lab: Scene) -> None:
+    backend = lab.listens()
+    identity = lab.zoo.server("server.example")
+    pipe = lab.pipe_server(backend=backend, identity=identity)
+    lab.says("a client that knows the root and nothing else")
+    tls = lab.tls_client(lab.connects(pipe), ca=lab.zoo.ca)
+    sent, in_file = len(tls.certificates), identity.certificates.count(b"BEGIN CERTIFICATE")
+    lab.expect(sent == in_file, "all certificates of the file are sent", expected=in_file, seen=sent)
+    data = lab.random_bytes(100)
+    tls.sends(data)
+    backend.accepts().reads_exactly(data)

@@ -1,0 +1,95 @@
+"""Stage 3: an end, a cut, a reset, half of an end."""
+
+from harness.scene import Scene
+
+
+def test_a_clean_end(lab: Scene) -> None:
+    server = lab.listens()
+    pipe = lab.pipe_client(target=server)
+    data = lab.random_bytes(4000)
+    plain = lab.connects(pipe)
+    tls = lab.tls_server(server.accepts())
+    plain.sends(data)
+    plain.ends()
+    tls.reads_exactly(data)
+    tls.sees_close_notify()
+    tls.ends()
+    plain.sees_end()
+    tls.sees_end()
+    lab.ends_as(pipe, "closed")
+
+    backend = lab.listens()
+    pipe = lab.pipe_server(backend=backend)
+    tls = lab.tls_client(lab.connects(pipe), name=None)
+    plain = backend.accepts()
+    tls.sends(data)
+    tls.ends()
+    lab.expect(plain.reads_to_end() == data, "all of it comes out, and then the end")
+    plain.ends()
+    tls.sees_end()
+    lab.ends_as(pipe, "closed")
+
+
+def test_half_of_an_end(lab: Scene) -> None:
+    server = lab.listens()
+    pipe = lab.pipe_client(target=server)
+    plain = lab.connects(pipe)
+    tls = lab.tls_server(server.accepts())
+    plain.sends(b"a question, and there are no more")
+    plain.ends()
+    tls.reads_exactly(b"a question, and there are no more")
+    tls.sees_close_notify()
+    answer = lab.random_bytes(100_000)
+    tls.sends(answer[:50_000])
+    plain.reads_exactly(answer[:50_000])
+    tls.sends(answer[50_000:])
+    tls.ends()
+    plain.reads_exactly(answer[50_000:])
+    plain.sees_end()
+
+
+def test_a_cut(lab: Scene) -> None:
+    backend = lab.listens()
+    pipe = lab.pipe_server(backend=backend)
+    tls = lab.tls_client(lab.connects(pipe), name=None)
+    plain = backend.accepts()
+    tls.sends(b"half a file")
+    plain.reads_exactly(b"half a file")
+    lab.says("somebody on the way ends the TCP connection, which anybody can")
+    tls.cuts()
+    plain.sees_reset()
+    lab.ends_as(pipe, "truncated")
+
+    server = lab.listens()
+    pipe = lab.pipe_client(target=server)
+    plain = lab.connects(pipe)
+    tls = lab.tls_server(server.accepts())
+    tls.cuts()
+    plain.sees_reset()
+    lab.ends_as(pipe, "truncated")
+
+
+def test_a_reset(lab: Scene) -> None:
+    server = lab.listens()
+    pipe = lab.pipe_client(target=server)
+    plain = lab.connects(pipe)
+    tls = lab.tls_server(server.accepts())
+    plain.sends(b"hello")
+    tls.reads_exactly(b"hello")
+    plain.resets()
+    tls.sees_reset_or_alert()
+    lab.ends_as(pipe, "reset")
+    plain = lab.connects(pipe)
+    tls = lab.tls_server(server.accepts())
+    tls.resets()
+    plain.sees_reset()
+    lab.ends_as(pipe, "reset", count=2)
+
+
+def test_nobody_there(lab: Scene) -> None:
+    pipe = lab.pipe_client(target=lab.nobody())
+    lab.connects(pipe).sees_reset()
+    lab.ends_as(pipe, "unreachable")
+    pipe = lab.pipe_server(backend=lab.nobody())
+    lab.tls_client(lab.connects(pipe), name=None).sees_reset_or_alert()
+    lab.ends_as(pipe, "unreachable")

@@ -1,0 +1,123 @@
+"""Stage 4: one thread, many connections, bounded buffers. On your own machine 100 connections."""
+
+from typing import NamedTuple
+
+import pytest
+
+from harness.peers import Peer
+from harness.program import Server
+from harness.scene import Scene
+from harness.tls.peer import TlsPeer
+
+ROLES = pytest.mark.parametrize("role", ["server", "client"])
+
+#: More than all buffers of the kernel hold on the way, in bytes.
+MUCH = 48_000_000
+#: What one stuck connection may cost in memory: 1 MiB for each direction, and what a runtime takes for moving data.
+MORE_MEMORY = 24 << 20
+
+
+class Way(NamedTuple):
+    """A connection through a pipe: the tester holds both of its ends."""
+
+    pipe: Server
+    tls: TlsPeer  #: on the wire
+    plain: Peer  #: on the other side
+
+
+def opens(lab: Scene, role: str, *options: object, receive_buffer: int | None = None) -> Way:
+    """Start a pipe in this role and open a connection through it. receive_buffer: of the tester's ends."""
+    listener = lab.listens(receive_buffer=receive_buffer)
+    if role == "server":
+        pipe = lab.pipe_server(*options, backend=listener)
+        tls = lab.tls_client(lab.connects(pipe, receive_buffer=receive_buffer))
+        return Way(pipe, tls, listener.accepts())
+    pipe = lab.pipe_client(*options, target=listener)
+    plain = lab.connects(pipe, receive_buffer=receive_buffer)
+    return Way(pipe, lab.tls_server(listener.accepts()), plain)
+
+
+def carries(lab: Scene, way: Way, count: int = 1000) -> None:
+    """Some bytes go both ways."""
+    data = lab.random_bytes(count)
+    way.tls.sends(data)
+    way.plain.reads_exactly(data)
+    way.plain.sends(data[::-1])
+    way.tls.reads_exactly(data[::-1])
+
+
+def test_100_connections(lab: Scene) -> None:
+    pipe = lab.pipe_server(backend=lab.echo())
+    load = lab.tls_load(pipe, count=100, active=20)
+    with lab.measures(every=0.2) as seen:
+        load.drives(seconds=0.8, rate=5)
+    seen.one_thread(pipe)
+    lab.stays_idle(pipe, for_=0.5, at_most=0.1)
+    load.all_answer()
+    load.closes()
+
+
+@ROLES
+def test_nobody_stalls_another(lab: Scene, role: str) -> None:
+    if role == "server":
+        backend = lab.listens()
+        pipe = lab.pipe_server(backend=backend)
+        lab.stays_silent(pipe, count=10)
+        begun = lab.now()
+        tls = lab.tls_client(lab.connects(pipe))
+        carries(lab, Way(pipe, tls, backend.accepts()))
+    else:
+        target = lab.listens()
+        pipe = lab.pipe_client(target=target)
+        lab.says("a server that takes connections and never shakes hands")
+        for _ in range(5):
+            lab.connects(pipe)
+            target.accepts()
+        begun = lab.now()
+        plain = lab.connects(pipe)
+        carries(lab, Way(pipe, lab.tls_server(target.accepts()), plain))
+    took = lab.now() - begun
+    lab.expect(took < 3, "beside handshakes that stand still", expected="within 3 s", seen=f"{took:.1f} s")
+
+
+@ROLES
+def test_handshake_timeout(lab: Scene, role: str) -> None:
+    way = opens(lab, role, "--handshake-timeout", 0.7)
+    silent = lab.connects(way.pipe, name="a client whose handshake stands still")
+    silent.hears_nothing(for_=0.5)
+    if role == "server":
+        silent.sees_reset_or_end(within=3)
+    else:
+        silent.sees_reset(within=3)
+    lab.ends_as(way.pipe, "timeout")
+    carries(lab, way)
+
+
+@ROLES
+def test_who_does_not_read(lab: Scene, role: str) -> None:
+    way = opens(lab, role, receive_buffer=16_384)
+    carries(lab, way)
+    data = lab.random_bytes(MUCH)
+    with lab.measures() as seen:
+        taken = way.tls.sends_what_fits(data, quiet=0.2)
+    stops = f"{taken:,} of {MUCH:,} bytes were taken"
+    lab.expect(taken < MUCH, "it stops reading", expected="a full connection", seen=stops)
+    seen.memory_stays_within(MORE_MEMORY, what="the plain side does not read")
+    lab.says("the other direction goes on, and this one when there is room again")
+    way.plain.sends(data[:30_000])
+    way.tls.reads_exactly(data[:30_000])
+    reading = way.tls.sends_in_background(data[taken : taken + 1000])
+    way.plain.reads_exactly(data[: taken + 1000], within=10)
+    reading.join(5)
+
+
+def test_records_of_all_sizes(lab: Scene) -> None:
+    way = opens(lab, "server")
+    data = lab.random_bytes(60_000)
+    for size in (16_384, 1000, 1):
+        piece = data[: min(60_000, size * 2000)]
+        way.tls.sends(piece, record=size)
+        way.plain.reads_exactly(piece)
+    way.tls.in_pieces(1)
+    way.tls.sends(data[:100])
+    way.plain.reads_exactly(data[:100])

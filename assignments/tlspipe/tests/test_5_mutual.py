@@ -1,0 +1,111 @@
+"""Stage 5: the client proves itself, too, and both agree on what they speak."""
+
+import os
+
+import pytest
+
+from harness.listener import Listener
+from harness.program import Server
+from harness.scene import Scene
+from harness.tls.zoo import Identity
+
+PLAIN = b"what nobody may read who was refused"
+
+
+def is_served(
+    lab: Scene, pipe: Server, backend: Listener, identity: Identity | None = None, alpn: tuple[str, ...] = ()
+) -> None:
+    """A client of tls_pipe server gets through."""
+    tls = lab.tls_client(lab.connects(pipe), identity=identity, alpn=alpn)
+    plain = backend.accepts()
+    tls.sends(b"hello")
+    plain.reads_exactly(b"hello")
+    plain.sends(b"welcome")
+    tls.reads_exactly(b"welcome")
+
+
+def is_refused(
+    lab: Scene, pipe: Server, identity: Identity | None = None, alpn: tuple[str, ...] = ()
+) -> None:
+    """A client of tls_pipe server does not. Under TLS 1.3 it hears of that when it has sent its first bytes."""
+    tls = lab.tls_client(lab.connects(pipe), identity=identity, alpn=alpn, shakes=False)
+    tls.handshake_fails(says=PLAIN)
+
+
+def test_clients_prove_themselves(lab: Scene) -> None:
+    backend = lab.listens()
+    pipe = lab.pipe_server(backend=backend, client_ca=lab.zoo.ca)
+    is_served(lab, pipe, backend, lab.zoo.client())
+    lab.says("a client without a certificate")
+    is_refused(lab, pipe)
+    lab.ends_as(pipe, "refused")
+    lab.says("one whose root is another")
+    is_refused(lab, pipe, lab.zoo.stranger("client"))
+    lab.ends_as(pipe, "refused", count=2)
+    backend.hears_not_a_byte(for_=0.3)
+
+
+def test_the_clients_name(lab: Scene) -> None:
+    backend = lab.listens()
+    pipe = lab.pipe_server("--client-name", "ada.example", backend=backend, client_ca=lab.zoo.ca)
+    is_served(lab, pipe, backend, lab.zoo.client("ada.example"))
+    is_refused(lab, pipe, lab.zoo.client("bob.example"))
+    lab.ends_as(pipe, "refused")
+    backend.hears_not_a_byte(for_=0.3)
+
+
+def test_it_shows_its_certificate(lab: Scene) -> None:
+    target = lab.listens()
+    pipe = lab.pipe_client(target=target, identity=lab.zoo.client())
+    plain = lab.connects(pipe)
+    tls = lab.tls_server(target.accepts(), client_ca=lab.zoo.ca)
+    plain.sends(b"hello")
+    tls.reads_exactly(b"hello")
+    shown = len(tls.certificates)
+    lab.expect(shown == 2, "it shows its certificate and the one above", expected=2, seen=shown)
+    lab.says("a server that does not ask")
+    plain = lab.connects(pipe)
+    tls = lab.tls_server(target.accepts())
+    plain.sends(b"hello")
+    tls.reads_exactly(b"hello")
+
+
+@pytest.mark.parametrize("role", ["server", "client"])
+def test_protocols(lab: Scene, role: str) -> None:
+    listener = lab.listens()
+    if role == "server":
+        pipe = lab.pipe_server("--alpn", "chat/1", backend=listener)
+        is_served(lab, pipe, listener, alpn=("other", "chat/1"))
+        is_refused(lab, pipe, alpn=("other",))
+        is_refused(lab, pipe)
+        listener.hears_not_a_byte(for_=0.3)
+    else:
+        pipe = lab.pipe_client("--alpn", "chat/1", target=listener)
+        plain = lab.connects(pipe)
+        tls = lab.tls_server(listener.accepts(), alpn=("other", "chat/1"))
+        plain.sends(b"hello")
+        tls.reads_exactly(b"hello")
+        lab.expect(tls.alpn == "chat/1", "they speak chat/1", seen=tls.alpn)
+        lab.says("a server that knows nothing of protocols")
+        plain = lab.connects(pipe)
+        tls = lab.tls_server(listener.accepts(), shakes=False)
+        plain.sends(PLAIN)
+        tls.handshake_fails()
+        plain.sees_reset()
+    lab.ends_as(pipe, "refused", count=2 if role == "server" else 1)
+
+
+def test_a_key_that_others_may_read(lab: Scene) -> None:
+    good = lab.zoo.server()
+    cert = lab.put_file("cert.pem", good.certificates)
+    words = ("server", "--listen", "127.0.0.1:0", "--forward", "127.0.0.1:9", "--cert", cert, "--key")
+    private = lab.runs("tls_pipe", *words, lab.put_file("private.pem", good.key, private=True))
+    private.prints_line()
+    private.terminates()
+    if os.name != "posix":
+        lab.says("this system has no file modes")
+        return
+    public = lab.runs("tls_pipe", *words, lab.put_file("public.pem", good.key))
+    public.exits(2)
+    lab.expect(not public.stdout, "it never listened", expected="nothing", seen=public.stdout)
+    lab.expect(public.stderr, "it says why on standard error")

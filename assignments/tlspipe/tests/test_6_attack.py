@@ -1,0 +1,97 @@
+"""Stage 6: what strangers on the way do, and a new certificate while it runs."""
+
+import signal
+import ssl
+from typing import NamedTuple
+
+import pytest
+
+from harness.peers import Peer
+from harness.program import Server
+from harness.scene import Scene
+from harness.tls.peer import TlsPeer
+from harness.tls.zoo import Identity
+
+ROLES = pytest.mark.parametrize("role", ["server", "client"])
+
+
+class Way(NamedTuple):
+    """A connection through a pipe: the tester holds both of its ends."""
+
+    pipe: Server
+    tls: TlsPeer  #: on the wire
+    plain: Peer  #: on the other side
+
+
+def opens(lab: Scene, role: str) -> Way:
+    """Start a pipe in this role and open a connection through it."""
+    listener = lab.listens()
+    if role == "server":
+        pipe = lab.pipe_server(backend=listener)
+        tls = lab.tls_client(lab.connects(pipe))
+        return Way(pipe, tls, listener.accepts())
+    pipe = lab.pipe_client(target=listener)
+    plain = lab.connects(pipe)
+    return Way(pipe, lab.tls_server(listener.accepts()), plain)
+
+
+def flips(record: bytes) -> bytes:
+    """One bit of a record, in its middle, is another one."""
+    middle = len(record) // 2
+    return record[:middle] + bytes([record[middle] ^ 4]) + record[middle + 1 :]
+
+
+@ROLES
+def test_a_tampered_record(lab: Scene, role: str) -> None:
+    way = opens(lab, role)
+    way.tls.sends(b"pay Ada 100 euros")
+    way.plain.reads_exactly(b"pay Ada 100 euros")
+    way.tls.tampers(flips)
+    way.tls.sends(b"pay Bob 200 euros", may_fail=True)
+    way.tls.tampers(None)
+    way.tls.sends(b"pay Eve 300 euros", may_fail=True)
+    came = way.plain.sees_reset()
+    lab.expect(not came, "nothing of it or behind it comes out", expected="nothing", seen=came)
+    way.tls.sees_reset_or_alert()
+    lab.ends_as(way.pipe, "broken")
+    lab.no_secret(way.pipe, b"pay Ada 100 euros", b"pay Bob 200 euros", b"pay Eve 300 euros")
+
+
+def test_plain_text_to_a_tls_port(lab: Scene) -> None:
+    backend = lab.listens()
+    pipe = lab.pipe_server(backend=backend)
+    lab.tls_client(lab.connects(pipe))
+    backend.accepts()
+    request = lab.connects(pipe, name="somebody who speaks no TLS")
+    request.sends(b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n")
+    request.sees_reset_or_end()
+    lab.ends_as(pipe, "refused", "broken")
+    backend.hears_not_a_byte(for_=0.3)
+
+
+def shows(tls: TlsPeer, identity: Identity) -> bool:
+    """Whether the other side's certificate is this one."""
+    shown = ssl.DER_cert_to_PEM_cert(tls.certificates[0])
+    return identity.certificates.decode().startswith(shown)
+
+
+def test_a_new_certificate(lab: Scene) -> None:
+    if not hasattr(signal, "SIGHUP"):
+        lab.says("this system knows no SIGHUP")
+        return
+    pipe = lab.pipe_server(backend=lab.echo())
+    old = lab.tls_client(lab.connects(pipe))
+    old.sends(b"hello")
+    old.reads_exactly(b"hello")
+    new = lab.zoo.server()
+
+    def is_there() -> bool:
+        return shows(lab.tls_client(lab.connects(pipe, quietly=True)), new)
+
+    lab.expect(not is_there(), "the certificate is the old one")
+    lab.renews(pipe, identity=new)
+    pipe.signal(signal.SIGHUP)
+    lab.expect(lab.waits_until(is_there, within=3, every=0.1), "new connections see the new certificate")
+    old.sends(b"still here")
+    old.reads_exactly(b"still here")
+    pipe.keeps_running()
