@@ -153,8 +153,8 @@ class Session:
         """All is said. Unread bytes (a session ticket, say) would turn our close() into a reset: read on to the end."""
         self._loop.watch(self._plain, 0, self._never)
         self._plain.close()
+        self._over = Over(Ending.CLOSED, "by both sides")  # even if the peer's reset is faster than our FIN
         self._wire.socket.shutdown(socket.SHUT_WR)
-        self._over = Over(Ending.CLOSED, "by both sides")
         self._limit(LINGER, self._over)
         self._lingering(0)
 
