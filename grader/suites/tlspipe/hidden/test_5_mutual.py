@@ -81,6 +81,9 @@ def test_good_clients(lab: Scene) -> None:
             pipes[beast.asked] = lab.pipe_server(*options, backend=backend, client_ca=beast.ca)
         lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
         is_served(lab, pipes[beast.asked], backend, beast.identity)
+    lab.says("capitals do not matter in what is asked for, either")
+    pipe = lab.pipe_server("--client-name", "Ada.EXAMPLE", backend=backend, client_ca=lab.zoo.ca)
+    is_served(lab, pipe, backend, lab.zoo.client("ada.example"))
 
 
 @pytest.mark.parametrize("group", GROUPS)
