@@ -1,0 +1,133 @@
+"""Solutions of the tlspipe assignment that keep every rule of the handout in other ways get every point they claim."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from grader.benches import LocalBench
+from harness.assignment import load_assignment
+from harness.forbidden import find_forbidden
+from tests.grading import ROOT, grade
+
+RUBRIC = load_assignment(ROOT / "reference/tlspipe/assignment.toml")
+HERE = Path(__file__).parent / "tlspipe"
+
+#: What stunnel does otherwise, by check; without [...], all of its variants.
+NOT_STUNNELS = {
+    "test_2_identity.py::test_wildcards": "lets * stand for a part of a label",
+    "test_2_identity.py::test_common_names": "takes a Common Name where there is no subjectAltName",
+    "test_2_identity.py::test_in_each_version": "the same Common Name, once more",
+    "test_3_endings.py::test_a_cut": "passes a bare FIN on as an end",
+    "test_3_endings.py::test_cuts": "passes a bare FIN on as an end",
+    "test_3_endings.py::test_a_cut_after_the_other_end": "passes a bare FIN on as an end",
+    "test_3_endings.py::test_two_pipes_and_a_cut_between": "passes a bare FIN on as an end",
+    "test_3_endings.py::test_a_reset": "says close_notify when the plain side is reset",
+    "test_3_endings.py::test_resets": "says close_notify when the plain side is reset",
+    "test_3_endings.py::test_once": "cannot be told to take one connection; its wrapper ends it with the first",
+    "test_4_one_thread.py::test_100_connections": "a thread for each, and the node allows 64",
+    "test_4_one_thread.py::test_500_connections": "a thread for each, and the node allows 64",
+    "test_4_one_thread.py::test_greedy_ones_among_many": "a thread for each, and the node allows 64",
+    "test_4_one_thread.py::test_all_come_at_once": "a thread for each, and the node allows 64",
+    "test_4_one_thread.py::test_many_silent_ones_end": "a thread for each, and the node allows 64",
+    "test_4_one_thread.py::test_a_slow_handshake_is_none": "each byte gives the handshake its whole time anew",
+    "test_4_one_thread.py::test_descriptors_come_back": "keeps the threads of connections that broke off in the dark",
+    "test_5_mutual.py::test_protocols": "knows no ALPN",
+    "test_5_mutual.py::test_protocols_of_clients": "knows no ALPN",
+    "test_5_mutual.py::test_protocols_of_servers": "knows no ALPN",
+    "test_5_mutual.py::test_bad_clients[name]": "takes a wildcard or a Common Name of a client for its name",
+    "test_6_attack.py::test_a_record_cut_in_two": "passes a bare FIN on as an end",
+    "test_6_attack.py::test_floods": "runs beside its wrapper, and one process is asked for",
+    "test_6_attack.py::test_handshakes_without_an_end": "a thread for each, and the node allows 64",
+    "test_6_attack.py::test_a_new_certificate": "listens on another socket after SIGHUP; for a moment nobody listens",
+    "test_6_attack.py::test_a_server_renews_its_certificate": "listens on another socket after SIGHUP",
+    "test_6_attack.py::test_roots_are_renewed": "listens on another socket after SIGHUP",
+}
+#: What socat does otherwise. It checks names when the handshake is over, and ends everything alike.
+NOT_SOCATS = {
+    "test_3_endings.py::test_a_cut": "passes a bare FIN on as an end",
+    "test_3_endings.py::test_cuts": "passes a bare FIN on as an end",
+    "test_3_endings.py::test_a_cut_after_the_other_end": "passes a bare FIN on as an end",
+    "test_3_endings.py::test_two_pipes_and_a_cut_between": "passes a bare FIN on as an end",
+    "test_3_endings.py::test_ends_in_the_handshake": "ends the plain side without a reset, whatever went wrong",
+    "test_3_endings.py::test_a_reset": "passes a reset on as an end",
+    "test_3_endings.py::test_resets": "passes a reset on as an end",
+    "test_3_endings.py::test_broken": "passes a broken record on as an end",
+    "test_3_endings.py::test_refusals": "says close_notify to a server whose name is wrong",
+    "test_3_endings.py::test_refused_by_the_peer": "ends the plain side without a reset, whatever went wrong",
+    "test_3_endings.py::test_nobody_there": "ends without a reset where nobody answers",
+    "test_3_endings.py::test_once_and_what_went_wrong": "has no time limit for a handshake",
+}
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Folders laid one over the other, and what it claims."""
+
+    folder: str
+    stages: tuple[int, ...]
+    needs: str = ""  #: a program that has to be installed
+    without: Mapping[str, str] = field(default_factory=dict)  #: check -> why it is not claimed
+
+    def lay(self, folder: Path) -> None:
+        """Write the submission into a folder."""
+        for layer in ("common", self.folder):
+            shutil.copytree(
+                HERE / layer, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+            )
+
+    @property
+    def claimed(self) -> list[str]:
+        """The checks that have to pass."""
+        return [
+            check.id
+            for check in RUBRIC.checks
+            if check.stage in self.stages and not {check.id, check.id.partition("[")[0]} & set(self.without)
+        ]
+
+
+SOLUTIONS = {
+    # Two threads for each connection, one lock around each SSLSocket.
+    "threads": Solution("threads", (1, 2, 3, 5)),
+    # Protocols and transports, TLS by MemoryBIO between them; X509_STRICT.
+    "asyncio": Solution("asyncio_pipe", (1, 2, 3, 5)),
+    # One thread, poll(), SSLSockets that never block; another socket under them for the moment of a close_notify.
+    "SSLSocket": Solution("selectors_sslsocket", (1, 2, 3, 4, 5, 6)),
+    # Programs that nobody here wrote. Those of stage 4 and 6 may not start any; what they do is right all the same.
+    "stunnel": Solution("stunnel", (1, 2, 3, 4, 5, 6), "stunnel", NOT_STUNNELS),
+    "socat": Solution("socat", (1, 3), "socat", NOT_SOCATS),
+}
+
+
+@pytest.mark.parametrize("name", [name for name, solution in SOLUTIONS.items() if not solution.needs])
+def test_nothing_forbidden_is_used(name: str, tmp_path: Path) -> None:
+    SOLUTIONS[name].lay(tmp_path)
+    for number in SOLUTIONS[name].stages:
+        assert find_forbidden(RUBRIC, RUBRIC.stage(number), tmp_path) == []
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_what_is_not_claimed_exists(name: str) -> None:
+    solution = SOLUTIONS[name]
+    ids = {check.id for check in RUBRIC.checks if check.stage in solution.stages}
+    assert set(solution.without) <= ids | {check.partition("[")[0] for check in ids}
+
+
+@pytest.mark.audit
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_an_honest_solution_gets_what_it_claims(name: str, tmp_path: Path) -> None:
+    solution = SOLUTIONS[name]
+    if solution.needs and shutil.which(solution.needs) is None:
+        pytest.skip(f"{solution.needs} is not installed here: apt-get install {solution.needs}")
+    solution.lay(tmp_path)
+    bench = LocalBench(ROOT)
+    try:
+        graded = grade(bench, tmp_path, "tlspipe", only=solution.claimed)
+    finally:
+        bench.close()
+    assert sorted(graded.wanted) == sorted(solution.claimed)
+    assert graded.lost == {}
