@@ -93,7 +93,7 @@ def context(options):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if serves else ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    # Python 3.10 to 3.12 have it set: a FIN alone would read like a close_notify.
+    # Python 3.11.2 sets it: a FIN alone would read like a close_notify.
     made.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     if not serves:
         made.hostname_checks_common_name = False
