@@ -346,10 +346,10 @@ def test_nobody_there(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_a_slow_reader_gets_everything(lab: Scene, role: str) -> None:
-    data = lab.random_bytes(1_500_000)
-    pipe, behind = starts(lab, role, receive_buffer=16_384)
+    data = lab.random_bytes(6_000_000)
+    pipe, behind = starts(lab, role, receive_buffer=65_536)
     lab.says("the plain side ends, and reads late")
-    plain, tls = joins(lab, role, pipe, behind, buffer=16_384)
+    plain, tls = joins(lab, role, pipe, behind, buffer=65_536)
     sender = tls.sends_in_background(data, ends=True)
     lab.pauses(0.1)
     plain.sends(b"the last of what I say")
@@ -363,7 +363,7 @@ def test_a_slow_reader_gets_everything(lab: Scene, role: str) -> None:
     tls.sees_end()
     lab.ends_as(pipe, "closed", count=1)
     lab.says("the wire reads late")
-    plain, tls = joins(lab, role, pipe, behind, buffer=16_384)
+    plain, tls = joins(lab, role, pipe, behind, buffer=65_536)
     taken = plain.sends_what_fits(data, quiet=0.2)
     plain.ends()
     got = tls.reads_to_close_notify(within=8)
