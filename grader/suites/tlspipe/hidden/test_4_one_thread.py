@@ -9,7 +9,7 @@ from harness.peers import Peer
 from harness.program import Server
 from harness.scene import Scene
 from harness.steps import Broken
-from harness.tls.contexts import BOTH, TLS12, TLS13, Versions
+from harness.tls.contexts import BOTH, TLS11, TLS12, TLS13, Versions
 from harness.tls.load import TlsLoad
 from harness.tls.peer import TlsPeer
 from harness.tls.records import HANDSHAKE
@@ -306,16 +306,31 @@ def test_nothing_to_do(lab: Scene, role: str) -> None:
 # -- descriptors ---------------------------------------------------------------------------------------------------
 
 
+def ends_before_it_began(lab: Scene, ways: Ways, kind: int) -> None:
+    """One connection without a handshake, and one of the ways in which they end."""
+    near = lab.connects(ways.pipe, quietly=True)
+    wire = near if ways.role == "server" else ways.listener.accepts()
+    if kind == 0:
+        wire.sends(HALF_A_HELLO)
+        wire.ends()
+    elif kind == 1:
+        wire.sends(b"this is no record of TLS, and not the beginning of one")
+        near.sees_reset_or_end()  # and stays as it is, until the end of the test
+    elif kind == 2:
+        wire.resets()
+    elif kind == 3:
+        wire.closes()
+    elif ways.role == "server":
+        lab.tls_client(wire, versions=(TLS11, TLS11), shakes=False).tries_handshake()
+    else:
+        lab.tls_server(wire, identity=lab.zoo.stranger("server"), shakes=False).tries_handshake()
+
+
 def ends_somehow(lab: Scene, ways: Ways, number: int) -> None:
     """One connection, and one of the ways in which they end."""
     kind = number % 8
     if kind == 7:
-        near = lab.connects(ways.pipe, quietly=True)
-        if ways.role == "server":
-            near.sends(HALF_A_HELLO if number % 16 == 7 else b"GET / HTTP/1.0\r\n\r\n")
-        else:
-            ways.listener.accepts().closes()
-        (near.ends if number % 16 == 7 else near.resets)()
+        ends_before_it_began(lab, ways, number // 8 % 5)
         return
     way = ways.opens(quietly=True)
     way.tls.sends(b"some words")
@@ -368,6 +383,15 @@ def test_descriptors_come_back(lab: Scene, role: str) -> None:
     lab.ends_as(ways.pipe, *ANY, count=count)
     ways.carries(lasting)
     ways.carries(ways.opens())
+    lab.says("and some for whom there is nobody at the other end")
+    ways.listener.closes()
+    for _ in range(5):
+        near = lab.connects(ways.pipe, quietly=True)
+        if role == "server":
+            lab.tls_client(near, shakes=False).tries_handshake()
+        near.sees_reset_or_end()
+    ways.carries(lasting)
+    lab.ends_as(ways.pipe, *ANY, count=count + 5)
 
 
 @ROLES
