@@ -18,6 +18,8 @@ from harness.steps import Broken, Story, difference, show
 #: A linger time of zero makes close() send a reset instead of a FIN (socket(7), SO_LINGER).
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _RESET_ON_CLOSE_WINDOWS = struct.pack("hh", 1, 0)
+#: Bytes that may come where an end is awaited.
+_MOST_UNREAD = 1 << 26
 
 
 def _address_of(name: object) -> Address:
@@ -277,6 +279,7 @@ class Peer:
         try:
             while self._fill(deadline, within, "the end of the connection"):
                 self._unread = b""
+                self._in_time(deadline, within, "the end of the connection")
         except Broken as broken:
             if broken.verdict == "timeout":
                 raise
@@ -290,7 +293,7 @@ class Peer:
         deadline = time.monotonic() + within
         try:
             while self._fill(deadline, within, "a reset"):
-                pass
+                self._in_time(deadline, within, "a reset")
             was_reset = self._was_reset
         except Broken as broken:
             if broken.verdict == "timeout":
@@ -348,6 +351,14 @@ class Peer:
         data = b"".join(parts)
         self._unread = data[count:]
         return data[:count]
+
+    def _in_time(self, deadline: float, within: float, awaited: str) -> None:
+        """Raises Broken when what comes does not end."""
+        if time.monotonic() > deadline or len(self._unread) > _MOST_UNREAD:
+            raise Broken(
+                f"{self.name} waited {within:g} s for {awaited}, and bytes came without end", verdict="timeout",
+                expected=awaited, seen=show(self._unread) if self._unread else "more and more bytes",
+            )  # fmt: skip
 
     def _fill(self, deadline: float, within: float, awaited: str) -> bool:
         """Append what comes next to the unread bytes; False at the end of the stream."""

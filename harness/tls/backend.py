@@ -70,6 +70,8 @@ class _Tls(_Plain):
 
     def comes(self, data: bytes) -> None:
         """Records came. Raises ssl.SSLError."""
+        if self._notified:
+            return  # whatever it is, nobody reads it
         self._incoming.write(data)
         try:
             if not self._shaken:
@@ -98,6 +100,16 @@ class _Tls(_Plain):
         if self._notified:
             return None
         return "truncated" if self._shaken else "refused"
+
+
+def _room() -> int:
+    """Connections that may be open here: half of the tester's descriptors, the rest is for its clients."""
+    try:
+        import resource
+    except ImportError:
+        return 1000  # Windows has no such limit
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 8000 if soft == resource.RLIM_INFINITY else min(8000, soft // 2)
 
 
 class Echo:
@@ -175,6 +187,11 @@ class Echo:
                 sock, _ = self._listening.accept()
             except OSError:
                 return  # nobody is left, or gone again
+            if len(self._open) >= _room():
+                reset_and_close(
+                    sock
+                )  # no test needs so many: somebody wants to use up the tester's descriptors
+                continue
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = _Plain(sock) if self._context is None else _Tls(sock, self._context)

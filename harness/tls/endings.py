@@ -168,6 +168,8 @@ class Endings:
                         "bytes came where the connection should end", expected=awaited, seen=show(ending)
                     )
                 self._unread.clear()
+                if time.monotonic() > deadline:
+                    raise TimeoutError  # data without end
             if known is not None and known.how == "close_notify":  # seen before: what is asked about is TCP
                 rest, end = self._engine.raw_end(deadline)
                 ending = Ending("alert") if rest else end if end.how == "reset" else known

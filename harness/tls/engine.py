@@ -20,6 +20,10 @@ from harness.tls.wire import Wire
 _BATCH = 262_144
 #: An alert under TLS 1.3: two bytes, the type, and a tag of 16 bytes (RFC 8446, section 5.2).
 _ENCRYPTED_ALERT = 19
+#: Seconds behind a deadline after which what still comes is read no further: records without data come without end.
+_TOO_LATE = 5.0
+#: Raw bytes behind the last record that is looked at, at most.
+_REST = 1 << 20
 
 How = Literal["close_notify", "alert", "reset", "end", "refusal"]
 Result = TypeVar("Result")
@@ -172,17 +176,24 @@ class Engine:
         """What came of raw bytes behind the last record that was looked at, and how TCP ended. Raises TimeoutError."""
         rest = bytearray(self._incoming.read())
         while self.wire.ended is None:
-            rest += self.wire.receive(deadline)
+            came = self._receive(deadline)
+            rest += came[: _REST - len(rest)]
         return bytes(rest), Ending(self.wire.ended)
 
     def _more(self, deadline: float) -> Ending | None:
-        data = self.wire.receive(deadline)
+        data = self._receive(deadline)
         if data:
             with self._lock:
                 self._incoming.write(data)
         else:
             self.ended = Ending(self.wire.ended or "end")
         return self.ended
+
+    def _receive(self, deadline: float) -> bytes:
+        """As `Wire.receive`; and what comes without a pause comes in vain at last. Raises TimeoutError."""
+        if time.monotonic() > deadline + _TOO_LATE:
+            raise TimeoutError
+        return self.wire.receive(deadline)
 
     def _call(self, call: Callable[[], Result]) -> tuple[tuple[Result] | None, Ending | None]:
         """((result,), None), (None, None): more has to come first, (None, an ending)."""

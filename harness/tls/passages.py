@@ -21,6 +21,13 @@ from harness.tls.spoil import Direction, Rule, Way
 
 #: Bytes kept of each direction of a connection; bytes held back in one before it is read no further.
 TAP, BACKLOG = 16 << 20, 256 << 10
+#: Bytes kept of all connections together; connections at once. Who makes more is reset at once: no test needs them,
+#: and a hostile program is not to fill the tester with them.
+TAPS, MOST = 64 << 20, 64
+#: Connections at once, and all in all; who makes more sees resets. The first few are kept as far as TAP, others as far
+#: as _SHORT: a program that connects without end must not fill the tester.
+MOST, EVER = 64, 1000
+_FULLY, _SHORT = 4, 64 << 10
 #: Seconds that the target may take to accept; between two looks at legs that are not read.
 _CONNECT, _LOOK = 10.0, 0.02
 _CHUNK = 65_536
@@ -60,11 +67,14 @@ class Drip:
 class Passage:
     """One connection through the man in the middle."""
 
-    def __init__(self, near: socket.socket, far: socket.socket, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, near: socket.socket, far: socket.socket, tell: Callable[[str], None], *, tap: int = TAP
+    ) -> None:
         self.up, self.down = Way(tell), Way(tell)
         self.near = Leg(near, self.up, self.down)
         self.far = Leg(far, self.down, self.up)
         self.legs = (self.near, self.far)
+        self.tap = tap  # bytes kept of each direction
         self.drip: dict[Way, Drip] = {}
         self.connected = self.must_reset = self.over = False
         self.give_up = time.monotonic() + _CONNECT
@@ -90,7 +100,7 @@ class Passage:
     def reads(self, leg: Leg) -> None:
         """Take what is there. Raises OSError when it is over."""
         data = leg.sock.recv(_CHUNK)
-        leg.tap += data[: TAP - len(leg.tap)]
+        leg.tap += data[: self.tap - len(leg.tap)]
         leg.count += len(data)
         if data:
             leg.comes.takes(data)
@@ -302,11 +312,15 @@ class Passages:
             near, _ = self._listening.accept()
         except OSError:
             return  # gone again
+        if len(self._all) >= EVER or len(self._living()) >= MOST:
+            self._tell("resets a connection: there are too many")
+            reset_and_close(near)
+            return
         far = socket.socket(socket.AF_INET6 if self._family == 6 else socket.AF_INET, socket.SOCK_STREAM)
         for sock in (near, far):
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        passage = Passage(near, far, self._tell)
+        passage = Passage(near, far, self._tell, tap=TAP if len(self._all) < _FULLY else _SHORT)
         self._all.append(passage)
         for rule in self._rules:
             passage.way(rule.direction).obeys(rule)

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.peers import Peer
 from harness.program import PATIENCE
-from harness.steps import Broken, difference, show
+from harness.steps import Broken, difference, readable, show
 from harness.tls.contexts import TLS10 as TLS10
 from harness.tls.contexts import TLS11 as TLS11
 from harness.tls.contexts import TLS12 as TLS12
@@ -31,6 +31,8 @@ RECORD = 16_384
 VERSION_NAMES = {"TLSv1.3": "TLS 1.3", "TLSv1.2": "TLS 1.2", "TLSv1.1": "TLS 1.1", "TLSv1": "TLS 1.0"}
 #: Data asked of OpenSSL at a time; it gives one record.
 _MOST = 65_536
+#: Data kept for who reads it later, in bytes.
+_MOST_KEPT = 1 << 26
 
 
 class TlsPeer(Endings):
@@ -43,10 +45,7 @@ class TlsPeer(Endings):
         connection, ahead = raw.lends()
         self.raw = raw  #: the plain connection underneath
         self.name = raw.name
-        #: the name in server_name, as it was sent or came; None: there was none
-        self.sni: str | None = None if name is None or is_address(name) else name
-        if server_side:
-            context.sni_callback = lambda _end, asked, _context: self._was_asked_for(asked)
+        self._asked = None if name is None or is_address(name) else name
         self._keys = KeyLog(context)
         self._secrets: dict[str, bytes] = {}
         self._server_side = server_side
@@ -54,9 +53,6 @@ class TlsPeer(Endings):
         self._engine = Engine(self._wire, context, server_side=server_side, server_hostname=name)
         self._tell = raw.tells
         self._unread = bytearray()
-
-    def _was_asked_for(self, name: str | None) -> None:
-        self.sni = name
 
     # -- what is known of it -------------------------------------------------------------------------------------
 
@@ -81,9 +77,20 @@ class TlsPeer(Endings):
         return (self._engine.tls.version() or "") if self._engine.shaken else ""
 
     @property
+    def sni(self) -> str | None:
+        """The name in server_name, as it was sent or came; None: there was none."""
+        if not self._server_side:
+            return self._asked
+        # Not by a callback of ssl's: a name that is no ASCII raises where nobody catches it.
+        return hello.sni if (hello := self.hello) else None
+
+    @property
     def alpn(self) -> str | None:
         """The protocol agreed on (RFC 7301)."""
-        return self._engine.tls.selected_alpn_protocol()
+        try:
+            return self._engine.tls.selected_alpn_protocol()
+        except UnicodeDecodeError:  # a server may answer any bytes, whatever was offered
+            return "\N{REPLACEMENT CHARACTER}"
 
     @property
     def hello(self) -> ClientHello | None:
@@ -158,9 +165,10 @@ class TlsPeer(Endings):
         self._engine.begin(time.monotonic() + PATIENCE)
 
     def _agreed(self) -> str:
-        words = [VERSION_NAMES.get(self.version, self.version), f"SNI {self.sni}" if self.sni else "no SNI"]
-        if self.alpn:
-            words.append(f"ALPN {self.alpn}")
+        sni, alpn = (readable((said or "").encode()) for said in (self.sni, self.alpn))
+        words = [VERSION_NAMES.get(self.version, self.version), f"SNI {sni}" if sni else "no SNI"]
+        if alpn:
+            words.append(f"ALPN {alpn}")
         return ", ".join(words)
 
     def _objection(self, ending: Ending) -> str:
@@ -327,8 +335,12 @@ class TlsPeer(Endings):
         raise Broken("something came too soon", expected=f"nothing for {for_:g} s", seen=seen)
 
     def keeps(self, data: bytes) -> None:
-        """Data that somebody else read from the engine, for who reads next."""
+        """Data that somebody else read from the engine, for who reads next. Raises Broken when it does not end."""
         self._unread += data
+        if len(self._unread) > _MOST_KEPT:
+            raise Broken(
+                "the program sends data without end", expected="what was sent", seen=show(bytes(self._unread))
+            )
 
     def _next(self, deadline: float) -> bytes | Ending:
         """What comes next; data is kept for who reads it. Raises TimeoutError."""

@@ -87,7 +87,13 @@ def split(stream: bytes) -> tuple[list[Record], bytes]:
 
 def is_tls(stream: bytes) -> bool:
     """Whether a stream is records and nothing else; the last one may be unfinished."""
-    return begins_a_record(split(stream)[1])
+    at = 0  # not split(): millions of empty records are to cost no memory
+    while at + HEADER <= len(stream) and begins_a_record(stream[at : at + HEADER]):
+        length = int.from_bytes(stream[at + 3 : at + HEADER])
+        if at + HEADER + length > len(stream):
+            break
+        at += HEADER + length
+    return begins_a_record(stream[at : at + HEADER])
 
 
 # -- in words ----------------------------------------------------------------------------------------------------
@@ -166,12 +172,16 @@ def client_hello(stream: bytes) -> ClientHello | None:
 
 
 def messages(stream: bytes) -> list[tuple[int, bytes]]:
-    """The handshake messages (type, body) that are in the clear: those before the first change of cipher."""
+    """The handshake messages (type, body) that are in the clear: those before the first change of cipher.
+
+    Alerts may come between them, as the warning unrecognized_name does.
+    """
     spoken = bytearray()
     for record in split(stream)[0]:
-        if record.type != HANDSHAKE:
+        if record.type not in (HANDSHAKE, ALERT):
             break
-        spoken += record.body
+        if record.type == HANDSHAKE:
+            spoken += record.body
     return _messages(bytes(spoken))
 
 

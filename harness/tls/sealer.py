@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Bytes of a flood that are written at a time, and between two looks at what comes back.
 _BATCH = 65_536
+_CLIENT_HELLO, _SERVER_HELLO = 1, 2
+#: Seconds for which what comes back is read, however much it is.
+_LISTENS = 0.5
 
 
 class Sealer:
@@ -152,10 +155,13 @@ class Sealer:
 
     def _hears(self) -> None:
         """Read what is there, without waiting; data is kept for who reads it."""
+        until = time.monotonic() + _LISTENS
         try:
             while isinstance(came := self._engine.read(_BATCH, time.monotonic()), bytes):
                 self.peer.keeps(came)
-            while self._engine.wire.receive(time.monotonic()):
+                if time.monotonic() > until:
+                    return
+            while self._engine.wire.receive(time.monotonic()) and time.monotonic() < until:
                 pass  # OpenSSL has given up, and who floods goes on
         except TimeoutError:
             pass
@@ -212,7 +218,10 @@ class Sealer:
 
     def _traffic12(self, suite: Suite) -> Traffic12:
         peer = self.peer
-        hellos = [messages(stream)[0][1] for stream in (peer.raw_out, peer.raw_in)]
+        kinds = (_SERVER_HELLO, _CLIENT_HELLO) if self._server else (_CLIENT_HELLO, _SERVER_HELLO)
+        hellos = [
+            _hello(stream, kind) for stream, kind in zip((peer.raw_out, peer.raw_in), kinds, strict=True)
+        ]
         ours, theirs = (hello[2:34] for hello in hellos)
         randoms = (theirs, ours) if self._server else (ours, theirs)
         traffic = sealing.traffic12(self._secret("CLIENT_RANDOM"), *randoms, suite)[int(self._server)]
@@ -228,6 +237,18 @@ class Sealer:
             hello = bytes([1]) + len(hellos[0]).to_bytes(3, "big") + hellos[0]
             self._again = sealing.hello_again(hello, finished[4:])
         return traffic
+
+
+def _hello(stream: bytes, wanted: int) -> bytes:
+    """The hello of one side: not always its first message. Raises Broken for one that came in a way of its own."""
+    for kind, body in messages(stream):
+        if kind == wanted:
+            return body
+    raise Broken(
+        "the handshake cannot be read",
+        expected="a ClientHello and a ServerHello in the clear",
+        seen=show(stream),
+    )
 
 
 def _batches(make: Callable[[], bytes], count: int) -> Iterator[tuple[bytes, int]]:
