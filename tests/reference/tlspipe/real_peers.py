@@ -175,10 +175,10 @@ class World:
         return start(self.files(identity), roots, version)
 
     def s_server(
-        self, own: Files, roots: Path | None, version: str, *options: object, quiet: bool = False
+        self, own: Files, roots: Path | None, version: str, *options: object
     ) -> tuple[Running, int, Callable[[], Side]]:
         argv = ["openssl", "s_server", "-accept", f"{HOST}:0", "-cert", own.leaf, "-key", own.key]
-        argv += ["-cert_chain", own.above, *(["-quiet"] if quiet else [])]
+        argv += ["-cert_chain", own.above]
         argv += ["-CAfile", roots, "-Verify", "3", "-verify_return_error"] if roots else []
         argv += [f"-tls{version.replace('.', '_')}"] if version else []
         program = self.runs(*argv, *options)

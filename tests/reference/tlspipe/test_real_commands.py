@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import random
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from harness.tls.zoo import Zoo
 from tests.reference.tlspipe.real_peers import FAULTS, HOST, World, nobody_comes, served, wrong
-from tests.reference.tlspipe.running import Running, Side, SocketSide
+from tests.reference.tlspipe.running import Running, Side, SocketSide, StdioSide
 
 pytestmark = pytest.mark.peers
 
@@ -121,6 +122,89 @@ def test_nothing_older_than_tls_1_2_is_spoken(here: World, zoo: Zoo, version: st
     pipe, port = here.pipe_client(target, zoo.ca)
     here.connects(port).hears_reset()
     pipe.says("ended: refused")
+
+
+# -- openssl in other moods -------------------------------------------------------------------------------------------
+
+#: Small letters, which are no commands.
+MUCH = bytes(random.Random(7).choices(b"abcdefghijklmnop", k=100_000))
+BOTH = {
+    "no middlebox": ("-tls1_3", "-no_middlebox"),
+    "padded records": ("-tls1_3", "-record_padding", "4096"),
+    "small records": ("-max_send_frag", "512"),
+    "split records": ("-split_send_frag", "600"),
+    "no tickets, TLS 1.2": ("-tls1_2", "-no_ticket"),
+    "no tickets, TLS 1.3": ("-tls1_3", "-no_ticket"),
+    "ChaCha20, TLS 1.2": ("-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"),
+    "ChaCha20, TLS 1.3": ("-tls1_3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"),
+    "another group": ("-groups", "P-521"),
+    "a buffer of its own": ("-read_buf", "65536"),
+}
+CLIENTS = {
+    **BOTH,
+    "short fragments": ("-maxfraglen", "512"),
+    "no SNI": ("-noservername",),
+    "OCSP": ("-status",),
+}
+SERVERS = {
+    **BOTH,
+    "hello again": ("-groups", "P-384"),
+    "ten tickets": ("-num_tickets", "10"),
+}
+
+
+@pytest.mark.parametrize("mood", CLIENTS)
+def test_an_odd_client(here: World, zoo: Zoo, mood: str) -> None:
+    backend, _, port = served(here, zoo)
+    argv = [
+        "-connect",
+        f"{HOST}:{port}",
+        "-CAfile",
+        here.file(zoo.ca),
+        "-verify_return_error",
+        "-quiet",
+        "-nocommands",
+    ]
+    client = StdioSide(here.runs("openssl", "s_client", *argv, *CLIENTS[mood]))
+    server = here.accepts(backend)
+    client.sends(MUCH)
+    server.hears(MUCH)
+    server.sends(MUCH)
+    client.hears(MUCH)
+
+
+@pytest.mark.parametrize("mood", SERVERS)
+def test_an_odd_server(here: World, zoo: Zoo, mood: str) -> None:
+    _, target, accepts = here.s_server(here.files(zoo.server()), None, "", *SERVERS[mood])
+    _, port = here.pipe_client(target, zoo.ca)
+    client, server = here.connects(port), accepts()
+    client.sends(MUCH)
+    server.hears(MUCH)
+    server.sends(MUCH)
+    client.hears(MUCH)
+
+
+def test_a_server_that_is_an_address(here: World, zoo: Zoo) -> None:
+    """An address stands in iPAddress, and is not asked for by SNI."""
+    for names, ending in ((("127.0.0.1",), "closed"), (("server.example", "127.0.0.2"), "refused")):
+        _, target, _ = here.s_server(here.files(zoo.server(*names)), None, "", "-www", "-tlsextdebug")
+        pipe, port = here.pipe_client(target, zoo.ca, name="127.0.0.1")
+        curl(here, f"http://{HOST}:{port}/").status()
+        pipe.says(f"ended: {ending}")
+
+
+def test_s_client_comes_again_and_again(here: World, zoo: Zoo) -> None:
+    """Six times, the last five with the session of the first."""
+    backend, pipe, port = served(here, zoo)
+    roots = here.file(zoo.ca)
+    program, _ = here.s_client(port, roots, "server.example", None, "1.2", "-reconnect", quiet=False)
+    for _ in range(5):
+        server = here.accepts(backend)
+        server.hears_end()
+        server.ends()
+    here.accepts(backend)
+    program.says("Reused, TLSv1.2", times=5)
+    pipe.says("ended: (closed|reset)", times=5)
 
 
 # -- sessions that are resumed ----------------------------------------------------------------------------------------
