@@ -288,6 +288,7 @@ def test_refused_by_the_peer(lab: Scene) -> None:
         _fails(tls)
         lab.expect(not plain.sees_reset(), "nothing came")
         lab.ends_as(pipe, "refused", "broken", count=number)
+    exchange(*joins(lab, "client", pipe, server))
     pipe, backend = starts(lab, "server")
     for number, version in enumerate((TLS12, TLS13), 1):
         lab.says("a client that does not believe the pipe's root")
@@ -295,6 +296,7 @@ def test_refused_by_the_peer(lab: Scene) -> None:
         _fails(tls)
         lab.ends_as(pipe, "refused", count=number)
     lab.expect(not backend.peers, "nobody is connected to for that")
+    exchange(*joins(lab, "server", pipe, backend))
 
 
 def test_refusals(lab: Scene) -> None:
@@ -316,6 +318,7 @@ def test_refusals(lab: Scene) -> None:
     raw.sends(b"220 mail.example ready\r\n")
     lab.expect(not plain.sees_reset(), "nothing came")
     lab.ends_as(pipe, "refused", "broken", count=3)
+    exchange(*joins(lab, "client", pipe, server))
 
 
 def _fails(tls: TlsPeer) -> None:
