@@ -5,6 +5,7 @@ It runs inside the tester's container and knows sockets, not Docker (harness/con
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -153,6 +154,9 @@ class AgentNode:
             reply, _ = self._ask("put_file", name=name, private=private, given=[memory])
         finally:
             os.close(memory)
+        if not reply["ok"] and reply["errno"] == errno.ENOSPC:
+            # A private file is the student's own: whoever lets it grow has no place left for the next one.
+            raise CannotStart("the folder of the files that the submission is given has been filled by it")
         if not reply["ok"]:
             raise LabError(f"{name!r} cannot be put into the student's node: {reply['text']}")
         path: str = reply["path"]

@@ -153,6 +153,8 @@ class LocalNode:
     def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
         """See Node.put_file."""
         path = self._files / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # put there by the program
         path.unlink(missing_ok=True)  # it may be there with other rights
         path.touch(mode=0o600)
         path.write_bytes(data)
