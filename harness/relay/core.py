@@ -86,6 +86,9 @@ class Core:
         self._lateness: deque[int] = deque(maxlen=_KEPT_LATENESS)
         self.events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
         self.recording = Recording()  #: of datagrams
+        self.crowded = (
+            False  #: the student's side made connections without end: what is late and lost is its own doing
+        )
         self.drops = 0  #: packets that this engine lost itself: a full socket, no descriptor left
         self._broken: BaseException | None = None
         self._open = True
@@ -147,7 +150,7 @@ class Core:
         }
         self._lateness.clear()
         self.events.clear()
-        self.drops = 0
+        self.drops, self.crowded = 0, False
 
     def profile(self, direction: Direction) -> Profile:
         """What is done to that direction now."""
@@ -213,11 +216,11 @@ class Core:
         """Since the links were set, of the given directions added, or of both."""
         names = ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed")
         links = [self._links[way] for way in ways or ("up", "down")]
-        late = sorted(self._lateness)
+        late = [] if self.crowded else sorted(self._lateness)
         return LinkCounters(
             **{name: sum(getattr(link, name) for link in links) for name in names},
             late_p99=late[len(late) * 99 // 100] / SECOND if late else 0.0,
-            engine_drops=self.drops,
+            engine_drops=0 if self.crowded else self.drops,
         )
 
     # -- the loop ------------------------------------------------------------------------------------------------

@@ -23,6 +23,9 @@ Place = tuple[str, int]
 
 #: Seconds between two looks at connections that were half-closed and may have been reset since.
 _SCAN = 0.02
+#: Connections that the student's side may have open through one relay: none of its programs needs so many, and each
+#: costs the tester two descriptors. Who makes more sees resets, and a link that is late by his own doing.
+MOST_OF_STUDENT = 300
 
 _IN_PROGRESS = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, 10035)  # 10035: Windows' WSAEWOULDBLOCK
 
@@ -98,6 +101,11 @@ class TcpRelay:
                     self.core.watch(self._listening, 0, lambda _mask: None)
                     self.core.after(0.1, self._listen_again)
                 return
+            if self.forward == "up" and len(self.connections) >= MOST_OF_STUDENT:
+                self.core.crowded = True
+                reset_on_close(sock)
+                sock.close()
+                continue
             self._sources.pop((place[0], place[1]), None)
             self.connections.add(Connection(self, sock, (place[0], place[1])))
 
