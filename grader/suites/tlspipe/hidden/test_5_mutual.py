@@ -5,6 +5,7 @@ import os
 import pytest
 
 from harness.listener import Listener
+from harness.peers import Peer
 from harness.program import Server
 from harness.scene import Scene
 from harness.steps import Broken
@@ -64,6 +65,24 @@ def is_served(
     return tls
 
 
+def comes_out(lab: Scene, plain: Peer) -> bytes:
+    """All that comes on the plain side until its connection is over; how it ends is a matter of stage 3."""
+    came = bytearray()
+
+    def over() -> bool:
+        while (piece := plain.sips(65_536)) is not None:
+            came.extend(piece)
+            if not piece or len(came) > 10_000_000:
+                return True
+        return False
+
+    if not lab.waits_until(over):
+        raise Broken(
+            "the connection on the plain side goes on", verdict="timeout", expected="its end", seen="silence"
+        )
+    return bytes(came)
+
+
 def heard_nothing(backend: Listener) -> None:
     """Of all connections that came, if any did, none brought a byte."""
     known = -1
@@ -77,7 +96,9 @@ def heard_nothing(backend: Listener) -> None:
 def test_good_clients(lab: Scene) -> None:
     backend = lab.listens()
     pipes: dict[str, Server] = {}
-    for name in names_of_beasts("client", accepted=True):
+    names = names_of_beasts("client", accepted=True)
+    lab.rng.shuffle(names)
+    for name in names:
         beast = lab.zoo.beast(name)
         options = ("--client-name", beast.asked) if beast.asked else ()
         if beast.asked not in pipes:
@@ -93,20 +114,18 @@ def test_good_clients(lab: Scene) -> None:
 def test_bad_clients(lab: Scene, group: str) -> None:
     beasts = [lab.zoo.beast(name) for name in names_of_beasts("client", accepted=False)]
     beasts = [beast for beast in beasts if group_of(beast) == group]
+    lab.rng.shuffle(beasts)  # who refuses by number is wrong
     for asked in sorted({beast.asked for beast in beasts}):
         backend = lab.listens()
         options = ("--client-name", asked) if asked else ()
         pipe = lab.pipe_server(*options, backend=backend, client_ca=lab.zoo.ca)
         is_served(lab, pipe, backend, lab.zoo.client(asked) if asked else lab.zoo.client())
-        count = 0
         for beast in (beast for beast in beasts if beast.asked == asked):
             for versions in (SPOKEN["1.2"], SPOKEN["1.3"]) if group == "trust" else (BOTH,):
                 lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
                 near = lab.connects(pipe)
                 tls = lab.tls_client(near, identity=beast.identity, versions=versions, shakes=False)
                 is_refused(lab, tls, lab.random_bytes(100))
-                count += 1
-                lab.ends_as(pipe, "refused", count=count)
         heard_nothing(backend)
         is_served(lab, pipe, backend, lab.zoo.client(asked) if asked else lab.zoo.client())
 
@@ -153,9 +172,8 @@ def test_the_server_refuses_the_client(lab: Scene, version: str) -> None:
         plain.sends(b"nobody will ever hear this")
         tls = lab.tls_server(target.accepts(), client_ca=lab.zoo.ca, versions=SPOKEN[version], shakes=False)
         lab.expect(tls.tries_handshake(), "the server refuses the client", seen="a handshake")
-        came = plain.sees_reset()
+        came = comes_out(lab, plain)
         lab.expect(not came, "and nothing comes out of the pipe", seen=came)
-        lab.ends_as(pipe, "refused", "broken")
         lab.says("a server that wants none")
         plain = lab.connects(pipe)
         tls = lab.tls_server(target.accepts(), versions=SPOKEN[version])
@@ -173,11 +191,10 @@ def test_protocols_of_clients(lab: Scene, version: str) -> None:
     for offered in (("mail/2",), ("mail/1", "mail/2", "h2")):
         tls = is_served(lab, pipe, backend, None, SPOKEN[version], offered)
         lab.expect(tls.alpn == "mail/2", "they agree on mail/2", expected="mail/2", seen=tls.alpn)
-    for number, offered in enumerate([("mail/1", "h2"), (), ("MAIL/2",), ("mail/22", "mail/")], 1):
+    for offered in (("mail/1", "h2"), (), ("MAIL/2",), ("mail/22", "mail/")):
         lab.says(f"a client that offers {', '.join(offered) or 'nothing'}")
         tls = lab.tls_client(lab.connects(pipe), alpn=offered, versions=SPOKEN[version], shakes=False)
         is_refused(lab, tls, lab.random_bytes(100))
-        lab.ends_as(pipe, "refused", count=number)
     heard_nothing(backend)
     is_served(lab, pipe, backend, None, SPOKEN[version], ("mail/2",))
     lab.says("without the option it does not matter")
@@ -203,15 +220,14 @@ def test_protocols_of_servers(lab: Scene, version: str) -> None:
     offered = tls.hello.alpn if tls.hello else None
     lab.expect(offered == ("mail/2",), "it offers mail/2 and nothing else", seen=offered)
     lab.expect(tls.alpn == "mail/2", "they agree on mail/2", seen=tls.alpn)
-    for number, known in enumerate([(), ("mail/3", "h2")], 1):
+    for known in ((), ("mail/3", "h2")):
         lab.says(f"a server that knows {', '.join(known) or 'nothing of protocols'}")
         plain = lab.connects(pipe)
         plain.sends(lab.random_bytes(100))
         tls = lab.tls_server(target.accepts(), alpn=known, versions=SPOKEN[version], shakes=False)
         tls.handshake_fails(says=b"welcome, whatever you speak")
-        came = plain.sees_reset()
+        came = comes_out(lab, plain)
         lab.expect(not came, "nothing comes out of the pipe", seen=came)
-        lab.ends_as(pipe, "refused", count=number)
     serves(pipe, ("mail/2",))
     lab.says("without the option it does not matter")
     pipe = lab.pipe_client(target=target)
