@@ -50,7 +50,7 @@ def test_100_connections(lab: Scene) -> None:
     pipe = lab.pipe_server(backend=lab.echo())
     load = lab.tls_load(pipe, count=100, active=20)
     with lab.measures(every=0.2) as seen:
-        load.drives(seconds=0.8, rate=5)
+        load.drives(seconds=0.6, rate=5)
     seen.one_thread(pipe)
     lab.stays_idle(pipe, for_=0.5, at_most=0.1)
     load.all_answer()
@@ -85,11 +85,7 @@ def test_handshake_timeout(lab: Scene, role: str) -> None:
     way = opens(lab, role, "--handshake-timeout", 0.7)
     silent = lab.connects(way.pipe, name="a client whose handshake stands still")
     silent.hears_nothing(for_=0.5)
-    if role == "server":
-        silent.sees_reset_or_end(within=3)
-    else:
-        silent.sees_reset(within=3)
-    lab.ends_as(way.pipe, "timeout")
+    silent.sees_reset_or_end(within=3)
     carries(lab, way)
 
 

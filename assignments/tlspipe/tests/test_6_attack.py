@@ -9,6 +9,7 @@ import pytest
 from harness.peers import Peer
 from harness.program import Server
 from harness.scene import Scene
+from harness.steps import Broken
 from harness.tls.peer import TlsPeer
 from harness.tls.zoo import Identity
 
@@ -35,6 +36,24 @@ def opens(lab: Scene, role: str) -> Way:
     return Way(pipe, lab.tls_server(listener.accepts()), plain)
 
 
+def comes_out(lab: Scene, plain: Peer) -> bytes:
+    """All that comes on the plain side until its connection is over; how it ends is a matter of stage 3."""
+    came = bytearray()
+
+    def over() -> bool:
+        while (piece := plain.sips(65_536)) is not None:
+            came.extend(piece)
+            if not piece or len(came) > 10_000_000:
+                return True
+        return False
+
+    if not lab.waits_until(over):
+        raise Broken(
+            "the connection on the plain side goes on", verdict="timeout", expected="its end", seen="silence"
+        )
+    return bytes(came)
+
+
 def flips(record: bytes) -> bytes:
     """One bit of a record, in its middle, is another one."""
     middle = len(record) // 2
@@ -50,10 +69,10 @@ def test_a_tampered_record(lab: Scene, role: str) -> None:
     way.tls.sends(b"pay Bob 200 euros", may_fail=True)
     way.tls.tampers(None)
     way.tls.sends(b"pay Eve 300 euros", may_fail=True)
-    came = way.plain.sees_reset()
+    came = comes_out(lab, way.plain)
     lab.expect(not came, "nothing of it or behind it comes out", expected="nothing", seen=came)
-    way.tls.sees_reset_or_alert()
-    lab.ends_as(way.pipe, "broken")
+    way.tls.sees_cut()
+    way.pipe.keeps_running()
     lab.no_secret(way.pipe, b"pay Ada 100 euros", b"pay Bob 200 euros", b"pay Eve 300 euros")
 
 
@@ -65,8 +84,7 @@ def test_plain_text_to_a_tls_port(lab: Scene) -> None:
     request = lab.connects(pipe, name="somebody who speaks no TLS")
     request.sends(b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n")
     request.sees_reset_or_end()
-    lab.ends_as(pipe, "refused", "broken")
-    backend.hears_not_a_byte(for_=0.3)
+    backend.hears_not_a_byte(for_=0.2)
 
 
 def shows(tls: TlsPeer, identity: Identity) -> bool:
@@ -86,7 +104,10 @@ def test_a_new_certificate(lab: Scene) -> None:
     new = lab.zoo.server()
 
     def is_there() -> bool:
-        return shows(lab.tls_client(lab.connects(pipe, quietly=True)), new)
+        try:
+            return shows(lab.tls_client(lab.connects(pipe, quietly=True)), new)
+        except Broken:
+            return False  # it may be about to listen anew
 
     lab.expect(not is_there(), "the certificate is the old one")
     lab.renews(pipe, identity=new)
