@@ -29,10 +29,11 @@ class Lifetime(NamedTuple):
     ends: timedelta
 
 
-#: An hour of slack each way, since the clocks of two nodes may differ.
-VALID = Lifetime(timedelta(hours=-1), timedelta(days=1))
-EXPIRED = Lifetime(timedelta(days=-2), timedelta(hours=-2))
-NOT_YET = Lifetime(timedelta(hours=2), timedelta(days=2))
+#: An hour of slack each way, since the clocks of two nodes may differ. All are of one length: only who has a clock
+#: can tell them apart.
+VALID = Lifetime(timedelta(hours=-1), timedelta(hours=24))
+EXPIRED = Lifetime(timedelta(hours=-27), timedelta(hours=-2))
+NOT_YET = Lifetime(timedelta(hours=2), timedelta(hours=27))
 
 SERVER_AUTH, CLIENT_AUTH = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 

@@ -35,7 +35,11 @@ class Sealer:
         self.peer = peer
         self._tell = peer.raw.tells
         self._engine = peer.engine
-        if self._engine.flush(time.monotonic() + PATIENCE) or self._engine.unsent:
+        if self._engine.flush(time.monotonic() + PATIENCE):
+            raise Broken(
+                "the program ended the connection", expected="a connection", seen=str(self._engine.ended)
+            )
+        if self._engine.unsent:
             raise LabError("there is something unsent on this connection: seal records before it is full")
         self._server = self._engine.tls.server_side
         cipher = self._engine.tls.cipher()

@@ -16,6 +16,7 @@ Left out, since a correct pipe may judge either way:
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,8 +75,9 @@ class Zoo:
 
     def __init__(self) -> None:
         self._now = datetime.now(UTC)
-        self._root = issued_by_trustme(_authority("trusted root"))
-        self._stranger = issued_by_trustme(_authority("root that nobody trusts"))
+        # Names that say nothing: whom to believe is not to be read from them.
+        self._root = issued_by_trustme(_authority(f"root {secrets.token_hex(4)}"))
+        self._stranger = issued_by_trustme(_authority(f"root {secrets.token_hex(4)}"))
         self._made: dict[str, Beast] = {}
         self.ca = self._root.pem  #: PEM of the root that is to be trusted
         self.stranger_ca = self._stranger.pem  #: PEM of a root that signed nothing but strangers

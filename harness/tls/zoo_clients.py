@@ -49,6 +49,19 @@ CLIENT_CAGES: Sequence[Cage] = (
     _good("of-any-name", PATH, "Any name will do if none is asked for."),
     _good("exact-name", ALT_NAME, "The name stands in the certificate.", asked=CLIENT),
     _good(
+        "two-intermediates",
+        PATH,
+        "A chain may be long.",
+        above=(INTERMEDIATE, an_authority("second")),
+    ),
+    _good(
+        "same-common-name",
+        ALT_NAME,
+        "The common name may say the same as the names.",
+        _end(subject=subject("client", CLIENT)),
+        CLIENT,
+    ),
+    _good(
         "second-name", ALT_NAME, "Any of several names may be the one.", _end("other.example", CLIENT), CLIENT
     ),
     _good(

@@ -94,6 +94,12 @@ NAME_CAGES: Sequence[Cage] = (
         "The common name says nothing.",
         _end(subject=subject("server", "other.example")),
     ),
+    _good(
+        "same-common-name",
+        COMMON_NAME,
+        "The common name may say the same as the names.",
+        _end(subject=subject("server", SERVER)),
+    ),
     _bad("wrong-name", DNS_NAMES, "The name is another one.", _end("other.example")),
     _bad(
         "name-goes-on",

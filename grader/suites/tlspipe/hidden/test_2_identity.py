@@ -143,7 +143,10 @@ def test_addresses(lab: Scene) -> None:
 
 
 def test_common_names(lab: Scene) -> None:
-    shows(lab, "other-common-name", "common-name-only", "common-name-beside-mail", "common-name-beside-other")
+    shows(
+        lab, "other-common-name", "same-common-name", "common-name-only", "common-name-beside-mail",
+        "common-name-beside-other",
+    )  # fmt: skip
 
 
 def test_dates(lab: Scene) -> None:
