@@ -81,6 +81,8 @@ class Polite(Client):
         """End properly; `gone(client, seconds it took)` is called when the other side has ended as well."""
         self._gone = gone
         self.said_at = time.monotonic()
+        if self.sock is None:
+            return  # it has failed while others had their turn, and that is known
         try:
             cast(PlainSocket, self.sock).parts()
         except OSError as error:
