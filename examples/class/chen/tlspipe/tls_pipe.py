@@ -15,6 +15,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 
 import program
 import sockets
@@ -25,7 +26,7 @@ PIECE = 65536
 
 
 def main() -> int:
-    """The program; its exit status. One connection after the other."""
+    """The program; its exit status. A thread for each connection."""
     parser = command_line()
     options = parser.parse_args()
     if (options.cert is None) != (options.key is None):
@@ -47,16 +48,23 @@ def main() -> int:
     program.announce(options.listen.bound_as(listener))
     while True:
         sock = sockets.accept(listener)
-        try:
-            if options.role == "server":
-                serve(context, sock, None, options)
-            else:
-                serve(context, None, sock, options)
-            program.say("ended: closed")
-        except OSError as error:
-            program.say(f"ended: broken {error}")
+        thread = threading.Thread(target=attend, args=(context, sock, options), daemon=True)
+        thread.start()
         if options.once:
+            thread.join()
             return 0
+
+
+def attend(context: ssl.SSLContext, sock: socket.socket, options: argparse.Namespace) -> None:
+    """A thread's work: one connection, and a line about it."""
+    try:
+        if options.role == "server":
+            serve(context, sock, None, options)
+        else:
+            serve(context, None, sock, options)
+        program.say("ended: closed")
+    except OSError as error:
+        program.say(f"ended: broken {error}")
 
 
 def serve(
