@@ -274,3 +274,27 @@ def test_a_program_that_speaks_no_tls(odd: Odd) -> None:
 def test_nowhere_to_go(lab: Scene) -> None:
     with pytest.raises(LabError):
         lab.pipe_server(backend=lab.listens_udp().address)
+
+
+def test_a_handshake_that_is_tried_says_how_it_failed(lab: Scene) -> None:
+    pipe = lab.pipe_server(backend=lab.nobody(), client_ca=lab.zoo.ca)
+    early = lab.tls_client(lab.connects(pipe), versions=(TLS12, TLS12), shakes=False)
+    assert early.tries_handshake() in ("alert", "reset")
+    late = lab.tls_client(lab.connects(pipe), versions=(TLS13, TLS13), shakes=False)
+    assert late.tries_handshake() == ""
+    assert late.handshake_fails(says=b"too late") in ("alert", "reset")
+
+
+def test_a_pipe_with_few_descriptors_has_few_connections(lab: Scene) -> None:
+    target = lab.listens()
+    for files in (None, 34):
+        pipe = lab.pipe_client(target=target, files=files)
+        first, _second = (lab.connects(pipe) for _ in range(2))
+        target.accepts()
+        if files is None:
+            target.accepts()
+            continue
+        with pytest.raises(Broken, match="no connection came"):
+            target.accepts(within=SOON)
+        first.resets()
+        target.accepts()
