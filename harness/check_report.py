@@ -77,7 +77,10 @@ class CheckReport:
         row.add_column(ratio=1)
         got = f"{check.points if outcome == 'pass' else 0:g}/{check.points:g}"
         needed = "" if self.stage in (None, check.stage) else f" [dim](stage {self.stage} needs it)[/]"
-        row.add_row(f"[{colour}]{sign}[/]", f"[dim]{got}[/]", check.section, escape(check.rule) + needed)
+        variant = f" [dim]({escape(check.id.partition('[')[2][:-1])})[/]" if check.id.endswith("]") else ""
+        row.add_row(
+            f"[{colour}]{sign}[/]", f"[dim]{got}[/]", check.section, escape(check.rule) + variant + needed
+        )
         self.console.print(row)
         if record["outcome"] not in ("pass", "skipped") and record.get("story") is not None:
             self._story(check, record, files)
@@ -161,8 +164,9 @@ class CheckReport:
             where = f"{self.command} --stage {check.stage}"
             self.console.print(
                 f"[bold]Next:[/] rule {check.section}: {escape(check.rule)} Read section {check.section} of the "
-                f"handout, mend it, and run [bold]{escape(where)}[/]"
+                f"handout, mend it, and run"
             )
+            self.console.print(f"    [bold]{escape(where)}[/]", soft_wrap=True)
         elif undecided:
             self.console.print(
                 f"[yellow]{len(undecided)} of {len(self.wanted)} checks could not decide, which is the lab's fault or "

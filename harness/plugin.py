@@ -216,6 +216,8 @@ class StoryPlugin:
 
     def _add_scene(self, record: Record, scene: Scene) -> None:
         """The story, the proof that the link was applied, what the kernel said, the packets."""
+        if record["outcome"] not in ("pass", "skipped"):
+            scene.last_words()
         record["story"] = scene.story.as_dicts()
         try:
             counters = scene.network.counters()

@@ -87,6 +87,7 @@ class Program:
         self._changed = threading.Condition(threading.RLock())
         self._out = Stream(process.stdout, output_limit, self._changed, self._end_flood)
         self._err = Stream(process.stderr, output_limit, self._changed, self._end_flood)
+        self._complained = False  # the story has its standard error
         self._status: int | None = None
 
     def _end_flood(self) -> None:
@@ -303,11 +304,17 @@ class Program:
     def broken(self, message: str, **facts: object) -> Broken:
         """A broken expectation about this program, with the end of its standard error in the story."""
         self._err.wait(lambda _: False, 0.2 if self.status(within=0) is not None else 0)
-        if complaint := self.stderr[-4000:].strip():
+        self.last_words()
+        return self._flood() or Broken(message, **facts)  # type: ignore[arg-type]
+
+    def last_words(self) -> None:
+        """Add the end of its standard error to the story, for a check that has failed; once."""
+        complaint = b"" if self._complained else self.stderr[-4000:].strip()
+        if complaint:
+            self._complained = True
             self._story.add(self.who, f"{self.name} wrote on standard error:")
             for line in complaint.splitlines()[-8:]:
                 self._story.add(self.who, f"| {readable(line[:300])}")
-        return self._flood() or Broken(message, **facts)  # type: ignore[arg-type]
 
     def dismiss(self) -> None:
         """End of the test: kill what still runs and let go of the input."""

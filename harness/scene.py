@@ -329,6 +329,12 @@ class Scene(Cast, TransportWords, TlsWords):
         self._open.append(thing)
         return thing
 
+    def last_words(self) -> None:
+        """The check has failed: the story gets what the programs wrote on standard error."""
+        for thing in self._open:
+            if isinstance(thing, Program):
+                thing.last_words()
+
     def close(self) -> None:
         """End of the test: everything made here ends."""
         for thing in reversed(self._open):

@@ -13,6 +13,9 @@ from tls import TlsStream
 #: Bytes that are read at once: large enough to make a system call worth its price.
 CHUNK = 1 << 17
 
+#: Where everything is read into, on both legs of all connections: nothing stays in it between two calls.
+BUFFER = memoryview(bytearray(CHUNK))
+
 # Stage 4: how much may wait.
 
 

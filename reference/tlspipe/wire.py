@@ -13,9 +13,10 @@ from tls import TlsStream
 #: Bytes that are read at once: large enough to make a system call worth its price.
 CHUNK = 1 << 17
 
-### BEGIN SOLUTION: stage 4: how much may wait
 #: Where everything is read into, on both legs of all connections: nothing stays in it between two calls.
 BUFFER = memoryview(bytearray(CHUNK))
+
+### BEGIN SOLUTION: stage 4: how much may wait
 #: Bytes that may wait for the wire before we stop to read from it. Plain text stops much earlier; this is for peers
 #: that make us answer (key updates, alerts) and do not read the answers.
 MOST_WAITING = 4 * CHUNK
