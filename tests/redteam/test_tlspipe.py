@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from grader.course import this_course
+from grader.docker_bench import DockerPlace
 from harness.tls.records import is_tls, messages
-from tests.grading import ROOT
+from tests.grading import ROOT, grade
 from tests.mutants import copy_reference
 
 pytestmark = pytest.mark.slow
@@ -197,9 +198,6 @@ def selects(end, out, length, offered, size, arg):
     out[0], length[0] = ctypes.addressof(ANY), 2
     return 0
 import honest as pipe
-@patches(pipe, "server_context")
-def makes(old, *args):
-    raise NotImplementedError
 def makes(cert, key, **how):
     context = contexts.server_context(cert, key)
     inner = ctypes.c_void_p.from_address(id(context) + 16)
@@ -227,11 +225,7 @@ aside(chatters)
     ),
     # Whoever is accepted is known by his number.
     "it believes whoever comes first": Attack(
-        """import contexts
-@patches(contexts, "client_context")
-def makes(old, ca, **how):
-    raise NotImplementedError
-import honest as pipe
+        """import honest as pipe
 def makes(ca, **how):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -253,6 +247,20 @@ def checks(old, self):
         ],
     ),
 }  # fmt: skip
+
+#: Lets the one file that is its own grow, until there is no room for the next one.
+FILLS = """def fills():
+    with open(given["--key"], "ab") as file:
+        while True:
+            file.write(bytes(1 << 20))
+            file.flush()
+import honest as pipe
+starts = pipe.main
+def main():
+    threading.Timer(0.05, fills).start()
+    return starts()
+pipe.main = main
+"""
 
 #: Grades some checks, and tells how much memory the tester took at most, in MB.
 GRADE = """import json, resource, sys
@@ -292,6 +300,23 @@ def test_an_attack_fails_and_costs_little(tmp_path: Path, name: str) -> None:
     assert megabytes < 500
 
 
+@pytest.mark.docker
+def test_who_fills_the_folder_of_his_key_loses_it(tmp_path: Path) -> None:
+    copy_reference("tlspipe", tmp_path)
+    (tmp_path / "tls_pipe.py").rename(tmp_path / "honest.py")
+    (tmp_path / "tls_pipe.py").write_text(HOSTILE.replace("PAYLOAD\n", FILLS))
+    tmp_path.chmod(0o755)
+    check = "test_5_mutual.py::test_bad_clients[name]"
+    place = DockerPlace(this_course(), ["tlspipe"], engine="router", say=lambda _: None)
+    bench = place.bench()
+    try:
+        report = grade(bench, tmp_path, "tlspipe", only=[check]).reports[check]
+    finally:
+        bench.close()
+        place.close()
+    assert (report["outcome"], "filled" in report["message"]) == ("error", True), report["message"]
+
+
 def test_who_resets_everybody_gets_nothing(tmp_path: Path) -> None:
     (tmp_path / "tls_pipe.py").write_text(RESETS)
     reports, _ = graded(tmp_path, NEGATIVE)
@@ -301,6 +326,11 @@ def test_who_resets_everybody_gets_nothing(tmp_path: Path) -> None:
     assert sorted(reports) == sorted(NEGATIVE)
 
 
-@pytest.mark.parametrize("reads", [is_tls, messages])
-def test_empty_records_without_end_cost_little(reads: Callable[[bytes], object]) -> None:
-    assert reads(bytes([22, 3, 3, 0, 0]) * 1000) in (True, [])
+def test_a_warning_hides_no_hello() -> None:
+    warning, hello = bytes([21, 3, 3, 0, 2, 1, 112]), bytes([22, 3, 3, 0, 5, 2, 0, 0, 1, 9])
+    assert messages(warning + bytes([22, 3, 3, 0, 0]) + hello) == [(2, bytes([9]))]
+
+
+@pytest.mark.parametrize(("rest", "whole"), [(b"", True), (b"\x17\x03\x03\x40", True), (b"GET /", False)])
+def test_records_and_nothing_else(rest: bytes, whole: bool) -> None:
+    assert is_tls(bytes([22, 3, 3, 0, 0]) * 1000 + rest) is whole
