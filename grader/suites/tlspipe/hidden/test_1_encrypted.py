@@ -4,37 +4,16 @@ import signal
 
 import pytest
 
-from harness.listener import Listener
 from harness.peers import Peer
-from harness.program import Server
 from harness.scene import Scene
 from harness.tls.contexts import TLS10, TLS11, TLS12, TLS13
 from harness.tls.peer import TlsPeer
-from harness.tls.records import is_tls, plaintext_in
+from harness.tls.ways import comes_out, is_private, joins, starts
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
 #: How a TLS ClientHello of 512 bytes begins.
 HALF_A_HELLO = bytes.fromhex("16 0301 0200 01 0001fc 0303") + b"\x2a" * 100
-
-
-def starts(
-    lab: Scene, role: str, *options: str, at: str = "0.0.0.0:0", **how: int
-) -> tuple[Server, Listener]:
-    """A pipe in that role, and who is behind it."""
-    behind = lab.listens(**how)  # type: ignore[arg-type]
-    if role == "client":
-        return lab.pipe_client(*options, target=behind, at=at), behind
-    return lab.pipe_server(*options, backend=behind, at=at), behind
-
-
-def joins(lab: Scene, role: str, pipe: Server, behind: Listener, **how: object) -> tuple[Peer, TlsPeer]:
-    """A connection through the pipe: its plain end and its TLS end."""
-    if role == "client":
-        plain = lab.connects(pipe)
-        return plain, lab.tls_server(behind.accepts(), **how)  # type: ignore[arg-type]
-    tls = lab.tls_client(lab.connects(pipe), name=None, **how)  # type: ignore[arg-type]
-    return behind.accepts(), tls
 
 
 def exchange(lab: Scene, plain: Peer, tls: TlsPeer, size: int = 300) -> None:
@@ -44,28 +23,6 @@ def exchange(lab: Scene, plain: Peer, tls: TlsPeer, size: int = 300) -> None:
     tls.reads_exactly(up)
     tls.sends(down)
     plain.reads_exactly(down)
-
-
-def is_private(lab: Scene, wire: bytes, *plain: bytes) -> None:
-    """Whoever listens on the wire sees TLS and learns nothing."""
-    lab.expect(wire and is_tls(wire), "on the wire is TLS, from the first byte to the last", seen=wire[:60])
-    leak = plaintext_in(wire, plain)
-    lab.expect(leak is None, "nothing on the wire is plain text", seen=leak and f"plain text, {leak.how}")
-
-
-def everything(lab: Scene, raw: Peer, *, within: float = 5) -> bytes:
-    """All that comes until the connection is over, by whatever end."""
-    came = bytearray()
-
-    def over() -> bool:
-        while (piece := raw.sips(65_536)) is not None:
-            came.extend(piece)
-            if not piece or len(came) > 10_000_000:  # it is too much, whatever it is
-                return True
-        return False
-
-    lab.expect(lab.waits_until(over, within=within), "the connection ends", seen=bytes(came[:60]))
-    return bytes(came)
 
 
 def test_twenty_megabytes(lab: Scene) -> None:
@@ -136,7 +93,7 @@ def test_nothing_older(lab: Scene, role: str) -> None:
             plain.sends(secret)
             tls = lab.tls_server(behind.accepts(), versions=[version], shakes=False)
             tls.handshake_fails()
-            came = everything(lab, plain)
+            came = comes_out(lab, plain)
             lab.expect(not came, "not one byte comes out on the plain side", seen=came)
             is_private(lab, tls.raw_in, secret)
         else:
@@ -235,9 +192,9 @@ def test_no_tls_no_connection(lab: Scene) -> None:
         else:
             lab.says("the server hangs up")
             raw.ends()
-        came = everything(lab, plain)
+        came = comes_out(lab, plain)
         lab.expect(not came, "not one byte comes out on the plain side", seen=came)
-        is_private(lab, hello + everything(lab, raw), secret)
+        is_private(lab, hello + comes_out(lab, raw), secret)
     server.hears_not_a_byte(for_=0.2)
     exchange(lab, *joins(lab, "client", pipe, server))
 

@@ -9,6 +9,7 @@ from harness.scene import Scene
 from harness.steps import Broken
 from harness.tls.contexts import TLS12, TLS13
 from harness.tls.peer import TlsPeer
+from harness.tls.ways import joins, starts
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
@@ -19,25 +20,6 @@ HALF_A_HELLO = {
 }
 #: The beginning of a record of 4,096 bytes, which never comes whole.
 HALF_A_RECORD = bytes.fromhex("17 0303 1000") + b"\x2a" * 1000
-
-
-def starts(lab: Scene, role: str, *options: str, **how: int) -> tuple[Server, Listener]:
-    """A pipe in that role, and who is behind it."""
-    behind = lab.listens(**how)  # type: ignore[arg-type]
-    if role == "client":
-        return lab.pipe_client(*options, target=behind), behind
-    return lab.pipe_server(*options, backend=behind), behind
-
-
-def joins(
-    lab: Scene, role: str, pipe: Server, behind: Listener, *, buffer: int | None = None, **how: object
-) -> tuple[Peer, TlsPeer]:
-    """A connection through the pipe: its plain end and its TLS end."""
-    if role == "client":
-        plain = lab.connects(pipe, receive_buffer=buffer)
-        return plain, lab.tls_server(behind.accepts(), **how)  # type: ignore[arg-type]
-    tls = lab.tls_client(lab.connects(pipe, receive_buffer=buffer), name=None, **how)  # type: ignore[arg-type]
-    return behind.accepts(), tls
 
 
 def reaches(lab: Scene, role: str, pipe: Server, behind: Listener) -> tuple[Peer | None, Peer]:
@@ -374,98 +356,3 @@ def test_a_slow_reader_gets_everything(lab: Scene, role: str) -> None:
     tls.ends()
     plain.sees_end()
     lab.ends_as(pipe, "closed", count=2)
-
-
-def test_two_pipes_end(lab: Scene) -> None:
-    lab.link("mobile")
-    backend = lab.listens()
-    server = lab.pipe_server(backend=backend)
-    client = lab.pipe_client(target=lab.middle(server).address)
-    left = lab.connects(client, name="the client")
-    right = backend.accepts(within=8)
-    question, answer = lab.random_bytes(60_000), lab.random_bytes(60_000)
-    left.sends(question)
-    left.ends()
-    lab.expect(right.reads_to_end(within=8) == question, "all of it comes, and then the end")
-    right.sends(answer)
-    right.ends()
-    lab.expect(left.reads_to_end(within=8) == answer, "all of it comes, and then the end")
-    lab.ends_as(client, "closed", within=8)
-    lab.ends_as(server, "closed", within=8)
-
-
-def test_two_pipes_and_a_cut_between(lab: Scene) -> None:
-    backend = lab.listens()
-    server = lab.pipe_server(backend=backend)
-    middle = lab.middle(server)
-    client = lab.pipe_client(target=middle.address)
-    left = lab.connects(client, name="the client")
-    right = backend.accepts()
-    left.sends(b"half a file")
-    right.reads_exactly(b"half a file")
-    middle.cuts("up")
-    lab.expect(not right.sees_reset(), "nothing more came")
-    lab.ends_as(server, "truncated")
-    lab.says("and what that pipe does about it arrives at the other one")
-    lab.expect(not left.sees_reset(), "nothing came")
-    lab.ends_as(client, "reset", "broken", "truncated", "refused")
-
-
-@ROLES
-def test_once(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role, "--once")
-    plain, tls = joins(lab, role, pipe, behind)
-    exchange(plain, tls)
-    before = len(behind.peers)
-    try:
-        second = lab.connects(pipe, name="a second one", within=1)
-        second.sends(b"is anybody there?", may_fail=True)
-    except Broken as refused:
-        lab.says(f"a second one is not accepted: {refused.seen}")
-    behind.hears_not_a_byte(for_=0.2)
-    lab.expect(len(behind.peers) == before, "nobody is connected to for a second one")
-    exchange(plain, tls)
-    plain.ends()
-    tls.sees_close_notify()
-    tls.ends()
-    plain.sees_end()
-    pipe.exits(0)
-    lab.ends_as(pipe, "closed")
-
-
-@ROLES
-def test_once_and_what_went_wrong(lab: Scene, role: str) -> None:
-    for how, status in (("truncated", 4), ("reset", 4), ("broken", 4), ("unreachable", 3), ("timeout", 5)):
-        lab.says(f"a pipe for one connection, which ends as {how}")
-        if how == "unreachable":
-            nobody = lab.nobody()
-            if role == "client":
-                pipe = lab.pipe_client("--once", target=nobody)
-                lab.connects(pipe)
-            else:
-                pipe = lab.pipe_server("--once", backend=nobody)
-                lab.tls_client(lab.connects(pipe), name=None)
-        elif how == "timeout":
-            pipe, behind = starts(lab, role, "--once", "--handshake-timeout", "0.3")
-            reaches(lab, role, pipe, behind)
-        else:
-            pipe, behind = starts(lab, role, "--once")
-            _, tls = joins(lab, role, pipe, behind)
-            if how == "truncated":
-                tls.cuts()
-            elif how == "reset":
-                tls.resets()
-            else:
-                tls.sends_raw(b"*" * 99)
-        pipe.exits(status)
-        lab.ends_as(pipe, how)
-    if role == "client":
-        pipe, behind = starts(lab, role, "--once")
-        lab.connects(pipe)
-        identity = lab.zoo.beast("wrong-name").identity
-        _fails(lab.tls_server(behind.accepts(), identity=identity, shakes=False))
-    else:
-        pipe, behind = starts(lab, role, "--once")
-        _fails(lab.tls_client(lab.connects(pipe), ca=lab.zoo.stranger_ca, shakes=False))
-    pipe.exits(4)
-    lab.ends_as(pipe, "refused")

@@ -1,7 +1,5 @@
 """Stage 4: five hundred connections, buffers in every direction, timers, idleness, and no descriptors left."""
 
-from typing import NamedTuple
-
 import pytest
 
 from harness.lab import NotMeasured
@@ -9,10 +7,11 @@ from harness.peers import Peer
 from harness.program import Server
 from harness.scene import Scene
 from harness.steps import Broken
-from harness.tls.contexts import BOTH, TLS11, TLS12, TLS13, Versions
+from harness.tls.contexts import BOTH, TLS11, TLS12, TLS13
 from harness.tls.load import TlsLoad
 from harness.tls.peer import TlsPeer
 from harness.tls.records import HANDSHAKE
+from harness.tls.ways import Way, Ways
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 
@@ -22,50 +21,6 @@ MUCH = 48_000_000
 MORE_MEMORY = 24 << 20
 #: The header of a handshake record with 512 bytes, and the beginning of a ClientHello that never comes whole.
 HALF_A_HELLO = bytes([22, 3, 1, 2, 0, 1, 0, 1])
-
-
-class Way(NamedTuple):
-    """A connection through a pipe: the tester holds both of its ends."""
-
-    pipe: Server
-    tls: TlsPeer  #: on the wire
-    plain: Peer  #: on the other side
-
-
-class Ways:
-    """A pipe, and connections through it."""
-
-    def __init__(
-        self,
-        lab: Scene,
-        role: str,
-        *options: object,
-        receive_buffer: int | None = None,
-        versions: Versions = BOTH,
-    ) -> None:
-        self.lab, self.role, self.receive_buffer, self.versions = lab, role, receive_buffer, versions
-        self.listener = lab.listens(receive_buffer=receive_buffer)
-        self.pipe = (
-            lab.pipe_server(*options, backend=self.listener)
-            if role == "server"
-            else lab.pipe_client(*options, target=self.listener)
-        )
-
-    def opens(self, *, quietly: bool = False) -> Way:
-        """One more connection."""
-        near = self.lab.connects(self.pipe, receive_buffer=self.receive_buffer, quietly=quietly)
-        if self.role == "server":
-            tls = self.lab.tls_client(near, versions=self.versions)
-            return Way(self.pipe, tls, self.listener.accepts())
-        return Way(self.pipe, self.lab.tls_server(self.listener.accepts(), versions=self.versions), near)
-
-    def carries(self, way: Way, count: int = 1000) -> None:
-        """Some bytes go both ways."""
-        data = self.lab.random_bytes(count)
-        way.tls.sends(data)
-        way.plain.reads_exactly(data)
-        way.plain.sends(data[::-1])
-        way.tls.reads_exactly(data[::-1])
 
 
 def load_of(lab: Scene, role: str, count: int, active: int) -> tuple[Server, TlsLoad]:

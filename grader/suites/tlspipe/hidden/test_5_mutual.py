@@ -5,12 +5,12 @@ import os
 import pytest
 
 from harness.listener import Listener
-from harness.peers import Peer
 from harness.program import Server
 from harness.scene import Scene
 from harness.steps import Broken
 from harness.tls.contexts import BOTH, TLS12, TLS13, Versions
 from harness.tls.peer import TlsPeer
+from harness.tls.ways import comes_out
 from harness.tls.zoo import Beast, Identity, names_of_beasts
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
@@ -63,24 +63,6 @@ def is_served(
     plain.sends(data[::-1])
     tls.reads_exactly(data[::-1])
     return tls
-
-
-def comes_out(lab: Scene, plain: Peer) -> bytes:
-    """All that comes on the plain side until its connection is over; how it ends is a matter of stage 3."""
-    came = bytearray()
-
-    def over() -> bool:
-        while (piece := plain.sips(65_536)) is not None:
-            came.extend(piece)
-            if not piece or len(came) > 10_000_000:
-                return True
-        return False
-
-    if not lab.waits_until(over):
-        raise Broken(
-            "the connection on the plain side goes on", verdict="timeout", expected="its end", seen="silence"
-        )
-    return bytes(came)
 
 
 def heard_nothing(backend: Listener) -> None:

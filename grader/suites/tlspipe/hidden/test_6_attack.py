@@ -1,22 +1,18 @@
 """Stage 6: records that were tampered with, plain text where TLS should be, floods, and new certificates."""
 
-import signal
-import ssl
 from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
 from harness.lab import NotMeasured
-from harness.peers import Peer
-from harness.program import Server
 from harness.scene import Scene
 from harness.steps import Broken
-from harness.tls.contexts import BOTH, TLS12, TLS13, Versions
+from harness.tls.contexts import TLS12, TLS13, Versions
 from harness.tls.peer import TlsPeer
 from harness.tls.records import HANDSHAKE
 from harness.tls.sealer import Sealer
-from harness.tls.zoo import Identity
+from harness.tls.ways import Way, Ways, comes_out
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 SPOKEN: tuple[Versions, Versions] = ((TLS12, TLS12), (TLS13, TLS13))
@@ -26,62 +22,21 @@ MORE_MEMORY = 24 << 20
 HALF_A_HELLO = bytes([22, 3, 1, 2, 0, 1, 0, 1])
 
 
-class Way(NamedTuple):
-    """A connection through a pipe: the tester holds both of its ends."""
-
-    pipe: Server
-    tls: TlsPeer  #: on the wire
-    plain: Peer  #: on the other side
-
-
-class Ways:
-    """A pipe, and connections through it."""
-
-    def __init__(self, lab: Scene, role: str, *options: object) -> None:
-        self.lab, self.role = lab, role
-        self.listener = lab.listens(receive_buffer=16_384 if role == "client" else None)
-        self.pipe = (
-            lab.pipe_server(*options, backend=self.listener)
-            if role == "server"
-            else lab.pipe_client(*options, target=self.listener)
-        )
-
-    def opens(self, versions: Versions = BOTH) -> Way:
-        """One more connection."""
-        near = self.lab.connects(self.pipe)
-        if self.role == "server":
-            tls = self.lab.tls_client(near, versions=versions)
-            return Way(self.pipe, tls, self.listener.accepts())
-        return Way(self.pipe, self.lab.tls_server(self.listener.accepts(), versions=versions), near)
-
-    def carries(self, way: Way) -> None:
-        """Some bytes go both ways, and soon."""
-        data = self.lab.random_bytes(1000)
-        way.tls.sends(data)
-        way.plain.reads_exactly(data, within=4)
-        way.plain.sends(data[::-1])
-        way.tls.reads_exactly(data[::-1], within=4)
-
-
-def comes_out(lab: Scene, plain: Peer) -> bytes:
-    """All that comes on the plain side until its connection is over; how it ends is a matter of stage 3."""
-    came = bytearray()
-
-    def over() -> bool:
-        while (piece := plain.sips(65_536)) is not None:
-            came.extend(piece)
-            if not piece or len(came) > 10_000_000:
-                return True
-        return False
-
-    if not lab.waits_until(over):
-        raise Broken(
-            "the connection on the plain side goes on", verdict="timeout", expected="its end", seen="silence"
-        )
-    return bytes(came)
-
-
 # -- tampering -----------------------------------------------------------------------------------------------------
+
+
+def ways_of(lab: Scene, role: str, *options: object) -> Ways:
+    """A pipe with a little room behind a client, so that a flood is felt."""
+    return Ways(lab, role, *options, behind=16_384 if role == "client" else None)
+
+
+def hears(tls: TlsPeer, data: bytes) -> bool:
+    """Whether these bytes come."""
+    try:
+        tls.reads_exactly(data)
+    except Broken:
+        return False
+    return True
 
 
 class Deed(NamedTuple):
@@ -114,7 +69,7 @@ DEEDS = (
 
 @ROLES
 def test_tampered_records(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = ways_of(lab, role)
     sizes = (3000, 3000, 3001, 3001, 3000)  # those two are of one length: swapped, they are what they seem
     for number, deed in enumerate(DEEDS):
         way = ways.opens(SPOKEN[number % 2])
@@ -168,7 +123,7 @@ def test_tampered_on_the_way_back(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_a_record_cut_in_two(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = ways_of(lab, role)
     for versions in SPOKEN:
         way = ways.opens(versions)
         data = lab.random_bytes(9000)
@@ -187,7 +142,7 @@ def test_a_record_cut_in_two(lab: Scene, role: str) -> None:
 
 
 def test_plain_text_to_a_server(lab: Scene) -> None:
-    ways = Ways(lab, "server")
+    ways = ways_of(lab, "server")
     lasting = ways.opens()
     words = (
         b"GET / HTTP/1.1\r\nHost: server.example\r\nConnection: close\r\n\r\n",
@@ -218,7 +173,7 @@ def test_plain_text_to_a_server(lab: Scene) -> None:
 
 
 def test_a_server_without_tls(lab: Scene) -> None:
-    ways = Ways(lab, "client")
+    ways = ways_of(lab, "client")
     lasting = ways.opens()
     secret = b"the password is " + lab.random_bytes(16).hex().encode()
     greetings = (b"220 mail.example ESMTP\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 200)
@@ -240,7 +195,7 @@ def test_a_server_without_tls(lab: Scene) -> None:
 
 @ROLES
 def test_an_end_that_nobody_signed(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = ways_of(lab, role)
     for versions in SPOKEN:
         for level, description in ((1, 0), (1, 90), (2, 0)):
             way = ways.opens(versions)
@@ -256,7 +211,7 @@ def test_an_end_that_nobody_signed(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_the_log_of_a_bad_day(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = ways_of(lab, role)
     words = b"nobody may read this in a log: " + lab.random_bytes(20)
 
     def flips_a_bit(way: Way) -> None:
@@ -305,7 +260,7 @@ def served_or_broken(lab: Scene, way: Way, sealer: Sealer) -> None:
 
 @ROLES
 def test_floods(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = ways_of(lab, role)
     bystander = ways.opens()
     ways.carries(bystander)
     kinds: list[tuple[str, Versions, Callable[[Sealer], Callable[[], bytes]], int, bool]] = [
@@ -353,7 +308,7 @@ def comes_to_rest(lab: Scene, within: float = 12.0) -> None:
 
 
 def test_answers_that_nobody_reads(lab: Scene) -> None:
-    ways = Ways(lab, "client")
+    ways = ways_of(lab, "client")
     bystander = ways.opens()
     ways.carries(bystander)
     way = ways.opens(SPOKEN[0])
@@ -377,7 +332,7 @@ def test_answers_that_nobody_reads(lab: Scene) -> None:
 
 @ROLES
 def test_records_that_cannot_be(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = ways_of(lab, role)
     makes: list[tuple[Callable[[Sealer], bytes], Versions]] = [
         (Sealer.oversized, SPOKEN[1]),
         (Sealer.unknown_type, SPOKEN[1]),
@@ -395,7 +350,7 @@ def test_records_that_cannot_be(lab: Scene, role: str) -> None:
 
 
 def test_handshakes_without_an_end(lab: Scene) -> None:
-    ways = Ways(lab, "server", "--handshake-timeout", 1)
+    ways = ways_of(lab, "server", "--handshake-timeout", 1)
     bystander = ways.opens()
     ways.carries(bystander)
     lab.says("ClientHellos that go on and on")
@@ -418,123 +373,3 @@ def test_handshakes_without_an_end(lab: Scene) -> None:
     ways.carries(ways.opens())
     silent.all_end(within=5)
     ways.carries(bystander)
-
-
-# -- new certificates ----------------------------------------------------------------------------------------------
-
-
-def shows(tls: TlsPeer, identity: Identity) -> bool:
-    """Whether the other side's certificate is this one."""
-    shown = ssl.DER_cert_to_PEM_cert(tls.certificates[0])
-    return identity.certificates.decode().startswith(shown)
-
-
-def rereads(lab: Scene, pipe: Server, met: Callable[[], bool] | None, what: str) -> None:
-    """Send SIGHUP; before long `met`, or (None) it complains. Raises Broken."""
-
-    def complaints() -> int:
-        return sum(not line.startswith(b"ended:") for line in pipe.stderr.splitlines())
-
-    before = complaints()
-
-    def done() -> bool:
-        try:
-            return met() if met else complaints() > before
-        except Broken:
-            return False  # it may be about to listen anew
-
-    pipe.signal(signal.SIGHUP)
-    lab.expect(lab.waits_until(done, within=4, every=0.1), what)
-    pipe.keeps_running()
-
-
-def hears(tls: TlsPeer, data: bytes) -> bool:
-    """Whether these bytes come."""
-    try:
-        tls.reads_exactly(data)
-    except Broken:
-        return False
-    return True
-
-
-def knows_sighup(lab: Scene) -> bool:
-    """Whether there is such a signal here."""
-    if not hasattr(signal, "SIGHUP"):
-        lab.says("this system knows no SIGHUP")
-        return False
-    return True
-
-
-def test_a_server_renews_its_certificate(lab: Scene) -> None:
-    if not knows_sighup(lab):
-        return
-    first, second, third = (lab.zoo.server() for _ in range(3))
-    pipe = lab.pipe_server(backend=lab.echo(), identity=first)
-    lasting = lab.tls_client(lab.connects(pipe))
-
-    def now_shows(identity: Identity) -> bool:
-        return shows(lab.tls_client(lab.connects(pipe, quietly=True)), identity)
-
-    lab.renews(pipe, identity=second)
-    lab.expect(now_shows(first), "without the signal nothing changes")
-    rereads(lab, pipe, lambda: now_shows(second), "new connections see the new certificate")
-    unusable = {
-        "no PEM": Identity(b"this is no certificate\n", second.key),
-        "another key": Identity(third.certificates, second.key),
-        "no key": Identity(third.certificates, b""),
-    }
-    for why, identity in unusable.items():
-        lab.says(f"files that cannot be used: {why}")
-        lab.renews(pipe, identity=identity)
-        rereads(lab, pipe, None, "it says on standard error that they cannot be used")
-        lab.expect(now_shows(second), "the old certificate stays in use")
-    lab.renews(pipe, identity=third)
-    rereads(lab, pipe, lambda: now_shows(third), "good files are used again")
-    lasting.sends(b"still here")
-    lasting.reads_exactly(b"still here")
-    lab.no_secret(pipe, first.key, second.key, third.key)
-
-
-def test_roots_are_renewed(lab: Scene) -> None:
-    if not knows_sighup(lab):
-        return
-    lab.says("the server's --client-ca")
-    echo = lab.echo()
-    pipe = lab.pipe_server(backend=echo, client_ca=lab.zoo.ca)
-    own, stranger = lab.zoo.client(), lab.zoo.stranger("client")
-
-    def lets_in(identity: Identity) -> bool:
-        tls = lab.tls_client(lab.connects(pipe, quietly=True), identity=identity, shakes=False)
-        if tls.tries_handshake():
-            return False
-        tls.sends(b"hello", may_fail=True)
-        return hears(tls, b"hello")
-
-    lasting = lab.tls_client(lab.connects(pipe), identity=own)
-    lab.expect(lets_in(own) and not lets_in(stranger), "only one of two clients gets in")
-    lab.renews(pipe, ca=lab.zoo.stranger_ca)
-    rereads(lab, pipe, lambda: lets_in(stranger), "the other one gets in when its root is believed")
-    lab.expect(not lets_in(own), "and the first one does not any more")
-    lasting.sends(b"still here")
-    lasting.reads_exactly(b"still here")
-
-    lab.says("the client's --ca")
-    target = lab.listens()
-    pipe = lab.pipe_client(target=target)
-    good, other = lab.zoo.server(), lab.zoo.stranger("server")
-
-    def believes(identity: Identity) -> bool:
-        near = lab.connects(pipe, quietly=True)
-        tls = lab.tls_server(target.accepts(), identity=identity, shakes=False)
-        if tls.tries_handshake():
-            return False
-        near.sends(b"hello", may_fail=True)
-        return hears(tls, b"hello")
-
-    lab.expect(believes(good) and not believes(other), "it believes one of two servers")
-    lab.renews(pipe, ca=lab.zoo.stranger_ca)
-    rereads(lab, pipe, lambda: believes(other), "it believes the other one when the roots are others")
-    lab.expect(not believes(good), "and the first one no more")
-    lab.renews(pipe, ca=b"no roots at all\n")
-    rereads(lab, pipe, None, "it says on standard error that a file cannot be used")
-    lab.expect(believes(other) and not believes(good), "the old roots stay in use")

@@ -1,14 +1,7 @@
 """Stage 1: plain bytes in on one side, TLS on the wire, plain bytes out on the other; and the same way back."""
 
 from harness.scene import Scene
-from harness.tls.records import is_tls, plaintext_in
-
-
-def is_private(lab: Scene, wire: bytes, *plain: bytes) -> None:
-    """Whoever listens on the wire sees TLS and learns nothing."""
-    lab.expect(wire and is_tls(wire), "on the wire is TLS, from the first byte to the last", seen=wire[:60])
-    leak = plaintext_in(wire, plain)
-    lab.expect(leak is None, "nothing on the wire is plain text", seen=leak and f"plain text, {leak.how}")
+from harness.tls.ways import is_private
 
 
 def test_the_client_encrypts(lab: Scene) -> None:

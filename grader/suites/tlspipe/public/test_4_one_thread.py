@@ -1,13 +1,9 @@
 """Stage 4: one thread, many connections, bounded buffers. On your own machine 100 connections."""
 
-from typing import NamedTuple
-
 import pytest
 
-from harness.peers import Peer
-from harness.program import Server
 from harness.scene import Scene
-from harness.tls.peer import TlsPeer
+from harness.tls.ways import Way, carries, opens
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 
@@ -15,35 +11,6 @@ ROLES = pytest.mark.parametrize("role", ["server", "client"])
 MUCH = 48_000_000
 #: What one stuck connection may cost in memory: 1 MiB for each direction, and what a runtime takes for moving data.
 MORE_MEMORY = 24 << 20
-
-
-class Way(NamedTuple):
-    """A connection through a pipe: the tester holds both of its ends."""
-
-    pipe: Server
-    tls: TlsPeer  #: on the wire
-    plain: Peer  #: on the other side
-
-
-def opens(lab: Scene, role: str, *options: object, receive_buffer: int | None = None) -> Way:
-    """Start a pipe in this role and open a connection through it. receive_buffer: of the tester's ends."""
-    listener = lab.listens(receive_buffer=receive_buffer)
-    if role == "server":
-        pipe = lab.pipe_server(*options, backend=listener)
-        tls = lab.tls_client(lab.connects(pipe, receive_buffer=receive_buffer))
-        return Way(pipe, tls, listener.accepts())
-    pipe = lab.pipe_client(*options, target=listener)
-    plain = lab.connects(pipe, receive_buffer=receive_buffer)
-    return Way(pipe, lab.tls_server(listener.accepts()), plain)
-
-
-def carries(lab: Scene, way: Way, count: int = 1000) -> None:
-    """Some bytes go both ways."""
-    data = lab.random_bytes(count)
-    way.tls.sends(data)
-    way.plain.reads_exactly(data)
-    way.plain.sends(data[::-1])
-    way.tls.reads_exactly(data[::-1])
 
 
 def test_100_connections(lab: Scene) -> None:

@@ -2,56 +2,16 @@
 
 import signal
 import ssl
-from typing import NamedTuple
 
 import pytest
 
-from harness.peers import Peer
-from harness.program import Server
 from harness.scene import Scene
 from harness.steps import Broken
 from harness.tls.peer import TlsPeer
+from harness.tls.ways import comes_out, opens
 from harness.tls.zoo import Identity
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
-
-
-class Way(NamedTuple):
-    """A connection through a pipe: the tester holds both of its ends."""
-
-    pipe: Server
-    tls: TlsPeer  #: on the wire
-    plain: Peer  #: on the other side
-
-
-def opens(lab: Scene, role: str) -> Way:
-    """Start a pipe in this role and open a connection through it."""
-    listener = lab.listens()
-    if role == "server":
-        pipe = lab.pipe_server(backend=listener)
-        tls = lab.tls_client(lab.connects(pipe))
-        return Way(pipe, tls, listener.accepts())
-    pipe = lab.pipe_client(target=listener)
-    plain = lab.connects(pipe)
-    return Way(pipe, lab.tls_server(listener.accepts()), plain)
-
-
-def comes_out(lab: Scene, plain: Peer) -> bytes:
-    """All that comes on the plain side until its connection is over; how it ends is a matter of stage 3."""
-    came = bytearray()
-
-    def over() -> bool:
-        while (piece := plain.sips(65_536)) is not None:
-            came.extend(piece)
-            if not piece or len(came) > 10_000_000:
-                return True
-        return False
-
-    if not lab.waits_until(over):
-        raise Broken(
-            "the connection on the plain side goes on", verdict="timeout", expected="its end", seen="silence"
-        )
-    return bytes(came)
 
 
 def flips(record: bytes) -> bytes:

@@ -1,0 +1,132 @@
+"""Stage 3: the end of a program that takes one connection, and of two pipes over a bad network."""
+
+import pytest
+
+from harness.listener import Listener
+from harness.peers import Peer
+from harness.program import Server
+from harness.scene import Scene
+from harness.steps import Broken
+from harness.tls.peer import TlsPeer
+from harness.tls.ways import joins, starts
+
+ROLES = pytest.mark.parametrize("role", ["client", "server"])
+
+
+def _fails(tls: TlsPeer) -> None:
+    try:
+        tls.handshakes()
+        tls.is_refused()
+    except Broken:
+        if tls.ending is None:
+            raise
+
+
+def reaches(lab: Scene, role: str, pipe: Server, behind: Listener) -> tuple[Peer | None, Peer]:
+    """A connection to the pipe without a handshake: its plain end, if there is one yet, and its raw TLS end."""
+    if role == "client":
+        return lab.connects(pipe), behind.accepts()
+    return None, lab.connects(pipe)
+
+
+def exchange(plain: Peer, tls: TlsPeer) -> None:
+    """Both ways are open."""
+    plain.sends(b"hello, who is there?")
+    tls.reads_exactly(b"hello, who is there?")
+    tls.sends(b"it is me, as I have proved")
+    plain.reads_exactly(b"it is me, as I have proved")
+
+
+def test_two_pipes_end(lab: Scene) -> None:
+    lab.link("mobile")
+    backend = lab.listens()
+    server = lab.pipe_server(backend=backend)
+    client = lab.pipe_client(target=lab.middle(server).address)
+    left = lab.connects(client, name="the client")
+    right = backend.accepts(within=8)
+    question, answer = lab.random_bytes(60_000), lab.random_bytes(60_000)
+    left.sends(question)
+    left.ends()
+    lab.expect(right.reads_to_end(within=8) == question, "all of it comes, and then the end")
+    right.sends(answer)
+    right.ends()
+    lab.expect(left.reads_to_end(within=8) == answer, "all of it comes, and then the end")
+    lab.ends_as(client, "closed", within=8)
+    lab.ends_as(server, "closed", within=8)
+
+
+def test_two_pipes_and_a_cut_between(lab: Scene) -> None:
+    backend = lab.listens()
+    server = lab.pipe_server(backend=backend)
+    middle = lab.middle(server)
+    client = lab.pipe_client(target=middle.address)
+    left = lab.connects(client, name="the client")
+    right = backend.accepts()
+    left.sends(b"half a file")
+    right.reads_exactly(b"half a file")
+    middle.cuts("up")
+    lab.expect(not right.sees_reset(), "nothing more came")
+    lab.ends_as(server, "truncated")
+    lab.says("and what that pipe does about it arrives at the other one")
+    lab.expect(not left.sees_reset(), "nothing came")
+    lab.ends_as(client, "reset", "broken", "truncated", "refused")
+
+
+@ROLES
+def test_once(lab: Scene, role: str) -> None:
+    pipe, behind = starts(lab, role, "--once")
+    plain, tls = joins(lab, role, pipe, behind)
+    exchange(plain, tls)
+    before = len(behind.peers)
+    try:
+        second = lab.connects(pipe, name="a second one", within=1)
+        second.sends(b"is anybody there?", may_fail=True)
+    except Broken as refused:
+        lab.says(f"a second one is not accepted: {refused.seen}")
+    behind.hears_not_a_byte(for_=0.2)
+    lab.expect(len(behind.peers) == before, "nobody is connected to for a second one")
+    exchange(plain, tls)
+    plain.ends()
+    tls.sees_close_notify()
+    tls.ends()
+    plain.sees_end()
+    pipe.exits(0)
+    lab.ends_as(pipe, "closed")
+
+
+@ROLES
+def test_once_and_what_went_wrong(lab: Scene, role: str) -> None:
+    for how, status in (("truncated", 4), ("reset", 4), ("broken", 4), ("unreachable", 3), ("timeout", 5)):
+        lab.says(f"a pipe for one connection, which ends as {how}")
+        if how == "unreachable":
+            nobody = lab.nobody()
+            if role == "client":
+                pipe = lab.pipe_client("--once", target=nobody)
+                lab.connects(pipe)
+            else:
+                pipe = lab.pipe_server("--once", backend=nobody)
+                lab.tls_client(lab.connects(pipe), name=None)
+        elif how == "timeout":
+            pipe, behind = starts(lab, role, "--once", "--handshake-timeout", "0.3")
+            reaches(lab, role, pipe, behind)
+        else:
+            pipe, behind = starts(lab, role, "--once")
+            _, tls = joins(lab, role, pipe, behind)
+            if how == "truncated":
+                tls.cuts()
+            elif how == "reset":
+                tls.resets()
+            else:
+                tls.sends_raw(b"*" * 99)
+        pipe.exits(status)
+        lab.ends_as(pipe, how)
+    if role == "client":
+        pipe, behind = starts(lab, role, "--once")
+        lab.connects(pipe)
+        identity = lab.zoo.beast("wrong-name").identity
+        _fails(lab.tls_server(behind.accepts(), identity=identity, shakes=False))
+    else:
+        pipe, behind = starts(lab, role, "--once")
+        _fails(lab.tls_client(lab.connects(pipe), ca=lab.zoo.stranger_ca, shakes=False))
+    pipe.exits(4)
+    lab.ends_as(pipe, "refused")
