@@ -105,7 +105,10 @@ def test_roots_are_renewed(lab: Scene) -> None:
     lab.expect(not lets_in(own), "and the first one does not any more")
     lasting.sends(b"still here")
     lasting.reads_exactly(b"still here")
+    _a_clients_roots(lab)
 
+
+def _a_clients_roots(lab: Scene) -> None:
     lab.says("the client's --ca")
     target = lab.listens()
     pipe = lab.pipe_client(target=target)
