@@ -83,6 +83,15 @@ class World:
         self._sockets.append(sock)
         return SocketSide(sock)
 
+    def is_reset(self, port: int) -> None:
+        """Who connects there and speaks is reset, and nothing comes before that."""
+        try:
+            client = self.connects(port)
+            client.sock.sendall(b"secret")
+        except ConnectionResetError:
+            return  # faster than we; the kernel tells it once, so there is nothing left for recv() to tell
+        client.hears_reset()
+
     def close(self) -> None:
         for program in self._programs:
             program.kill()
