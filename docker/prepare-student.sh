@@ -1,5 +1,5 @@
 #!/bin/sh
-# Turn a root file system with python3, gcc and make into the student node's: run inside it, as root.
+# Turn a root file system with python3, gcc, libssl-dev and make into the student node's: run inside it, as root.
 set -eu
 echo 'student:x:40001:40001:student:/work:/bin/sh' >> /etc/passwd
 echo 'student:x:40001:' >> /etc/group

@@ -47,7 +47,7 @@ PACKAGES = (
 PACKAGES_AT = "/usr/local/lib/socketlab"
 #: Debian packages of the two images when debootstrap makes them.
 DEBIAN: Mapping[str, Sequence[str]] = {
-    "student": ("python3", "gcc", "libc6-dev", "make"),
+    "student": ("python3", "gcc", "libc6-dev", "libssl-dev", "make"),
     "node": ("python3", "iproute2", "nftables", "tcpdump"),
 }
 _DOCKER = Path(__file__).resolve().parent.parent / "docker"
