@@ -1,5 +1,6 @@
 """tls_pipe by socat: two addresses for it, and its log in other words."""
 
+import ctypes
 import ipaddress
 import os
 import re
@@ -60,6 +61,12 @@ def word_for(lines):
     return next((word for sign, word in SIGNS if any(sign.match(line) for line in lines)), "closed")
 
 
+def end_with_parent():
+    """Ask Linux for it: in its own session, socat would outlive a wrapper that is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Wrapper:
     def __init__(self, options):
         self.options = options
@@ -69,7 +76,12 @@ class Wrapper:
     def run(self):
         command = ["socat", "-d", "-d", "-d", "-t", "60", *addresses(self.options)]
         socat = subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+            command,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
         )
         signal.signal(signal.SIGTERM, lambda *_: self.stop(socat))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
