@@ -116,7 +116,7 @@ def _a_clients_roots(lab: Scene) -> None:
 
     def believes(identity: Identity) -> bool:
         near = lab.connects(pipe, quietly=True)
-        tls = lab.tls_server(target.accepts(), identity=identity, shakes=False)
+        tls = lab.tls_server(target.accepts(within=2), identity=identity, shakes=False)
         if tls.tries_handshake():
             return False
         near.sends(b"hello", may_fail=True)
