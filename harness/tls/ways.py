@@ -57,6 +57,20 @@ def joins(
     return behind.accepts(), tls
 
 
+def reaches(lab: Scene, role: str, pipe: Server, behind: Listener) -> tuple[Peer | None, Peer]:
+    """A connection to the pipe without a handshake: its plain end, if there is one yet, and its raw other end."""
+    near = lab.connects(pipe)
+    return (near, behind.accepts()) if role == "client" else (None, near)
+
+
+def exchange(plain: Peer, tls: TlsPeer) -> None:
+    """Both ways are open. Raises Broken."""
+    plain.sends(b"hello, who is there?")
+    tls.reads_exactly(b"hello, who is there?")
+    tls.sends(b"it is me, as I have proved")
+    plain.reads_exactly(b"it is me, as I have proved")
+
+
 class Ways:
     """A pipe, and connections through it. receive_buffer: of both of the tester's ends; `behind`: of the far one."""
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import ip_network
-from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.tls.certificates import CLIENT_AUTH, EXPIRED, NO_AUTHORITY, NOT_YET, Draft, Issued
+from harness.tls.certificates import CLIENT_AUTH, EXPIRED, NO_AUTHORITY, NOT_YET, Issued
 from harness.tls.zoo_drafts import (
     ALGORITHMS,
     ANCHOR,
@@ -33,24 +32,11 @@ from harness.tls.zoo_drafts import (
     other_signature,
     path_length,
 )
+from harness.tls.zoo_drafts import bad_server as _bad
+from harness.tls.zoo_drafts import good_server as _good
+from harness.tls.zoo_drafts import server_end as _end
 
 V4 = "192.0.2.7"
-
-
-def _end(*names: str | x509.GeneralName, **changes: Any) -> Draft:
-    return an_end("server", *(names or (SERVER,)), **changes)
-
-
-def _good(
-    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
-) -> Cage:
-    return Cage(name, True, section, rule, end or _end(), asked, **how)
-
-
-def _bad(
-    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
-) -> Cage:
-    return Cage(name, False, section, rule, end or _end(), asked, **how)
 
 
 def _upside_down(chain: Chain) -> list[Issued]:

@@ -110,3 +110,25 @@ class Cage:
     above: tuple[Draft, ...] = (INTERMEDIATE,)  #: authorities from the one below the root downwards
     root: Literal["trusted", "stranger", "namesake", "impostor", "none"] = "trusted"  #: "none": self-signed
     shows: Callable[[Chain], list[Issued]] = own_and_above
+
+
+# -- rows of the two tables about servers --------------------------------------------------------------------------
+
+
+def server_end(*names: str | x509.GeneralName, **changes: Any) -> Draft:
+    """A good certificate of a server, for SERVER if nothing else is said."""
+    return an_end("server", *(names or (SERVER,)), **changes)
+
+
+def good_server(
+    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
+) -> Cage:
+    """A beast that has to be accepted."""
+    return Cage(name, True, section, rule, end or server_end(), asked, **how)
+
+
+def bad_server(
+    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
+) -> Cage:
+    """A beast that has to be refused."""
+    return Cage(name, False, section, rule, end or server_end(), asked, **how)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Any
 
 from cryptography import x509
 
-from harness.tls.certificates import Draft, subject
+from harness.tls.certificates import subject
 from harness.tls.zoo_drafts import (
     ADDRESSES,
     ALT_NAME,
@@ -18,28 +17,14 @@ from harness.tls.zoo_drafts import (
     OTHER_KINDS,
     SERVER,
     Cage,
-    an_end,
 )
+from harness.tls.zoo_drafts import bad_server as _bad
+from harness.tls.zoo_drafts import good_server as _good
+from harness.tls.zoo_drafts import server_end as _end
 
 V4, V6 = "192.0.2.7", "2001:db8::7"
 #: "bücher.example", as it stands in certificates and in the DNS
 A_LABEL = "xn--bcher-kva.example"
-
-
-def _end(*names: str | x509.GeneralName, **changes: Any) -> Draft:
-    return an_end("server", *(names or (SERVER,)), **changes)
-
-
-def _good(
-    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
-) -> Cage:
-    return Cage(name, True, section, rule, end or _end(), asked, **how)
-
-
-def _bad(
-    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
-) -> Cage:
-    return Cage(name, False, section, rule, end or _end(), asked, **how)
 
 
 NAME_CAGES: Sequence[Cage] = (

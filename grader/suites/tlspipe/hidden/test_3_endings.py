@@ -2,14 +2,11 @@
 
 import pytest
 
-from harness.listener import Listener
-from harness.peers import Peer
-from harness.program import Server
 from harness.scene import Scene
 from harness.steps import Broken
 from harness.tls.contexts import TLS12, TLS13
 from harness.tls.peer import TlsPeer
-from harness.tls.ways import joins, starts
+from harness.tls.ways import exchange, joins, reaches, starts
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
@@ -20,21 +17,6 @@ HALF_A_HELLO = {
 }
 #: The beginning of a record of 4,096 bytes, which never comes whole.
 HALF_A_RECORD = bytes.fromhex("17 0303 1000") + b"\x2a" * 1000
-
-
-def reaches(lab: Scene, role: str, pipe: Server, behind: Listener) -> tuple[Peer | None, Peer]:
-    """A connection to the pipe without a handshake: its plain end, if there is one yet, and its raw TLS end."""
-    if role == "client":
-        return lab.connects(pipe), behind.accepts()
-    return None, lab.connects(pipe)
-
-
-def exchange(plain: Peer, tls: TlsPeer) -> None:
-    """Both ways are open."""
-    plain.sends(b"hello, who is there?")
-    tls.reads_exactly(b"hello, who is there?")
-    tls.sends(b"it is me, as I have proved")
-    plain.reads_exactly(b"it is me, as I have proved")
 
 
 @ROLES
