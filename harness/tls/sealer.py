@@ -154,10 +154,10 @@ class Sealer:
                 return sent
             sent += records
             if reads:
-                self._hears()
+                self.hears()
         return sent
 
-    def _hears(self) -> None:
+    def hears(self) -> None:
         """Read what is there, without waiting; data is kept for who reads it."""
         until = time.monotonic() + _LISTENS
         try:
