@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.transport.oracle import broken
 from harness.transport.reference import Solution, load_solution
-from tests.harness.transport.random_runs import REFERENCE, ROOT, play, random_scenario, verdict
+from tests.alternates import DESIGNS, write_design
+from tests.harness.transport.random_runs import REFERENCE, play, random_scenario, verdict
 
 #: Random simulations of the reference, and of each other design; AUDIT_SIMULATIONS=500 for a quick look.
 SIMULATIONS = int(os.environ.get("AUDIT_SIMULATIONS", "5000"))
 OF_OTHERS = SIMULATIONS // 10
-#: A design -> the stages whose rules it keeps. What breaks a rule on purpose is in tests/mutants/transport.
-OTHERS = {"go_back_n": 5, "selective_repeat": 8, "every_other": 8}
+# What breaks a rule on purpose is in tests/mutants/transport.
 
 
 def judged(seeds: range, *, stage: int = 9, solution: Solution = REFERENCE) -> tuple[list[str], list[str]]:
@@ -43,12 +42,8 @@ def test_thousands_of_random_simulations_of_the_reference_break_no_rule(block: i
 
 
 @pytest.mark.audit
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", DESIGNS)
 def test_other_designs_break_no_must(name: str, tmp_path: Path) -> None:
-    reference, alternates = ROOT / "reference/transport", ROOT / "tests/alternates/transport"
-    for source in (*reference.glob("*.py"), alternates / "machine.py"):
-        shutil.copyfile(source, tmp_path / source.name)
-    shutil.copyfile(alternates / "selective_repeat/connection.py", tmp_path / "selective.py")
-    shutil.copyfile(alternates / name / "connection.py", tmp_path / "connection.py")
-    musts, _ = judged(range(OF_OTHERS), stage=OTHERS[name], solution=load_solution(tmp_path))
+    write_design(name, tmp_path)
+    musts, _ = judged(range(OF_OTHERS), stage=DESIGNS[name][1], solution=load_solution(tmp_path))
     assert musts == []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.assignment import load_assignment
 from harness.forbidden import find_forbidden
+from tests.alternates import CLASS, lay
 from tests.grading import ROOT, grade_locally
 from tests.mutants import copy_reference
 
@@ -24,7 +24,7 @@ SOLUTIONS: dict[str, tuple[Path, list[int]]] = {
     # 100 workers that wait in accept() themselves, and a keeper that owns the messages; chatters on standard error.
     "pool": (HERE / "pool", [5, 6]),
     # The client in C, built by make.
-    "C": (ROOT / "examples/class/grace/blocking", [1, 2, 3]),
+    "C": (CLASS / "grace/blocking", [1, 2, 3]),
 }
 
 
@@ -40,7 +40,7 @@ def test_nothing_forbidden_is_used(name: str) -> None:
 def test_an_honest_solution_gets_full_marks(name: str, tmp_path: Path) -> None:
     folder, stages = SOLUTIONS[name]
     copy_reference("blocking", tmp_path)
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    lay(tmp_path, folder)
     graded = grade_locally(tmp_path, "blocking", stages=stages)
     assert graded.lost == {}
     assert graded.points == sum(RUBRIC.stage(number).points for number in stages)

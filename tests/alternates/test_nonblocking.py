@@ -10,40 +10,40 @@ import pytest
 
 from harness.assignment import load_assignment
 from harness.forbidden import find_forbidden
+from tests.alternates import CLASS, lay
 from tests.grading import ROOT, grade_locally
 from tests.mutants import copy_reference
 
 RUBRIC = load_assignment(ROOT / "reference/nonblocking/assignment.toml")
 HERE = Path(__file__).parent / "nonblocking"
 
-#: Name -> folders laid over the reference, one after the other, and the stages they are about.
-SOLUTIONS: dict[str, tuple[list[str], list[int]]] = {
+ADA = CLASS / "ada/nonblocking"
+
+#: Name -> what is laid over the reference, one after the other, and the stages it is about.
+SOLUTIONS: dict[str, tuple[list[Path], list[int]]] = {
     # poll(), a reactor that remembers readiness, transports in the manner of asyncio; lines stay bytes.
-    "poll": (["common", "poll"], [1, 2, 3, 4, 5]),
+    "poll": ([ADA, HERE / "poll"], [1, 2, 3, 4, 5]),
     # The same over edge-triggered epoll: told once, so that whoever forgets hangs.
-    "epoll, edge-triggered": (["common", "poll", "edge"], [1, 2, 3, 4, 5]),
+    "epoll, edge-triggered": ([ADA], [1, 2, 3, 4, 5]),
     # Callbacks instead of coroutines.
-    "asyncio protocols": (["common", "protocols"], [6]),
-    "uvloop": (["common", "protocols"], [6]),
+    "asyncio protocols": ([ADA], [6]),
+    "uvloop": ([ADA, HERE / "uvloop"], [6]),
 }
 
 
-def lay(name: str, folder: Path) -> list[int]:
+def prepare(name: str, folder: Path) -> list[int]:
     """Write a solution into a folder; the stages it is about."""
     copy_reference("nonblocking", folder)
     layers, stages = SOLUTIONS[name]
-    for layer in layers:
-        shutil.copytree(
-            HERE / layer, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
-        )
     if name == "uvloop":
-        (folder / "use-uvloop").touch()
+        shutil.copyfile(ADA / "chat_server_asyncio.py", folder / "protocols.py")
+    lay(folder, *layers)
     return stages
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_nothing_forbidden_is_used(name: str, tmp_path: Path) -> None:
-    for number in lay(name, tmp_path):
+    for number in prepare(name, tmp_path):
         assert find_forbidden(RUBRIC, RUBRIC.stage(number), tmp_path) == []
 
 
@@ -52,7 +52,7 @@ def test_nothing_forbidden_is_used(name: str, tmp_path: Path) -> None:
 def test_an_honest_solution_gets_full_marks(name: str, tmp_path: Path) -> None:
     if name == "uvloop" and importlib.util.find_spec("uvloop") is None:
         pytest.skip("uvloop is not installed here: pip install uvloop")
-    stages = lay(name, tmp_path)
+    stages = prepare(name, tmp_path)
     graded = grade_locally(tmp_path, "nonblocking", stages=stages)
     assert graded.lost == {}
     assert graded.points == sum(RUBRIC.stage(number).points for number in stages)

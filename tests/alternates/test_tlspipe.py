@@ -12,10 +12,14 @@ import pytest
 from grader.benches import LocalBench
 from harness.assignment import load_assignment
 from harness.forbidden import find_forbidden
+from tests.alternates import CLASS, lay
 from tests.grading import ROOT, grade
 
 RUBRIC = load_assignment(ROOT / "reference/tlspipe/assignment.toml")
 HERE = Path(__file__).parent / "tlspipe"
+ADA = CLASS / "ada/tlspipe"
+#: The command line and the files, for those who bring none of their own.
+WORDS = (ADA / "options.py",)
 
 #: What stunnel does otherwise, by check; without [...], all of its variants.
 NOT_STUNNELS = {
@@ -71,19 +75,12 @@ NOT_SSLSOCKETS = {
 
 @dataclass(frozen=True)
 class Solution:
-    """Folders laid one over the other, and what it claims."""
+    """Folders and files laid one over the other, and what it claims."""
 
-    folder: str
+    layers: tuple[Path, ...]
     stages: tuple[int, ...]
     needs: str = ""  #: a program that has to be installed
     without: Mapping[str, str] = field(default_factory=dict)  #: check -> why it is not claimed
-
-    def lay(self, folder: Path) -> None:
-        """Write the submission into a folder."""
-        for layer in ("common", self.folder):
-            shutil.copytree(
-                HERE / layer, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
-            )
 
     @property
     def claimed(self) -> list[str]:
@@ -97,20 +94,20 @@ class Solution:
 
 SOLUTIONS = {
     # Two threads for each connection, one lock around each SSLSocket.
-    "threads": Solution("threads", (1, 2, 3, 5)),
+    "threads": Solution((*WORDS, ADA / "swap.py", HERE / "threads"), (1, 2, 3, 5)),
     # Protocols and transports, TLS by MemoryBIO between them; X509_STRICT.
-    "asyncio": Solution("asyncio_pipe", (1, 2, 3, 5)),
+    "asyncio": Solution((CLASS / "dora/tlspipe",), (1, 2, 3, 5)),
     # One thread, poll(), SSLSockets that never block; another socket under them for the moment of a close_notify.
-    "SSLSocket": Solution("selectors_sslsocket", (1, 2, 3, 4, 5, 6), without=NOT_SSLSOCKETS),
+    "SSLSocket": Solution((ADA,), (1, 2, 3, 4, 5, 6), without=NOT_SSLSOCKETS),
     # Programs that nobody here wrote. Those of stage 4 and 6 may not start any; what they do is right all the same.
-    "stunnel": Solution("stunnel", (1, 2, 3, 4, 5, 6), "stunnel", NOT_STUNNELS),
-    "socat": Solution("socat", (1, 3), "socat", NOT_SOCATS),
+    "stunnel": Solution((*WORDS, HERE / "stunnel"), (1, 2, 3, 4, 5, 6), "stunnel", NOT_STUNNELS),
+    "socat": Solution((*WORDS, HERE / "socat"), (1, 3), "socat", NOT_SOCATS),
 }
 
 
 @pytest.mark.parametrize("name", [name for name, solution in SOLUTIONS.items() if not solution.needs])
 def test_nothing_forbidden_is_used(name: str, tmp_path: Path) -> None:
-    SOLUTIONS[name].lay(tmp_path)
+    lay(tmp_path, *SOLUTIONS[name].layers)
     for number in SOLUTIONS[name].stages:
         assert find_forbidden(RUBRIC, RUBRIC.stage(number), tmp_path) == []
 
@@ -128,7 +125,7 @@ def test_an_honest_solution_gets_what_it_claims(name: str, tmp_path: Path) -> No
     solution = SOLUTIONS[name]
     if solution.needs and shutil.which(solution.needs) is None:
         pytest.skip(f"{solution.needs} is not installed here: apt-get install {solution.needs}")
-    solution.lay(tmp_path)
+    lay(tmp_path, *solution.layers)
     bench = LocalBench(ROOT)
     try:
         graded = grade(bench, tmp_path, "tlspipe", only=solution.claimed)

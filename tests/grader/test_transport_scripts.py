@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,12 +14,13 @@ from harness.transport.applications import Here
 from harness.transport.oracle import Case, broken, judge
 from harness.transport.reference import Solution, load_solution
 from harness.transport.script import ScriptedPeer
+from tests.alternates import DESIGNS, write_design
 
 ROOT = Path(__file__).parents[2]
 SUITES = ROOT / "grader/suites/transport"
 FILES = sorted(path.relative_to(SUITES) for path in SUITES.glob("*/test_*.py"))
 #: The stages that each deserves in full.
-SOLUTIONS = {"reference": 9, "go_back_n": 5, "selective_repeat": 8, "every_other": 8}
+SOLUTIONS = {"reference": 9} | {name: most for name, (_, most) in DESIGNS.items()}
 
 
 class Lab:
@@ -70,15 +70,10 @@ def checks() -> list[Any]:
 
 @pytest.fixture(scope="session")
 def solutions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Solution]:
-    reference = ROOT / "reference/transport"
-    found = {"reference": load_solution(reference)}
-    alternates = ROOT / "tests/alternates/transport"
-    for name in list(SOLUTIONS)[1:]:
+    found = {"reference": load_solution(ROOT / "reference/transport")}
+    for name in DESIGNS:
         folder = tmp_path_factory.mktemp(name)
-        for source in (*reference.glob("*.py"), alternates / "machine.py"):
-            shutil.copyfile(source, folder / source.name)
-        shutil.copyfile(alternates / "selective_repeat/connection.py", folder / "selective.py")
-        shutil.copyfile(alternates / name / "connection.py", folder / "connection.py")
+        write_design(name, folder)
         found[name] = load_solution(folder)
     return found
 
