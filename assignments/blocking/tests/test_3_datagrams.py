@@ -2,7 +2,7 @@
 
 import re
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_client_asks_and_prints(lab: Scene) -> None:

@@ -2,7 +2,7 @@
 
 import struct
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_put(lab: Scene) -> None:

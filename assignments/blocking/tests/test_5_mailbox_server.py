@@ -1,7 +1,6 @@
 """Stage 5: mailbox_server serves many clients at once, a thread for each, with one state behind a lock."""
 
-from harness.peers import Peer
-from harness.scene import Scene
+from harness.testing import Peer, Scene
 
 
 def asks(peer: Peer, request: bytes) -> bytes:

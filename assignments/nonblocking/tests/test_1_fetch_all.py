@@ -4,8 +4,7 @@ import json
 import zlib
 from typing import Any
 
-from harness.program import Program
-from harness.scene import Scene
+from harness.testing import Program, Scene
 
 
 def results(client: Program, *, status: int, within: float = 5.0) -> dict[str, dict[str, Any]]:

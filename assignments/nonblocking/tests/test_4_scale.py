@@ -1,6 +1,6 @@
 """Stage 4: many clients at once. On a laptop 200 connections; a greedy one among them; a room of 100."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_200_clients(lab: Scene) -> None:

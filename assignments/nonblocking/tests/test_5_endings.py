@@ -3,8 +3,7 @@
 import signal
 import time
 
-from harness.peers import Peer
-from harness.scene import Scene
+from harness.testing import Peer, Scene
 
 
 def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:

@@ -1,7 +1,6 @@
 """Stage 1: plain bytes in on one side, TLS on the wire, plain bytes out on the other; and the same way back."""
 
-from harness.scene import Scene
-from harness.tls.ways import is_private
+from harness.testing import Scene, is_private
 
 
 def test_the_client_encrypts(lab: Scene) -> None:

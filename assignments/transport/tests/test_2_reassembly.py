@@ -1,6 +1,6 @@
 """Stage 2: three answers to pieces that come out of order."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_in_order_waits(lab: Scene) -> None:

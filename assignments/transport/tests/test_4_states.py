@@ -1,6 +1,6 @@
 """Stage 4: the connection. A script plays the peer; its numbers count from the SYNs, 1 is the first byte."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_opening(lab: Scene) -> None:

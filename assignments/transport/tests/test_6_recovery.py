@@ -1,6 +1,6 @@
 """Stage 6: losses are found early, and only they are sent again."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_one_hole(lab: Scene) -> None:

@@ -1,8 +1,6 @@
 """Stage 9, the extension: a controller that measures the path does not take every loss for a full queue."""
 
-from harness.profile import Profile
-from harness.scene import Scene
-from harness.transport.scenarios import App, Scenario
+from harness.testing import App, Profile, Scenario, Scene
 
 #: 10 Mbit/s, 40 ms: 50,000 bytes are one bandwidth-delay product, 40 packets of 1,262 bytes.
 RATE, ONE_WAY, PRODUCT = 10_000_000, 0.02, 40

@@ -3,8 +3,7 @@
 import itertools
 from datetime import UTC, datetime
 
-from harness.profile import Profile
-from harness.scene import Scene
+from harness.testing import Profile, Scene
 
 
 def parsed(lab: Scene, answer: bytes) -> datetime:

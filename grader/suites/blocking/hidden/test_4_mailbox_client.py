@@ -2,10 +2,7 @@
 
 import struct
 
-from harness.lab import Mangle
-from harness.peers import Peer
-from harness.program import Program
-from harness.scene import Scene
+from harness.testing import Mangle, Peer, Program, Scene
 
 LIMIT = 65_536
 

@@ -3,9 +3,7 @@
 import struct
 import threading
 
-from harness.peers import Peer
-from harness.scene import Scene
-from harness.steps import Broken
+from harness.testing import Broken, Peer, Scene
 
 LIMIT = 65_536
 

@@ -2,8 +2,7 @@
 
 import struct
 
-from harness.program import Server
-from harness.scene import Scene
+from harness.testing import Scene, Server
 
 
 def frame(body: bytes) -> bytes:

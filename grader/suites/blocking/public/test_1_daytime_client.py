@@ -1,6 +1,6 @@
 """Stage 1: daytime_client reads a stream to its end."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_prints_one_answer(lab: Scene) -> None:

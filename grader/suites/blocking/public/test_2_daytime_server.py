@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r\n")
 

@@ -5,11 +5,7 @@ import threading
 import zlib
 from typing import Any
 
-from harness.listener import Listener
-from harness.peers import Peer
-from harness.program import Program
-from harness.scene import Scene
-from harness.steps import Broken
+from harness.testing import Broken, Listener, Peer, Program, Scene
 
 
 def rows_of(lab: Scene, client: Program) -> list[dict[str, Any]]:

@@ -1,8 +1,6 @@
 """Stage 2: echo_server sends everything back, to many clients, whatever they do about it."""
 
-from harness.lab import NotMeasured
-from harness.program import Server
-from harness.scene import Scene
+from harness.testing import NotMeasured, Scene, Server
 
 #: More than the kernel's buffers, the link and ours hold together.
 MUCH = 16_000_000

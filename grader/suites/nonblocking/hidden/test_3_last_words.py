@@ -2,9 +2,7 @@
 
 import pytest
 
-from harness.peers import Peer
-from harness.program import Server
-from harness.scene import Scene
+from harness.testing import Peer, Scene, Server
 
 PROGRAMS = pytest.mark.parametrize("program", ["chat_server", "chat_server_asyncio"])
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from harness.lab import NotMeasured
-from harness.scene import Scene
+from harness.testing import NotMeasured, Scene
 
 PROGRAMS = pytest.mark.parametrize("program", ["chat_server", "chat_server_asyncio"])
 

@@ -6,11 +6,7 @@ import time
 
 import pytest
 
-from harness.lab import NotMeasured
-from harness.peers import Peer
-from harness.program import Server
-from harness.scene import Scene
-from harness.steps import Broken
+from harness.testing import Broken, NotMeasured, Peer, Scene, Server
 
 SERVERS = pytest.mark.parametrize("program", ["echo_server", "chat_server"])
 CHATS = pytest.mark.parametrize("program", ["chat_server", "chat_server_asyncio"])

@@ -1,6 +1,6 @@
 """Stage 2: echo_server sends everything back, to many clients, whatever they do about it."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_echoes(lab: Scene) -> None:

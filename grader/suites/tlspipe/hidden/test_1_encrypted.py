@@ -4,11 +4,19 @@ import signal
 
 import pytest
 
-from harness.peers import Peer
-from harness.scene import Scene
-from harness.tls.contexts import TLS10, TLS11, TLS12, TLS13
-from harness.tls.peer import TlsPeer
-from harness.tls.ways import comes_out, is_private, joins, starts
+from harness.testing import (
+    TLS10,
+    TLS11,
+    TLS12,
+    TLS13,
+    Peer,
+    Scene,
+    TlsPeer,
+    comes_out,
+    is_private,
+    joins,
+    starts,
+)
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 

@@ -4,14 +4,19 @@ import ssl
 
 import pytest
 
-from harness.listener import Listener
-from harness.program import Server
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.contexts import TLS12, TLS13
-from harness.tls.peer import TlsPeer
-from harness.tls.records import is_tls, plaintext_in
-from harness.tls.zoo import Beast, Identity
+from harness.testing import (
+    TLS12,
+    TLS13,
+    Beast,
+    Broken,
+    Identity,
+    Listener,
+    Scene,
+    Server,
+    TlsPeer,
+    is_tls,
+    plaintext_in,
+)
 
 
 class Gate:

@@ -2,11 +2,7 @@
 
 import pytest
 
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.contexts import TLS12, TLS13
-from harness.tls.peer import TlsPeer
-from harness.tls.ways import exchange, joins, reaches, starts
+from harness.testing import TLS12, TLS13, Broken, Scene, TlsPeer, exchange, joins, reaches, starts
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 

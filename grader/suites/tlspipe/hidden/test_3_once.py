@@ -2,10 +2,7 @@
 
 import pytest
 
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.peer import TlsPeer
-from harness.tls.ways import exchange, joins, reaches, starts
+from harness.testing import Broken, Scene, TlsPeer, exchange, joins, reaches, starts
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 

@@ -2,16 +2,22 @@
 
 import pytest
 
-from harness.lab import NotMeasured
-from harness.peers import Peer
-from harness.program import Server
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.contexts import BOTH, TLS11, TLS12, TLS13
-from harness.tls.load import TlsLoad
-from harness.tls.peer import TlsPeer
-from harness.tls.records import HANDSHAKE
-from harness.tls.ways import Way, Ways
+from harness.testing import (
+    BOTH,
+    HANDSHAKE,
+    TLS11,
+    TLS12,
+    TLS13,
+    Broken,
+    NotMeasured,
+    Peer,
+    Scene,
+    Server,
+    TlsLoad,
+    TlsPeer,
+    Way,
+    Ways,
+)
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 

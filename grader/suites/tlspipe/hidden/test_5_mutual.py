@@ -4,14 +4,21 @@ import os
 
 import pytest
 
-from harness.listener import Listener
-from harness.program import Server
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.contexts import BOTH, TLS12, TLS13, Versions
-from harness.tls.peer import TlsPeer
-from harness.tls.ways import comes_out
-from harness.tls.zoo import Beast, Identity, names_of_beasts
+from harness.testing import (
+    BOTH,
+    TLS12,
+    TLS13,
+    Beast,
+    Broken,
+    Identity,
+    Listener,
+    Scene,
+    Server,
+    TlsPeer,
+    Versions,
+    comes_out,
+    names_of_beasts,
+)
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])

@@ -5,14 +5,20 @@ from typing import NamedTuple
 
 import pytest
 
-from harness.lab import NotMeasured
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.contexts import TLS12, TLS13, Versions
-from harness.tls.peer import TlsPeer
-from harness.tls.records import HANDSHAKE
-from harness.tls.sealer import Sealer
-from harness.tls.ways import Way, Ways, comes_out
+from harness.testing import (
+    HANDSHAKE,
+    TLS12,
+    TLS13,
+    Broken,
+    NotMeasured,
+    Scene,
+    Sealer,
+    TlsPeer,
+    Versions,
+    Way,
+    Ways,
+    comes_out,
+)
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 SPOKEN: tuple[Versions, Versions] = ((TLS12, TLS12), (TLS13, TLS13))

@@ -4,11 +4,7 @@ import signal
 import ssl
 from collections.abc import Callable
 
-from harness.program import Server
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.peer import TlsPeer
-from harness.tls.zoo import Identity
+from harness.testing import Broken, Identity, Scene, Server, TlsPeer
 
 
 def shows(tls: TlsPeer, identity: Identity) -> bool:

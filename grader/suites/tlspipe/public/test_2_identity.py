@@ -1,10 +1,6 @@
 """Stage 2: who is at the other end? Certificates, chains, names."""
 
-from harness.listener import Listener
-from harness.program import Server
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.zoo import Identity
+from harness.testing import Broken, Identity, Listener, Scene, Server
 
 
 def is_believed(lab: Scene, pipe: Server, server: Listener, identity: Identity) -> None:

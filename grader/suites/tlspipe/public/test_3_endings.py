@@ -1,6 +1,6 @@
 """Stage 3: an end, a cut, a reset, half of an end."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_a_clean_end(lab: Scene) -> None:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from harness.scene import Scene
-from harness.tls.ways import Way, carries, opens
+from harness.testing import Scene, Way, carries, opens
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 

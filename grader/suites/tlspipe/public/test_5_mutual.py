@@ -4,10 +4,7 @@ import os
 
 import pytest
 
-from harness.listener import Listener
-from harness.program import Server
-from harness.scene import Scene
-from harness.tls.zoo import Identity
+from harness.testing import Identity, Listener, Scene, Server
 
 PLAIN = b"what nobody may read who was refused"
 

@@ -5,11 +5,7 @@ import ssl
 
 import pytest
 
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.peer import TlsPeer
-from harness.tls.ways import comes_out, opens
-from harness.tls.zoo import Identity
+from harness.testing import Broken, Identity, Scene, TlsPeer, comes_out, opens
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 

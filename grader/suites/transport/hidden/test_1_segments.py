@@ -3,8 +3,7 @@
 import dataclasses
 import struct
 
-from harness.scene import Scene
-from harness.transport.segments import Seg
+from harness.testing import Scene, Seg
 
 
 def test_any_segment_there_and_back(lab: Scene) -> None:

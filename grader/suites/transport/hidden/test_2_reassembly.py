@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 KINDS = ("InOrder", "WithGaps", "NewestOnly")
 

@@ -1,6 +1,6 @@
 """Stage 3, hidden: timers, repetitions and overlaps, played by hand in virtual time."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_syns_back_off_and_end(lab: Scene) -> None:

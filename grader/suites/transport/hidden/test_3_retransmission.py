@@ -1,6 +1,6 @@
 """Stage 3, hidden: the same rules against the reference in either role, with other seeds and more misfortune."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_sizes(lab: Scene) -> None:

@@ -1,6 +1,6 @@
 """Stage 4, hidden: endings, by hand and over a link, against the reference in either role."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 #: The last initial sequence number there is, so that the first byte has 0.
 LAST = 0xFFFF_FFFF

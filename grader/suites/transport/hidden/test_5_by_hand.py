@@ -1,6 +1,6 @@
 """Stage 5, hidden: windows played by hand in virtual time."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_the_window_bounds_what_is_sent(lab: Scene) -> None:

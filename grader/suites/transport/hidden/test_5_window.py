@@ -1,6 +1,6 @@
 """Stage 5, hidden: windows that are far, closed, tiny, or told of by a segment that is lost."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_a_full_pipe(lab: Scene) -> None:

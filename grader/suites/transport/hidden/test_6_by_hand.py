@@ -1,6 +1,6 @@
 """Stage 6, hidden: round trips, duplicates and blocks played by hand in virtual time."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 #: The window grows whatever it begins with; then five segments are under way.
 _GROWN = (

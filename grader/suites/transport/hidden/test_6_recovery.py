@@ -1,6 +1,6 @@
 """Stage 6, hidden: holes and round trips, in either role."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_holes(lab: Scene) -> None:

@@ -1,6 +1,6 @@
 """Stage 7, hidden: queues of all sizes, long fat links, large streams."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_queues(lab: Scene) -> None:

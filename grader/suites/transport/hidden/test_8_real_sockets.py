@@ -2,8 +2,7 @@
 
 import signal
 
-from harness.profile import Profile
-from harness.scene import Scene
+from harness.testing import Profile, Scene
 
 #: A little of everything; three losses in a row at most, so that stop-and-wait is through in time as well.
 BAD = Profile(

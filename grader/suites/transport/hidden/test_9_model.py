@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-from harness.profile import Profile
-from harness.scene import Scene
-from harness.transport.scenarios import App, Change, Scenario
+from harness.testing import App, Change, Profile, Scenario, Scene
 
 RATE, ONE_WAY, PRODUCT = 10_000_000, 0.02, 40
 

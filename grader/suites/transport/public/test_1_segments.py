@@ -1,7 +1,6 @@
 """Stage 1: segments as they stand in a datagram, and what is no segment."""
 
-from harness.scene import Scene
-from harness.transport.segments import Seg
+from harness.testing import Scene, Seg
 
 
 def test_a_segment_is_encoded(lab: Scene) -> None:

@@ -1,6 +1,6 @@
 """Stage 3: what is lost is sent again, until it arrives or is given up. The submission plays both sides."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_a_clean_link(lab: Scene) -> None:

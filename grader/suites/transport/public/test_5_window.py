@@ -1,6 +1,6 @@
 """Stage 5: many segments under way, and a receiver that says how many."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_several_segments_under_way(lab: Scene) -> None:

@@ -1,6 +1,6 @@
 """Stage 7: a bottleneck is used and shared."""
 
-from harness.scene import Scene
+from harness.testing import Scene
 
 
 def test_a_queue_overflows(lab: Scene) -> None:

@@ -1,7 +1,6 @@
 """Stage 8: the same connection on real sockets, with itself on two machines, and with a peer made by hand."""
 
-from harness.profile import Profile
-from harness.scene import Scene
+from harness.testing import Profile, Scene
 
 
 def test_a_file_arrives(lab: Scene) -> None:

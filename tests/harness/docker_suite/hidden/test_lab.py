@@ -12,8 +12,7 @@ import time
 
 import pytest
 
-from harness.lab import CannotStart, Mangle
-from harness.profile import Profile
+from harness.testing import CannotStart, Mangle, Profile
 
 #: The beginning of a client: where it is told to connect.
 CONNECT = "import socket, sys\nh, p = sys.argv[1].rsplit(':', 1)\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.steps import Broken
+from harness.testing import Broken
 
 
 def test_eleven_thousand_clients(lab):
