@@ -30,11 +30,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from harness import doctor  # noqa: E402
-from harness.address import Address  # noqa: E402
-from harness.profile import Profile  # noqa: E402
-from harness.relay.loop import RelayLoop  # noqa: E402
-from tests.harness.namespaces import Star, missing  # noqa: E402
+from harness.course.address import Address  # noqa: E402
+from harness.lab import doctor  # noqa: E402
+from harness.lab.relay.loop import RelayLoop  # noqa: E402
+from harness.link.profile import Profile  # noqa: E402
+from tests.harness.lab.namespaces import Star, missing  # noqa: E402
 
 LINK = Profile(delay=0.02)
 DATAGRAMS, APART, SIZE = 2000, 0.001, 200

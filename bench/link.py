@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from harness.link import Link, taus113
-from harness.profile import Profile
-from harness.profiles import load_profiles
+from harness.link.model import Link, taus113
+from harness.link.named import load_profiles
+from harness.link.profile import Profile
 
 COUNT = 100_000
 APART = 100_000  # nanoseconds: 10,000 packets a second of the link's own time

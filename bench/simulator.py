@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from link import rate_of
 
-from harness.profile import Profile
-from harness.profiles import load_profiles
-from harness.simulator import Simulation
+from harness.link.named import load_profiles
+from harness.link.profile import Profile
+from harness.link.simulator import Simulation
 
 COUNT = 50_000
 

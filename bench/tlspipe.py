@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.pipes.pairs import HOST, NAME, PAIRS, Failed, Pair, missing, running  # noqa: E402
-from harness.tls.zoo import Zoo  # noqa: E402
+from harness.tls.zoo.zoo import Zoo  # noqa: E402
 
 #: Bytes of one call of the driver: large, so that its share of the CPU is small.
 PIECE = 1 << 18

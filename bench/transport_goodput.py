@@ -30,11 +30,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.peers import flows, kernel  # noqa: E402
-from harness.link import UDP_FRAMING  # noqa: E402
-from harness.profile import Profile  # noqa: E402
-from harness.simulator import Endpoint, Simulation  # noqa: E402
-from harness.transport.shared import Shared  # noqa: E402
-from tests.harness.namespaces import missing  # noqa: E402
+from harness.link.model import UDP_FRAMING  # noqa: E402
+from harness.link.profile import Profile  # noqa: E402
+from harness.link.simulator import Endpoint, Simulation  # noqa: E402
+from harness.transport.simulation.multiplex import Shared  # noqa: E402
+from tests.harness.lab.namespaces import missing  # noqa: E402
 
 RATE, DELAY, SIZE = 10_000_000, 0.02, 10_000_000  #: bits per second, seconds each way, bytes
 #: What fits into 20 ms under way and 40 ms of queue, in packets of 1,262 bytes: the limit counts both, as netem's does.

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.peers import flows  # noqa: E402
-from harness.simulator import Endpoint  # noqa: E402
+from harness.link.simulator import Endpoint  # noqa: E402
 
 SIZE, ROUNDS = 30_000_000, 3
 #: socket(7) SO_RCVBUFFORCE, which Python does not name; and what is asked for: 4 MiB each way.

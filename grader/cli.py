@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from grader.benches import closing
-from grader.campaign import Campaign
+from grader.bench.choose import PlaceError, choose_place, make_images
+from grader.bench.local import closing
+from grader.campaign.campaign import Campaign
+from grader.campaign.plan import Plan, PlanError, make_plan
+from grader.campaign.progress import Display
+from grader.campaign.run_folder import RunError, RunFolder
 from grader.course import CourseError, this_course
-from grader.places import PlaceError, choose_place, make_images
-from grader.plan import Plan, PlanError, make_plan
-from grader.progress import Display
 from grader.release import repository
 from grader.release.diagram import DiagramError
 from grader.release.markers import MarkerError
@@ -26,9 +27,8 @@ from grader.release.starters import ReleaseError, differences, write_starters
 from grader.release.term import TermError
 from grader.reports.terminal import class_table
 from grader.reports.text import no_command
-from grader.run_folder import RunError, RunFolder
-from harness.assignment import AssignmentError
-from harness.lab import LabError
+from harness.course.assignment import AssignmentError
+from harness.lab.interface import LabError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 

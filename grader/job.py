@@ -18,17 +18,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from grader import pictures
-from grader import result as results
-from grader.benches import Bench, Ended, Order
-from grader.outcome import Outcome
-from grader.records import BadRecord, Built, End, Gone, Phase, Report, Start, Trouble, parse_record
-from grader.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
+from grader.bench.local import Bench, Ended, Order
 from grader.submission import Submission
-from harness.assignment import Assignment, Suite
-from harness.forbidden import find_all_forbidden, forbidden_message
-from harness.lab import LabError
-from harness.programs import ProgramsError, load_programs
+from grader.verdict import pictures
+from grader.verdict import result as results
+from grader.verdict.outcome import Outcome
+from grader.verdict.records import BadRecord, Built, End, Gone, Phase, Report, Start, Trouble, parse_record
+from grader.verdict.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
+from harness.course.assignment import Assignment, Suite
+from harness.course.forbidden import find_all_forbidden, forbidden_message
+from harness.course.programs import ProgramsError, load_programs
+from harness.lab.interface import LabError
 
 #: How much longer than the assignment's own limit a grading may take before it is ended from outside.
 FACTOR = 1.25

@@ -12,19 +12,14 @@ that it hands in. Rule: a name moves in the harness as it likes; here it stays.
 
 from __future__ import annotations
 
-from harness.lab import CannotStart, Mangle, NotMeasured
-from harness.listener import Listener
-from harness.peers import Peer
-from harness.profile import Profile
-from harness.program import Program, Server
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.contexts import BOTH, TLS10, TLS11, TLS12, TLS13, Versions
-from harness.tls.load import TlsLoad
-from harness.tls.peer import TlsPeer
-from harness.tls.records import HANDSHAKE, is_tls, plaintext_in
-from harness.tls.sealer import Sealer
-from harness.tls.ways import (
+from harness.actors.listener import Listener
+from harness.actors.peer import Peer
+from harness.actors.program import Program, Server
+from harness.actors.story import Broken
+from harness.lab.interface import CannotStart, Mangle, NotMeasured
+from harness.link.profile import Profile
+from harness.tester.scene import Scene
+from harness.tester.tls_ways import (
     Way,
     Ways,
     carries,
@@ -36,9 +31,14 @@ from harness.tls.ways import (
     reaches,
     starts,
 )
-from harness.tls.zoo import Beast, Identity, names_of_beasts
-from harness.transport.scenarios import App, Change, Scenario
+from harness.tls.load.load import TlsLoad
+from harness.tls.peer.contexts import BOTH, TLS10, TLS11, TLS12, TLS13, Versions
+from harness.tls.peer.peer import TlsPeer
+from harness.tls.peer.sealer import Sealer
+from harness.tls.record_layer.records import HANDSHAKE, is_tls, plaintext_in
+from harness.tls.zoo.zoo import Beast, Identity, names_of_beasts
 from harness.transport.segments import Seg
+from harness.transport.simulation.scenarios import App, Change, Scenario
 
 __all__ = [
     "BOTH",

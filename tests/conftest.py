@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from harness import doctor
+from harness.lab import doctor
 
 CAPABILITIES = ("docker", "tun", "netem", "tshark", "peers")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader.benches import Bench, LocalBench, Order
+from grader.bench.local import Bench, LocalBench, Order
 from grader.course import this_course
-from harness.programs import load_programs
+from harness.course.programs import load_programs
 
 ROOT = Path(__file__).parent.parent
 

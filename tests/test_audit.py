@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from grader.benches import LocalBench
+from grader.bench.docker import DockerPlace
+from grader.bench.local import LocalBench
 from grader.course import this_course
-from grader.docker_bench import DockerPlace
 from tests.grading import ROOT, grade
 
 #: How often; AUDIT_ROUNDS=5 for a quick look.

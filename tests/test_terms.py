@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from grader.benches import LocalBench, Order
+from grader.bench.local import LocalBench, Order
 from grader.course import this_course
 from grader.release.markers import GIVEN
 from grader.release.term import load_term, term_module
-from harness.assignment import load_assignment
+from harness.course.assignment import load_assignment
 from tests.grading import ROOT, Graded
 
 COURSE = this_course()

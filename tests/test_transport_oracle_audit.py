@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.transport.oracle import broken
-from harness.transport.reference import Solution, load_solution
+from harness.transport.calls.reference import Solution, load_solution
+from harness.transport.oracle.judge import broken
 from tests.alternates import DESIGNS, write_design
 from tests.harness.transport.random_runs import REFERENCE, play, random_scenario, verdict
 

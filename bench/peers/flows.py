@@ -25,11 +25,11 @@ class Sending:
         self._left = size
 
     def receive_datagram(self, data: bytes, *, now: float) -> None:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         self.connection.receive_datagram(data, now=now)
 
     def datagrams_to_send(self, *, now: float) -> list[bytes]:
-        """As `harness.simulator.Endpoint`, with the buffer filled first."""
+        """As `harness.link.simulator.Endpoint`, with the buffer filled first."""
         while self._left:
             accepted = self.connection.send(_CHUNK[: min(self._left, len(_CHUNK))])
             self._left -= accepted
@@ -40,11 +40,11 @@ class Sending:
         return self.connection.datagrams_to_send(now=now)
 
     def next_timer(self) -> float | None:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         return self.connection.next_timer()
 
     def handle_timer(self, *, now: float) -> None:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         self.connection.handle_timer(now=now)
 
 
@@ -62,7 +62,7 @@ class Taking:
         return self.received >= self._size
 
     def receive_datagram(self, data: bytes, *, now: float) -> None:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         self.connection.receive_datagram(data, now=now)
         if piece := self.connection.read(ROOM):
             self.received += len(piece)
@@ -70,15 +70,15 @@ class Taking:
                 self.connection.end()
 
     def datagrams_to_send(self, *, now: float) -> list[bytes]:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         return self.connection.datagrams_to_send(now=now)
 
     def next_timer(self) -> float | None:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         return self.connection.next_timer()
 
     def handle_timer(self, *, now: float) -> None:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         self.connection.handle_timer(now=now)
 
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.profile import Profile
-from tests.harness.namespaces import Star
+from harness.link.profile import Profile
+from tests.harness.lab.namespaces import Star
 
 #: Payload bytes of a segment: TCP_MAXSEG counts the 12 bytes of the timestamp option, too.
 PAYLOAD, _TIMESTAMPS = 1200, 12

@@ -1,4 +1,4 @@
-"""aioquic as an endpoint of `harness.simulator`: its connections are sans-IO, too, and are told the time.
+"""aioquic as an endpoint of `harness.link.simulator`: its connections are sans-IO, too, and are told the time.
 
 It takes aioquic: `.venv/bin/pip install -e '.[bench]'`.
 """
@@ -49,7 +49,7 @@ class QuicEndpoint:
         self._to_send = data
 
     def receive_datagram(self, data: bytes, *, now: float) -> None:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         self._now = now
         if self.connection is None:
             self.connection = _server(data)
@@ -57,19 +57,19 @@ class QuicEndpoint:
         self._take_events()
 
     def datagrams_to_send(self, *, now: float) -> list[bytes]:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         self._now = now
         if self.connection is None:
             return []
         return [data for data, _ in self.connection.datagrams_to_send(now)]
 
     def next_timer(self) -> float | None:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         due = None if self.connection is None else self.connection.get_timer()
         return None if due is None else max(due, self._now + _SOON)
 
     def handle_timer(self, *, now: float) -> None:
-        """As `harness.simulator.Endpoint`."""
+        """As `harness.link.simulator.Endpoint`."""
         assert self.connection is not None
         self._now = now
         self.connection.handle_timer(now)

@@ -1,6 +1,6 @@
 """assignment.toml as students get it: written anew from what was read, so that no comment or hidden row slips through.
 
-Pure. Rule: what is written here is read again by harness.assignment and is the same but for the hidden checks.
+Pure. Rule: what is written here is read again by harness.course.assignment and is the same but for the hidden checks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
-from harness.assignment import Assignment, Check, Stage
+from harness.course.assignment import Assignment, Check, Stage
 
 HEAD = "# The students' copy, made by `grader release`. Hidden checks are left out, so points are missing on purpose.\n"
 

@@ -19,7 +19,7 @@ from grader.course import HARNESS, Course
 from grader.release.leaks import Secrets, find_leaks
 from grader.release.markers import answers, is_given, regions
 from grader.release.starters import ReleaseError, differences, files_of, files_of_term
-from harness.assignment import Assignment
+from harness.course.assignment import Assignment
 
 #: Says that a folder is a release, and which files it put there.
 MANIFEST = ".release.json"

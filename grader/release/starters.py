@@ -14,8 +14,8 @@ from grader.release.diagram import draw_states
 from grader.release.markers import GIVEN, stub
 from grader.release.public_view import public_view
 from grader.release.term import load_term, render_handout, term_module
-from harness.assignment import Assignment
-from harness.forbidden import files_of_programs
+from harness.course.assignment import Assignment
+from harness.course.forbidden import files_of_programs
 
 #: The folder of the public tests in a student's copy.
 TESTS = "tests"

@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from harness.assignment import Assignment
+from harness.course.assignment import Assignment
 
 #: What the handout says of each checksum: the algorithm, so that it can be written from the sentence.
 _WORDS = "the data as 16-bit words, most significant byte first, an odd last byte as if a zero byte followed"

@@ -18,10 +18,10 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from grader.outcome import Outcome
 from grader.reports.text import line, visible
 from grader.reports.view import class_view, instructor_view, student_view
-from grader.scoring import number
+from grader.verdict.outcome import Outcome
+from grader.verdict.scoring import number
 
 #: What a state is called, in a word or two.
 STATE_WORDS = {

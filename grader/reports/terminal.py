@@ -11,7 +11,7 @@ from rich.text import Text
 
 from grader.reports.html import STATE_WORDS
 from grader.reports.text import line, no_command
-from grader.scoring import number
+from grader.verdict.scoring import number
 
 _STYLES = {"graded": "green", "refused": "red", "undecided": "yellow", "ours": "yellow"}
 

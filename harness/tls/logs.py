@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from harness.tls.leaks import in_base64, key_lines
+from harness.tls.record_layer.leaks import in_base64, key_lines
 
 _ENDED = re.compile(rb"^ended: ([^\s:;,.()]*)[^\n]*\n", re.MULTILINE)
 

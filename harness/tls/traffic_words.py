@@ -1,6 +1,6 @@
 """The words of a test for attacks and for many TLS connections: `lab.middle`, `lab.seals`, `lab.tls_load`, `lab.echo`.
 
-Rule: words only; what they do is in harness/tls/middle.py, sealer.py, load.py and backend.py, loaded when needed.
+Rule: words only; what they do is in middle/, peer/sealer.py and load/, loaded when needed.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.address import Address
+from harness.course.address import Address
 
 if TYPE_CHECKING:
-    from harness.lab import Family, Network, Node
-    from harness.load_generator import Connect
-    from harness.program import Server
-    from harness.steps import Story
-    from harness.tls.backend import Echo
-    from harness.tls.load import SilentLoad, TlsLoad
-    from harness.tls.middle import Middle
-    from harness.tls.peer import TlsPeer
-    from harness.tls.sealer import Sealer
-    from harness.tls.zoo import Identity, Zoo
+    from harness.actors.load.generator import Connect
+    from harness.actors.program import Server
+    from harness.actors.story import Story
+    from harness.lab.interface import Family, Network, Node
+    from harness.tls.load.backend import Echo
+    from harness.tls.load.load import SilentLoad, TlsLoad
+    from harness.tls.middle.middle import Middle
+    from harness.tls.peer.peer import TlsPeer
+    from harness.tls.peer.sealer import Sealer
+    from harness.tls.zoo.zoo import Identity, Zoo
 
 #: Connections that a listening socket keeps waiting.
 _BACKLOG = 1024
 
 
 class TrafficWords:
-    """Mixed into the words for TLS, and so into `harness.scene.Scene`."""
+    """Mixed into the words for TLS, and so into `harness.tester.scene.Scene`."""
 
     node: Node
     network: Network
@@ -46,7 +46,7 @@ class TrafficWords:
 
     def middle(self, target: Server | Address) -> Middle:
         """A man in the middle before a student's server or any address; tell the other side his `.address`."""
-        from harness.tls.middle import Middle
+        from harness.tls.middle.middle import Middle
 
         if isinstance(target, Address):
             family, place = target.family, target.pair
@@ -74,8 +74,8 @@ class TrafficWords:
 
         It takes what comes past the link's relay.
         """
-        from harness.tls.backend import Echo
-        from harness.tls.contexts import BOTH, server_context
+        from harness.tls.load.backend import Echo
+        from harness.tls.peer.contexts import BOTH, server_context
 
         context = None
         if tls:
@@ -109,9 +109,9 @@ class TrafficWords:
         to be an echo, such as `lab.echo()`. active and bystanders are some of them: who speaks in `drives`, and whose
         waiting is measured there. window: how many shake hands at once. Raises Broken, LabError.
         """
-        from harness.load import SPARE_FILES, allow_files, echo_exchange
-        from harness.tls.contexts import BOTH, client_context
-        from harness.tls.load import TlsLoad, plainly, secured
+        from harness.actors.load.load import SPARE_FILES, allow_files, echo_exchange
+        from harness.tls.load.load import TlsLoad, plainly, secured
+        from harness.tls.peer.contexts import BOTH, client_context
 
         allow_files(2 * count + SPARE_FILES)  # the echo behind the pipe is here as well
         connect = self._connector(pipe, within)
@@ -134,8 +134,8 @@ class TrafficWords:
         self, pipe: Server, *, count: int, says: bytes = b"", within: float = 10.0
     ) -> SilentLoad:
         """So many connections to `tls_pipe server` that never shake hands; `says`: what they send nevertheless."""
-        from harness.load import echo_exchange
-        from harness.tls.load import SilentLoad
+        from harness.actors.load.load import echo_exchange
+        from harness.tls.load.load import SilentLoad
 
         load: SilentLoad = self._keep(
             SilentLoad(
@@ -151,7 +151,7 @@ class TrafficWords:
 
         Data can be read from `peer` as before; what is sent has to be made and sent by the Sealer.
         """
-        from harness.tls.sealer import Sealer
+        from harness.tls.peer.sealer import Sealer
 
         return Sealer(peer)
 

@@ -9,21 +9,21 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from harness.address import Address
-from harness.lab import LabError
-from harness.program import PATIENCE, Program, Server
-from harness.steps import Broken, readable
+from harness.actors.program import PATIENCE, Program, Server
+from harness.actors.story import Broken, readable
+from harness.course.address import Address
+from harness.lab.interface import LabError
 from harness.tls.traffic_words import TrafficWords
 
 if TYPE_CHECKING:
     import ssl
 
-    from harness.listener import Listener
-    from harness.peers import Peer
-    from harness.tls.backend import Echo
-    from harness.tls.middle import Middle
-    from harness.tls.peer import TlsPeer
-    from harness.tls.zoo import Identity, Zoo
+    from harness.actors.listener import Listener
+    from harness.actors.peer import Peer
+    from harness.tls.load.backend import Echo
+    from harness.tls.middle.middle import Middle
+    from harness.tls.peer.peer import TlsPeer
+    from harness.tls.zoo.zoo import Identity, Zoo
 
 #: The name of the program in assignment.toml.
 PIPE = "tls_pipe"
@@ -31,7 +31,7 @@ PIPE = "tls_pipe"
 
 @functools.cache
 def _zoo() -> Zoo:
-    from harness.tls.zoo import Zoo
+    from harness.tls.zoo.zoo import Zoo
 
     return Zoo()
 
@@ -42,7 +42,7 @@ def _good(role: str) -> Identity:
 
 
 class TlsWords(TrafficWords):
-    """Mixed into `harness.scene.Scene`."""
+    """Mixed into `harness.tester.scene.Scene`."""
 
     serves: Callable[..., Server]
     put_file: Callable[..., str]
@@ -145,10 +145,10 @@ class TlsWords(TrafficWords):
         """The tester as a TLS client on a connection to the student's server. Raises Broken if the handshake fails.
 
         name: what the certificate has to be for; None: no SNI, and anything is believed. ca: default the zoo's roots.
-        versions: lowest and highest (harness.tls.contexts.TLS12, ...). shakes=False: nothing is sent yet.
+        versions: lowest and highest (harness.tls.peer.contexts.TLS12, ...). shakes=False: nothing is sent yet.
         """
-        from harness.tls.contexts import BOTH, client_context
-        from harness.tls.peer import TlsPeer
+        from harness.tls.peer.contexts import BOTH, client_context
+        from harness.tls.peer.peer import TlsPeer
 
         roots = None if name is None else self.zoo.ca if ca is None else ca
         context = client_context(ca=roots, identity=identity, alpn=alpn, versions=versions or BOTH)
@@ -173,8 +173,8 @@ class TlsWords(TrafficWords):
 
         identity: default a good one for server.example. tickets: session tickets sent under TLS 1.3.
         """
-        from harness.tls.contexts import BOTH, server_context
-        from harness.tls.peer import TlsPeer
+        from harness.tls.peer.contexts import BOTH, server_context
+        from harness.tls.peer.peer import TlsPeer
 
         context = server_context(
             identity=identity or _good("server"), client_ca=client_ca, alpn=alpn,

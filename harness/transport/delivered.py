@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from harness.trace import Packet
+from harness.link.trace import Packet
 from harness.transport.segments import MODULUS, Wire, near, parse
 
 

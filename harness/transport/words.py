@@ -1,25 +1,25 @@
 """The words of a test for the transport: `lab.simulation`, `lab.scripted`, `lab.segments`, `lab.reassembler`.
 
-Rule: words only; what they do is in harness/transport/bench.py, and a lab of another assignment never loads it.
+Rule: words only; what they do is in harness/transport/checks/, and a lab of another assignment never loads it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.lab import LabError
+from harness.lab.interface import LabError
 
 if TYPE_CHECKING:
-    from harness.transport.bench import Peer, Sides, SimulationCheck, Transport
-    from harness.transport.lessons import Answer, Segments
-    from harness.transport.scenarios import Role, Scenario
-    from harness.transport.script import ScriptedPeer
-    from harness.transport.series import Series
-    from harness.transport.sharing import Sharing
+    from harness.transport.checks.fairness import Sharing
+    from harness.transport.checks.series import Series
+    from harness.transport.checks.simulation import Peer, Sides, SimulationCheck, Transport
+    from harness.transport.checks.units import Answer, Segments
+    from harness.transport.script.peer import ScriptedPeer
+    from harness.transport.simulation.scenarios import Role, Scenario
 
 
 class TransportWords:
-    """Mixed into `harness.scene.Scene`."""
+    """Mixed into `harness.tester.scene.Scene`."""
 
     story: Any
     #: what drives the submission's connection; None where an assignment has no program `connection`
@@ -48,7 +48,7 @@ class TransportWords:
 
         `model`: with the controller of the extension. Raises LabError if the reference is needed and not there.
         """
-        from harness.transport.bench import SimulationCheck
+        from harness.transport.checks.simulation import SimulationCheck
 
         return SimulationCheck(self._driven(), scenario, student=student, peer=peer, model=model)
 
@@ -57,13 +57,13 @@ class TransportWords:
 
         `alone`: with itself only, as public checks do. Raises LabError if the reference is needed and not there.
         """
-        from harness.transport.series import Series
+        from harness.transport.checks.series import Series
 
         return Series(self._driven(), names, alone=alone, model=model)
 
     def shares(self, *, model: bool = False) -> Sharing:
         """Two connections of the submission on one bottleneck."""
-        from harness.transport.sharing import Sharing
+        from harness.transport.checks.fairness import Sharing
 
         return Sharing(self._driven(), model=model)
 
@@ -77,7 +77,7 @@ class TransportWords:
         model: bool = False,
     ) -> ScriptedPeer:
         """A scripted peer for the submission's connection, which plays `role`. Raises Broken, CannotStart."""
-        from harness.transport.script import ScriptedPeer
+        from harness.transport.script.peer import ScriptedPeer
 
         driven = self._driven()
         connection = driven.connection(role, isn=isn, receive_buffer=receive_buffer, model=model)
@@ -87,13 +87,13 @@ class TransportWords:
 
     def segments(self) -> Segments:
         """Stage 1 of the submission. Raises Broken, CannotStart."""
-        from harness.transport.lessons import Segments
+        from harness.transport.checks.units import Segments
 
         driven = self._driven()
         return Segments(driven.segments(), driven.wire, self.story)
 
     def reassembler(self, kind: str, *, capacity: int = 65_536) -> Answer:
         """Stage 2 of the submission: InOrder, WithGaps or NewestOnly. Raises Broken, CannotStart."""
-        from harness.transport.lessons import Answer
+        from harness.transport.checks.units import Answer
 
         return Answer(self._driven().reassembler(kind, capacity), kind, capacity, self.story)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.assignment import load_assignment
-from harness.forbidden import find_forbidden
+from harness.course.assignment import load_assignment
+from harness.course.forbidden import find_forbidden
 from tests.alternates import CLASS, lay
 from tests.grading import ROOT, grade_locally
 from tests.mutants import copy_reference

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.benches import LocalBench
-from harness.assignment import load_assignment
-from harness.forbidden import find_forbidden
+from grader.bench.local import LocalBench
+from harness.course.assignment import load_assignment
+from harness.course.forbidden import find_forbidden
 from tests.alternates import CLASS, lay
 from tests.grading import ROOT, grade
 

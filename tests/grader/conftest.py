@@ -8,7 +8,7 @@ import pytest
 from fakes import TOML, Runs
 
 from grader.course import Course
-from harness.assignment import Assignment
+from harness.course.assignment import Assignment
 
 
 @pytest.fixture

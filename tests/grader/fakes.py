@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader.benches import Bench, Ended, OnLine, Order
-from grader.campaign import Campaign
+from grader.bench.local import Bench, Ended, OnLine, Order
+from grader.campaign.campaign import Campaign
+from grader.campaign.plan import make_plan
+from grader.campaign.run_folder import RunFolder
 from grader.course import Course
-from grader.plan import make_plan
-from grader.records import PCAPNG_MAGIC
-from grader.run_folder import RunFolder
+from grader.verdict.records import PCAPNG_MAGIC
 
 TOML = """\
 [assignment]

@@ -11,9 +11,9 @@ from fakes import END, FakeBench, FakePlace, hand_in, passing, report
 from typer.testing import CliRunner, Result
 
 import grader.cli
+from grader.bench.choose import PlaceError, choose_place
 from grader.course import Course
-from grader.places import PlaceError, choose_place
-from harness import doctor
+from harness.lab import doctor
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from fakes import ALL, END, READS, SECRET, SERVES, SURVIVES, Runs, Script, hand_in, passing, report
 
-from grader.benches import Ended, OnLine, Order
-from harness.lab import LabError
+from grader.bench.local import Ended, OnLine, Order
+from harness.lab.interface import LabError
 
 HOW = "the kernel ended the node"
 GONE = {"record": "gone", "check": SERVES}

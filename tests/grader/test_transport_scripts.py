@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.transport.applications import Here
-from harness.transport.oracle import Case, broken, judge
-from harness.transport.reference import Solution, load_solution
-from harness.transport.script import ScriptedPeer
+from harness.transport.calls.reference import Solution, load_solution
+from harness.transport.oracle.judge import Case, broken, judge
+from harness.transport.script.peer import ScriptedPeer
+from harness.transport.simulation.applications import Here
 from tests.alternates import DESIGNS, write_design
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.assignment import Assignment
-from harness.forbidden import files_of_programs
+from harness.course.assignment import Assignment
+from harness.course.forbidden import files_of_programs
 from tests.grading import ROOT
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.assignment import Assignment, load_assignment
+from harness.course.assignment import Assignment, load_assignment
 from tests.grading import ROOT, grade_locally
 from tests.mutants import Mutant, load_mutants, mutate, stages_with, write_mutant
 

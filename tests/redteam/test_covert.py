@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.benches import Bench
+from grader.bench.docker import DockerPlace
+from grader.bench.local import Bench
 from grader.course import this_course
-from grader.docker_bench import DockerPlace
 from tests.grading import grade
 from tests.mutants import copy_reference
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
+from grader.bench.docker import DockerPlace
 from grader.course import this_course
-from grader.docker_bench import DockerPlace
-from harness.tls.records import is_tls, messages
+from harness.tls.record_layer.records import is_tls, messages
 from tests.grading import ROOT, grade
 from tests.mutants import copy_reference
 
@@ -265,7 +265,7 @@ pipe.main = main
 #: Grades some checks, and tells how much memory the tester took at most, in MB.
 GRADE = """import json, resource, sys
 from pathlib import Path
-from grader.benches import LocalBench
+from grader.bench.local import LocalBench
 from tests.grading import ROOT, grade
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 bench = LocalBench(ROOT)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.steps import Broken
-from harness.transport.calls import RemoteConnection
+from harness.actors.story import Broken
+from harness.transport.calls.calls import RemoteConnection
 from tests.harness.transport.hosting import hosted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def answer(now):
 #: Grades one check, and tells how much memory the tester took at most, in MB.
 GRADE = """import json, resource, sys
 from pathlib import Path
-from grader.benches import LocalBench
+from grader.bench.local import LocalBench
 from tests.grading import ROOT, grade
 bench = LocalBench(ROOT)
 graded = grade(bench, Path(sys.argv[1]), "transport", stages=[3], only=[sys.argv[2]])

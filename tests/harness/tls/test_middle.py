@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab import LabError
-from harness.listener import Listener
-from harness.peers import Peer
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.middle import Middle
-from harness.tls.peer import TlsPeer
-from harness.tls.records import split
-from harness.tls.spoil import Direction
-from tests.harness.local_scene import MakeScene, local_scenes
+from harness.actors.listener import Listener
+from harness.actors.peer import Peer
+from harness.actors.story import Broken
+from harness.lab.interface import LabError
+from harness.tester.scene import Scene
+from harness.tls.middle.middle import Middle
+from harness.tls.peer.peer import TlsPeer
+from harness.tls.record_layer.records import split
+from harness.tls.record_layer.rules import Direction
+from tests.harness.tester.local_scene import MakeScene, local_scenes
 
 REFERENCE = Path(__file__).resolve().parents[3] / "reference" / "tlspipe"
 Three = tuple[Peer, Middle, Peer]
@@ -24,7 +24,7 @@ Three = tuple[Peer, Middle, Peer]
 
 @pytest.fixture(scope="module")
 def scenes() -> Iterator[MakeScene]:
-    with local_scenes(str(Path(__file__).parent / "echoes"), {}) as make:
+    with local_scenes(Path(__file__).parent / "echoes", {}) as make:
         yield make
 
 
@@ -35,7 +35,7 @@ def lab(scenes: MakeScene) -> Scene:
 
 @pytest.fixture(scope="module")
 def pipes() -> Iterator[MakeScene]:
-    with local_scenes(str(REFERENCE), {"tls_pipe": ["python3", "tls_pipe.py"]}) as make:
+    with local_scenes(REFERENCE, {"tls_pipe": ["python3", "tls_pipe.py"]}) as make:
         yield make
 
 

@@ -11,15 +11,15 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from harness.lab import LabError
-from harness.peers import Peer
-from harness.steps import Broken, Story
-from harness.tls.contexts import TLS12, TLS13, client_context, server_context
-from harness.tls.peer import TlsPeer
-from harness.tls.records import ALERT, HANDSHAKE, split
-from harness.tls.sealer import Sealer
-from harness.tls.sealing import Traffic, hkdf_expand_label, prf, suite_of
-from harness.tls.zoo import Zoo
+from harness.actors.peer import Peer
+from harness.actors.story import Broken, Story
+from harness.lab.interface import LabError
+from harness.tls.peer.contexts import TLS12, TLS13, client_context, server_context
+from harness.tls.peer.peer import TlsPeer
+from harness.tls.peer.sealer import Sealer
+from harness.tls.record_layer.records import ALERT, HANDSHAKE, split
+from harness.tls.record_layer.sealing import Traffic, hkdf_expand_label, prf, suite_of
+from harness.tls.zoo.zoo import Zoo
 
 ZOO = Zoo()
 SERVER = ZOO.server()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.scene import Scene
-from harness.steps import Broken
-from tests.harness.local_scene import MakeScene, local_scenes
+from harness.actors.story import Broken
+from harness.tester.scene import Scene
+from tests.harness.tester.local_scene import MakeScene, local_scenes
 
 HERE = Path(__file__).resolve().parent
 REFERENCE = HERE.parents[2] / "reference" / "tlspipe"
@@ -17,13 +17,13 @@ REFERENCE = HERE.parents[2] / "reference" / "tlspipe"
 
 @pytest.fixture(scope="module")
 def good() -> Iterator[MakeScene]:
-    with local_scenes(str(REFERENCE), {"tls_pipe": ["python3", "tls_pipe.py"]}) as make:
+    with local_scenes(REFERENCE, {"tls_pipe": ["python3", "tls_pipe.py"]}) as make:
         yield make
 
 
 @pytest.fixture(scope="module")
 def odd() -> Iterator[MakeScene]:
-    with local_scenes(str(HERE / "echoes"), {"tls_pipe": ["python3", "echo_pipe.py"]}) as make:
+    with local_scenes(HERE / "echoes", {"tls_pipe": ["python3", "echo_pipe.py"]}) as make:
         yield make
 
 

@@ -13,13 +13,22 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab import LabError
-from harness.peers import Peer
-from harness.steps import Broken, Story
-from harness.tls.contexts import BOTH, TLS10, TLS11, TLS12, TLS13, Versions, client_context, server_context
-from harness.tls.peer import TlsPeer
-from harness.tls.records import certificates, client_hello, describe, split
-from harness.tls.zoo import Identity, Zoo
+from harness.actors.peer import Peer
+from harness.actors.story import Broken, Story
+from harness.lab.interface import LabError
+from harness.tls.peer.contexts import (
+    BOTH,
+    TLS10,
+    TLS11,
+    TLS12,
+    TLS13,
+    Versions,
+    client_context,
+    server_context,
+)
+from harness.tls.peer.peer import TlsPeer
+from harness.tls.record_layer.records import certificates, client_hello, describe, split
+from harness.tls.zoo.zoo import Identity, Zoo
 
 SOON = 0.15  # seconds in which something is awaited in vain
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.tls.logs import endings, secret_in
-from harness.tls.records import (
+from harness.tls.record_layer.records import (
     ALERT,
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,

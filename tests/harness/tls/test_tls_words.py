@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.assignment import Limits
-from harness.lab import LabError
-from harness.labs.local import local_lab
-from harness.peers import Peer
-from harness.program import Server
-from harness.scene import Scene
-from harness.steps import Broken
-from harness.tls.peer import TLS11, TLS12, TLS13
+from harness.actors.peer import Peer
+from harness.actors.program import Server
+from harness.actors.story import Broken
+from harness.course.assignment import Limits
+from harness.lab.interface import LabError
+from harness.lab.local.lab import local_lab
+from harness.tester.scene import Scene
+from harness.tls.peer.peer import TLS11, TLS12, TLS13
 
 HERE = Path(__file__).resolve().parent
 REFERENCE = HERE.parents[2] / "reference" / "tlspipe"

@@ -25,8 +25,8 @@ from zoo_judges import (
     present,
 )
 
-from harness.tls.certificates import EXPIRED, NOT_YET, VALID
-from harness.tls.zoo import Beast, Identity, Role, Zoo, names_of_beasts
+from harness.tls.zoo.certificates import EXPIRED, NOT_YET, VALID
+from harness.tls.zoo.zoo import Beast, Identity, Role, Zoo, names_of_beasts
 
 SERVERS, CLIENTS = names_of_beasts("server"), names_of_beasts("client")
 BAD = [name for role in ("server", "client") for name in names_of_beasts(role, accepted=False)]

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from harness.tls.zoo import Beast, Identity
+from harness.tls.zoo.zoo import Beast, Identity
 
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 #: What `ssl` answers if there is no certificate: no code of X.509 is told.

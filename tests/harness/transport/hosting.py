@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.lab import Usage
-from harness.labs.local import LocalProcess
-from harness.steps import Story
-from harness.transport.meter import Meter
-from harness.transport.remote import Remote
+from harness.actors.story import Story
+from harness.lab.interface import Usage
+from harness.lab.local.lab import LocalProcess
+from harness.transport.calls.meter import Meter
+from harness.transport.calls.remote import Remote
 
 HERE = Path(__file__).parent
 PLAIN = HERE / "plain"
-GUEST = HERE.parent.parent.parent / "harness" / "guest" / "guest.py"
+GUEST = HERE.parents[2] / "harness/transport/calls/guest.py"
 
 
 class Account:

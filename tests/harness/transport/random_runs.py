@@ -6,14 +6,14 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-from harness.profile import Profile
-from harness.trace import Direction
-from harness.transport.applications import Here
-from harness.transport.oracle import Case, Violation, judge
-from harness.transport.reference import Solution, load_solution
-from harness.transport.scenarios import ROLES, App, Garbage, Lose, Replay, Role, Scenario, other
+from harness.link.profile import Profile
+from harness.link.trace import Direction
+from harness.transport.calls.reference import Solution, load_solution
+from harness.transport.oracle.judge import Case, Violation, judge
 from harness.transport.segments import Wire
-from harness.transport.world import Outcome, Setting, World
+from harness.transport.simulation.applications import Here
+from harness.transport.simulation.scenarios import ROLES, App, Garbage, Lose, Replay, Role, Scenario, other
+from harness.transport.simulation.world import Outcome, Setting, World
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = load_solution(ROOT / "reference" / "transport")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness.link import Fate
-from harness.trace import Direction, Packet
-from harness.transport.pictures import Recording
+from harness.link.model import Fate
+from harness.link.trace import Direction, Packet
+from harness.transport.pictures.pictures import Recording
 from harness.transport.segments import Seg, Wire, build
 
 PICTURE = Path(__file__).resolve().parents[3] / "docs" / "ladder.svg"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.trace import Packet
-from harness.transport.bundle import BadBundle, Bundle, Finding, as_data, fitting, from_json, to_json
+from harness.link.trace import Packet
+from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, as_data, fitting, from_json, to_json
 from harness.transport.segments import Seg, Wire, build
 
 WIRE = Wire(0x5C, "fletcher-32")

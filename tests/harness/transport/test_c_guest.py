@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.assignment import Limits
-from harness.labs.local import LocalNode
-from harness.steps import Broken, Story
-from harness.transport.bench import SimulationCheck, Transport
+from harness.actors.story import Broken, Story
+from harness.course.assignment import Limits
+from harness.lab.local.lab import LocalNode
+from harness.transport.checks.simulation import SimulationCheck, Transport
 from harness.transport.segments import Wire
 
 HERE = Path(__file__).parent

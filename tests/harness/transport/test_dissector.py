@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from dpkt import ethernet, ip, udp
 
-from harness import pcap as wires
-from harness.trace import Packet
-from harness.transport.capture import to_pcapng
-from harness.transport.dissector import NAME, lua_dissector
+from harness.link.trace import Packet
+from harness.pictures import wires
+from harness.pictures.capture import to_pcapng
+from harness.transport.pictures.dissector import NAME, lua_dissector
 from harness.transport.segments import Seg, Wire, build, describe, parse
-from tests.harness.tshark import fields
+from tests.harness.pictures.tshark import fields
 
 ISN, PEER = 4_294_966_000, 77  # the first one wraps on the way
 

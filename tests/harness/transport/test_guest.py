@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.guest import guest
-from harness.transport import calls, meter, remote
+from harness.transport.calls import calls, guest, meter, remote
 
 ROOT = Path(__file__).parent.parent.parent.parent
 PAGE = (ROOT / "docs" / "guest.md").read_text()

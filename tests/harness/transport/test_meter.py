@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.lab import LabError, Usage
-from harness.steps import Broken
-from harness.transport import meter as meter_module
-from harness.transport.meter import LEAST_BUDGET, Meter
+from harness.actors.story import Broken
+from harness.lab.interface import LabError, Usage
+from harness.transport.calls import meter as meter_module
+from harness.transport.calls.meter import LEAST_BUDGET, Meter
 
 
 class Kernel:

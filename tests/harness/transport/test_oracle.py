@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.transport.oracle import Case, broken, judge
+from harness.transport.oracle.judge import Case, broken, judge
 from tests.harness.transport.traces import ISN, OPEN, WIRE, packets, told
 
 CASE = Case(judged=["up"], isns=ISN)

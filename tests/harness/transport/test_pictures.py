@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from harness.ladder import Note
-from harness.transport.pictures import Recording, curves_of
+from harness.pictures.ladder import Note
+from harness.transport.pictures.pictures import Recording, curves_of
+from tests.harness.pictures.test_capture import frames
 from tests.harness.transport import sample
-from tests.harness.transport.test_capture import frames
 
 FOUND = {5: [Note("rule 3.4 (MUST): beyond the window", broken=True)]}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from harness.transport.ranges import Ranges, Sendings
+from harness.transport.oracle.ranges import Ranges, Sendings
 
 
 def test_ranges_are_sets_of_numbers() -> None:

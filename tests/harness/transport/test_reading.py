@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.trace import Direction, Packet
-from harness.transport.reading import read
+from harness.link.trace import Direction, Packet
+from harness.transport.pictures.reading import read
 from harness.transport.segments import Seg, Wire, build
 
 WIRE = Wire()

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hosting import hosted, written
 
-from harness.steps import Broken
-from harness.transport import remote as remote_module
-from harness.transport.calls import RemoteConnection, RemoteReassembler, RemoteSegments
-from harness.transport.remote import Remote
+from harness.actors.story import Broken
+from harness.transport.calls import remote as remote_module
+from harness.transport.calls.calls import RemoteConnection, RemoteReassembler, RemoteSegments
+from harness.transport.calls.remote import Remote
 from harness.transport.segments import Seg, Wire, build, parse
 
 WIRE = Wire()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.profile import Profile
-from harness.transport import kofn
-from harness.transport.catalogue import CATALOGUE, scenario
-from harness.transport.scenarios import ROLES, App, Lose, Scenario
+from harness.link.profile import Profile
+from harness.transport.simulation import k_of_n as kofn
+from harness.transport.simulation.catalogue import CATALOGUE, scenario
+from harness.transport.simulation.scenarios import ROLES, App, Lose, Scenario
 
 #: What the assignment lists, with a word of a scenario's name.
 PROMISED = """

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness.steps import Broken, Story
-from harness.transport.applications import Here
-from harness.transport.conversation import stream_bytes
-from harness.transport.script import BadScript, ScriptedPeer
-from harness.transport.script_text import read_letter, read_pattern, read_script
+from harness.actors.story import Broken, Story
+from harness.transport.script.conversation import stream_bytes
+from harness.transport.script.peer import BadScript, ScriptedPeer
+from harness.transport.script.text import read_letter, read_pattern, read_script
 from harness.transport.segments import Seg, Wire, build, parse
+from harness.transport.simulation.applications import Here
 
 WIRE = Wire()
 ISN, PEER_ISN = 0xFFFF_FFF0, 0xFFFF_FF00

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from harness.profile import Profile
-from harness.transport import misfortune, shrink
-from harness.transport.applications import Here
-from harness.transport.catalogue import scenario
-from harness.transport.misfortune import Misfortune
-from harness.transport.reference import load_solution
-from harness.transport.scenarios import ROLES, Scenario
+from harness.link.profile import Profile
+from harness.transport.calls.reference import load_solution
 from harness.transport.segments import Wire, parse
-from harness.transport.shrink import Explicit, Recorder, Shrunk
-from harness.transport.world import Around, Outcome, Setting, World
+from harness.transport.simulation import misfortune, shrink
+from harness.transport.simulation.applications import Here
+from harness.transport.simulation.catalogue import scenario
+from harness.transport.simulation.misfortune import Misfortune
+from harness.transport.simulation.scenarios import ROLES, Scenario
+from harness.transport.simulation.shrink import Explicit, Recorder, Shrunk
+from harness.transport.simulation.world import Around, Outcome, Setting, World
 
 PLAIN = load_solution(Path(__file__).parent / "plain")
 Connection = PLAIN.module("connection").Connection

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from harness.profile import Profile
-from harness.transport.applications import Here
-from harness.transport.catalogue import CATALOGUE, scenario
-from harness.transport.reference import load_solution
-from harness.transport.scenarios import ROLES, App, Role, Scenario, other
+from harness.link.profile import Profile
+from harness.transport.calls.player import Turn
+from harness.transport.calls.reference import load_solution
 from harness.transport.segments import Wire, parse
-from harness.transport.turns import Turn
-from harness.transport.world import Outcome, Setting, World
+from harness.transport.simulation.applications import Here
+from harness.transport.simulation.catalogue import CATALOGUE, scenario
+from harness.transport.simulation.scenarios import ROLES, App, Role, Scenario, other
+from harness.transport.simulation.world import Outcome, Setting, World
 
 PLAIN = load_solution(Path(__file__).parent / "plain")
 WIRE = Wire()

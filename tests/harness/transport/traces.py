@@ -6,10 +6,10 @@ it says `lost`, `damaged` or `takes S`; `twice S` is a copy that arrives S after
 
 from __future__ import annotations
 
-from harness.trace import Direction, Packet
-from harness.transport.conversation import stream_bytes
-from harness.transport.oracle import Case, judge
-from harness.transport.script_text import Letter, read_letter
+from harness.link.trace import Direction, Packet
+from harness.transport.oracle.judge import Case, judge
+from harness.transport.script.conversation import stream_bytes
+from harness.transport.script.text import Letter, read_letter
 from harness.transport.segments import Seg, Wire, build
 
 WIRE = Wire()

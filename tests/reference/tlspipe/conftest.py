@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tls.zoo import Zoo
+from harness.tls.zoo.zoo import Zoo
 from tests.reference.tlspipe.real_peers import World, world
 
 

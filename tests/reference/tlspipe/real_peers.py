@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.tls.certificates import EXPIRED
-from harness.tls.zoo import Identity, Zoo
+from harness.tls.zoo.certificates import EXPIRED
+from harness.tls.zoo.zoo import Identity, Zoo
 from tests.reference.tlspipe.running import WITHIN, Running, Side, SocketSide, StdioSide
 
 ROOT = Path(__file__).resolve().parents[3]

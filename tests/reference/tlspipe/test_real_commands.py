@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.tls.zoo import Zoo
+from harness.tls.zoo.zoo import Zoo
 from tests.reference.tlspipe.real_peers import FAULTS, HOST, World, nobody_comes, served, wrong
 from tests.reference.tlspipe.running import Running, Side, SocketSide, StdioSide
 

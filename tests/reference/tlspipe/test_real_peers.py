@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from harness.tls.zoo import Zoo
+from harness.tls.zoo.zoo import Zoo
 from tests.reference.tlspipe.real_peers import FAULTS, World, nobody_comes, served, wrong
 from tests.reference.tlspipe.running import SocketSide
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.tls.zoo import Zoo
+from harness.tls.zoo.zoo import Zoo
 from tests.reference.loading import load
 
 R: SimpleNamespace = load("tlspipe", "tls", "contexts", "endings")

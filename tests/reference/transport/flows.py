@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.profile import Profile
-from harness.simulator import Simulation
-from harness.transport.shared import Shared
+from harness.link.profile import Profile
+from harness.link.simulator import Simulation
+from harness.transport.simulation.multiplex import Shared
 from tests.reference.transport.pairs import Application, Connection
 
 RATE, DELAY = 4_000_000, 0.02  #: bits per second, seconds each way

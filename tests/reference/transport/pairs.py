@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from harness.profile import Profile
-from harness.simulator import Simulation
+from harness.link.profile import Profile
+from harness.link.simulator import Simulation
 from tests.reference.loading import load
 
 MODULES = load(

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from harness.profile import Profile
-from harness.simulator import Simulation
+from harness.link.profile import Profile
+from harness.link.simulator import Simulation
 from tests.reference.transport.pairs import GOOD_END, Event, Pair, Talk, module
 
 rtt = module("rtt")

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from harness.profile import Profile
+from harness.link.profile import Profile
 from tests.reference.transport.pairs import GOOD_END, Event, Pair, State, Talk
 
 

@@ -1,0 +1,73 @@
+"""Which lab a run uses: Docker where an engine answers, else this machine for code that is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from grader.bench.local import LocalPlace, Place
+from grader.course import Course
+from harness.lab import doctor
+
+
+class PlaceError(Exception):
+    """The lab that was asked for cannot be had; the message says what would bring it."""
+
+
+def choose_place(
+    course: Course,
+    *,
+    lab: str,
+    engine: str,
+    submitted: Path,
+    trusted: bool,
+    assignments: list[str],
+    say: Callable[[str], None],
+) -> Place:
+    """The place for a run. `lab` is auto, docker or local; `assignments` will be graded; `say` is told what takes long.
+
+    Raises PlaceError (cannot be had), LabError (broke while it was set up).
+    """
+    if lab != "local":
+        missing = _no_docker()
+        if not missing:
+            from grader.bench.docker import DockerPlace
+
+            return DockerPlace(course, assignments, engine=engine, say=say)
+        if lab == "docker":
+            raise PlaceError(f"the Docker lab cannot be used: {missing}")
+        why = f"no Docker engine is within reach ({missing})"
+    else:
+        why = "the local lab was asked for"
+    if engine != "auto":
+        raise PlaceError(f"the engine {engine} needs the Docker lab, and {why}. Leave --engine out.")
+    if not (trusted or _bundled(course, submitted)):
+        raise PlaceError(
+            f"{why}, and without Docker every submission would run as you, with your files in its reach. "
+            "If you trust all of them, say so: --trust-submissions"
+        )
+    return LocalPlace(course.root)
+
+
+def _no_docker() -> str:
+    """Why there is no Docker engine that the lab can use, and what would bring one; empty if there is."""
+    found = doctor.look("docker")
+    if not found.there:
+        return f"{found.what}; to have it: {found.remedy}"
+    from harness.lab.docker.containers import find_engine
+
+    return find_engine().why_not or ""
+
+
+def make_images(say: Callable[[str], None]) -> str:
+    """Make the Docker lab's images if they are missing; their names. Raises PlaceError, LabError."""
+    if missing := _no_docker():
+        raise PlaceError(f"the images cannot be made: {missing}")
+    from grader.bench.docker import DockerPlace
+
+    return DockerPlace(Course(Path()), [], engine="auto", say=say).image
+
+
+def _bundled(course: Course, submitted: Path) -> bool:
+    """Whether these are the examples that come with the course."""
+    return submitted.resolve() == (course.root / "examples" / "class").resolve()

@@ -1,0 +1,114 @@
+"""A tester in a container, beside a student's node of its own. Thin: `harness.lab.docker.containers` knows how.
+
+Rule: a star (link, tester, warden) is kept warm by one bench; after trouble it is thrown away and a new one made.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from grader.bench.local import Bench, Ended, OnLine, Order
+from grader.course import Course
+from grader.verdict.records import Phase
+from harness.lab import doctor
+from harness.lab.docker import containers
+from harness.lab.docker import recipes as nodes
+from harness.lab.docker.images import Images, ensure_images
+from harness.lab.docker.star import Star
+from harness.lab.interface import LabError
+
+
+class DockerBench:
+    """One star, one worker."""
+
+    def __init__(self, start: Callable[[], Star]) -> None:
+        self._start = start
+        self._star: Star | None = start()
+        self._stop = threading.Event()
+
+    def run(self, order: Order, on_line: OnLine) -> Ended:
+        begun = time.monotonic()
+        try:
+            if self._star is None:
+                self._star = self._start()
+                if self._stop.is_set():
+                    raise LabError("the run was cancelled while the lab started")
+            session = self._star.session(order.submission, order.assignment.limits)
+            with session as node:
+                job = order.job(node.lab, at=PurePosixPath(nodes.CODE))
+                left = node.run_tester(job, on_line, begun + order.seconds)
+                if left.died is not None and not left.died.by_memory:
+                    raise LabError(left.died.text)
+        except Exception as error:
+            if self._stop.is_set():
+                return Ended(status=None, cancelled=True)
+            self._forget_star()
+            if isinstance(error, LabError):
+                raise
+            raise LabError(f"the Docker lab broke: {error}") from error
+        return Ended(
+            status=left.status,
+            late=left.status is None and left.died is None,
+            died=left.died.text if left.died else "",
+            cancelled=self._stop.is_set(),
+            log=left.complaints,
+            phases=tuple(Phase(name, seconds) for name, seconds in node.phases.items() if name != "tester"),
+        )
+
+    def cancel(self) -> None:
+        # The tester's channel closes under the worker's hands; it sees that it was meant to.
+        self._stop.set()
+        self._forget_star(keep=True)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._forget_star()
+
+    def _forget_star(self, *, keep: bool = False) -> None:
+        star = self._star
+        if star is not None:
+            star.stop()
+        if not keep:
+            self._star = None
+
+
+class DockerPlace:
+    """A Docker engine. What dead runs left is removed first; images are made if they are missing."""
+
+    kind = "docker"
+    unprotected = ""
+
+    def __init__(self, course: Course, names: list[str], *, engine: str, say: Callable[[str], None]) -> None:
+        # The engine's kernel is this machine's: containers are given no other (find_engine in containers.py).
+        without = engine == "auto" and not doctor.look("netem").there
+        self.engine = "router" if without else engine
+        containers.sweep()
+        self._images: Images = ensure_images(containers.Engine(), say)
+        self.image = f"{self._images.student} {self._images.node}"
+        self._code = _code(course, names)
+        self._workers = 0
+        self._lock = threading.Lock()
+
+    def bench(self) -> Bench:
+        with self._lock:
+            number = self._workers
+            self._workers += 1
+        return DockerBench(
+            lambda: Star.start(self._images, code=self._code, engine=self.engine, worker=number)
+        )
+
+    def close(self) -> None:
+        containers.sweep()
+
+
+def _code(course: Course, names: list[str]) -> Mapping[str, Path]:
+    """What the trusted nodes are given of the assignments: their descriptions, their tests, and the answers."""
+    code: dict[str, Path] = {}
+    for name in names:
+        code[f"{name}/assignment.toml"] = course.reference(name) / "assignment.toml"
+        code[f"{name}/reference"] = course.reference(name)
+        code.update({f"{name}/{suite}": folder for suite, folder in course.suites(name).items()})
+    return code

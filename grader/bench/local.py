@@ -1,0 +1,278 @@
+"""Places to run `harness.tester.run`: a process on this machine, or a container. The only file that starts a tester.
+
+Rule 1: a bench runs one order at a time and hands on the tester's lines as they come, unread.
+Rule 2: the time for the whole order is enforced from here, from outside: what is late is ended.
+Rule 3: a bench raises LabError when it is at fault itself; everything else is in what it returns.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Protocol
+
+from grader.verdict.records import Phase
+from harness.course.assignment import Assignment, Suite
+from harness.lab.interface import LabError
+
+#: Longest line of a tester that is kept: a report with its capture (bytes).
+MOST_LINE = 32_000_000
+#: How much of the end of a tester's log is kept (bytes).
+MOST_LOG = 20_000
+#: How long a tester has to tidy up when it is told to end (seconds).
+GRACE = 5.0
+
+#: Called with each line of a tester; with None for one that was too long.
+OnLine = Callable[[bytes | None], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One run of some checks against one submission."""
+
+    submission: Path  #: the safe copy
+    assignment: Assignment
+    suites: Mapping[Suite, Path]
+    checks: Sequence[str]  #: ids, in order
+    programs: Mapping[str, Sequence[str]]
+    build: bool  #: whether the submission has the file that asks for a build
+    seed: str  #: hex
+    seconds: float  #: after which everything is ended
+    reference: Path | None = (
+        None  #: the folder of the answers, for tests that play them against the submission
+    )
+
+    def job(self, lab: Mapping[str, Any], *, at: PurePosixPath | None = None) -> dict[str, Any]:
+        """What the tester reads. `at` is where it finds the assignments, if it does not see the same files as we do."""
+        suites = {suite: str(path.resolve()) for suite, path in self.suites.items()}
+        assignment, submission = str(self.assignment.path.resolve()), str(self.submission)
+        reference = str(self.reference.resolve()) if self.reference else None
+        if at is not None:
+            folder = at / self.assignment.name
+            suites = {suite: str(folder / suite) for suite in self.suites}
+            assignment, submission = str(folder / "assignment.toml"), ""
+            reference = str(folder / "reference") if self.reference else None
+        return {
+            "lab": dict(lab),
+            "assignment": assignment,
+            "suites": suites,
+            "checks": list(self.checks),
+            "submission": submission,
+            "programs": {name: list(argv) for name, argv in self.programs.items()},
+            "build": self.build,
+            "seed": self.seed,
+            "private_view": True,
+            "reference": reference,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a tester ended."""
+
+    status: int | None  #: its exit status, None if we ended it
+    late: bool = False  #: its time was up
+    died: str = ""  #: the submission had its own node ended; how, in a sentence
+    cancelled: bool = False  #: someone wanted the whole run to stop
+    log: str = ""  #: the end of what it wrote to standard error
+    phases: tuple[Phase, ...] = field(default=())  #: what the bench itself took time for
+
+
+class Bench(Protocol):
+    """Runs orders, one after the other; owned by one worker."""
+
+    def run(self, order: Order, on_line: OnLine) -> Ended:
+        """Run an order to its end. Raises LabError."""
+        ...
+
+    def cancel(self) -> None:
+        """From another thread: end what runs now, soon."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        ...
+
+
+@dataclass
+class Lines:
+    """Bytes -> lines. A line that is too long comes out as None, once, and its rest is dropped."""
+
+    most: int = MOST_LINE
+    _open: bytearray = field(default_factory=bytearray)
+    _dropping: bool = False
+
+    def feed(self, data: bytes) -> Iterator[bytes | None]:
+        """The lines that are complete with these bytes; empty ones are left out."""
+        *complete, rest = data.split(b"\n")
+        for part in complete:
+            if not self._dropping:
+                self._open += part
+                if len(self._open) > self.most:
+                    yield None
+                elif self._open.strip():
+                    yield bytes(self._open)
+            self._open.clear()
+            self._dropping = False
+        if not self._dropping:
+            self._open += rest
+            if len(self._open) > self.most:
+                self._open.clear()
+                self._dropping = True
+                yield None
+
+
+class LocalBench:
+    """A tester as a process of this machine; the submission's programs run beside it, as the same user.
+
+    Nothing keeps them from the files of this machine: for trusted code only.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root  #: the folder that holds the package `harness`
+        self._stop = threading.Event()
+
+    def run(self, order: Order, on_line: OnLine) -> Ended:
+        begun = time.monotonic()
+        with tempfile.TemporaryFile(prefix="socketlab-log-") as log:
+            tester = self._start(log)
+            started = Phase("start", round(time.monotonic() - begun, 4))
+            try:
+                self._tell(tester, order.job({"kind": "local"}))
+                late = self._listen(tester, on_line, begun + order.seconds)
+                stopped = late or self._stop.is_set()
+                status = self._end(tester) if stopped else self._wait(tester, begun + order.seconds)
+            finally:
+                self._end(tester)
+            log.seek(max(log.seek(0, os.SEEK_END) - MOST_LOG, 0))
+            text = log.read(MOST_LOG).decode("utf-8", "replace")
+        cancelled = self._stop.is_set()
+        return Ended(
+            status=None if stopped else status, late=late, cancelled=cancelled, log=text, phases=(started,)
+        )
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+    def close(self) -> None:
+        self._stop.set()
+
+    def _start(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        kept = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "LANG")
+        environment = {name: os.environ[name] for name in kept if name in os.environ}
+        environment["PYTHONPATH"] = str(self._root)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-B", "-m", "harness.tester.run"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                start_new_session=True, env=environment, cwd=self._root,
+            )  # fmt: skip
+        except OSError as error:
+            raise LabError(f"the tester cannot be started: {error.strerror}") from None
+
+    @staticmethod
+    def _tell(tester: subprocess.Popen[bytes], job: Mapping[str, Any]) -> None:
+        assert tester.stdin is not None
+        try:
+            tester.stdin.write(json.dumps(job).encode("ascii"))
+            tester.stdin.close()
+        except BrokenPipeError:
+            pass  # it has ended already; its status and its log say why
+
+    def _listen(self, tester: subprocess.Popen[bytes], on_line: OnLine, deadline: float) -> bool:
+        """Hand on lines until the tester's output ends; whether its time was up before."""
+        assert tester.stdout is not None
+        lines = Lines()
+        with selectors.DefaultSelector() as selector:
+            selector.register(tester.stdout, selectors.EVENT_READ)
+            while not self._stop.is_set():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return True
+                if not selector.select(min(left, 0.2)):
+                    continue
+                data = os.read(tester.stdout.fileno(), 1 << 16)
+                if not data:
+                    return False
+                for line in lines.feed(data):
+                    on_line(line)
+        return False
+
+    @staticmethod
+    def _wait(tester: subprocess.Popen[bytes], deadline: float) -> int | None:
+        try:
+            return tester.wait(max(deadline - time.monotonic(), GRACE))
+        except subprocess.TimeoutExpired:
+            return None
+
+    @staticmethod
+    def _end(tester: subprocess.Popen[bytes]) -> int | None:
+        """Ask the tester to tidy up and end; insist with its whole process group."""
+        if tester.poll() is None:
+            tester.terminate()
+            try:
+                tester.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                os.killpg(tester.pid, signal.SIGKILL)
+                tester.wait()
+        if tester.stdout is not None:
+            tester.stdout.close()
+        return tester.returncode
+
+
+class Place(Protocol):
+    """Where a campaign runs: makes benches, and says what they are."""
+
+    kind: str  #: "docker" or "local"
+    engine: str  #: what impairs the link: "router", "netem" or "relay"
+    image: str  #: identity of the image, empty without one
+    unprotected: str  #: what this place does not protect from, one line; empty if nothing
+
+    def bench(self) -> Bench:
+        """A new bench for one worker. Raises LabError."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing behind, whatever the benches did."""
+        ...
+
+
+class LocalPlace:
+    """This machine."""
+
+    kind = "local"
+    engine = "relay"
+    image = ""
+    unprotected = (
+        "The local lab runs every program as you, on this machine: nothing keeps a submission from your files, "
+        "your network, the tests, or the results of others. For trusted code only."
+    )
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def bench(self) -> Bench:
+        return LocalBench(self._root)
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def closing(place: Place) -> Iterator[Place]:
+    """The place, closed at the end whatever happens."""
+    try:
+        yield place
+    finally:
+        place.close()

@@ -1,0 +1,207 @@
+"""Many jobs, some workers, one run folder. A job that is done is not run again; one that breaks stops no other.
+
+Rule 1: workers grade, the caller's thread shows: what happens comes as events, in order.
+Rule 2: however it ends (done, interrupted, killed), what has finished is on the disk, and the next run does the rest.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from grader.bench.local import Bench, Place
+from grader.campaign.plan import Job
+from grader.campaign.run_folder import RunFolder
+from grader.course import Course
+from grader.job import Cancelled, Graded, Progress, Task, grade, identity_of, ours, refuse, seed_of
+from grader.submission import SubmissionProblem, take_submission
+from harness.lab.interface import LabError
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job."""
+
+    kind: Literal["begins", "goes on", "ends", "breaks"]
+    job: Job
+    progress: Progress | None = None  #: "goes on"
+    result: dict[str, Any] | None = None  #: "ends"
+    again: bool = False  #: "ends": the result is that of an earlier run
+    text: str = ""  #: "breaks": why there is no result
+
+
+@dataclass
+class Campaign:
+    """One call of `grader run`."""
+
+    course: Course
+    run: RunFolder
+    place: Place
+    secret: bytes
+    workers: int = 1
+    again: bool = False  #: grade again what waits for a person
+    _todo: queue.SimpleQueue[Job] = field(default_factory=queue.SimpleQueue)
+    _events: queue.SimpleQueue[Event | None] = field(default_factory=queue.SimpleQueue)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _benches: dict[int, Bench] = field(default_factory=dict)
+    _hashes: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def events(self, jobs: list[Job]) -> Iterator[Event]:
+        """Grade the jobs, and say what happens. Closing the iterator (or an interrupt in it) stops the workers."""
+        for name in {job.assignment.name for job in jobs}:
+            self._hashes[name] = self.course.tests_hash(name)
+        for job in jobs:
+            self._todo.put(job)
+        threads = [
+            threading.Thread(target=self._work, args=(number,), name=f"worker-{number}")
+            for number in range(max(1, min(self.workers, len(jobs))))
+        ]
+        for thread in threads:
+            thread.start()
+        left = len(threads)
+        try:
+            while left:
+                try:
+                    # With a time-out, so that an interrupt is seen at once on every system.
+                    event = self._events.get(timeout=0.2)
+                except queue.Empty:
+                    continue
+                if event is None:
+                    left -= 1
+                else:
+                    yield event
+        finally:
+            self._stop.set()
+            with self._lock:
+                for bench in self._benches.values():
+                    bench.cancel()
+            for thread in threads:
+                thread.join()
+
+    # -- in a worker's thread ------------------------------------------------------------------------------------
+
+    def _work(self, number: int) -> None:
+        try:
+            while not self._stop.is_set():
+                try:
+                    job = self._todo.get_nowait()
+                except queue.Empty:
+                    break
+                self._one(number, job)
+        finally:
+            self._drop_bench(number)
+            self._events.put(None)
+
+    def _one(self, number: int, job: Job) -> None:
+        """Grade one job, come what may."""
+        self._events.put(Event("begins", job))
+        try:
+            result, again = self._grade(number, job)
+        except Cancelled:
+            return
+        except Exception as error:
+            self._drop_bench(number)
+            result, again = None, False
+            if isinstance(error, LabError):
+                message, log = f"The lab broke: {error}", ""
+            else:
+                message, log = "The grader broke; the log says how.", traceback.format_exc()
+            reason = self._keep_log(job, message, log)
+            if reason:
+                self._events.put(Event("breaks", job, text=reason))
+                return
+            result = self.run.load(job.student, job.assignment.name)
+        self._events.put(Event("ends", job, result=result, again=again))
+
+    def _keep_log(self, job: Job, message: str, log: str) -> str:
+        """Save what broke as the job's result; why not, if that breaks as well (a full disk)."""
+        try:
+            self.run.save(ours(self._task(job, "broken"), message, log))
+        except Exception as error:
+            return f"the result could not be saved: {error}"
+        return ""
+
+    def _grade(self, number: int, job: Job) -> tuple[dict[str, Any], bool]:
+        """The job's result, and whether it was there already. Raises Cancelled."""
+        begun = time.monotonic()
+        copy = self.run.work / f"{number}"
+        shutil.rmtree(copy, ignore_errors=True)
+        try:
+            graded: Graded
+            try:
+                submission = take_submission(
+                    job.path, copy / "submission", student=job.student, assignment=job.assignment.name
+                )
+            except SubmissionProblem as problem:
+                task = self._task(job, f"refused: {problem}")
+                if done := self.run.finished(job.student, job.assignment.name, task.identity):
+                    return done, True
+                graded = refuse(task, str(problem))
+            else:
+                task = self._task(job, submission.hash)
+                done = self.run.finished(job.student, job.assignment.name, task.identity, again=self.again)
+                if done:
+                    return done, True
+                taken = time.monotonic() - begun
+                self._shower(job)(Progress("waiting for a lab"))
+                graded = grade(task, submission, self._bench(number), self._shower(job), taken)
+            self.run.save(graded)
+            return graded.result, False
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+
+    def _task(self, job: Job, submission: str) -> Task:
+        assignment, place = job.assignment, self.place
+        seed = seed_of(self.secret, job.student, assignment.name)
+        return Task(
+            student=job.student,
+            assignment=assignment,
+            suites=self.course.suites(assignment.name),
+            reference=self.course.reference(assignment.name),
+            seed=seed,
+            identity=identity_of(
+                submission=submission,
+                tests=self._hashes[assignment.name],
+                image=place.image,
+                lab=place.kind,
+                engine=place.engine,
+                seed=seed,
+            ),
+            lab={
+                "kind": place.kind,
+                "engine": place.engine,
+                "image": place.image or None,
+                "unprotected": place.unprotected or None,
+            },
+        )
+
+    def _shower(self, job: Job) -> Callable[[Progress], None]:
+        return lambda progress: self._events.put(Event("goes on", job, progress=progress))
+
+    def _bench(self, number: int) -> Bench:
+        """The worker's bench, made when it is first needed. Raises LabError."""
+        with self._lock:
+            if number in self._benches:
+                return self._benches[number]
+        bench = self.place.bench()
+        with self._lock:
+            self._benches[number] = bench
+        if self._stop.is_set():
+            bench.cancel()
+        return bench
+
+    def _drop_bench(self, number: int) -> None:
+        with self._lock:
+            bench = self._benches.pop(number, None)
+        if bench is not None:
+            try:
+                bench.close()
+            except LabError:
+                pass  # the place sweeps what is left when it is closed

@@ -1,0 +1,131 @@
+"""SUBMITTED/<student>/<assignment>/ -> which jobs there are. Looks at folder names only.
+
+Rule 1: what cannot be graded is said in a sentence; it never stops the rest.
+Rule 2: names are the students' choice: bytes, shown with `readable_name`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grader.course import Course, CourseError
+from grader.submission import readable_name
+from harness.course.assignment import Assignment, AssignmentError
+from harness.course.toml_rows import nearest
+
+
+class PlanError(Exception):
+    """There is nothing to grade; the message says why and what to give instead."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A folder to grade."""
+
+    student: str  #: the folder's name; bytes that are not UTF-8 as surrogates
+    assignment: Assignment
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """How it is called in messages."""
+        return f"{readable_name(self.student)}/{self.assignment.name}"
+
+
+@dataclass
+class Plan:
+    """The jobs, and what is left out."""
+
+    jobs: list[Job] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)  #: one sentence each
+
+
+#: Names that the run's own folder needs, so that no student can have them.
+RESERVED = frozenset({"journal.jsonl", "campaign.json", "index.html"})
+
+
+def make_plan(
+    course: Course, submitted: Path, *, assignments: Sequence[str] = (), students: Sequence[str] = ()
+) -> Plan:
+    """The jobs in a folder of submissions, those asked for if any were.
+
+    Raises PlanError, CourseError, AssignmentError.
+    """
+    if not submitted.is_dir():
+        raise PlanError(f"{submitted} is no folder. Give the one that holds <student>/<assignment>/ folders.")
+    known = {name: course.load(name) for name in assignments}
+    plan = Plan()
+    there = _folders(submitted, plan.remarks, "")
+    for student in students:
+        if student not in there:
+            raise PlanError(
+                f'{submitted} has no student "{student}". {nearest(student, map(readable_name, there))}'
+            )
+    for student in there:
+        if students and student not in students:
+            continue
+        if student in RESERVED:
+            plan.remarks.append(
+                f"{student}: a student's folder cannot have this name; rename it. Not graded."
+            )
+            continue
+        where = f"{readable_name(student)}/"
+        for name in _folders(submitted / student, plan.remarks, where):
+            if assignments and name not in assignments:
+                continue
+            assignment = _find(course, name, known, plan.remarks, where)
+            if assignment is not None:
+                plan.jobs.append(Job(student, assignment, submitted / student / name))
+    if not plan.jobs:
+        raise PlanError("\n".join([_nothing(submitted, there, assignments), *plan.remarks]))
+    return plan
+
+
+def _nothing(submitted: Path, there: Sequence[str], assignments: Sequence[str]) -> str:
+    if not there:
+        return f"{submitted} holds no submissions. Put folders <student>/<assignment>/ into it."
+    wanted = " or ".join(assignments) if assignments else "any assignment"
+    return f"{submitted} holds no submission of {wanted}. Submissions are folders <student>/<assignment>/."
+
+
+def _find(
+    course: Course, name: str, known: dict[str, Assignment], remarks: list[str], where: str
+) -> Assignment | None:
+    """The assignment of a folder's name; None, with a remark, if there is none."""
+    if name not in known:
+        try:
+            known[name] = course.load(name)
+        except CourseError as error:
+            remarks.append(f"{where}{readable_name(name)}: {error} Not graded.")
+            return None
+        except AssignmentError as error:
+            remarks.append(f"{where}{readable_name(name)}: {error} Not graded.")
+            return None
+    return known[name]
+
+
+def _folders(folder: Path, remarks: list[str], where: str) -> list[str]:
+    """Names of the folders in a folder, in the order of their bytes. Hidden ones are passed over, others named."""
+    names = []
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        remarks.append(f"{where or folder}: cannot be listed ({os.strerror(error.errno or 0)}). Not graded.")
+        return []
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            names.append(entry.name)
+        elif entry.is_symlink():
+            remarks.append(
+                f"{where}{readable_name(entry.name)}: is a symbolic link, not a folder. Not graded."
+            )
+        elif where:
+            remarks.append(
+                f"{where}{readable_name(entry.name)}: is a file beside the assignments' folders. Passed over."
+            )
+    return names

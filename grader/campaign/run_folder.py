@@ -1,0 +1,134 @@
+"""RUN: a folder with a journal, the course's secret, and a folder of results per submission.
+
+Rule 1: one grader at a time writes into a run, held by a lock on the folder.
+Rule 2: order matters when a result is saved: captures, pages, result.json by rename, the journal's line last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+from grader.campaign.journal import Journal, write_file
+from grader.job import Graded
+from grader.reports.html import index_page, instructor_page, student_page
+
+_MINE = ("campaign.json", "journal.jsonl", "index.html")
+
+
+class RunError(Exception):
+    """The folder cannot be used for a run; the message says why and what to give instead."""
+
+
+class RunFolder:
+    """An open run. Use as a context manager. Raises RunError when it cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"{path} cannot be made: {error.strerror}. Give another folder as --out."
+            ) from None
+        if not (path / "campaign.json").exists() and any(
+            not name.startswith(".") for name in os.listdir(path)
+        ):
+            raise RunError(
+                f"{path} holds other files. Give a new or an empty folder, or that of an earlier run."
+            )
+        self._lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise RunError(
+                f"{path} is in use by another grader. Wait for it, or give another folder."
+            ) from None
+        self.journal = Journal(path / "journal.jsonl")
+        self.work = path / ".work"
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(mode=0o755)
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.work, ignore_errors=True)
+        os.close(self._lock)
+
+    def secret(self, given: str | None) -> bytes:
+        """The course's secret: the given one, else the one of this run, made once and readable by the owner only."""
+        file = self.path / "campaign.json"
+        try:
+            kept = json.loads(file.read_bytes())
+            if not isinstance(kept, dict) or not isinstance(kept.get("secret"), str):
+                raise ValueError
+        except FileNotFoundError:
+            kept = {"schema": 1, "secret": secrets.token_hex(32)}
+            write_file(file, json.dumps(kept).encode() + b"\n", mode=0o600)
+        except ValueError:
+            raise RunError(
+                f"{file} is damaged, so results could not be told apart. Give a new folder."
+            ) from None
+        return given.encode("utf-8", "surrogateescape") if given else bytes.fromhex(kept["secret"])
+
+    def folder(self, student: str, assignment: str) -> Path:
+        """Where a submission's results are."""
+        return self.path / student / assignment
+
+    def finished(
+        self, student: str, assignment: str, identity: str, *, again: bool = False
+    ) -> dict[str, Any] | None:
+        """The result of a job that is done already, None if it has to run.
+
+        What the grader itself broke runs again; what waits for a person does if `again` is asked for.
+        """
+        row = self.journal.finished().get((student, assignment))
+        if row is None or row["identity"] != identity or row.get("state") == "ours":
+            return None
+        if again and row.get("state") == "undecided":
+            return None
+        result = self.load(student, assignment)
+        return result if result is not None and result.get("identity") == identity else None
+
+    def load(self, student: str, assignment: str) -> dict[str, Any] | None:
+        """A saved result, None if it is not there or damaged."""
+        try:
+            data = json.loads((self.folder(student, assignment) / "result.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        return data if isinstance(data, dict) else None
+
+    def save(self, graded: Graded) -> None:
+        """Put a result in its place."""
+        result = graded.result
+        folder = self.folder(result["student"], result["assignment"])
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / "captures", ignore_errors=True)
+        for name, data in graded.captures.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_file(folder / name, data)
+        write_file(folder / "report.html", instructor_page(result).encode("utf-8"))
+        write_file(folder / "student.html", student_page(result).encode("utf-8"))
+        text = json.dumps(result, ensure_ascii=True, indent=1, allow_nan=False)
+        write_file(folder / "result.json", text.encode("ascii") + b"\n")
+        seconds = sum(row["seconds"] for row in result["phases"] if row["name"] == "total")
+        keys = ("student", "assignment", "identity", "state", "points", "possible", "undecided", "graded_at")
+        self.journal.add({**{key: result[key] for key in keys}, "seconds": seconds})
+
+    def results(self) -> list[dict[str, Any]]:
+        """Every result of this run, by student and assignment."""
+        rows = [self.load(student, assignment) for student, assignment in sorted(self.journal.finished())]
+        return [row for row in rows if row is not None]
+
+    def write_index(self, remarks: list[str]) -> Path:
+        """The class as a page."""
+        path = self.path / "index.html"
+        write_file(path, index_page(self.results(), remarks).encode("utf-8"))
+        return path

@@ -1,0 +1,238 @@
+"""The lines that the tester writes, turned into typed records. Pure; the edge where they are validated.
+
+Rule 1: what is not a valid record raises BadRecord, with a reason; the caller notes it and goes on.
+Rule 2: texts are cut to a size, numbers are finite, so that nothing behind this file has to ask again.
+The format is described in docs/records.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from grader.verdict.outcome import Outcome
+from harness.transport.pictures.bundle import BadBundle, Bundle, from_data
+
+#: Longest text kept of a message, of what was expected and seen, of a ladder (characters).
+MOST_TEXT = 20_000
+#: Steps kept per story; characters kept per step.
+MOST_STEPS, MOST_STEP = 500, 2_000
+#: Largest capture kept of one check (bytes).
+MOST_PCAPNG = 16_000_000
+#: Every pcapng file begins with a section header block (draft-ietf-opsawg-pcapng, section 4.1).
+PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
+
+
+class BadRecord(Exception):
+    """The line is no record; the text says why."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A measured part of the run."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """A check begins."""
+
+    check: str
+    at: float  #: wall clock, seconds since 1970
+
+
+@dataclass(frozen=True)
+class Built:
+    """How the build went."""
+
+    ok: bool
+    text: str  #: the end of its output, when it did not go well
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The lab broke: ours."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The student's node was lost."""
+
+    check: str  #: in which check; empty while it was built
+
+
+@dataclass(frozen=True)
+class End:
+    """Nothing follows."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a check's story."""
+
+    at: float  #: seconds since the check began
+    who: str  #: "tester", "student" or "link"
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What became of one check, as the tester saw it."""
+
+    check: str
+    outcome: Outcome
+    seconds: float = 0.0
+    message: str = ""  #: one sentence: what broke
+    expected: str | None = None
+    seen: str | None = None
+    story: tuple[Step, ...] = ()
+    because: str | None = None  #: skipped: the check that did not pass
+    link: Mapping[str, Any] | None = None  #: engine, profile and counters, plain values
+    ladder: str | None = None
+    pcapng: bytes | None = None
+    bundle: Bundle | None = None  #: the packets of a simulation
+    replay: str | None = None
+
+
+Record = Phase | Start | Built | Trouble | Gone | End | Report
+
+
+def parse_record(line: bytes) -> Record:
+    """The record in a line. Raises BadRecord."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadRecord("not JSON") from None
+    if not isinstance(data, dict):
+        raise BadRecord("not a JSON object")
+    kind = data.get("record")
+    if kind == "report":
+        return _report(data)
+    if kind == "phase":
+        return Phase(_text(data, "name", most=40), _seconds(data, "seconds"))
+    if kind == "start":
+        return Start(_text(data, "check"), _seconds(data, "at"))
+    if kind == "build":
+        return Built(data.get("ok") is True, _optional(data, "text") or "")
+    if kind == "trouble":
+        return Trouble(_text(data, "text"))
+    if kind == "gone":
+        return Gone(_optional(data, "check") or "")
+    if kind == "end":
+        return End()
+    raise BadRecord(f"unknown record {str(kind)[:40]!r}")
+
+
+def _report(data: Mapping[str, Any]) -> Report:
+    try:
+        outcome = Outcome(data.get("outcome"))
+    except ValueError:
+        raise BadRecord(f"unknown outcome {str(data.get('outcome'))[:40]!r}") from None
+    return Report(
+        check=_text(data, "check", most=500),
+        outcome=outcome,
+        seconds=_seconds(data, "seconds"),
+        message=_optional(data, "message") or "",
+        expected=_optional(data, "expected"),
+        seen=_optional(data, "seen"),
+        story=_story(data.get("story")),
+        because=_optional(data, "because"),
+        link=_link(data.get("link")),
+        ladder=_optional(data, "ladder"),
+        pcapng=_pcapng(data.get("pcapng")),
+        bundle=_bundle(data.get("bundle")),
+        replay=_optional(data, "replay"),
+    )
+
+
+def _text(data: Mapping[str, Any], key: str, *, most: int = MOST_TEXT) -> str:
+    value = data.get(key)
+    if not isinstance(value, str) or not value:
+        raise BadRecord(f'"{key}" is not a text')
+    return cut(value, most)
+
+
+def _optional(data: Mapping[str, Any], key: str) -> str | None:
+    value = data.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise BadRecord(f'"{key}" is not a text')
+    return cut(value, MOST_TEXT)
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or its beginning with a word on what is missing."""
+    return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} more characters)"
+
+
+def _finite(value: object) -> float:
+    """A finite number from zero on; what is none counts as zero."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    try:
+        number = float(value)
+    except OverflowError:
+        return 0.0
+    return max(number, 0.0) if math.isfinite(number) else 0.0
+
+
+def _seconds(data: Mapping[str, Any], key: str) -> float:
+    return round(_finite(data.get(key)), 6)
+
+
+def _story(value: object) -> tuple[Step, ...]:
+    if not isinstance(value, list):
+        return ()
+    steps = [row for row in value if isinstance(row, dict) and isinstance(row.get("what"), str)]
+    return tuple(
+        Step(round(_finite(row.get("at")), 6), cut(str(row.get("who", "")), 20), cut(row["what"], MOST_STEP))
+        for row in steps[:MOST_STEPS]
+    )
+
+
+def _link(value: object) -> dict[str, Any] | None:
+    """The flat part of the link's record: texts and finite numbers, one level of tables below."""
+    if not isinstance(value, dict):
+        return None
+    return {str(key)[:60]: kept for key, item in value.items() if (kept := _plain(item)) is not None}
+
+
+def _plain(item: object) -> object:
+    if isinstance(item, str):
+        return cut(item, 2_000)
+    if isinstance(item, bool):
+        return item
+    if isinstance(item, int | float):
+        return item if isinstance(item, int) and abs(item) < 2**63 else _finite(item)
+    if isinstance(item, dict):
+        flat = {str(key)[:60]: value for key, value in item.items() if not isinstance(value, dict | list)}
+        return {key: kept for key, value in flat.items() if (kept := _plain(value)) is not None}
+    return None
+
+
+def _pcapng(value: object) -> bytes | None:
+    if not isinstance(value, str) or len(value) > MOST_PCAPNG * 4 // 3 + 4:
+        return None
+    try:
+        data = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if data.startswith(PCAPNG_MAGIC) else None
+
+
+def _bundle(value: object) -> Bundle | None:
+    """What is no bundle counts as none, as with packets: it is to look at, no grade depends on it."""
+    try:
+        return from_data(value)
+    except BadBundle:
+        return None

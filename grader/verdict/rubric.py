@@ -1,0 +1,146 @@
+"""Records against the rubric: one verdict per check that the assignment lists. Pure.
+
+Rule 1: fail closed. The rubric says which checks there are; a check without a report has failed.
+Rule 2: the first report of a check counts; a second one, and one that nobody asked for, is noted.
+Rule 3: a check is undecided only through our own fault, or because one that it builds on is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from grader.verdict.outcome import Outcome
+from grader.verdict.records import Report
+from harness.course.assignment import Assignment, Check
+
+
+class Stopped(Enum):
+    """Why the run ended; decides what a check without a report gets."""
+
+    #: The tester came to its end, or ended early without a word: nothing excuses a missing report.
+    ENDED = Outcome.FAIL, "No report came from this check, so it counts as failed."
+    #: The time for the whole grading was up.
+    DEADLINE = Outcome.TIMEOUT, "The time for the whole grading was used up before this check had ended."
+    #: The lab or the machine broke.
+    OURS = (
+        Outcome.INCONCLUSIVE,
+        "The lab broke before this check had ended. It is not the submission's fault.",
+    )
+    #: The submission filled its node's memory until the kernel ended the node.
+    NODE = Outcome.ERROR, "The submission's node did not last until this check."
+    #: The submission cannot be run at all.
+    REFUSED = Outcome.ERROR, "The submission could not be run."
+
+    @property
+    def outcome(self) -> Outcome:
+        """What a check without a report gets."""
+        return self.value[0]
+
+    @property
+    def message(self) -> str:
+        """And why."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a check comes to."""
+
+    check: Check
+    outcome: Outcome
+    message: str = ""  #: one sentence, empty for a pass
+    because: str | None = None  #: skipped or undecided: the check it waits for
+    report: Report | None = None  #: what the tester said, if it did
+
+    @property
+    def points(self) -> float:
+        """What is earned."""
+        return self.check.points if self.outcome is Outcome.PASS else 0.0
+
+    @property
+    def undecided(self) -> float:
+        """What a person has to decide about."""
+        return 0.0 if self.outcome.decided else self.check.points
+
+
+@dataclass
+class Reports:
+    """The reports of a run as they come in; `notes` says what was odd."""
+
+    wanted: frozenset[str]
+    first: dict[str, Report] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, report: Report) -> bool:
+        """Take a report; whether it counts."""
+        if report.check not in self.wanted:
+            self.notes.append(f"a report came for {report.check[:200]!r}, which was not asked for; ignored")
+        elif report.check in self.first:
+            self.notes.append(f"a second report came for {report.check}; the first one counts")
+        else:
+            self.first[report.check] = report
+            return True
+        return False
+
+
+def judge(
+    assignment: Assignment,
+    reports: Mapping[str, Report],
+    *,
+    stopped: Stopped = Stopped.ENDED,
+    forbidden: Mapping[int, str] | None = None,
+    reason: str = "",
+) -> tuple[Verdict, ...]:
+    """A verdict for every check of the assignment, in its order.
+
+    `forbidden` has a message for each stage that uses a forbidden name; `reason` goes with `stopped`.
+    """
+    verdicts: dict[str, Verdict] = {}
+    for check in assignment.checks:
+        report = reports.get(check.id)
+        if report is None:
+            message = f"{stopped.message} {reason}".strip()
+            verdict = Verdict(check=check, outcome=stopped.outcome, message=message)
+        else:
+            message = "" if report.outcome is Outcome.PASS else report.message or report.outcome.sentence
+            verdict = Verdict(
+                check=check, outcome=report.outcome, message=message, because=report.because, report=report
+            )
+            if report.outcome is Outcome.SKIPPED:
+                verdict = _skipped(verdict, verdicts)
+        if (message := (forbidden or {}).get(check.stage, "")) and verdict.outcome is not Outcome.ERROR:
+            verdict = replace(verdict, outcome=Outcome.FAIL, message=message)
+        verdicts[check.id] = verdict
+    return tuple(verdicts.values())
+
+
+def _skipped(verdict: Verdict, before: Mapping[str, Verdict]) -> Verdict:
+    """A skip needs a check that did not pass, and is as open as that one is."""
+    because = before.get(verdict.because or "")
+    if because is None or because.check.id not in verdict.check.needs:
+        because = next((before[need] for need in verdict.check.needs if before[need].points == 0), None)
+    if because is None:
+        message = "The check was skipped, but everything it builds on has passed, so it counts as failed."
+        return replace(verdict, outcome=Outcome.FAIL, message=message, because=None)
+    name = because.check.id
+    if because.outcome is Outcome.INCONCLUSIVE:
+        message = f"Not run, because {name} is undecided."
+        return replace(verdict, outcome=Outcome.INCONCLUSIVE, message=message, because=name)
+    return replace(verdict, message=f"Not run, because {name} did not pass.", because=name)
+
+
+def to_repeat(assignment: Assignment, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """The checks to run a second time: the undecided ones and what they build on, in the rubric's order."""
+    wanted = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
+    for check in reversed(assignment.checks):
+        if check.id in wanted:
+            wanted.update(check.needs)
+    return tuple(check.id for check in assignment.checks if check.id in wanted)
+
+
+def settled(reports: Mapping[str, Report], verdicts: Sequence[Verdict]) -> dict[str, Report]:
+    """The reports that stand after a first run: those of the undecided checks are dropped."""
+    open_ones = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
+    return {check: report for check, report in reports.items() if check not in open_ones}

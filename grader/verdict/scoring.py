@@ -1,0 +1,77 @@
+"""Verdicts -> points. Pure.
+
+Rule: points come from the rubric, never from a record. A score is finite, from 0 to what is possible.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from grader.verdict.rubric import Verdict
+from harness.course.assignment import Assignment, Stage
+
+
+@dataclass(frozen=True)
+class Score:
+    """What was earned of what. `points + undecided <= possible`."""
+
+    points: float  #: earned
+    possible: float  #: at most
+    undecided: float  #: neither earned nor lost: waits for a person
+
+    def __str__(self) -> str:
+        text = f"{number(self.points)} of {number(self.possible)}"
+        return f"{text} ({number(self.undecided)} undecided)" if self.undecided else text
+
+
+@dataclass(frozen=True)
+class StageScore:
+    """A stage and what it came to."""
+
+    stage: Stage
+    score: Score
+
+
+def score(verdicts: Iterable[Verdict], possible: float) -> Score:
+    """The sum of some verdicts, clamped to what is possible."""
+    verdicts = list(verdicts)
+    possible = _clamp(possible, sys.float_info.max)
+    points = _clamp(math.fsum(verdict.points for verdict in verdicts), possible)
+    undecided = _clamp(math.fsum(verdict.undecided for verdict in verdicts), possible - points)
+    return Score(points, possible, undecided)
+
+
+def score_stages(assignment: Assignment, verdicts: Sequence[Verdict]) -> tuple[StageScore, ...]:
+    """Stage by stage."""
+    return tuple(
+        StageScore(stage, score((v for v in verdicts if v.check.stage == stage.number), stage.points))
+        for stage in assignment.stages
+    )
+
+
+def total(stages: Iterable[StageScore]) -> Score:
+    """The whole assignment. What an extension gives makes up for what was lost, and no more."""
+    rows = list(stages)
+    scores = [row.score for row in rows]
+    possible = math.fsum(row.score.possible for row in rows if not row.stage.bonus)
+    points = _clamp(math.fsum(one.points for one in scores), possible)
+    return Score(points, possible, _clamp(math.fsum(one.undecided for one in scores), possible - points))
+
+
+def number(value: float) -> str:
+    """Points as people write them.
+
+    >>> number(15.0), number(2.5), number(1 / 3)
+    ('15', '2.5', '0.33')
+    """
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _clamp(value: float, most: float) -> float:
+    """Between 0 and `most`; what is no number is 0. Rounded, so that sums of thirds come out even."""
+    if not math.isfinite(value):
+        return 0.0
+    return min(max(round(value, 6), 0.0), most)

@@ -1,0 +1,140 @@
+"""Clients that misbehave: too slow, too fast, silent, gone, or not speaking the protocol at all.
+
+Rule: what a clumsy client does is bounded in time and bytes and told in the story; the test judges what the program
+does then.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from harness.actors.peer import Peer
+from harness.actors.program import PATIENCE
+from harness.actors.story import Broken, Story, difference, show
+
+#: Connects one more client; the argument is whether it stays out of the story.
+Connect = Callable[[bool], Peer]
+
+#: A line feed that never comes is looked for in pieces of this size, in bytes.
+_PIECE = 65_536
+
+
+class Sipper:
+    """A client that reads a little from time to time, until `stops`."""
+
+    def __init__(self, peer: Peer, every: float, count: int) -> None:
+        self.peer = peer
+        self.read = b""  #: what it has had so far
+        self.ended = False  #: the program ended the connection
+        self._every = every
+        self._count = count
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sip, daemon=True)
+        self._thread.start()
+
+    def _sip(self) -> None:
+        while not self._stop.wait(self._every):
+            data = self.peer.sips(self._count)
+            if data is None:
+                continue
+            if not data:
+                self.ended = True
+                return
+            self.read += data
+
+    def stops(self) -> bytes:
+        """Stop sipping; what was read so far. The rest can be read with `peer`."""
+        self._stop.set()
+        self._thread.join()
+        return self.read
+
+
+class Clumsy:
+    """Clumsy clients of one server. Made by `Scene.clumsy`."""
+
+    def __init__(self, connect: Connect, story: Story) -> None:
+        self._connect = connect
+        self._story = story
+
+    def drips(self, data: bytes, *, apart: float = 0.0, within: float = 30.0) -> Peer:
+        """Send one byte at a time, each a segment of its own."""
+        peer = self._connect(False)
+        peer.sends(*(data[at : at + 1] for at in range(len(data))), apart=apart, within=within)
+        return peer
+
+    def never_reads(self, data: bytes, *, quiet: float = 0.5) -> tuple[Peer, int]:
+        """Push data and read nothing until nothing more is taken for `quiet` seconds; how many bytes were taken."""
+        peer = self._connect(False)
+        return peer, peer.sends_what_fits(data, quiet=quiet)
+
+    def sips(self, data: bytes = b"", *, every: float = 1.0, count: int = 1) -> Sipper:
+        """Send in the background, and read `count` bytes every so many seconds."""
+        peer = self._connect(False)
+        if data:
+            peer.sends_in_background(data)
+        self._story.add("tester", f"reads {count:,} bytes every {every:g} s")
+        return Sipper(peer, every, count)
+
+    def half_closes(self, data: bytes, *, before_reading: float = 0.3, within: float = 10.0) -> bytes:
+        """Send all, end the sending side while output is pending, begin to read only then; what came to the end."""
+        peer = self._connect(False)
+        sending = peer.sends_in_background(data, within=within)
+        sending.join(
+            before_reading
+        )  # small buffers are full by now: the program has output that it cannot send
+
+        def finish() -> None:
+            sending.join()
+            peer.ends()
+
+        finished = threading.Thread(target=finish, daemon=True)
+        finished.start()
+        answer = peer.reads_to_end(within=within, most=max(1 << 26, 2 * len(data)))
+        finished.join(within)
+        return answer
+
+    def half_closes_and_is_echoed(self, data: bytes, *, within: float = 10.0) -> None:
+        """As `half_closes`, at an echo server: everything comes back, and then the end. Raises Broken."""
+        answer = self.half_closes(data, within=within)
+        if answer != data:
+            raise Broken(
+                f"output was lost after a half-close: {difference(data, answer)}",
+                expected=show(data), seen=show(answer),
+            )  # fmt: skip
+
+    def storms(self, count: int, *, data: bytes = b"") -> None:
+        """Connect many, let each say something, then reset all at once (SO_LINGER 0)."""
+        self._story.add("tester", f"connects {count:,} clients and resets them all at once")
+        peers = [self._connect(True) for _ in range(count)]
+        for peer in peers:
+            if data:
+                peer.sends(data, may_fail=True)
+        for peer in peers:
+            peer.resets()
+
+    def endless_line(self, size: int = 50_000_000, *, within: float = 30.0) -> tuple[Peer, int]:
+        """A line without an end: how many bytes were taken before the program hung up, or all of them."""
+        peer = self._connect(False)
+        self._story.add("tester", f"sends a line of {size:,} bytes without a line feed")
+        taken, deadline = 0, time.monotonic() + within
+        piece = b"x" * _PIECE
+        while taken < size and time.monotonic() < deadline:
+            now = peer.pushes(piece[: size - taken], within=min(PATIENCE, deadline - time.monotonic()))
+            if now is None:
+                break
+            taken += now
+        self._story.add("tester", f"got rid of {taken:,} bytes")
+        return peer, taken
+
+    def babbles(self, data: bytes = b"\xff\xfe\xc0 is no text\n") -> Peer:
+        """Say what is no UTF-8."""
+        peer = self._connect(False)
+        peer.sends(data)
+        return peer
+
+    def stay_silent(self, count: int) -> list[Peer]:
+        """Connect so many and say nothing."""
+        self._story.add("tester", f"connects {count:,} clients that say nothing")
+        return [self._connect(True) for _ in range(count)]

@@ -1,0 +1,188 @@
+"""`lab check`: the public tests against a solution on this machine.
+
+Runs them and yields what came; `check_report` says it.
+
+The tester is a process of its own, as when it is graded: a program that runs wild ends the tester at most.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from harness.course.assignment import Assignment, Check, load_assignment
+from harness.course.forbidden import find_forbidden, forbidden_message
+from harness.course.programs import load_programs
+
+#: Where an assignment's folder is looked for, from the current folder upwards.
+_PLACES = ("", "assignments")
+TESTS = "tests"
+#: Where failing checks leave what there is to look at, below the current folder.
+RESULTS = "lab-results"
+#: The repository this file belongs to: assignments are found from anywhere.
+_HOME = Path(__file__).resolve().parents[2]
+
+
+class CheckError(Exception):
+    """What was asked for cannot be done; the message says what to type instead."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """An assignment and the folder of the solution to try."""
+
+    assignment: Assignment
+    folder: Path
+    tests: Path  #: the folder of the public tests
+
+
+def find_assignments(start: Path) -> dict[str, Path]:
+    """Names of the assignments within reach of a folder -> their folders."""
+    found: dict[str, Path] = {}
+    for base in (start, *start.parents, _HOME):
+        for place in _PLACES:
+            for path in sorted((base / place).glob("*/assignment.toml")):
+                if (path.parent / TESTS).is_dir():
+                    found.setdefault(path.parent.name, path.parent)
+        if (base / "assignment.toml").is_file() and (base / TESTS).is_dir():
+            found.setdefault(base.name, base)
+    return found
+
+
+def find_solution(name: str, folder: Path | None, start: Path) -> Solution:
+    """The assignment of that name and the solution in `folder` (default: the assignment's own). Raises CheckError."""
+    known = find_assignments(start)
+    if name not in known:
+        there = f"There are: {', '.join(sorted(known))}." if known else "Go to the folder you cloned."
+        raise CheckError(
+            f"there is no assignment {name!r} here. {there} (First the assignment, then the folder.)"
+        )
+    folder = folder or known[name]
+    if not folder.is_dir():
+        raise CheckError(f"{folder} is no folder: give the folder that holds your programs.")
+    return Solution(load_assignment(known[name] / "assignment.toml"), folder.resolve(), known[name] / TESTS)
+
+
+def forbidden_by_stage(solution: Solution) -> dict[int, str]:
+    """Stage number -> what it forbids and the solution uses, as one sentence; stages without findings are left out."""
+    broken: dict[int, str] = {}
+    for stage in solution.assignment.stages:
+        if findings := find_forbidden(solution.assignment, stage, solution.folder):
+            broken[stage.number] = forbidden_message(stage, findings)
+    return broken
+
+
+def checks_to_run(assignment: Assignment, stage: int | None) -> list[Check]:
+    """The public checks of a stage (None: of all), and those they need, in the rubric's order. Raises CheckError."""
+    numbers = [row.number for row in assignment.stages]
+    if stage is not None and stage not in numbers:
+        raise CheckError(f"there is no stage {stage}: {assignment.name} has {numbers[0]} to {numbers[-1]}.")
+    needed = {check.id for check in assignment.checks_of(stage=stage, suite="public")}
+    for check in reversed(assignment.checks):
+        if check.id in needed:
+            needed.update(check.needs)
+    return [check for check in assignment.checks if check.id in needed]
+
+
+def run_checks(
+    solution: Solution, checks: Sequence[Check], seed: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Run public checks and yield the tester's records as they come. Raises ProgramsError."""
+    assignment = solution.assignment
+    build = assignment.build
+    job = {
+        "lab": {"kind": "local"},
+        "assignment": str(assignment.path.resolve()),
+        "suites": {"public": str(solution.tests.resolve())},
+        "checks": [check.id for check in checks],
+        "submission": str(solution.folder),
+        "programs": load_programs(assignment.programs, solution.folder),
+        "build": build is not None and (solution.folder / build.file).is_file(),
+        "seed": "",
+        "public_seed": seed or secrets.token_hex(4),
+    }
+    paths = [str(_HOME), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    with tempfile.TemporaryFile() as log:  # not a pipe: nobody reads it while the tester writes
+        tester = subprocess.Popen(
+            [sys.executable, "-B", "-m", "harness.tester.run"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        )  # fmt: skip
+        try:
+            yield from _records(tester, job, log)
+        finally:
+            _end(tester)
+
+
+class Results:
+    """The folder of what failing checks leave to look at; a check that passes clears its own."""
+
+    #: Plots of one run: each takes a quarter of a second.
+    MOST_PLOTS = 12
+
+    def __init__(self, start: Path, assignment: str) -> None:
+        self.folder = start / RESULTS / assignment
+        self.trouble = ""  #: why nothing can be written, if so
+        self._plots = 0
+
+    def keep(self, record: Mapping[str, Any]) -> list[Path]:
+        """Write the files of a report; answers which, as paths below `start`'s folder if they are there."""
+        if record["record"] != "report" or not (record.get("bundle") or self.folder.is_dir()):
+            return []
+        from harness.transport.pictures import (
+            artefacts,  # here, as it takes a while to load and most checks leave nothing
+        )
+
+        try:
+            files = artefacts.keep(record, self.folder, plot=self._plots < self.MOST_PLOTS)
+        except OSError as error:
+            self.trouble = f"{self.folder} cannot be written ({error.strerror}): no pictures are kept"
+            return []
+        self._plots += any(file.name == artefacts.PLOT for file in files)
+        return [_shown(file) for file in files]
+
+
+def _shown(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _records(
+    tester: subprocess.Popen[bytes], job: Mapping[str, object], log: IO[bytes]
+) -> Iterator[dict[str, Any]]:
+    assert tester.stdin and tester.stdout
+    ended = False
+    try:
+        tester.stdin.write(json.dumps(job).encode())
+        tester.stdin.close()
+    except BrokenPipeError:
+        pass  # it has ended already; its log says why
+    for line in tester.stdout:
+        record = json.loads(line)
+        ended = ended or record["record"] == "end"
+        yield record
+    if not ended:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
+        text = log.read().decode("utf-8", "replace")
+        yield {"record": "trouble", "text": f"the tester stopped before its end:\n{text}"}
+
+
+def _end(tester: subprocess.Popen[bytes]) -> None:
+    """Let the tester tidy up (it does at SIGTERM); insist after a while."""
+    if tester.poll() is None:
+        tester.terminate()
+    try:
+        tester.wait(10)
+    except subprocess.TimeoutExpired:
+        tester.kill()
+        tester.wait()

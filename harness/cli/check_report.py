@@ -1,0 +1,187 @@
+"""What `lab check` says: points by stage, failures as stories, the next thing to do. Records in, rich text out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from harness.course.assignment import Assignment, Check
+
+#: How each outcome is shown, in which colour, and what it is called.
+SIGNS = {
+    "pass": ("✓", "green", "passed"),
+    "fail": ("✗", "red", "failed"),
+    "timeout": ("✗", "red", "took too long"),
+    "error": ("✗", "red", "did not start"),
+    "inconclusive": ("?", "yellow", "could not tell: not your fault"),
+    "skipped": ("–", "dim", "not run"),
+}
+_WHO = {"tester": "tester ", "student": "program", "link": "link   "}
+
+
+def printable(text: str) -> str:
+    """Text with its control characters made visible: a program under test must not drive the terminal."""
+    return "".join(c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@dataclass
+class CheckReport:
+    """Says each record as it comes, and the summary at the end."""
+
+    console: Console
+    assignment: Assignment
+    wanted: Sequence[Check]  #: the checks that were asked for, and those they need
+    stage: int | None  #: the stage that was asked for, None for all
+    forbidden: Mapping[int, str]  #: stage -> what it forbids and the solution uses
+    command: str  #: what was typed, without options: `lab check blocking`
+    outcomes: dict[str, str] = field(default_factory=dict)  #: check -> outcome, so far
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check that was asked for has reported and passed."""
+        return bool(self.wanted) and all(self.outcomes.get(check.id) == "pass" for check in self.wanted)
+
+    def begin(self) -> None:
+        """What can be said before anything has run."""
+        for number, message in self.forbidden.items():
+            if self.stage in (None, number):
+                self.console.print(
+                    f"[red]{escape(message)}[/] None of its checks gives points until it is gone."
+                )
+
+    def hear(self, record: Mapping[str, Any], files: Sequence[Path] = ()) -> None:
+        """Say one record of the tester; `files`: what was written for its check."""
+        if record["record"] == "report":
+            self._report(self.assignment.check(record["check"]), record, files)
+        elif record["record"] == "trouble" or (record["record"] == "build" and not record["ok"]):
+            self.console.print(printable(record["text"]), style="yellow", markup=False)
+
+    def _report(self, check: Check, record: Mapping[str, Any], files: Sequence[Path]) -> None:
+        outcome = str(record["outcome"])
+        if outcome == "pass" and check.stage in self.forbidden:
+            outcome = "fail"
+        self.outcomes[check.id] = outcome
+        sign, colour, _ = SIGNS.get(outcome, SIGNS["inconclusive"])
+        row = Table.grid(padding=(0, 1))
+        row.add_column(width=2, justify="right")
+        row.add_column(width=7, justify="right")
+        row.add_column(width=4)
+        row.add_column(ratio=1)
+        got = f"{check.points if outcome == 'pass' else 0:g}/{check.points:g}"
+        needed = "" if self.stage in (None, check.stage) else f" [dim](stage {self.stage} needs it)[/]"
+        variant = f" [dim]({escape(check.id.partition('[')[2][:-1])})[/]" if check.id.endswith("]") else ""
+        row.add_row(
+            f"[{colour}]{sign}[/]", f"[dim]{got}[/]", check.section, escape(check.rule) + variant + needed
+        )
+        self.console.print(row)
+        if record["outcome"] not in ("pass", "skipped") and record.get("story") is not None:
+            self._story(check, record, files)
+
+    def _story(self, check: Check, record: Mapping[str, Any], files: Sequence[Path]) -> None:
+        """Why a check failed: what was expected and seen, what happened, a hint, where to read, how to repeat."""
+        say = self.console.print
+        say()
+        say(f"  [red]{escape(printable(str(record.get('message', ''))))}[/]")
+        for word in ("expected", "seen"):
+            if record.get(word):
+                say(f"  {word:<9}{escape(printable(str(record[word])))}")
+        for step in record["story"]:
+            line = (
+                f"  {step['at']:7.3f} s  {_WHO.get(step['who'], step['who'])}  {printable(str(step['what']))}"
+            )
+            say(Text(line, style="dim"), soft_wrap=True)
+        if check.hint:
+            say(f"  [cyan]hint[/]     {escape(check.hint)}")
+        say(f"  [cyan]read[/]     section {check.section} of the handout")
+        if record.get("replay"):
+            seed = str(record["replay"]).rpartition(" ")[2]
+            say(
+                f"  [cyan]again[/]    {escape(self.command)} --stage {check.stage} --seed {escape(seed)}",
+                soft_wrap=True,
+            )
+        self._files(files)
+        say()
+
+    def _files(self, files: Sequence[Path]) -> None:
+        """What there is to look at, and how."""
+        lab, _, rest = self.command.partition(
+            f" check {self.assignment.name}"
+        )  # the rest: the solution's folder
+        for file in files:
+            if file.suffix == ".json":
+                path = shlex.quote(str(file))
+                beside = ", ".join(other.name for other in files if other != file)
+                for word, what in (("look", f"{lab} trace {path}"), ("replay", f"{lab} replay {path}{rest}")):
+                    self.console.print(f"  [cyan]{word:<9}[/]{escape(what)}", soft_wrap=True)
+                self.console.print(f"  [dim]         beside it: {escape(beside)}[/]", soft_wrap=True)
+
+    def summary(self) -> None:
+        """Points by stage, and the next thing to do."""
+        table = Table("stage", show_edge=False)
+        table.add_column("public points", justify="right")
+        table.add_column("the stage is worth", justify="right")
+        total = most_total = 0.0
+        for row in self.assignment.stages:
+            checks = self.assignment.checks_of(stage=row.number, suite="public")
+            if self.stage not in (None, row.number) or not checks:
+                continue
+            got = sum(check.points for check in checks if self.outcomes.get(check.id) == "pass")
+            most = sum(check.points for check in checks)
+            total, most_total = total + got, most_total + most
+            table.add_row(
+                f"{row.number}  {row.title}", f"{got:g} of {most:g}", f"{row.points:g}",
+                style="green" if got == most else "",
+            )  # fmt: skip
+        if self.stage is None:
+            table.add_row("all", f"{total:g} of {most_total:g}", f"{self.assignment.points:g}", style="bold")
+        self.console.print()
+        self.console.print(table)
+        self.console.print(
+            "\nHidden checks look at the same rules with other data, addresses and links.", style="dim"
+        )
+        self._next()
+
+    def _next(self) -> None:
+        open_checks = [check for check in self.wanted if self.outcomes.get(check.id) != "pass"]
+        undecided = [check for check in open_checks if self.outcomes.get(check.id) == "inconclusive"]
+        failed = [
+            check
+            for check in open_checks
+            if self.outcomes.get(check.id) not in (None, "skipped", "inconclusive")
+        ]
+        silent = [check for check in open_checks if check.id not in self.outcomes]
+        numbers = [row.number for row in self.assignment.stages]
+        if failed:
+            check = failed[0]
+            where = f"{self.command} --stage {check.stage}"
+            self.console.print(
+                f"[bold]Next:[/] rule {check.section}: {escape(check.rule)} Read section {check.section} of the "
+                f"handout, mend it, and run"
+            )
+            self.console.print(f"    [bold]{escape(where)}[/]", soft_wrap=True)
+        elif undecided:
+            self.console.print(
+                f"[yellow]{len(undecided)} of {len(self.wanted)} checks could not decide, which is the lab's fault or "
+                f"the machine's, not yours. Run again; if it stays so, tell your instructor what it said.[/]"
+            )
+        elif silent:
+            self.console.print(
+                f"[yellow]{len(silent)} of {len(self.wanted)} checks have not reported: the tester stopped before its "
+                f"end. Run it again; what it said is above.[/]"
+            )
+        elif self.stage is not None and self.stage < numbers[-1]:
+            self.console.print(
+                f"[bold]Next:[/] all public checks of stage {self.stage} pass. Go on with stage {self.stage + 1}."
+            )
+        else:
+            self.console.print(
+                "[bold]Next:[/] all public checks pass. Read the handout once more, and hand in."
+            )

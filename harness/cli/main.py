@@ -1,0 +1,130 @@
+"""`lab`: what students type. No logic here: it asks the modules and prints what they say."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from harness.cli import check as checking
+from harness.cli import check_report
+from harness.cli import link as play
+from harness.cli import trace_commands as cli_transport
+from harness.cli.console import console, refuse
+from harness.course.assignment import AssignmentError
+from harness.course.programs import ProgramsError
+from harness.lab import doctor
+from harness.lab.interface import LabError
+from harness.link.named import load_profiles
+from harness.link.netem_words import netem_words
+from harness.link.profile import Profile
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+#: What was typed to get here: the release's own starter script says so.
+_COMMAND = os.environ.get("LAB_COMMAND", "lab")
+
+
+@app.command()
+def check(
+    assignment: Annotated[str, typer.Argument(help="which assignment, such as blocking")],
+    path: Annotated[
+        Path | None, typer.Argument(help="folder of your solution; default: the starter's own")
+    ] = None,
+    stage: Annotated[int | None, typer.Option(help="only this stage")] = None,
+    seed: Annotated[str | None, typer.Option(help="the same random data as in an earlier run")] = None,
+) -> None:
+    """Run the public tests against your solution: points by stage, failures as stories, the next thing to do."""
+    try:
+        solution = checking.find_solution(assignment, path, Path.cwd())
+        checks = checking.checks_to_run(solution.assignment, stage)
+        report = check_report.CheckReport(
+            console=console(),
+            assignment=solution.assignment,
+            wanted=checks,
+            stage=stage,
+            forbidden=checking.forbidden_by_stage(solution),
+            command=" ".join([_COMMAND, "check", assignment, *([shlex.quote(str(path))] if path else [])]),
+        )
+        report.begin()
+        results = checking.Results(Path.cwd(), assignment)
+        for record in checking.run_checks(solution, checks, seed):
+            report.hear(record, results.keep(record))
+    except (checking.CheckError, AssignmentError, ProgramsError) as error:
+        raise refuse(str(error)) from None
+    report.summary()
+    if results.trouble:
+        console().print(results.trouble, style="yellow", markup=False)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@app.command("doctor")
+def doctor_() -> None:
+    """What this machine can do, and for each missing thing the one command that would bring it."""
+    terminal = console()
+    for finding in doctor.examine():
+        sign = "[green]✓[/]" if finding.there else "[red]✗[/]"
+        terminal.print(f"{sign} [bold]{finding.name}[/]: {escape(finding.what)}")
+        terminal.print(f"    good for {finding.good_for}", style="dim")
+        if finding.remedy:
+            terminal.print(f"    to have it: {escape(finding.remedy)}")
+    terminal.print("\n`lab check` needs none of these but Python.", style="dim")
+
+
+@app.command()
+def profiles() -> None:
+    """The link profiles, with the reason for each."""
+    terminal = console()
+    for profile in load_profiles().values():
+        terminal.print(f"[bold]{profile.name}[/]: {profile.why}")
+        for way, side in (("student to tester", profile.up), ("tester to student", profile.down)):
+            words = str(netem_words(side)) if side != Profile() else "unchanged"
+            terminal.print(f"    {way}: {words}", style="dim", soft_wrap=True)
+    terminal.print("\nThe words are those of `tc qdisc add dev IF root netem ...`.", style="dim")
+
+
+@app.command()
+def link(
+    profile: Annotated[str, typer.Argument(help="one of `lab profiles`")],
+    listen: Annotated[
+        str, typer.Option(help="where you connect to: HOST:PORT for TCP, udp:HOST:PORT; port 0 picks one")
+    ],
+    to: Annotated[str, typer.Option(help="where the program is that you want to reach")],
+    up: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=VALUE", help="change the way to it, such as delay=0.2")
+    ] = None,
+    down: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=VALUE", help="change the way back, such as loss=0.1")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="the same seed loses the same packets")] = 1,
+    seconds: Annotated[float | None, typer.Option(min=0, help="end by itself after so long")] = None,
+) -> None:
+    """A path through an impaired link between two programs of yours, with counters; Ctrl-C ends it."""
+    try:
+        plan = play.make_plan(profile, listen=listen, to=to, up=up or (), down=down or (), seed=seed)
+        play.play(plan, console(), seconds=seconds)
+    except (play.PlayError, LabError) as error:
+        raise refuse(str(error)) from None
+
+
+for _command in cli_transport.COMMANDS:
+    app.command()(_command)
+
+
+def main() -> None:
+    """The entry point; an interrupted run is no error of the program."""
+    try:
+        app(prog_name=_COMMAND)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

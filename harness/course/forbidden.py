@@ -1,0 +1,359 @@
+"""Forbidden names, read from Python's syntax tree: what a stage's programs import, call or touch.
+
+Rule 1: names are judged in the tree, never in the text: a comment that mentions `asyncio` is nobody's fault.
+Rule 2: nothing of the submission is imported or run, and no link is followed.
+Rule 3: this teaches, it does not guard. `exec` of a built string gets by; what the kernel can see (threads,
+processes, open files) is measured from outside by the tests.
+
+What a forbidden name means:
+- a standard module, such as `asyncio` or `concurrent.futures`: importing it, or anything below or from it;
+- a dotted name that begins with a module, such as `os.fork`: that member, also by `from os import fork`;
+- any other name, such as `sendall` or `eval`: the attribute of anything, or the builtin.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from harness.course.assignment import Assignment, Stage
+from harness.course.programs import ProgramsError, load_programs
+
+#: Files larger than this are not read; a program that people wrote is smaller.
+MOST_BYTES = 1_000_000
+#: At most this many places are looked at for the modules of one submission.
+MOST_PROBES = 5_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One use of a forbidden name."""
+
+    name: str  #: as the assignment forbids it
+    file: str  #: relative to the submission's folder, with "/"
+    line: int  #: from 1
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: uses {self.name}"
+
+
+def find_forbidden(
+    assignment: Assignment, stage: Stage, folder: Path, programs: Mapping[str, Sequence[str]] | None = None
+) -> list[Finding]:
+    """What the stage forbids and its programs use, by file and line; one finding per name and file.
+
+    `programs` is the assignment's table with the submission's rows over it; left out, that is read.
+    """
+    return find_all_forbidden(assignment, folder, programs, stages=[stage]).get(stage.number, [])
+
+
+def find_all_forbidden(
+    assignment: Assignment,
+    folder: Path,
+    programs: Mapping[str, Sequence[str]] | None = None,
+    *,
+    stages: Sequence[Stage] | None = None,
+) -> dict[int, list[Finding]]:
+    """The same for every stage (or some): number -> findings, where there are any. Each file is read once."""
+    if programs is None:
+        try:
+            programs = load_programs(assignment.programs, folder)
+        except ProgramsError:
+            programs = assignment.programs
+    reader, found = _Folder(folder), {}
+    for stage in assignment.stages if stages is None else stages:
+        if not stage.forbidden:
+            continue
+        findings: dict[tuple[str, str], Finding] = {}
+        for source in reader.sources([programs[name] for name in stage.programs if name in programs]):
+            for name, line in source.module.uses(stage.forbidden):
+                findings.setdefault((source.file, name), Finding(name, source.file, line))
+        if findings:
+            found[stage.number] = sorted(findings.values(), key=lambda one: (one.file, one.line, one.name))
+    return found
+
+
+def forbidden_message(stage: Stage, findings: Sequence[Finding]) -> str:
+    """One sentence for all findings of a stage.
+
+    >>> stage = Stage(number=5, title="", points=1, section="5")
+    >>> forbidden_message(stage, [Finding("asyncio", "server.py", 3)])
+    'Stage 5 forbids asyncio (server.py, line 3).'
+    """
+    shown = [f"{found.name} ({found.file}, line {found.line})" for found in findings[:5]]
+    more = f" and {len(findings) - 5} more" if len(findings) > 5 else ""
+    return f"Stage {stage.number} forbids {', '.join(shown)}{more}."
+
+
+def files_of_programs(folder: Path, programs: Sequence[Sequence[str]]) -> list[str]:
+    """The Python files that some argument vectors start, and the local modules these import; relative, with "/"."""
+    return [source.file for source in _Folder(folder).sources(programs)]
+
+
+# --- one tree ---
+
+
+def uses(tree: ast.AST, names: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """(forbidden name, line) for each use in a module's tree, in the order of `ast.walk`."""
+    return _Module(tree).uses(names)
+
+
+#: The nodes that can use a name.
+_TELLING = (ast.Import, ast.ImportFrom, ast.Call, ast.Attribute, ast.Name)
+
+
+def _meaning(name: str) -> str:
+    """What kind of name is forbidden: "module", "member" (of a module) or "plain"."""
+    first, dot, _ = name.partition(".")
+    if first not in sys.stdlib_module_names:
+        return "plain"
+    return "module" if not dot or name in _SUBMODULES else "member"
+
+
+#: Dotted names that are modules themselves.
+_SUBMODULES = frozenset(
+    {"concurrent.futures", "multiprocessing.pool", "multiprocessing.connection", "http.server"}
+)
+
+
+def _below(path: str, name: str) -> bool:
+    return path == name or path.startswith(name + ".")
+
+
+class _Module:
+    """What one module's names stand for."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        nodes = list(ast.walk(tree))
+        self.nodes = [node for node in nodes if isinstance(node, _TELLING)]
+        self._aliases: dict[str, str] = {}  # local name -> dotted path of what was imported
+        self._own: set[str] = (
+            set()
+        )  # names defined here, so that a program's own `send_all` is its own affair
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    first = alias.name.partition(".")[0]
+                    self._aliases[alias.asname or first] = alias.name if alias.asname else first
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                for alias in node.names:
+                    self._aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                self._own.add(node.name)
+            elif isinstance(node, ast.arg):
+                self._own.add(node.arg)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self._own.add(node.id)
+
+    def uses(self, names: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """See the function of the same name."""
+        modules, members, plain = (
+            [name for name in names if _meaning(name) == kind] for kind in ("module", "member", "plain")
+        )
+        for node in self.nodes:
+            imported, mentioned = self.imported(node), self.mentioned(node)
+            touched = [*imported, *self.touched(node)]
+            hits = [name for name in modules if any(_below(path, name) for path in imported)]
+            hits += [name for name in members if any(_below(path, name) for path in touched)]
+            hits += [name for name in plain if name in mentioned]
+            for name in hits:
+                yield name, getattr(node, "lineno", 1)
+
+    def imported(self, node: ast.AST) -> list[str]:
+        """Dotted paths that the node imports: `from a import b` gives a and a.b."""
+        if isinstance(node, ast.Import):
+            return [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if isinstance(node, ast.Call) and self._called(node) in ("__import__", "import_module") and node.args:
+            return _constant(node.args[0])
+        return []
+
+    def touched(self, node: ast.AST) -> list[str]:
+        """The dotted path of an attribute of an imported module, as in `o.fork` after `import os as o`."""
+        if isinstance(node, ast.Attribute):
+            parts = [node.attr]
+            value: ast.expr = node.value
+            while isinstance(value, ast.Attribute):
+                parts.append(value.attr)
+                value = value.value
+            if isinstance(value, ast.Name) and value.id in self._aliases:
+                return [".".join([self._aliases[value.id], *reversed(parts)])]
+        if isinstance(node, ast.Call) and self._called(node) == "getattr" and len(node.args) > 1:
+            owner = node.args[0]
+            if isinstance(owner, ast.Name) and owner.id in self._aliases:
+                return [f"{self._aliases[owner.id]}.{name}" for name in _constant(node.args[1])]
+        return []
+
+    def mentioned(self, node: ast.AST) -> list[str]:
+        """Plain names that the node uses: an attribute, a builtin, what is imported by name."""
+        if isinstance(node, ast.Attribute):
+            itself = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            return [] if itself and node.attr in self._own else [node.attr]
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            return [] if node.id in self._own else [node.id]
+        if isinstance(node, ast.ImportFrom):
+            return [alias.name for alias in node.names]
+        if isinstance(node, ast.Call) and self._called(node) == "getattr" and len(node.args) > 1:
+            return _constant(node.args[1])
+        return []
+
+    @staticmethod
+    def _called(node: ast.Call) -> str:
+        """The last part of the name of what is called."""
+        if isinstance(node.func, ast.Attribute):
+            return node.func.attr
+        return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def _constant(node: ast.expr) -> list[str]:
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+# --- the files of a program ---
+
+
+@dataclass(frozen=True)
+class _Source:
+    file: str  # relative to the folder, with "/"
+    module: _Module
+    imports: tuple[
+        PurePosixPath, ...
+    ]  # where the modules it imports would stand if they were the submission's own
+
+
+class _Folder:
+    """The Python files of a submission, each read and parsed once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[PurePosixPath, _Source | None] = {}
+
+    def sources(self, programs: Sequence[Sequence[str]]) -> Iterator[_Source]:
+        """The sources of some programs and of the local modules they import, each once.
+
+        A file that is no Python (or does not parse, so that it cannot run either) has none.
+        """
+        todo = deque(file for argv in programs for file in _starts(self._folder, argv))
+        seen: set[PurePosixPath] = set()
+        while todo and len(self._known) < MOST_PROBES:
+            file = todo.popleft()
+            if file in seen:
+                continue
+            seen.add(file)
+            if (source := self._source(file)) is not None:
+                yield source
+                todo.extend(source.imports)
+
+    def _source(self, file: PurePosixPath) -> _Source | None:
+        if file not in self._known:
+            self._known[file] = self._parse(file)
+        return self._known[file]
+
+    def _parse(self, file: PurePosixPath) -> _Source | None:
+        data = _read(self._folder, file)
+        if data is None:
+            return None
+        try:
+            # Bytes, so that the file's own coding line counts, as it does when the program runs.
+            module = _Module(ast.parse(data))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+        return _Source(file.as_posix(), module, tuple(_local_imports(module, file.parent)))
+
+
+#: Folders under which a submission's copy lies in a node: a path below them is a path in the submission.
+_NODE_FOLDERS = ("/work/", "/build/", "/submission/")
+#: Programs whose words say little of what they start: a shell, env, an interpreter that reads its standard input.
+_STARTERS = re.compile(r"(?:.*/)?(?:python[\d.]*|sh|bash|dash|env|exec|nice|nohup|timeout|xargs|make)$")
+
+
+def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
+    """The Python files that an argument vector starts: a script, `-m module`, or with #!...python on top.
+
+    Where the words lead nowhere (`sh -c`, `python3 -c`), every Python file of the submission may be meant.
+    """
+    found = False
+    for before, word in zip(("", *argv), argv, strict=False):
+        if before == "-m":
+            found = True
+            yield from _candidates(PurePosixPath(), word)
+            continue
+        file = _within(word)
+        data = None if file is None else _read(folder, file)
+        if file is not None and data is not None and (file.suffix in (".py", ".pyw") or _is_python(data)):
+            found = True
+            yield file
+    if not found and argv and _STARTERS.match(argv[0]):
+        for number, path in enumerate(sorted(folder.rglob("*.py"))):
+            if number >= MOST_PROBES:
+                return
+            yield PurePosixPath(path.relative_to(folder).as_posix())
+
+
+def _within(word: str) -> PurePosixPath | None:
+    """The path inside the submission that a word names, None if it names none."""
+    for prefix in _NODE_FOLDERS:
+        if word.startswith(prefix):
+            word = word[len(prefix) :]
+    clean = PurePosixPath(posixpath.normpath(word))
+    return None if clean.is_absolute() or ".." in clean.parts or not clean.parts else clean
+
+
+def _is_python(data: bytes) -> bool:
+    return data.startswith(b"#!") and b"python" in data.split(b"\n", 1)[0]
+
+
+def _local_imports(module: _Module, here: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Where the modules that a file in `here` imports would stand if they were the submission's own."""
+    for node in module.nodes:
+        bases = {here, PurePosixPath()}
+        if isinstance(node, ast.ImportFrom) and node.level:
+            up = here
+            for _ in range(node.level - 1):
+                up = up.parent
+            paths = (
+                [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)] if node.module else []
+            )
+            bases, names = {up}, [*paths, *(alias.name for alias in node.names)]
+        else:
+            names = module.imported(node)
+        for name in names:
+            for base in bases:
+                yield from _candidates(base, name or "")
+
+
+def _candidates(base: PurePosixPath, name: str) -> Iterator[PurePosixPath]:
+    """The files a dotted module name may be, its packages included."""
+    parts = [part for part in name.split(".") if part]
+    if not all(part.isidentifier() for part in parts):
+        return
+    for end in range(1, len(parts) + 1):
+        path = base.joinpath(*parts[:end])
+        yield path.with_name(path.name + ".py")
+        yield path / "__init__.py"
+    if parts:
+        yield base.joinpath(*parts) / "__main__.py"
+
+
+def _read(folder: Path, file: PurePosixPath) -> bytes | None:
+    """The bytes of a regular file of the submission, None if it is none (or a link, or enormous)."""
+    path = folder.joinpath(file)
+    try:
+        if any(
+            part.is_symlink()
+            for part in (path, *path.parents)
+            if part.is_relative_to(folder) and part != folder
+        ):
+            return None
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None
+        return path.read_bytes()
+    except (OSError, ValueError):
+        return None

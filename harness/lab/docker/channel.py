@@ -1,0 +1,101 @@
+"""A node of ours as a conversation: JSON lines over the standard streams of a container's first process.
+
+Rule 1: every wait has a bound; a node that ended is a LabError that carries its last words.
+Rule 2: nothing here knows Docker but the frames in which it wraps the streams.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from harness.lab.interface import LabError
+
+#: Seconds within which a node of ours has to answer.
+PATIENCE = 15.0
+
+
+class Channel:
+    """The standard streams of a container's first process: lines in, lines out."""
+
+    def __init__(self, stream: Any, name: str) -> None:
+        self.name = name
+        self._stream = stream
+        self._socket = stream._sock  # what the SDK hands out is for reading; the socket below it is for both
+        self._socket.settimeout(None)
+        self.lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  #: None: it ended
+        self.complaints = b""
+        self._thread = threading.Thread(target=self._read, daemon=True, name=f"socketlab-{name}")
+        self._thread.start()
+
+    def _read(self) -> None:
+        pending = b""
+        try:
+            while header := self._exactly(8):  # Docker's frame: stream, three zeros, length (big-endian)
+                data = self._exactly(int.from_bytes(header[4:], "big"))
+                if header[0] == 2:
+                    self.complaints = (self.complaints + data)[-8000:]
+                    continue
+                *lines, pending = (pending + data).split(b"\n")
+                for line in lines:
+                    self.lines.put(line)
+        except OSError:
+            pass
+        self.lines.put(None)
+
+    def _exactly(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            chunk = self._socket.recv(count - len(data))
+            if not chunk:
+                return b""
+            data += chunk
+        return data
+
+    def say(self, request: Mapping[str, Any]) -> None:
+        """Send a line. Raises LabError."""
+        try:
+            self._socket.sendall(json.dumps(request).encode("ascii") + b"\n")
+        except OSError as error:
+            raise self._gone(error) from None
+
+    def hear(self, timeout: float) -> bytes | None:
+        """The next line, None if none comes in time. Raises LabError if the node ended."""
+        try:
+            line = self.lines.get(timeout=max(0.0, timeout))
+        except queue.Empty:
+            return None
+        if line is None:
+            self.lines.put(None)
+            raise self._gone()
+        return line
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a line and get its answer. Raises LabError."""
+        self.say(request)
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """The next line, which has to say that all went well. Raises LabError."""
+        line = self.hear(PATIENCE)
+        said: dict[str, Any] = json.loads(line) if line else {"text": f"no answer within {PATIENCE:g} s"}
+        if not said.get("ok"):
+            raise LabError(f"the lab's {self.name} says: {said.get('text')}")
+        return said
+
+    def _gone(self, error: BaseException | None = None) -> LabError:
+        last = self.complaints.decode("utf-8", "replace").strip().splitlines()[-1:]
+        return LabError(
+            f"the lab's {self.name} node ended: {last[0] if last else error or 'it said nothing'}"
+        )
+
+    def close(self) -> None:
+        """Hang up."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(2)
+        with contextlib.suppress(OSError):
+            self._stream.close()

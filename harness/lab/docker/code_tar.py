@@ -1,0 +1,44 @@
+"""Code on its way into the lab: which files a node is given, as a tar. Links and special files do not travel."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.lab.interface import LabError
+
+HARNESS = Path(__file__).resolve().parents[2]
+
+
+def agent_code() -> dict[str, Path]:
+    """What is readable in a student node: the agent and what it imports, nothing else."""
+    packages = ("__init__.py", "lab/__init__.py", "lab/node/__init__.py")
+    modules = ("agent.py", "agent_child.py", "agent_kernel.py", "proc.py")
+    files = (*packages, *(f"lab/node/{name}" for name in modules))
+    return {
+        "agent/__main__.py": HARNESS / "lab/node/agent.py",
+        **{f"agent/harness/{name}": HARNESS / name for name in files},
+    }
+
+
+def archive(code: Mapping[str, Path]) -> bytes:
+    """A tar of folders and files under new names, owned by root, without caches, links and special files."""
+    out = io.BytesIO()
+
+    def tidy(row: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if row.name.endswith(("__pycache__", ".pyc")) or not (row.isfile() or row.isdir()):
+            return None
+        row.uid = row.gid = 0
+        row.uname = row.gname = ""
+        row.mode = 0o755 if row.isdir() else 0o644
+        return row
+
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, path in code.items():
+            try:
+                tar.add(path, arcname=name, filter=tidy)
+            except OSError as error:
+                raise LabError(f"{path} cannot be copied into the lab: {error.strerror}") from None
+    return out.getvalue()

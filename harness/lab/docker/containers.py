@@ -1,0 +1,275 @@
+"""Docker: images, containers and volumes. The only file that talks to it.
+
+Rule 1: everything made here carries its owner's labels, so that `sweep` finds what a dead owner left.
+Rule 2: whatever the engine refuses becomes a LabError with one sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import LogConfig, Ulimit
+
+import docker
+from harness.lab.docker import owner
+from harness.lab.docker.recipes import Recipe
+from harness.lab.interface import LabError
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """The Docker engine within reach, or why there is none that serves."""
+
+    version: str = ""
+    cgroup: str = ""  #: "1" or "2"
+    runtimes: tuple[str, ...] = ()
+    why_not: str | None = None  #: a sentence with what to do; None if the lab can use it
+
+    @property
+    def usable(self) -> bool:
+        """Whether the Docker lab can use it."""
+        return self.why_not is None
+
+
+def find_engine() -> EngineInfo:
+    """The engine within reach; `why_not` says what keeps the lab from it."""
+    try:
+        engine = Engine()
+    except LabError as error:
+        return EngineInfo(why_not=str(error))
+    with engine:
+        info = engine.info()
+    options = " ".join(info.get("SecurityOptions") or ())
+    why_not = None
+    if info.get("OSType") != "linux":
+        why_not = "the engine runs Windows containers: switch it to Linux containers"
+    elif "name=rootless" in options or "name=userns" in options:
+        why_not = "the engine is rootless or maps users, so no wires can be made: use one that runs as root"
+    return EngineInfo(
+        version=info.get("ServerVersion", ""),
+        cgroup=str(info.get("CgroupVersion", "1")),
+        runtimes=tuple(info.get("Runtimes") or ()),
+        why_not=why_not,
+    )
+
+
+def sweep(*, mine: bool = False) -> int:
+    """Remove the containers, volumes and folders that dead owners left; how many. Raises LabError.
+
+    With `mine`, those of this process instead.
+    """
+    me = owner.this_owner().identity
+
+    def goes(labels: Mapping[str, str]) -> bool:
+        return labels.get(owner.OWNER) == me if mine else owner.is_dead(labels)
+
+    with Engine() as engine:
+        count = 0 if mine else owner.sweep_folders()
+        for identity, labels in engine.containers():
+            if goes(labels):
+                count += engine.remove(identity)
+        for name, labels in engine.volumes():
+            if goes(labels):
+                count += engine.remove_volume(name)
+    return count
+
+
+@contextlib.contextmanager
+def _plainly(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise LabError(f"{what}: {_short(error)}") from None
+
+
+def _short(error: BaseException) -> str:
+    text = getattr(error, "explanation", None) or str(error)
+    return " ".join(str(text).split())[:300]
+
+
+class Engine:
+    """A connection to the engine. Every method raises LabError."""
+
+    def __init__(self) -> None:
+        try:
+            self._client = docker.from_env(timeout=120)
+            self._client.ping()
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise LabError(
+                f"no Docker engine answers ({_short(error)}): start one, or use --lab local"
+            ) from None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
+
+    def info(self) -> dict[str, Any]:
+        """What the engine tells of itself."""
+        with _plainly("the Docker engine does not tell what it is"):
+            info: dict[str, Any] = self._client.info()
+            return info
+
+    # -- images (an ImageStore of images.py) -----------------------------------------------------------------------
+
+    def has_image(self, tag: str) -> bool:
+        """See ImageStore."""
+        with _plainly(f"the Docker engine cannot say whether it has {tag}"):
+            try:
+                self._client.images.get(tag)
+            except ImageNotFound:
+                return False
+            return True
+
+    def pull(self, tag: str, timeout: float) -> str | None:
+        """See ImageStore."""
+        heard = time.monotonic()
+        failed: str | None = "it ended without a word"
+
+        def fetch() -> None:
+            nonlocal heard, failed
+            repository, _, version = tag.partition(":")
+            try:
+                for event in self._client.api.pull(repository, version, stream=True, decode=True):
+                    heard = time.monotonic()
+                    failed = event.get("error")
+            except (DockerException, requests.RequestException) as error:
+                failed = _short(error)
+
+        thread = threading.Thread(target=fetch, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            if time.monotonic() - heard > timeout:
+                return f"no word from it for {timeout:g} s"
+            thread.join(0.2)
+        return failed
+
+    def build(self, folder: Path, target: str, tag: str, base: str) -> None:
+        """See ImageStore."""
+        with _plainly(f"building the {target} image failed (see docker/README.md)"):
+            self._client.images.build(
+                path=str(folder), target=target, tag=tag, buildargs={"BASE": base}, rm=True
+            )
+
+    def load_rootfs(self, tar: IO[bytes], tag: str) -> None:
+        """See ImageStore."""
+        repository, _, version = tag.partition(":")
+        with _plainly(f"loading {tag} into the engine failed"):
+            self._client.api.import_image_from_stream(tar, repository=repository, tag=version)
+        if not self.has_image(tag):
+            raise LabError(
+                f"the engine took {tag} but does not have it: is its disk full? (docker system df)"
+            )
+
+    # -- containers ------------------------------------------------------------------------------------------------
+
+    def containers(self) -> list[tuple[str, dict[str, str]]]:
+        """Ids and labels of all containers of this project, whoever owns them."""
+        with _plainly("the Docker engine does not list its containers"):
+            rows = self._client.api.containers(all=True, filters={"label": owner.OWNER})
+            return [(row["Id"], row["Labels"]) for row in rows]
+
+    def create(self, recipe: Recipe, *, name: str, hostname: str, labels: Mapping[str, str]) -> str:
+        """Create a container, not started yet; its id."""
+        api = self._client.api
+        with _plainly(f"the {hostname} node cannot be made"):
+            host = api.create_host_config(
+                **{key: value for key, value in recipe.host.items() if value is not None},
+                ulimits=[Ulimit(name=kind, soft=value, hard=value) for kind, value in recipe.limits.items()],
+                log_config=LogConfig(type="none"),  # their words are for us, and would fill the disk
+            )
+            made = api.create_container(
+                recipe.image, recipe.command, name=name, hostname=hostname, labels=dict(labels), host_config=host,
+                environment=recipe.environment, stdin_open=recipe.spoken, user="0:0", working_dir="/",
+            )  # fmt: skip
+        identity: str = made["Id"]
+        return identity
+
+    def attach(self, identity: str) -> Any:
+        """The standard streams of a container, for a Channel."""
+        with _plainly("a node's standard streams cannot be had"):
+            params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            return self._client.api.attach_socket(identity, params=params)
+
+    def put(self, identity: str, folder: str, tar: bytes) -> None:
+        """Unpack a tar in a container's folder."""
+        with _plainly(f"{folder} of a node cannot be filled"):
+            self._client.api.put_archive(identity, folder, tar)
+
+    def start(self, identity: str) -> None:
+        """Start a container."""
+        with _plainly("a node cannot be started"):
+            self._client.api.start(identity)
+
+    def pid(self, identity: str) -> int:
+        """The process id, on the engine's host, of a container's first process."""
+        with _plainly("a node cannot be looked at"):
+            state = self._client.api.inspect_container(identity)["State"]
+        if not state["Pid"]:
+            why = state.get("Error") or f"status {state.get('ExitCode')}"
+            raise LabError(f"a node of the lab ended as it began: {why}")
+        return int(state["Pid"])
+
+    def wait_for_end(self, identity: str) -> tuple[int, bool] | None:
+        """Wait until a container ends: its exit status, and whether its memory had run out. None if it was removed."""
+        with _plainly("a node cannot be watched"):
+            try:
+                self._client.api.wait(identity, timeout=None)
+                state = self._client.api.inspect_container(identity)["State"]
+            except NotFound:
+                return None
+            return int(state["ExitCode"]), bool(state["OOMKilled"])
+
+    def remove(self, identity: str) -> int:
+        """Kill and remove a container; 0 if it was gone."""
+        with _plainly(f"container {identity[:12]} cannot be removed"):
+            try:
+                self._client.api.remove_container(identity, force=True, v=True)
+            except NotFound:
+                return 0
+            except APIError as error:
+                if "already in progress" not in _short(error):
+                    raise
+            return 1
+
+    # -- volumes ---------------------------------------------------------------------------------------------------
+
+    def volumes(self) -> list[tuple[str, dict[str, str]]]:
+        """Names and labels of all volumes of this project.
+
+        By name: the engine makes a missing volume, without labels, for a container that is created as its star stops.
+        """
+        with _plainly("the Docker engine does not list its volumes"):
+            rows = self._client.api.volumes(filters={"name": "socketlab-"})["Volumes"] or ()
+            return [(row["Name"], row.get("Labels") or {}) for row in rows]
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create an empty volume."""
+        with _plainly(f"volume {name} cannot be made"):
+            self._client.api.create_volume(name, labels=dict(labels))
+
+    def remove_volume(self, name: str) -> int:
+        """Remove a volume; 0 if it was gone, or is used still and so is the next sweep's."""
+        with _plainly(f"volume {name} cannot be removed"):
+            try:
+                self._client.api.remove_volume(name, force=True)
+            except NotFound:
+                return 0
+            except APIError as error:
+                if "in use" not in _short(error):
+                    raise
+                return 0
+            return 1

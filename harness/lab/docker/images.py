@@ -1,0 +1,264 @@
+"""Which images the Docker lab needs, and how they are made on a machine that has none.
+
+Rule 1: an image's tag is the hash of all it is made from: a change makes a new tag; only what is missing is built.
+Rule 2: nothing here talks to Docker; the engine is handed in as an `ImageStore` (containers.py has one).
+Rule 3: no mirror or registry is named: the engine's default registry is tried, else the machine's own package sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Protocol
+
+from harness.lab.docker import owner
+from harness.lab.interface import LabError
+
+#: The base that is tried first; it has to be given by a registry.
+BASE = "python:3.12-slim"
+#: Seconds for which a registry may say nothing before the other way is taken.
+PULL_PATIENCE = 20.0
+#: Python packages the tester needs beside the standard library; their versions are those of this environment.
+PACKAGES = (
+    "pytest",
+    "pytest-asyncio",
+    "pluggy",
+    "iniconfig",
+    "packaging",
+    "pygments",
+    "dpkt",
+    "pyroute2",
+    "trustme",
+    "idna",
+    "cryptography",
+    "cffi",  # of which cryptography takes the backend: pycparser is not needed
+)
+#: Where they stand in the node image.
+PACKAGES_AT = "/usr/local/lib/socketlab"
+#: Debian packages of the two images when debootstrap makes them.
+DEBIAN: Mapping[str, Sequence[str]] = {
+    "student": ("python3", "gcc", "libc6-dev", "libssl-dev", "make"),
+    "node": ("python3", "iproute2", "nftables", "tcpdump"),
+}
+_DOCKER = Path(__file__).resolve().parents[3] / "docker"
+_RECIPE = ("Dockerfile", "prepare-student.sh", "prepare-node.sh")
+
+
+class ImageStore(Protocol):
+    """What an engine has to be able to do with images."""
+
+    def has_image(self, tag: str) -> bool: ...
+    def pull(self, tag: str, timeout: float) -> str | None:
+        """Fetch an image; None when it is there afterwards, else why not. `timeout`: seconds of silence."""
+        ...
+
+    def build(self, folder: Path, target: str, tag: str, base: str) -> None:
+        """Build `target` of the Dockerfile in `folder`. Raises LabError."""
+        ...
+
+    def load_rootfs(self, tar: IO[bytes], tag: str) -> None:
+        """Make an image of one layer from a tar stream of a root file system. Raises LabError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Images:
+    """Tags of the two images."""
+
+    student: str  #: where submissions run
+    node: str  #: link, tester and warden
+
+
+def wanted_images() -> Images:
+    """The tags this version of the project asks for. Raises LabError."""
+    return Images(student=f"socketlab-student:{_hash('student')}", node=f"socketlab-node:{_hash('node')}")
+
+
+def _hash(kind: str) -> str:
+    digest = hashlib.sha256(repr((BASE, DEBIAN[kind], _pins() if kind == "node" else None)).encode())
+    for name in ("Dockerfile", f"prepare-{kind}.sh"):
+        try:
+            digest.update(b"\0" + (_DOCKER / name).read_bytes())
+        except OSError as error:
+            raise LabError(
+                f"{_DOCKER / name} cannot be read ({error.strerror}): the Docker lab needs a whole checkout"
+            ) from None
+    return digest.hexdigest()[:12]
+
+
+def ensure_images(store: ImageStore, say: Callable[[str], None] = lambda _: None) -> Images:
+    """The images, built first where they are missing. `say` gets a line per step. Raises LabError."""
+    images = wanted_images()
+    missing = [kind for kind in ("student", "node") if not store.has_image(getattr(images, kind))]
+    if not missing:
+        return images
+    if store.has_image(BASE):
+        why = None
+    else:
+        say(f"fetching {BASE}, the base of the lab's images")
+        why = store.pull(BASE, PULL_PATIENCE)
+    for kind in missing:
+        if why is None:
+            say(f"building the {kind} image from {BASE}")
+            _build_from_registry(store, kind, getattr(images, kind))
+        else:
+            say(f"no registry gives {BASE} ({why}): making the {kind} image with debootstrap, about 40 s")
+            _build_from_debian(store, kind, getattr(images, kind), say)
+    return images
+
+
+def _pins() -> list[str]:
+    """The tester's packages with the versions of this environment, so that both labs run the same pytest."""
+    pins = []
+    for name in PACKAGES:
+        try:
+            pins.append(f"{name}=={metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            pins.append(name)
+    return pins
+
+
+def _fetch_packages(folder: Path, python: str | None) -> None:
+    """Install the tester's packages into `folder`, for the Python of that version, which may not be this one."""
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "--no-deps",
+        "--target",
+        str(folder),
+    ]
+    command += ["--only-binary=:all:"]
+    if python is not None:
+        abi = "cp" + python.replace(".", "")
+        command += ["--python-version", python, "--implementation", "cp"]
+        for choice in (abi, "abi3", "none"):
+            command += ["--abi", choice]
+        for choice in _wheel_platforms(platform.machine()):
+            command += ["--platform", choice]
+    _run(
+        [*command, *_pins()], "installing the tester's Python packages", "check that pip can reach its index"
+    )
+
+
+def _wheel_platforms(machine: str) -> list[str]:
+    """What wheels for the images are called: Linux with the C library of Debian 10 or newer, on this processor."""
+    processor = {"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    return [f"{kind}_{processor}" for kind in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
+
+
+def _build_from_registry(store: ImageStore, kind: str, tag: str) -> None:
+    with _workplace() as folder:
+        for name in _RECIPE:
+            shutil.copy(_DOCKER / name, folder / name)
+        (folder / "packages").mkdir()
+        if kind == "node":
+            _fetch_packages(folder / "packages", "3.12")
+        store.build(folder, kind, tag, BASE)
+
+
+def _build_from_debian(store: ImageStore, kind: str, tag: str, say: Callable[[str], None]) -> None:
+    _check_debootstrap()
+    mirror, suite = _package_source()
+    with _workplace() as folder:
+        root = folder / "root"
+        include = ",".join(DEBIAN[kind])
+        command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(root), mirror]
+        _run(command, f"making a {suite} root file system", f"run {' '.join(command)} by hand to see why")
+        if kind == "node":
+            say("adding the tester's Python packages")
+            _fetch_packages(root / PACKAGES_AT.lstrip("/"), _python_of(root))
+        shutil.copy(_DOCKER / f"prepare-{kind}.sh", root / "tmp/prepare.sh")
+        _run(
+            ["chroot", str(root), "sh", "/tmp/prepare.sh"],
+            f"preparing the {kind} image",
+            "see docker/README.md",
+        )
+        (root / "tmp/prepare.sh").unlink()
+        say(f"loading the {kind} image")
+        tar = subprocess.Popen(
+            ["tar", "-C", str(root), "--numeric-owner", "--one-file-system", "-c", "."],
+            stdout=subprocess.PIPE,
+        )
+        assert tar.stdout is not None
+        try:
+            store.load_rootfs(tar.stdout, tag)
+        finally:
+            tar.stdout.close()
+            if tar.wait() != 0:
+                raise LabError(
+                    f"tar ended with status {tar.returncode} while the {kind} image was loaded; try again"
+                )
+
+
+def _check_debootstrap() -> None:
+    """Raises LabError with the one thing to do."""
+    bring = f"or bring the base yourself: docker pull {BASE}"
+    if sys.platform != "linux" or shutil.which("apt-get") is None:
+        raise LabError(f"no registry gives {BASE}, and the other way needs Debian or Ubuntu; {bring}")
+    if shutil.which("debootstrap") is None:
+        raise LabError(
+            f"no registry gives {BASE}; install the other way with: sudo apt-get install debootstrap ({bring})"
+        )
+    if os.geteuid() != 0:
+        raise LabError(
+            f"no registry gives {BASE}, and debootstrap needs root: run this once with sudo ({bring})"
+        )
+
+
+def _package_source() -> tuple[str, str]:
+    """(mirror, suite) of this machine's own distribution, from apt's configuration. Raises LabError."""
+    suite = ""
+    for line in Path("/etc/os-release").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VERSION_CODENAME="):
+            suite = line.partition("=")[2].strip('"')
+    listing = _run(
+        ["apt-get", "indextargets", "--format", "$(SITE)\t$(RELEASE)\t$(COMPONENT)", "Created-By: Packages"],
+        "asking apt for this machine's package sources", "check /etc/apt/sources.list",
+    )  # fmt: skip
+    for line in listing.splitlines():
+        site, release, component = line.split("\t")
+        if release == suite and component == "main":
+            return site, suite
+    raise LabError(
+        f"apt knows no source of {suite or 'this distribution'}'s main packages; check /etc/apt/sources.list"
+    )
+
+
+def _python_of(root: Path) -> str:
+    """The version of a root file system's python3, such as "3.11"."""
+    target = os.readlink(root / "usr/bin/python3")
+    return target.removeprefix("/usr/bin/").removeprefix("python")
+
+
+def _run(command: Sequence[str], what: str, remedy: str) -> str:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", env={**os.environ, "LC_ALL": "C"}
+        )
+    except OSError as error:
+        raise LabError(f"{what} failed: {command[0]}: {error.strerror}; {remedy}") from None
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
+        raise LabError(f"{what} failed: {' / '.join(last) or f'status {done.returncode}'}; {remedy}")
+    return done.stdout
+
+
+@contextmanager
+def _workplace() -> Iterator[Path]:
+    """A folder for a root file system under construction, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="image-", dir=owner.owned_folder()) as name:
+        yield Path(name)

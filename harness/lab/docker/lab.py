@@ -1,0 +1,347 @@
+"""The lab in Docker, seen from the tester node: the student's node through its agent, the link through its router.
+
+It runs inside the tester's container and knows sockets, not Docker (harness/lab/docker/containers.py does).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from harness.course.address import Address
+from harness.course.assignment import Assignment, Limits
+from harness.lab.docker.helper import ANSWERED_WITHIN, Helper, Reply
+from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, Usage
+from harness.lab.relay.loop import RelayLoop
+from harness.link.profile import Profile
+from harness.link.trace import Packet
+from harness.pictures import wires as pcap
+
+Kind = Literal["missing", "file", "folder", "socket", "other"]
+
+#: The tester's and the student's end of the two wires, and of the third one, if there is a second student node.
+TESTER: dict[Family, str] = {4: "10.77.1.2", 6: "fd77:1::2"}
+STUDENT: dict[Family, str] = {4: "10.77.2.2", 6: "fd77:2::2"}
+SECOND: dict[Family, str] = {4: "10.77.3.2", 6: "fd77:3::2"}
+#: Multicast reports of the kernel's own on three new wires, which netem counts and no capture holds.
+_MULTICASTS = 24
+
+
+# -- the student's node --------------------------------------------------------------------------------------------
+
+
+class AgentProcess:
+    """A program in the student's node. Its exit status comes over a pipe from the agent."""
+
+    def __init__(self, pid: int, descriptors: Sequence[int], signal: Callable[[int, int], None]) -> None:
+        self.stdin, self.stdout, self.stderr, self._told = descriptors
+        self._pid = pid
+        self._signal = signal
+        self._status: int | None = None
+        self._lock = threading.Lock()
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the program itself."""
+        if self._status is None:
+            self._signal(self._pid, signum)
+
+    def wait(self, timeout: float) -> int | None:
+        """Exit status, or None if it still runs after `timeout` seconds. Raises LabError."""
+        with self._lock:
+            if self._status is not None:
+                return self._status
+            poll = select.poll()
+            poll.register(self._told, select.POLLIN)
+            if not poll.poll(max(0.0, timeout) * 1000):
+                return None
+            data = os.read(self._told, 4)
+            if len(data) < 4:
+                raise NodeGone("the agent of the student's node ended, and with it all that ran there")
+            self._status = int(struct.unpack("i", data)[0])
+            os.close(self._told)
+            return self._status
+
+
+class AgentNode:
+    """A student's node: the agent in it does what is asked, the warden gives it fresh folders."""
+
+    def __init__(self, agent: str, warden: str, router: str, limits: Limits, name: str = "student") -> None:
+        self._name = name  #: as its wire is called
+        self._agent = Helper("agent", agent, socket.SOCK_SEQPACKET, gone=NodeGone)
+        self._warden = Helper("warden", warden)
+        self._router = Helper("router", router)
+        self._limits = limits
+
+    def _ask(
+        self, op: str, *, given: Sequence[int] = (), within: float = ANSWERED_WITHIN, **arguments: Any
+    ) -> tuple[Reply, list[int]]:
+        reply, descriptors = self._agent.ask({"op": op, **arguments}, given=given, within=within)
+        if not reply["ok"] and reply["error"] in ("request", "node"):
+            raise LabError(f"the agent of the student's node cannot {op}: {reply['text']}")
+        return reply, descriptors
+
+    def _tell_warden(self, op: str) -> None:
+        reply, _ = self._warden.ask({"op": op, "node": self._name})
+        if not reply["ok"]:
+            raise LabError(f"the lab's warden cannot {op}: {reply['text']}")
+
+    def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
+        """See Node.build."""
+        words = None if command is None else list(command)
+        reply, _ = self._ask("build", command=words, timeout=timeout, within=timeout + ANSWERED_WITHIN)
+        self._tell_warden("seal")
+        text: str | None = reply["text"]
+        return text
+
+    def fresh(self) -> None:
+        """See Node.fresh."""
+        self._ask("fresh_kill")
+        self._tell_warden("fresh")
+        self._router.ask({"op": "flush"})  # no packet of the test before enters the next
+        reply, _ = self._ask("populate")
+        if not reply["ok"]:
+            raise CannotStart(f"what was built cannot be copied to the working folder: {reply['text']}")
+
+    def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> AgentProcess:
+        """See Node.start."""
+        named = len(argv) > 1 and argv[0] in ("python3", "python") and not argv[1].startswith("-")
+        if named and self.kind_of(argv[1]) == "missing":
+            raise CannotStart(f"the program {argv[1]} is missing: the submission has no file of that name")
+        reply, descriptors = self._ask("start", argv=list(argv), env=dict(env or {}))
+        if not reply["ok"]:
+            raise CannotStart(
+                f"{argv[0]} cannot be started ({reply['text']}): is it there, built and executable?"
+            )
+        return AgentProcess(reply["pid"], descriptors, self._signal)
+
+    def _signal(self, pid: int, signum: int) -> None:
+        self._ask("signal", pid=pid, signum=int(signum))
+
+    def connect_unix(self, path: str, timeout: float) -> socket.socket:
+        """See Node.connect_unix."""
+        deadline = time.monotonic() + timeout
+        while True:
+            reply, descriptors = self._ask("connect_unix", path=path)
+            if reply["ok"]:
+                connection = socket.socket(fileno=descriptors[0])
+                connection.settimeout(timeout)
+                return connection
+            if reply["errno"] != 11 or time.monotonic() > deadline:  # EAGAIN: its queue is full
+                raise ConnectionError(f"{path}: {reply['text']}")
+            time.sleep(0.01)
+
+    def listen_unix(self, name: str) -> tuple[socket.socket, str]:
+        """See Node.listen_unix."""
+        reply, descriptors = self._ask("listen_unix", name=name)
+        if not reply["ok"]:
+            raise LabError(f"no listening socket {name!r} can be made in the student's node: {reply['text']}")
+        return socket.socket(fileno=descriptors[0]), reply["path"]
+
+    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
+        """See Node.put_file."""
+        memory = os.memfd_create("given")
+        try:
+            with open(memory, "wb", closefd=False) as file:
+                file.write(data)
+            os.lseek(memory, 0, os.SEEK_SET)
+            reply, _ = self._ask("put_file", name=name, private=private, given=[memory])
+        finally:
+            os.close(memory)
+        if not reply["ok"] and reply["errno"] == errno.ENOSPC:
+            # A private file is the student's own: whoever lets it grow has no place left for the next one.
+            raise CannotStart("the folder of the files that the submission is given has been filled by it")
+        if not reply["ok"]:
+            raise LabError(f"{name!r} cannot be put into the student's node: {reply['text']}")
+        path: str = reply["path"]
+        return path
+
+    def kind_of(self, path: str) -> Kind:
+        """See Node.kind_of."""
+        reply, _ = self._ask("kind_of", path=path)
+        kind: Kind = reply["kind"] if reply["ok"] else "missing"
+        return kind
+
+    def usage(self) -> Usage:
+        """See Node.usage."""
+        reply, _ = self._ask("usage")
+        if not reply.pop("ok"):
+            raise LabError(f"the student's node cannot be measured: {reply['text']}")
+        return Usage(**reply)
+
+    def trouble(self) -> str | None:
+        """See Node.trouble."""
+        reply, _ = self._ask("trouble")
+        said = []
+        if reply.get("killed"):
+            said.append(
+                f"the kernel ended {_times(reply['killed'], 'process', 'es')} of it: "
+                f"the memory limit of {self._limits.memory_mb} MB was reached"
+            )
+        if reply.get("refused"):
+            said.append(
+                f"the kernel refused to start {_times(reply['refused'], 'process', 'es')} or threads: "
+                f"the limit of {self._limits.processes} was reached"
+            )
+        return "; ".join(said) or None
+
+
+def _times(count: int, noun: str, plural: str) -> str:
+    return f"{count:,} {noun}{plural if count != 1 else ''}"
+
+
+# -- the link ------------------------------------------------------------------------------------------------------
+
+
+class StarNetwork:
+    """The wires and the router between them."""
+
+    def __init__(self, router: str, captures: Sequence[str], engine: str) -> None:
+        self.engine = engine
+        self._router = Helper("router", router)
+        self._wires = [pcap.WireFile(path, wire) for wire, path in enumerate(captures)]
+        self._names = ("tester", "student", "second")[: len(captures)]
+        self._paths = list(captures)
+        self._relays: RelayLoop | None = None  #: for mangled connections only; runs in this node
+        self._mangled: set[Address] = set()
+
+    def tester_host(self, family: Family) -> str:
+        """See Network.tester_host."""
+        return TESTER[family]
+
+    def student_host(self, family: Family) -> str:
+        """See Network.student_host."""
+        return STUDENT[family]
+
+    def student_any(self, family: Family) -> str:
+        """See Network.student_any."""
+        return "::" if family == 6 else "0.0.0.0"
+
+    def to_student(
+        self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
+    ) -> Address:
+        """See Network.to_student. A mangled connection goes through a relay between the tester's peer and its wire."""
+        target = Address(protocol, host=STUDENT[family], port=port)
+        if mangle is None or protocol == "udp":
+            return target
+        return self._keep(self._relay().add_tcp(to=target, towards="student", mangle=mangle))
+
+    def straight_to_student(self, port: int, family: Family) -> Address:
+        """See Network.straight_to_student. The router carries them all."""
+        return Address("tcp", host=STUDENT[family], port=port)
+
+    def to_second(self, port: int, family: Family) -> Address:
+        """See Network.to_second."""
+        return Address("udp", host=SECOND[family], port=port)
+
+    def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
+        """See Network.to_tester."""
+        if mangle is None or bound.kind == "udp":
+            return bound
+        return self._keep(
+            self._relay().add_tcp(to=bound, towards="tester", listen=TESTER[bound.family], mangle=mangle)
+        )
+
+    def _relay(self) -> RelayLoop:
+        if self._relays is None:
+            self._relays = RelayLoop()
+        return self._relays
+
+    def _keep(self, address: Address) -> Address:
+        self._mangled.add(address)
+        return address
+
+    def seen_by_student(self, local: Address, remote: Address) -> Address:
+        """See Network.seen_by_student. The router changes no address; a relay does."""
+        return self._relay().seen_by_target(local, remote) if remote in self._mangled else local
+
+    def closed_address(self, family: Family, protocol: Literal["tcp", "udp"]) -> Address:
+        """See Network.closed_address."""
+        kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+        with socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind) as probe:
+            probe.bind((TESTER[family], 0))
+            return Address(protocol, host=TESTER[family], port=probe.getsockname()[1])
+
+    def shape(self, *, up: Profile, down: Profile, seed: int) -> None:
+        """See Network.shape."""
+        self._ask({"op": "shape", "up": up.as_dict(), "down": down.as_dict(), "seed": seed})
+
+    def counters(self) -> LinkCounters:
+        """See Network.counters. An engine that chooses by profile says which one it was."""
+        reply = self._ask({"op": "counters"})
+        self.engine = reply.get("engine", self.engine)
+        return LinkCounters(
+            **{name: reply[name] for name in LinkCounters.__dataclass_fields__ if name in reply}
+        )
+
+    def _ask(self, request: Mapping[str, Any]) -> Reply:
+        reply, _ = self._router.ask(request)
+        if not reply["ok"]:
+            raise LabError(f"the lab's router cannot {request['op']}: {reply['error']}")
+        return reply
+
+    def packets(self, start: float, end: float) -> list[Packet] | None:
+        """See Network.packets."""
+        from harness.pictures.capture import BadCapture, from_capture
+
+        try:
+            self._wait_for_captures()
+            frames = [frame for wire in self._wires for frame in wire.between(start, end)]
+        except OSError:
+            return None
+        try:
+            return from_capture(pcap.as_pcapng(sorted(frames, key=lambda frame: frame.at), names=self._names))
+        except BadCapture:  # not one datagram: who goes another way sends none
+            return []
+
+    def missed(self, start: float) -> int:
+        """See Network.missed."""
+        carried = self.counters().packets  # first: programs that still run go on sending
+        self._wait_for_captures()
+        captured = sum(frame.entered for wire in self._wires for frame in wire.between(start, time.time()))
+        return max(0, carried - captured - _MULTICASTS)
+
+    def capture(self, start: float, end: float) -> bytes | None:
+        """See Network.capture: all wires, with what the link did to each packet as comments."""
+        try:
+            self._wait_for_captures()
+            packets, cut = pcap.merged([wire.between(start, end) for wire in self._wires])
+        except OSError:
+            return None
+        pcap.explain(packets)
+        note = "The test had more packets than are kept; these are the first." if cut else ""
+        return pcap.as_pcapng(packets, note=note, names=self._names) if packets else None
+
+    def _wait_for_captures(self) -> None:
+        """Until the files stop growing: what is on the wire reaches them some milliseconds later."""
+        sizes: list[int] = []
+        for _ in range(20):
+            before, sizes = sizes, [os.stat(path).st_size for path in self._paths]
+            if before == sizes:
+                return
+            time.sleep(0.01)
+
+    def close_paths(self) -> None:
+        """See Network.close_paths."""
+        self._mangled.clear()
+        if self._relays is not None:
+            self._relays.clear()
+
+
+def docker_lab(config: Mapping[str, Any], assignment: Assignment) -> tuple[list[AgentNode], StarNetwork]:
+    """The student nodes and the link that a job's "lab" describes. Raises LabError when a helper is not there."""
+    nodes = [
+        AgentNode(agent, config["warden"], config["router"], assignment.limits, name)
+        for name, agent in zip(("student", "second"), config["agents"], strict=False)
+    ]
+    network = StarNetwork(config["router"], config["captures"], config["engine"])
+    for node in nodes:
+        node._ask("hello")
+        node._tell_warden("guard")
+    return nodes, network

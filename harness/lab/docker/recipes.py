@@ -1,0 +1,261 @@
+"""What each node of a star is made of and may do, as plain data. Pure. docker/README.md tells the reasons.
+
+Rule 1: a node has no network but its wires, no capability it does not need, and a root that it cannot write.
+Rule 2: a student node has a bound for everything it can use up.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from harness.lab.interface import LabError
+
+#: The student's user in the image (docker/prepare-student.sh).
+STUDENT = 40001
+#: The student nodes that a star can have, as their wires are called (harness/lab/node/warden.py).
+STUDENTS = ("student", "second")
+#: What the agent keeps for itself of a student node's memory (MiB) and processes.
+AGENT_MEMORY, AGENT_PROCESSES = 24, 4
+#: Memory that files cannot take (MiB), so that the agent lives when they are full.
+NOT_FOR_FILES = 32
+#: Folders of a student node beside /work and /build: path, MiB, who may write, mode.
+SMALL_FOLDERS = (("/tmp", 32, STUDENT, "1777"), ("/dev/shm", 16, STUDENT, "1777"), ("/files", 32, 0, "0755"))
+#: Files, folders and links in one folder of a student node, at most.
+INODES = 16384
+#: Descriptors per process of our own nodes: 11,000 connections go through one star, and few engines may give less.
+OUR_FILES = 16384
+#: Where the code is in our nodes, and the agent's code in the student's.
+CODE, AGENT_CODE = "/code", "/lab"
+
+_IPV6 = {
+    "net.ipv6.conf.all.disable_ipv6": "0",
+    "net.ipv6.conf.default.disable_ipv6": "0",
+    "net.ipv6.conf.default.accept_ra": "0",
+    "net.ipv6.conf.default.accept_dad": "0",
+}
+_LINK_SYSCTLS = {
+    **_IPV6,
+    "net.ipv4.ip_forward": "1",
+    "net.ipv6.conf.all.forwarding": "1",
+    # The router's packets come out of tun0 with a student's address: no reverse path check, no redirects.
+    "net.ipv4.conf.all.rp_filter": "0",
+    "net.ipv4.conf.default.rp_filter": "0",
+    "net.ipv4.conf.all.send_redirects": "0",
+    "net.ipv4.conf.default.send_redirects": "0",
+}
+_STUDENT_SYSCTLS = {
+    # At most 64 KiB of a connection's output wait in the kernel: a send that takes less than it was given is seen.
+    "net.ipv4.tcp_wmem": "4096 16384 65536",
+    **_IPV6,
+    # System V memory ends with its processes; else it would fill the node's memory where no kill helps.
+    "kernel.shm_rmid_forced": "1",
+    "kernel.shmall": "4096",
+    "kernel.msgmni": "16",
+    "fs.mqueue.queues_max": "8",
+}
+
+
+class LimitsLike(Protocol):
+    """What one submission may use (harness.course.assignment.Limits)."""
+
+    @property
+    def memory_mb(self) -> int: ...
+    @property
+    def processes(self) -> int: ...
+    @property
+    def open_files(self) -> int: ...
+    @property
+    def file_mb(self) -> int: ...
+    @property
+    def disk_mb(self) -> int: ...
+    @property
+    def cpus(self) -> float: ...
+    @property
+    def nodes(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A container, in the words of the engine's API."""
+
+    image: str
+    command: list[str]
+    host: dict[str, Any]  #: arguments of create_host_config, without ulimits and log configuration
+    limits: dict[str, int]  #: ulimit name -> value
+    environment: dict[str, str] = field(default_factory=dict)
+    spoken: bool = False  #: whether its standard streams are a conversation with the host
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """Names of a star's volumes."""
+
+    trusted: str  #: sockets and captures: link, tester, warden
+    agent: str  #: the agent's socket: tester and student node, root only
+    code: str  #: what our nodes run
+    lab: str  #: what the student node's agent runs
+
+
+def folders(limits: LimitsLike) -> list[dict[str, Any]]:
+    """The folders of a student node, as the warden wants them. Raises LabError if they do not fit in its memory."""
+    rows: list[dict[str, Any]] = [
+        {"path": path, "mb": limits.disk_mb, "inodes": INODES, "uid": STUDENT, "mode": "0755"}
+        for path in ("/work", "/build")
+    ]
+    for path, mb, uid, mode in SMALL_FOLDERS:
+        rows.append({"path": path, "mb": mb, "inodes": INODES, "uid": uid, "mode": mode})
+    most = limits.memory_mb + AGENT_MEMORY - NOT_FOR_FILES
+    if sum(row["mb"] for row in rows) > most:
+        room = (most - sum(mb for _, mb, _, _ in SMALL_FOLDERS)) // 2
+        raise LabError(
+            f"limits: files are memory in a student's node, and disk_mb = {limits.disk_mb} does not fit into "
+            f"memory_mb = {limits.memory_mb}: set disk_mb to {max(room, 0)} or less, or raise memory_mb"
+        )
+    return rows
+
+
+def link(images_node: str, volumes: Volumes, engine: str = "router") -> Recipe:
+    """The link: sees every packet, has a TUN device, and as much CPU as there is.
+
+    `engine` is router, netem (the kernel's, nothing else), or auto (the kernel's where it can, else the router).
+    """
+    program = (
+        ["harness.lab.router.tun"] if engine == "router" else ["harness.lab.netem.router", "--engine", engine]
+    )
+    return Recipe(
+        image=images_node,
+        command=["python3", "-m", program[0], "--control", "/trusted/router.sock", *program[1:]],
+        environment=_python_environment(),
+        host={
+            **_ours(volumes),
+            "cap_add": ["NET_ADMIN", "SYS_NICE"],
+            "devices": ["/dev/net/tun:/dev/net/tun:rwm"],
+            "sysctls": _LINK_SYSCTLS,
+        },
+        limits={"nofile": OUR_FILES, "core": 0},
+        spoken=True,
+    )
+
+
+def tester(images_node: str, volumes: Volumes) -> Recipe:
+    """Where the tests run. Root without capabilities, so that it can open the root-only sockets."""
+    host = _ours(volumes)
+    host["binds"] = {**host["binds"], volumes.agent: {"bind": "/agent", "mode": "rw"}}
+    return Recipe(
+        image=images_node,
+        command=["python3", "-m", "harness.tester.nursery"],
+        environment=_python_environment(),
+        host={**host, "sysctls": _IPV6},
+        limits={"nofile": OUR_FILES, "core": 0},
+        spoken=True,
+    )
+
+
+def warden(images_node: str, volumes: Volumes) -> Recipe:
+    """The one privileged node; it also receives the code for the others."""
+    host = _ours(volumes)
+    host["binds"] = {
+        **host["binds"],
+        volumes.code: {"bind": CODE, "mode": "rw"},
+        volumes.lab: {"bind": AGENT_CODE, "mode": "rw"},
+    }
+    return Recipe(
+        image=images_node,
+        command=["python3", "-m", "harness.lab.node.warden"],
+        environment=_python_environment(),
+        host={
+            **host,
+            "pid_mode": "host",
+            "cap_add": ["NET_ADMIN", "NET_RAW", "SETGID", "SETUID", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"],
+            "security_opt": ["no-new-privileges", "apparmor=unconfined"],
+        },
+        limits={"nofile": 4096, "core": 0},
+        spoken=True,
+    )
+
+
+def processors(count: int, cpus: float, worker: int) -> str | None:
+    """The processors a student node may use of a machine's `count`: never the first, which is left to the link.
+
+    None, any, where there are too few. Each worker has others, as far as they go.
+    """
+    if count < 2:
+        return None
+    wanted = min(math.ceil(cpus), count - 1)
+    return ",".join(str(1 + (worker * wanted + number) % (count - 1)) for number in range(wanted))
+
+
+def student(
+    image: str,
+    volumes: Volumes,
+    submission: str,
+    limits: LimitsLike,
+    socket: str,
+    *,
+    runtime: str | None = None,
+    processors: str | None = None,
+) -> Recipe:
+    """The submission's node. `submission` is a path of the engine's host, `socket` where its agent listens."""
+    tmpfs = {
+        row["path"]: f"rw,exec,nosuid,nodev,size={row['mb']}m,nr_inodes={row['inodes']},"
+        f"mode={row['mode']},uid={row['uid']},gid={row['uid']}"
+        for row in folders(limits)
+        if row["path"] != "/dev/shm"
+    }
+    memory = f"{limits.memory_mb + AGENT_MEMORY}m"
+    return Recipe(
+        image=image,
+        command=["python3", "-I", "-B", f"{AGENT_CODE}/agent", socket],
+        host={
+            "network_mode": "none",
+            "ipc_mode": "private",
+            "shm_size": "16m",
+            "cap_drop": ["ALL"],
+            "cap_add": ["SETUID", "SETGID", "KILL", "CHOWN"],
+            "security_opt": ["no-new-privileges"],
+            "read_only": True,
+            "tmpfs": tmpfs,
+            "mem_limit": memory,
+            "memswap_limit": memory,
+            "pids_limit": limits.processes + AGENT_PROCESSES,
+            "nano_cpus": int(limits.cpus * 1e9),
+            "sysctls": _STUDENT_SYSCTLS,
+            "cpuset_cpus": processors,
+            "runtime": runtime,
+            # A mount, not a bind: the engine would make a folder that is not there.
+            "mounts": [{"Type": "bind", "Source": submission, "Target": "/submission", "ReadOnly": True}],
+            "binds": {
+                volumes.agent: {"bind": "/agent", "mode": "rw"},
+                volumes.lab: {"bind": AGENT_CODE, "mode": "ro"},
+            },
+        },
+        limits={"nofile": limits.open_files, "fsize": limits.file_mb * 1_000_000, "core": 0},
+    )
+
+
+def _ours(volumes: Volumes) -> dict[str, Any]:
+    return {
+        "network_mode": "none",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "read_only": True,
+        "tmpfs": {"/tmp": "rw,nosuid,nodev,size=256m"},
+        "binds": {
+            volumes.trusted: {"bind": "/trusted", "mode": "rw"},
+            volumes.code: {"bind": CODE, "mode": "ro"},
+        },
+    }
+
+
+def _python_environment() -> dict[str, str]:
+    from harness.lab.docker.images import PACKAGES_AT
+
+    return {
+        "PYTHONPATH": f"{CODE}:{PACKAGES_AT}",
+        "PYTHONPYCACHEPREFIX": "/tmp/pycache",
+        "PYTHONUNBUFFERED": "1",
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+    }

@@ -1,0 +1,337 @@
+"""One lab in Docker: link, tester and warden, kept warm, and a new student node for each submission.
+
+Rule: the host speaks with a node over its first process's standard streams; nothing is executed in running nodes.
+What each node is and may do stands in harness/lab/docker/recipes.py, the reasons in docker/README.md.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import dataclasses
+import json
+import os
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness.lab.docker import owner
+from harness.lab.docker import recipes as nodes
+from harness.lab.docker.channel import PATIENCE, Channel
+from harness.lab.docker.code_tar import HARNESS, agent_code, archive
+from harness.lab.docker.containers import Engine, sweep
+from harness.lab.docker.images import Images
+from harness.lab.docker.phases import Phases
+from harness.lab.interface import LabError
+
+
+@dataclass(frozen=True)
+class TesterExit:
+    """How a job's tester ended."""
+
+    status: int | None  #: exit status, negative for a signal, None if it had to be stopped at the deadline
+    seconds: float
+    complaints: str  #: the end of what our nodes wrote on standard error
+    died: NodeEnd | None = None  #: the student's node ended while the job ran; the job was stopped then
+
+
+@dataclass(frozen=True)
+class NodeEnd:
+    """How a student's node ended before its time."""
+
+    text: str  #: a sentence
+    by_memory: bool  #: the kernel ended it because its memory was full: the submission's doing
+
+
+_FIFO = 1  # sched.h: SCHED_FIFO
+#: Seconds between two looks at whether the student's node still lives, while a job runs.
+_LOOK = 0.1
+#: Seconds within which the engine has to know of an end that the tester has noticed.
+_KNOWN_WITHIN = 5.0
+#: Exit status of a node whose first process got SIGKILL, as from the kernel when memory is full.
+_KILLED = 128 + 9
+_stars: weakref.WeakSet[Star] = weakref.WeakSet()
+_started: list[bool] = []  # whether this process has made a star
+
+
+class Star:
+    """Link, tester and warden, kept warm; student nodes come and go. Make one with `Star.start`."""
+
+    def __init__(self, images: Images, *, engine: str, runtime: str | None, worker: int) -> None:
+        self.engine = engine
+        self.worker = worker
+        self.phases = Phases()  #: of the start
+        self._images = images
+        self._runtime = runtime
+        self._engine = Engine()
+        self._labels = {**owner.this_owner().labels, "socketlab.worker": str(worker)}
+        self._containers: list[str] = []
+        self._broom = ThreadPoolExecutor(1, thread_name_prefix="socketlab-broom")
+        self._channels: dict[str, Channel] = {}
+        name = f"socketlab-{owner.this_owner().identity}-{worker}-{secrets.token_hex(3)}"
+        self._name = name
+        self._volumes = nodes.Volumes(*(f"{name}-{part}" for part in ("trusted", "agent", "code", "lab")))
+        self._stopping = threading.Lock()
+        self._students = 0
+        #: What keeps spinning students from delaying packets: "fifo" (the router has a real-time priority), "cpuset"
+        #: (students leave a processor to it), or "none".
+        self.punctuality = "none"
+        self._processors = 0  #: of the machine, if students are to leave one free
+
+    @classmethod
+    def start(
+        cls,
+        images: Images,
+        *,
+        code: Mapping[str, Path],
+        engine: str = "router",
+        runtime: str | None = None,
+        worker: int = 0,
+    ) -> Star:
+        """Start the trusted nodes of a star. Raises LabError.
+
+        `code` maps a name to a folder (or file) that is copied to /code/<name> in them; the harness is always there.
+        """
+        if engine not in ("router", "netem", "auto"):
+            raise LabError(f"the engine {engine!r} is none of the Docker lab's: router, netem, auto")
+        star = cls(images, engine=engine, runtime=runtime, worker=worker)
+        _stars.add(star)
+        _started.append(True)
+        try:
+            star._start(code)
+        except BaseException:
+            star.stop()
+            raise
+        return star
+
+    def _start(self, code: Mapping[str, Path]) -> None:
+        recipes: dict[str, Callable[[str, nodes.Volumes], nodes.Recipe]] = {
+            "link": partial(nodes.link, engine=self.engine),
+            "tester": nodes.tester,
+            "warden": nodes.warden,
+        }
+        with self.phases.timed("create"):
+            for name in dataclasses.astuple(self._volumes):
+                self._engine.create_volume(name, self._labels)
+            ids = {
+                name: self._create(name, make(self._images.node, self._volumes))
+                for name, make in recipes.items()
+            }
+            self._engine.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
+            self._engine.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
+        with self.phases.timed("start"), ThreadPoolExecutor(len(ids)) as pool:
+            list(pool.map(self._engine.start, ids.values()))
+        with self.phases.timed("ready"):
+            self._channels["warden"].answer()
+            pids = {name: self._engine.pid(ids[name]) for name in ("link", "tester")}
+            self._channels["warden"].ask({"op": "hold", **pids})
+            for name in ("link", "tester"):
+                if self._channels[name].hear(PATIENCE) is None:
+                    raise LabError(f"the lab's {name} node is not ready after {PATIENCE:g} s")
+            policy = self._channels["warden"].ask({"op": "policy", "pid": pids["link"]})["policy"]
+        if policy == _FIFO:
+            self.punctuality = "fifo"
+        elif (processors := self._engine.info().get("NCPU", 1)) > 1:
+            self.punctuality = "cpuset"
+            self._processors = processors
+
+    def _create(self, name: str, recipe: nodes.Recipe) -> str:
+        """Create a container, not started yet; its id. A spoken one is attached to, so that no line is missed."""
+        identity = self._engine.create(
+            recipe, name=f"{self._name}-{name}", hostname=name.rstrip("0123456789"), labels=self._labels
+        )
+        self._containers.append(identity)
+        if recipe.spoken:
+            self._channels[name] = Channel(self._engine.attach(identity), name)
+        return identity
+
+    @contextlib.contextmanager
+    def session(self, submission: Path, limits: nodes.LimitsLike) -> Iterator[Session]:
+        """A new student node for the submission in a folder, wired to the star; gone afterwards. Raises LabError.
+
+        Two of them, if the limits say so: the second for what the submission does with itself.
+        """
+        self._channel("warden")
+        self._students += 1
+        names = [f"{kind}{self._students}" for kind in nodes.STUDENTS[: limits.nodes]]
+        sockets = [f"/agent/{name}.sock" for name in names]
+        phases = Phases()
+        made: list[str] = []
+
+        def begin(name: str, socket: str) -> int:
+            recipe = nodes.student(
+                self._images.student, self._volumes, str(submission.resolve()), limits, socket,
+                runtime=self._runtime, processors=nodes.processors(self._processors, limits.cpus, self.worker),
+            )  # fmt: skip
+            made.append(identity := self._create(name, recipe))
+            self._engine.start(identity)
+            return self._engine.pid(identity)
+
+        try:
+            with phases.timed("node"), ThreadPoolExecutor(len(names)) as pool:
+                pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets), strict=False))
+            with phases.timed("wires"):
+                self._channel("warden").ask({"op": "wire", "folders": nodes.folders(limits), **pids})
+            yield Session(self, phases, sockets, Watch(self._engine, made))
+        finally:
+            with phases.timed("teardown"):
+                self._end_session(made)
+
+    def _end_session(self, students: Sequence[str]) -> None:
+        for student in students:
+            # While the next submission begins: the engine takes its time. `stop` waits for it.
+            with contextlib.suppress(RuntimeError):  # the star is being stopped, and this container with it
+                self._broom.submit(self._remove, student)
+        if (warden := self._channels.get("warden")) is not None:
+            with contextlib.suppress(LabError):
+                warden.ask({"op": "unwire"})
+
+    def _remove(self, container: str) -> None:
+        self._engine.remove(container)
+        self._containers.remove(container)
+
+    def run_tester(
+        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float, watch: Watch
+    ) -> TesterExit:
+        """See Session.run_tester."""
+        try:
+            return self._run_tester(job, on_line, deadline, watch)
+        except BaseException:
+            self.stop()  # the job may still run in there: this star serves nobody any more
+            raise
+
+    def _run_tester(
+        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float, watch: Watch
+    ) -> TesterExit:
+        begun = time.monotonic()
+        channel = self._channel("tester")
+        channel.complaints = b""
+        channel.say({"job": job})
+        stopped, died = False, None
+        while True:
+            line = channel.hear(min(deadline - time.monotonic(), _LOOK))
+            if line is not None and line.startswith(b'{"nursery"'):
+                status = None if stopped else int(json.loads(line)["status"])
+                complaints = channel.complaints.decode("utf-8", "replace")
+                return TesterExit(status, round(time.monotonic() - begun, 4), complaints, died)
+            if line is not None:
+                on_line(line)
+                if line.startswith(b'{"record": "gone"'):
+                    watch.wait(_KNOWN_WITHIN)  # else the job may be over before the engine says why
+            late = time.monotonic() >= deadline
+            if stopped and late:
+                raise LabError("the lab's tester node does not end its job: start the lab again")
+            if not stopped and (late or watch.end):
+                # Without its node a job can find out nothing more, and would wait for it at every step.
+                stopped, died, deadline = True, watch.end, time.monotonic() + PATIENCE
+                channel.say({"stop": True})
+
+    def _channel(self, name: str) -> Channel:
+        try:
+            return self._channels[name]
+        except KeyError:
+            raise LabError("this lab was stopped: start another") from None
+
+    def stop(self) -> None:
+        """Remove everything of this star. Never raises for what is gone already. Any thread may call it."""
+        while self._channels:  # at once: whoever waits for a node in another thread is to notice
+            with contextlib.suppress(KeyError):
+                self._channels.popitem()[1].close()
+        with self._stopping:
+            self._broom.shutdown(wait=True)
+            while self._containers:
+                self._engine.remove(self._containers.pop())
+            for name in dataclasses.astuple(self._volumes):
+                self._engine.remove_volume(name)
+            self._engine.close()
+            _stars.discard(self)
+
+    def __enter__(self) -> Star:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Watch:
+    """Waits in threads for the end of a student's nodes, and keeps what the engine says of it."""
+
+    def __init__(self, engine: Engine, students: Sequence[str]) -> None:
+        self.end: NodeEnd | None = None  #: None while all live
+        self._engine = engine
+        self._ended = threading.Event()
+        for node in students:
+            threading.Thread(target=self._wait, args=(node,), daemon=True, name="socketlab-watch").start()
+
+    def wait(self, seconds: float) -> None:
+        """Until a node has ended and `end` says how, but not longer than that."""
+        self._ended.wait(seconds)
+
+    def _wait(self, node: str) -> None:
+        try:
+            found = self._engine.wait_for_end(node)
+        except LabError:  # nobody can say; a job then finds out for itself
+            return
+        if found is None:
+            return
+        status, memory = found
+        if memory and status == _KILLED:
+            self.end = NodeEnd("the kernel ended the node, since the submission had filled its memory", True)
+        else:
+            how = "it was killed" if status == _KILLED else f"with exit status {status}"
+            self.end = NodeEnd(f"the student's node ended while it was needed ({how})", False)
+        self._ended.set()
+
+
+@dataclass
+class Session:
+    """One submission's nodes while they are wired to a star."""
+
+    star: Star
+    phases: Phases  #: seconds: node, wires, tester (the job as a whole), teardown
+    sockets: list[str]  #: of the agents, as the tester sees them: of the first student node, of the second
+    watch: Watch  #: over the nodes
+
+    @property
+    def lab(self) -> dict[str, Any]:
+        """The job's "lab": how the tester reaches these nodes."""
+        return {
+            "kind": "docker",
+            "agents": self.sockets,
+            "warden": "/trusted/warden.sock",
+            "router": "/trusted/router.sock",
+            "captures": [
+                f"/trusted/capture/{wire}.pcap"
+                for wire in ("tester", *nodes.STUDENTS)[: 1 + len(self.sockets)]
+            ],
+            "engine": self.star.engine,
+            "punctuality": self.star.punctuality,
+        }
+
+    def run_tester(
+        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
+    ) -> TesterExit:
+        """Run a job (its "lab" is filled in here), a call per line that comes, until time.monotonic() is `deadline`.
+
+        Paths in the job are those of the tester node: /code/<name>/... Raises LabError.
+        """
+        with self.phases.timed("tester"):
+            return self.star.run_tester({**job, "lab": self.lab}, on_line, deadline, self.watch)
+
+
+@atexit.register
+def _stop_all() -> None:
+    """What this process made goes with it, even what it was interrupted in making."""
+    if _started and os.getpid() == owner.this_owner().pid:
+        for star in list(_stars):
+            with contextlib.suppress(LabError):
+                star.stop()
+        with contextlib.suppress(LabError):
+            sweep(mine=True)

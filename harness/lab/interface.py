@@ -1,0 +1,219 @@
+"""The promise every lab keeps, whatever it is made of.
+
+Rule 1: a test sees only this file's words: a node that runs programs, a network with two ends, a link between them.
+Rule 2: nothing here knows Docker, loopback, TUN or a relay; `labs/` does.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from harness.course.address import Address
+from harness.link.profile import Profile
+from harness.link.trace import Packet
+
+Family = Literal[4, 6]
+
+
+class LabError(Exception):
+    """Ours or the machine's fault, never the submission's: the test that meets it is inconclusive."""
+
+
+class NodeGone(LabError):
+    """The student's node has ended, or so it seems from here: who watches the node knows, and why."""
+
+
+class NotMeasured(LabError):
+    """This system does not tell what a program uses: what hangs on it is left out, and the story says so."""
+
+
+class CannotStart(Exception):
+    """The submission's fault: the program is missing, is not executable, or names no interpreter that exists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What the kernel says of everything the student's user runs in a node, taken together."""
+
+    processes: int  #: processes alive
+    threads: int  #: threads alive, the main threads included
+    open_files: int  #: open descriptors over all processes
+    memory_bytes: int  #: resident memory, anonymous pages and tmpfs, without the page cache of files
+    cpu_seconds: float  #: user and system time consumed so far, of the dead as well where the kernel keeps it
+    #: times that the living threads have slept and been woken so far; None: not told
+    wakeups: int | None = None
+    #: seconds that the living threads were ready to run and had no processor; None: not told
+    queued_seconds: float | None = None
+    #: the most of these that one living thread has waited; threads that wait for each other do not add up in it
+    queued_longest: float | None = None
+    #: what each process alive is, by what it executes: "python", "go", "node", "java", "shell", "native"
+    runtimes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkCounters:
+    """What the link did since it was last set, both directions added; the proof that it was applied."""
+
+    packets: int = 0  #: packets (UDP datagrams or TCP chunks for a relay) that entered
+    delivered: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    reordered: int = 0
+    overflowed: int = 0  #: lost because the queue limit was reached
+    late_p99: float = 0.0  #: seconds between when a packet was due and when it left, 99th percentile
+    engine_drops: int = 0  #: packets the engine itself lost (tun0 queue): a run with any is inconclusive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mangle:
+    """What can be done to a TCP byte stream on its way, since a lost packet cannot be seen from a TCP program.
+
+    Applies to the bytes that the student's program reads, of each connection that goes through a TCP relay. Offsets
+    count bytes of the stream. None, and 0 seconds, mean "do not".
+    """
+
+    slices: tuple[int, ...] = ()  #: deliver in chunks of these sizes, repeated in turn, each a separate write
+    pause: float = 0.0  #: seconds between two such chunks, so that the receiver sees them one by one
+    coalesce: float = 0.0  #: hold bytes back for this long and deliver them as one write
+    stall_at: int | None = None  #: after so many bytes, hold everything back once ...
+    stall_for: float = 0.0  #: ... for this many seconds
+    reset_at: int | None = None  #: after so many bytes, reset both sides of the connection
+    end_at: int | None = None  #: after so many bytes, half-close towards the receiver and discard the rest
+
+
+class Process(Protocol):
+    """A student's program while it runs. The descriptors are real pipes (or a socket), owned by the caller."""
+
+    @property
+    def stdin(self) -> int: ...  #: descriptor to write to
+    @property
+    def stdout(self) -> int: ...  #: descriptor to read from
+    @property
+    def stderr(self) -> int: ...  #: descriptor to read from
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the program (its first process). A program that has ended already is no error."""
+        ...
+
+    def wait(self, timeout: float) -> int | None:
+        """Exit status (negative: the signal that ended it, as subprocess has it), None if it still runs then."""
+        ...
+
+
+class Node(Protocol):
+    """The student's side: one machine on which only the submission runs, as an ordinary user."""
+
+    def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
+        """Once, before the first test: copy the submission and, if a command is given, build it as the student's user.
+
+        None when all went well, else what to tell the author (exit status and the end of the build's output).
+        """
+        ...
+
+    def fresh(self) -> None:
+        """End every process of the student and start over with empty folders and a copy of the submission."""
+        ...
+
+    def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Process:
+        """Start a program in the folder of the submission's copy. Raises CannotStart."""
+        ...
+
+    def connect_unix(self, path: str, timeout: float) -> socket.socket:
+        """A stream socket connected to `path` (relative to the working folder) in this node, by another user."""
+        ...
+
+    def listen_unix(self, name: str) -> tuple[socket.socket, str]:
+        """A listening stream socket in this node for student clients, and the path they are told."""
+        ...
+
+    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
+        """Write a file the student's user can read; answers the path to give to the program.
+
+        private: it belongs to the student's user, and nobody else may read it (mode 0600), as a key has to be.
+        """
+        ...
+
+    def kind_of(self, path: str) -> Literal["missing", "file", "folder", "socket", "other"]:
+        """What stands at `path` in this node (links are not followed)."""
+        ...
+
+    def usage(self) -> Usage: ...
+
+    def trouble(self) -> str | None:
+        """A sentence if the kernel had to step in (memory limit, process limit), else None."""
+        ...
+
+
+class Network(Protocol):
+    """The two ends and the link between them."""
+
+    engine: str  #: "relay", "router" or "netem"
+
+    def tester_host(self, family: Family) -> str:
+        """The address to bind the tester's own sockets to (numeric)."""
+        ...
+
+    def student_host(self, family: Family) -> str:
+        """The address of the student's node as its own sockets have it (numeric)."""
+        ...
+
+    def student_any(self, family: Family) -> str:
+        """The address a student's server is told to bind to: the any-address, numeric."""
+        ...
+
+    def to_student(
+        self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
+    ) -> Address:
+        """Where the tester connects (or sends) to reach that port of the student's node over the link."""
+        ...
+
+    def straight_to_student(self, port: int, family: Family) -> Address:
+        """Where thousands of TCP connections to that port go: past a link that would itself be the bottleneck."""
+        ...
+
+    def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
+        """What a student's program is told, to reach the tester's socket bound at `bound` over the link."""
+        ...
+
+    def to_second(self, port: int, family: Family) -> Address:
+        """What a program of the first student node is told, to reach that UDP port of the second over the link."""
+        ...
+
+    def seen_by_student(self, local: Address, remote: Address) -> Address:
+        """The source address the student's server sees for the tester's socket `local` connected to `remote`."""
+        ...
+
+    def closed_address(self, family: Family, protocol: Literal["tcp", "udp"]) -> Address:
+        """An address of the tester at which nothing listens: connecting is refused, a datagram brings an ICMP error."""
+        ...
+
+    def shape(self, *, up: Profile, down: Profile, seed: int) -> None:
+        """Apply a profile per direction from now on: up is student to tester. Resets the counters."""
+        ...
+
+    def counters(self) -> LinkCounters: ...
+
+    def packets(self, start: float, end: float) -> list[Packet] | None:
+        """The UDP datagrams that were sent into the link between two wall-clock times, and what came of each.
+
+        Up is from the (first) student node. None where there is no capture.
+        """
+        ...
+
+    def missed(self, start: float) -> int:
+        """How many of the packets, of any kind, that the link carried since then (time.time()) no capture has.
+
+        The link was last set then, or later.
+        """
+        ...
+
+    def capture(self, start: float, end: float) -> bytes | None:
+        """The packets between two wall-clock times (time.time()) as a pcapng file, None where there is no capture."""
+        ...
+
+    def close_paths(self) -> None:
+        """Forget every path made by to_student and to_tester (end of a test)."""
+        ...

@@ -1,0 +1,394 @@
+"""The lab on one machine: programs as child processes, the link as a relay on loopback. For laptops and trusted code.
+
+It needs no privilege and no Docker, and protects from accidents, not from malice: a program can read what its user
+can read and can reach the tester by other ways than the link.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.course.address import Address
+from harness.course.assignment import Limits
+from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, Usage
+from harness.lab.local import processes
+from harness.lab.local.ordinary import OrdinaryUser, ordinary_user
+from harness.lab.relay.loop import RelayLoop
+from harness.link.profile import Profile
+from harness.link.trace import Packet
+
+Kind = Literal["missing", "file", "folder", "socket", "other"]
+
+#: Longest end of a build's output that its author is shown, in bytes.
+_BUILD_TAIL = 4000
+
+
+class LocalProcess:
+    """A program started by `LocalNode`."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        assert popen.stdin and popen.stdout and popen.stderr
+        self._popen = popen
+        # The caller owns the descriptors; Popen's file objects would close them a second time.
+        self.stdin, self.stdout, self.stderr = (
+            os.dup(pipe.fileno()) for pipe in (popen.stdin, popen.stdout, popen.stderr)
+        )
+        for pipe in (popen.stdin, popen.stdout, popen.stderr):
+            pipe.close()
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the program itself."""
+        try:
+            if sys.platform == "win32" and signum in (9, signal.SIGTERM):
+                self._popen.terminate()  # the only ending that Windows has
+            else:
+                self._popen.send_signal(signum)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def wait(self, timeout: float) -> int | None:
+        """Exit status, or None if it still runs after `timeout` seconds."""
+        try:
+            return self._popen.wait(timeout) if timeout > 0 else self._popen.poll()
+        except subprocess.TimeoutExpired:
+            return None
+
+
+class LocalNode:
+    """Runs a submission's programs in a folder of its own, as an ordinary user when the lab itself is root."""
+
+    def __init__(self, submission: Path, limits: Limits) -> None:
+        self._submission = submission
+        self._limits = limits
+        self._user = ordinary_user()
+        self._root = Path(
+            tempfile.mkdtemp(prefix="sl-")
+        )  # short: paths of Unix sockets have 108 bytes at most
+        self._root.chmod(0o711)
+        self._built = self._root / "built"
+        self._work = self._root / "w"
+        self._files = self._root / "f"
+        self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self._interpreter = self._find_interpreter()
+        processes.adopt_orphans()
+
+    def _find_interpreter(self) -> str:
+        candidates = [sys.executable]
+        if self._user is None:
+            return candidates[0]
+        candidates += [path for path in ("/usr/bin/python3", "/usr/local/bin/python3") if Path(path).exists()]
+        for path in candidates:
+            if self._user.can_execute(os.path.realpath(path)):
+                return path
+        raise LabError(
+            "running as root, and no Python is installed that an ordinary user may start: "
+            "run this as an ordinary user, or install python3 for all (apt-get install python3)"
+        )
+
+    # -- folders -----------------------------------------------------------------------------------------------
+
+    def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
+        """See Node.build."""
+        self._copy(self._submission, self._built)
+        if command is None:
+            return None
+        with (
+            tempfile.TemporaryFile() as output
+        ):  # a file: its size is limited, a pipe's reader would have to count
+            try:
+                done = subprocess.run(
+                    command, cwd=self._built, env=self._environment(None), timeout=timeout, check=False,
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    **self._restrictions(self._limits.processes),
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
+                return f"`{' '.join(command)}` did not end within {timeout:g} s"
+            except OSError as error:
+                raise LabError(
+                    f"`{command[0]}` cannot be started here ({error.strerror}): install it"
+                ) from None
+            finally:
+                processes.end(self._user, [])
+            if done.returncode == 0:
+                return None
+            output.seek(max(0, output.seek(0, os.SEEK_END) - _BUILD_TAIL))
+            tail = output.read().decode("utf-8", "replace")
+        return f"`{' '.join(command)}` ended with status {done.returncode}:\n{tail}"
+
+    def fresh(self) -> None:
+        """See Node.fresh."""
+        self._end_all()
+        for folder in (self._work, self._files):
+            shutil.rmtree(
+                folder, ignore_errors=True
+            )  # does not follow links; nobody runs who could swap them
+        self._copy(self._built, self._work)
+        self._files.mkdir(mode=0o755)
+
+    def _end_all(self) -> None:
+        processes.end(self._user, self._started)
+        for popen in self._started.values():
+            popen.wait()
+        self._started.clear()
+
+    def _copy(self, source: Path, target: Path) -> None:
+        shutil.copytree(source, target, symlinks=True)
+        if self._user is not None:
+            for folder, folders, files in os.walk(target):
+                for name in [".", *folders, *files]:
+                    os.chown(
+                        os.path.join(folder, name), self._user.uid, self._user.uid, follow_symlinks=False
+                    )
+
+    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
+        """See Node.put_file."""
+        path = self._files / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # put there by the program
+        path.unlink(missing_ok=True)  # it may be there with other rights
+        path.touch(mode=0o600)
+        path.write_bytes(data)
+        if not private:
+            path.chmod(0o644)
+        elif self._user is not None:
+            os.chown(path, self._user.uid, self._user.uid)
+        return str(path)
+
+    def kind_of(self, path: str) -> Kind:
+        """See Node.kind_of."""
+        try:
+            mode = (self._work / path).lstat().st_mode
+        except OSError:
+            return "missing"
+        kinds: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFSOCK: "socket"}
+        return kinds.get(stat.S_IFMT(mode), "other")
+
+    # -- programs ----------------------------------------------------------------------------------------------
+
+    def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> LocalProcess:
+        """See Node.start."""
+        words = [self._interpreter if argv[0] in ("python3", "python") else argv[0], *argv[1:]]
+        if "/" in words[0] and not os.path.isabs(words[0]):
+            words[0] = str(self._work / words[0])  # as a shell would find it from the working folder
+        try:
+            popen = subprocess.Popen(
+                words, cwd=self._work, env=self._environment(env), bufsize=0,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                **self._restrictions(self._limits.processes),
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise CannotStart(
+                f"{argv[0]} cannot be started ({reason}): is it there, built and executable?"
+            ) from None
+        self._started[popen.pid] = popen
+        return LocalProcess(popen)
+
+    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        """A clean environment: nothing of the tester's reaches a program but what any login has."""
+        keep = ("PATH", "SYSTEMROOT", "TEMP", "TMP")  # the latter three: Windows cannot open sockets without
+        clean = {name: os.environ[name] for name in keep if name in os.environ}
+        return {**clean, "HOME": str(self._work), "LANG": "C.UTF-8", **(more or {})}
+
+    def _restrictions(self, process_limit: int) -> dict[str, Any]:
+        """Arguments of Popen that make the child an ordinary, limited one."""
+        if sys.platform == "win32":
+            return {}
+        restrict = _limiter(self._limits, process_limit, self._user)
+        user = (
+            {}
+            if self._user is None
+            else {"user": self._user.uid, "group": self._user.uid, "extra_groups": []}
+        )
+        return {"start_new_session": True, "preexec_fn": restrict, "umask": 0o022, **user}
+
+    # -- Unix-domain sockets -----------------------------------------------------------------------------------
+
+    def connect_unix(self, path: str, timeout: float) -> socket.socket:
+        """See Node.connect_unix."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(timeout)
+        try:
+            connection.connect(os.path.join(self._work, path))
+        except OSError as error:
+            connection.close()
+            raise ConnectionError(f"{path}: {error.strerror or error}") from None
+        return connection
+
+    def listen_unix(self, name: str) -> tuple[socket.socket, str]:
+        """See Node.listen_unix."""
+        path = self._files / name
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(path))
+        path.chmod(0o666)
+        listening.listen(128)
+        return listening, str(path)
+
+    # -- what the kernel says ----------------------------------------------------------------------------------
+
+    def usage(self) -> Usage:
+        """See Node.usage."""
+        return processes.usage(self._user, self._started)
+
+    def trouble(self) -> str | None:
+        """See Node.trouble. Without a control group the kernel keeps no such account."""
+        return None
+
+    def close(self) -> None:
+        """End everything and remove the folders."""
+        self._end_all()
+        shutil.rmtree(self._root, ignore_errors=True)
+        if self._user is not None:
+            self._user.release()
+
+
+def _limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> Callable[[], None]:
+    """A function that sets the resource limits of setrlimit(2) in a new child, before it becomes the program."""
+    import resource
+
+    nproc: int | None = None
+    if user is not None:
+        nproc = process_limit
+    elif sys.platform == "linux":
+        mine = str(os.getuid())
+        nproc = process_limit + sum(
+            int(row.get("Threads", 0))
+            for name in os.listdir("/proc")
+            if name.isdigit() and (row := processes._status(int(name))) and row["Uid"].split()[0] == mine
+        )
+    files = limits.open_files
+    largest = limits.file_mb * 1_000_000
+    dies = die_with_parent()
+
+    def restrict() -> None:
+        dies()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for what, value in ((resource.RLIMIT_NOFILE, files), (resource.RLIMIT_FSIZE, largest)):
+            _, hard = resource.getrlimit(what)
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(what, (value, value))
+        if nproc is not None:
+            _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+            value = nproc if hard == resource.RLIM_INFINITY else min(nproc, hard)
+            resource.setrlimit(resource.RLIMIT_NPROC, (value, value))
+
+    return restrict
+
+
+def die_with_parent() -> Callable[[], object]:
+    """What a child calls so that it is killed should its tester be (prctl(2), PR_SET_PDEATHSIG)."""
+    if sys.platform != "linux":
+        return lambda: None
+    import ctypes
+
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(1, signal.SIGKILL, 0, 0, 0)
+
+
+class LocalNetwork:
+    """Loopback with a relay in the middle. On Linux the student's node is reached at 127.0.0.2."""
+
+    engine = "relay"
+
+    def __init__(self) -> None:
+        self._loop = RelayLoop()
+        self._student = {4: "127.0.0.2" if sys.platform == "linux" else "127.0.0.1", 6: "::1"}
+        self._second = {4: "127.0.0.3" if sys.platform == "linux" else "127.0.0.1", 6: "::1"}
+
+    def tester_host(self, family: Family) -> str:
+        """See Network.tester_host."""
+        return "::1" if family == 6 else "127.0.0.1"
+
+    def student_host(self, family: Family) -> str:
+        """See Network.student_host."""
+        return self._student[family]
+
+    def student_any(self, family: Family) -> str:
+        """See Network.student_any."""
+        return "::" if family == 6 else "0.0.0.0"
+
+    def to_student(
+        self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
+    ) -> Address:
+        """See Network.to_student."""
+        target = Address(protocol, host=self._student[family], port=port)
+        if protocol == "udp":
+            return self._loop.add_udp(to=target, towards="student")
+        return self._loop.add_tcp(to=target, towards="student", mangle=mangle)
+
+    def straight_to_student(self, port: int, family: Family) -> Address:
+        """See Network.straight_to_student. Not through the relay: it would take two more descriptors for each."""
+        return Address("tcp", host=self._student[family], port=port)
+
+    def to_second(self, port: int, family: Family) -> Address:
+        """See Network.to_second."""
+        target = Address("udp", host=self._second[family], port=port)
+        return self._loop.add_udp(to=target, towards="tester")
+
+    def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
+        """See Network.to_tester."""
+        if bound.kind == "udp":
+            return self._loop.add_udp(to=bound, towards="tester")
+        return self._loop.add_tcp(to=bound, towards="tester", mangle=mangle)
+
+    def seen_by_student(self, local: Address, remote: Address) -> Address:
+        """See Network.seen_by_student."""
+        return self._loop.seen_by_target(local, remote)
+
+    def closed_address(self, family: Family, protocol: Literal["tcp", "udp"]) -> Address:
+        """See Network.closed_address."""
+        host = self.tester_host(family)
+        kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+        with socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind) as probe:
+            probe.bind((host, 0))
+            return Address(protocol, host=host, port=probe.getsockname()[1])
+
+    def shape(self, *, up: Profile, down: Profile, seed: int) -> None:
+        """See Network.shape."""
+        self._loop.shape(up=up, down=down, seed=seed)
+
+    def counters(self) -> LinkCounters:
+        """See Network.counters."""
+        return self._loop.counters()
+
+    def packets(self, start: float, end: float) -> list[Packet] | None:  # noqa: ARG002 - of the test that runs
+        """See Network.packets: what the relay carried since the last test."""
+        return self._loop.packets()
+
+    def missed(self, start: float) -> int:  # noqa: ARG002 - the relay itself keeps the account
+        """See Network.missed."""
+        return 0
+
+    def capture(self, start: float, end: float) -> bytes | None:  # noqa: ARG002 - loopback is not captured
+        """See Network.capture."""
+        return None
+
+    def close_paths(self) -> None:
+        """See Network.close_paths."""
+        self._loop.clear()
+
+    def close(self) -> None:
+        """End the relay."""
+        self._loop.close()
+
+
+def local_lab(submission: Path, limits: Limits) -> tuple[LocalNode, LocalNetwork, Callable[[], None]]:
+    """A lab on this machine for the submission in a folder, and the function that leaves it."""
+    node = LocalNode(submission, limits)
+    network = LocalNetwork()
+
+    def leave() -> None:
+        network.close()
+        node.close()
+
+    return node, network, leave

@@ -1,0 +1,86 @@
+"""The ordinary user that student programs run as when the local lab itself runs as root.
+
+Linux only, and the only place that changes user.
+
+Root is exempt from the limit on processes, so a program that forks for ever can only be held when it is not root.
+Each lab takes a user id of its own, so that its processes can be counted, limited and ended together.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.lab.interface import LabError
+
+#: User ids from here on belong to nobody on ordinary systems (below systemd's dynamic users, 61184).
+FIRST_UID, LAST_UID = 60600, 60663
+
+
+class OrdinaryUser:
+    """A user id held by a lock until `release`. The group id is the same number."""
+
+    def __init__(self) -> None:
+        import fcntl
+
+        folder = Path(tempfile.gettempdir(), "socketlab-users")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != 0 or folder.is_symlink():
+            raise LabError(f"{folder} is not root's: remove it and start again")
+        for uid in range(FIRST_UID, LAST_UID + 1):
+            lock = os.open(folder / str(uid), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(lock)
+                continue
+            self.uid = uid
+            self._lock = lock
+            self.end_all()  # of a lab that was killed before it could do so itself
+            return
+        raise LabError(
+            f"all {LAST_UID - FIRST_UID + 1} user ids for local labs are in use: run fewer workers"
+        )
+
+    def end_all(self) -> None:
+        """Kill every process of this user at once; the kernel leaves no gap through which a fork escapes."""
+        self.in_child(lambda: os.kill(-1, signal.SIGKILL))
+
+    def in_child(self, action: Callable[[], object]) -> int:
+        """Run `action` as this user in a forked child; its exit status, 0 if it returned."""
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([])
+                os.setresgid(self.uid, self.uid, self.uid)
+                os.setresuid(self.uid, self.uid, self.uid)
+                action()
+                os._exit(0)
+            except BaseException:
+                os._exit(1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def can_execute(self, path: str) -> bool:
+        """Whether this user can reach and start that program."""
+
+        def check() -> None:
+            if not os.access(path, os.X_OK, effective_ids=True):
+                raise PermissionError(path)
+
+        return self.in_child(check) == 0
+
+    def release(self) -> None:
+        """Give the user id back."""
+        self.end_all()
+        os.close(self._lock)
+
+
+def ordinary_user() -> OrdinaryUser | None:
+    """A user to run programs as: None where the lab is not root, or the system has no such thing."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return None
+    return OrdinaryUser()

@@ -1,0 +1,346 @@
+"""The first process of a student node: starts, stops and measures the submission's programs for the tester.
+
+Rule 1: it stands alone (standard library, one thread, -I -B). The student may read it; it tells nothing.
+Rule 2: it believes nothing that the student made, and touches the student's paths with the student's rights only.
+Rule 3: nothing the student does ends it: no memory, process, descriptor or malformed byte; errors become answers.
+
+It is root without capabilities but SETUID, SETGID, KILL and CHOWN. The tester speaks to it over a Unix SOCK_SEQPACKET
+socket in a folder that only root may enter. One JSON object a packet, {"op": VERB, ...}, is answered by
+{"ok": true, ...} or {"ok": false, "error": WHOSE, "text": WHY, "errno": N}; descriptors travel beside the answer.
+WHOSE is "start" or "os" (what the submission did or left), "request" or "node" (ours).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import stat
+import struct
+import sys
+import time
+from typing import Any
+
+from harness.lab.node.agent_child import STUDENT, Refused, by_student, copy_tree, remove_ipc, spawn, watch
+from harness.lab.node.agent_kernel import (
+    StudentsRights,
+    capabilities,
+    cpu_used,
+    interventions,
+    looked_into,
+    memory_used,
+    students_processes,
+)
+
+SUBMISSION, BUILD, WORK, FILES = "/submission", "/build", "/work", "/files"
+#: All that a program finds in its environment, as after a login.
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": WORK,
+    "USER": "student",
+    "LOGNAME": "student",
+    "LANG": "C.UTF-8",
+}
+#: Seconds within which killed processes have to be gone, and within which a copy has to be made.
+GONE_WITHIN, COPY_WITHIN = 5.0, 20.0
+#: Longest end of a build's output that its author is shown, in bytes.
+BUILD_TAIL = 4000
+#: Largest request, in bytes.
+PACKET = 65536
+
+Answer = dict[str, Any]
+#: What a verb answers: plain data, and descriptors that go with it.
+Said = tuple[Answer, list[int]]
+
+
+class Agent:
+    """Serves the tester. Verbs are the methods whose names begin with `do_`; each answers (plain data, descriptors)."""
+
+    def __init__(self, path: str) -> None:
+        self._running: dict[int, int] = {}  #: process id -> descriptor on which its exit status is told
+        self._received: list[int] = []  #: descriptors that came with the request being answered
+        self._before = interventions()
+        self._selector = selectors.DefaultSelector()
+        wake, waker = socket.socketpair()
+        for end in (wake, waker):
+            end.setblocking(False)
+        self._wake, self._waker = wake, waker
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        self._selector.register(wake, selectors.EVENT_READ, self._reap)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        old = os.umask(0o177)
+        self._listener.bind(path)
+        os.umask(old)
+        self._listener.listen(16)
+        self._listener.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
+    def serve(self) -> None:
+        """For ever."""
+        while True:
+            for key, _ in self._selector.select():
+                try:
+                    key.data()
+                except Exception as error:  # Rule 3
+                    print(f"agent: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        if struct.unpack("3i", credentials)[1] != 0:
+            connection.close()
+            return
+        connection.settimeout(5.0)  # a tester that does not read its answers is let go
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(connection))
+
+    def _hear(self, connection: socket.socket) -> None:
+        fds: list[int] = []
+        given: list[int] = []
+        try:
+            packet, fds, _, _ = socket.recv_fds(connection, PACKET, 4)
+            if not packet:
+                raise ConnectionError
+            self._received = fds
+            answer, given = self._answer(packet)
+            socket.send_fds(connection, [json.dumps(answer).encode("ascii")], given)
+        except OSError:
+            self._selector.unregister(connection)
+            connection.close()
+        finally:
+            for descriptor in (*fds, *given):
+                os.close(descriptor)
+
+    def _answer(self, packet: bytes) -> Said:
+        try:
+            request = json.loads(packet)
+            verb = getattr(self, "do_" + request.pop("op"), None)
+            if verb is None:
+                raise Refused("request", "no such verb")
+            said, given = verb(**request)
+            return {"ok": True, **said}, given
+        except Refused as refused:
+            return {"ok": False, "error": refused.kind, "text": str(refused), "errno": refused.number}, []
+        except OSError as error:
+            return {
+                "ok": False,
+                "error": "os",
+                "text": error.strerror or str(error),
+                "errno": error.errno or 0,
+            }, []
+        except Exception as error:
+            return {"ok": False, "error": "request", "text": f"{type(error).__name__}: {error}"}, []
+
+    def _reap(self) -> None:
+        try:
+            while self._wake.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        self._collect()
+
+    def _collect(self) -> bool:
+        """Collect the dead and tell their status to who waits. True when no child is left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid == 0:
+                return False
+            if (teller := self._running.pop(pid, None)) is not None:
+                try:
+                    os.write(teller, struct.pack("i", os.waitstatus_to_exitcode(status)))
+                except OSError:
+                    pass  # nobody waits any more
+                os.close(teller)
+
+    # -- verbs ----------------------------------------------------------------------------------------------------
+
+    def do_hello(self) -> Said:
+        """Who serves here, with which rights and interfaces."""
+        interfaces = [name for _, name in socket.if_nameindex()]
+        said = {"protocol": 1, "uid": os.getuid(), "student": STUDENT, "capabilities": capabilities()}
+        return {**said, "interfaces": interfaces}, []
+
+    def do_build(self, *, command: list[str] | None, timeout: float) -> Said:
+        """Copy the submission to /build and run the build there. "text" is null or what to tell the author."""
+        try:
+            by_student(lambda: copy_tree(SUBMISSION, BUILD), COPY_WITHIN)
+        except Refused as refused:
+            if refused.kind == "os":
+                return {"text": f"the submission cannot be copied into its node: {refused}"}, []
+            raise
+        text = self._run_build(command, timeout) if command else None
+        self._kill_all()
+        return {"text": text}, []
+
+    def _run_build(self, command: list[str], timeout: float) -> str | None:
+        shown = " ".join(command)
+        nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        told, tells = os.pipe()
+        try:
+            pid = spawn(command, BUILD, ENVIRONMENT, (nothing, tells, tells))
+        except Refused as refused:
+            os.close(told)
+            return f"`{shown}` cannot be started: {refused}"
+        finally:
+            os.close(tells)
+            os.close(nothing)
+        status, output = watch(pid, told, time.monotonic() + timeout, BUILD_TAIL)
+        tail = output.decode("utf-8", "replace")
+        if status is None:
+            return f"`{shown}` did not end within {timeout:g} s:\n{tail}"
+        return None if status == 0 else f"`{shown}` ended with status {status}:\n{tail}"
+
+    def do_fresh_kill(self) -> Said:
+        """End every process but this one, remove what outlives processes, and forget past interventions."""
+        self._kill_all()
+        remove_ipc()
+        self._before = interventions()
+        return {}, []
+
+    def _kill_all(self) -> None:
+        deadline = time.monotonic() + GONE_WITHIN
+        while True:
+            try:
+                os.kill(-1, signal.SIGKILL)  # kill(2): every process of this namespace but its first
+            except ProcessLookupError:
+                pass
+            if self._collect():
+                return
+            if time.monotonic() > deadline:
+                left = [pid for pid, _ in students_processes()]
+                raise Refused("node", f"{len(left)} processes do not end: {left[:5]}")
+            time.sleep(0.0005)
+
+    def do_populate(self) -> Said:
+        """Copy the built submission into the fresh working folder. Nobody but us runs, so it takes no helper."""
+        with StudentsRights():
+            copy_tree(BUILD, WORK)
+        return {}, []
+
+    def do_start(self, *, argv: list[str], env: dict[str, str] | None = None) -> Said:
+        """Start a program in the working folder. Given: its stdin, stdout, stderr, and where its status is told."""
+        inside, outside = [], []
+        try:
+            for readable_inside in (True, False, False):
+                reading, writing = os.pipe()
+                inside.append(reading if readable_inside else writing)
+                outside.append(writing if readable_inside else reading)
+                os.fchown(inside[-1], STUDENT, STUDENT)  # so that it can open /dev/stdout, as at home
+            tells = os.pipe()
+            outside.append(tells[0])
+        except OSError as error:
+            for descriptor in (*inside, *outside):
+                os.close(descriptor)
+            raise Refused("node", f"no descriptors for a program: {error.strerror}") from None
+        try:
+            pid = spawn(argv, WORK, {**ENVIRONMENT, **(env or {})}, (inside[0], inside[1], inside[2]))
+        except Refused:
+            for descriptor in (*outside, tells[1]):
+                os.close(descriptor)
+            raise
+        finally:
+            for descriptor in inside:
+                os.close(descriptor)
+        self._running[pid] = tells[1]
+        return {"pid": pid}, outside
+
+    def do_signal(self, *, pid: int, signum: int) -> Said:
+        """Signal a program that was started by us and has not been collected yet, so its number is not another's."""
+        if pid in self._running:
+            os.kill(pid, signum)
+        return {}, []
+
+    def do_connect_unix(self, *, path: str) -> Said:
+        """A stream socket connected to a path of the student's: by its rights, but the peer it sees is root."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.setblocking(False)
+        try:
+            with StudentsRights():
+                os.chdir(WORK)
+                connection.connect(path)
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            os.chdir("/")
+        connection.setblocking(True)
+        return {}, [connection.detach()]
+
+    def do_listen_unix(self, *, name: str) -> Said:
+        """A listening stream socket in the folder of given files."""
+        path = self._given(name)
+        listener = socket.socket(socket.AF_UNIX)
+        old = os.umask(0o111)
+        try:
+            listener.bind(path)
+            listener.listen(128)
+        except BaseException:
+            listener.close()
+            raise
+        finally:
+            os.umask(old)
+        return {"path": path}, [listener.detach()]
+
+    def do_put_file(self, *, name: str, private: bool = False) -> Said:
+        """Write what the descriptor holds into the folder of given files, in which the student can make none.
+
+        A private file is the student's own (0600), but is written before it becomes so.
+        """
+        path = self._given(name)
+        if os.path.lexists(path):
+            os.unlink(path)  # it may be there with other rights, or be open
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o644)
+        try:
+            while os.sendfile(file, self._received[0], None, 1 << 24):
+                pass
+            if private:
+                os.fchown(file, STUDENT, STUDENT)
+        finally:
+            os.close(file)
+        return {"path": path}, []
+
+    def _given(self, name: str) -> str:
+        if not name or "/" in name or name in (".", ".."):
+            raise Refused("request", f"{name!r} is not a file name")
+        return os.path.join(FILES, name)
+
+    def do_kind_of(self, *, path: str) -> Said:
+        """What stands at a path (lstat), seen with the student's rights."""
+        try:
+            with StudentsRights():
+                mode = os.lstat(os.path.join(WORK, path)).st_mode
+        except OSError:
+            return {"kind": "missing"}, []
+        kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFSOCK: "socket"}
+        return {"kind": kinds.get(stat.S_IFMT(mode), "other")}, []
+
+    def do_usage(self) -> Said:
+        """What everything of the student uses together."""
+        alive = students_processes()
+        return {
+            "processes": len(alive),
+            "threads": sum(threads for _, threads in alive),
+            "memory_bytes": memory_used(),
+            "cpu_seconds": cpu_used(),
+            **looked_into([pid for pid, _ in alive]),
+        }, []
+
+    def do_trouble(self) -> Said:
+        """How often the kernel stepped in since the last fresh start."""
+        killed, refused = interventions()
+        return {"killed": killed - self._before[0], "refused": refused - self._before[1]}, []
+
+
+def main() -> None:
+    """agent.py PATH: serve on a socket made there."""
+    os.umask(0o022)
+    Agent(sys.argv[1]).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""What the kernel says of a student node: its control group (cgroup v1 and v2) and /proc.
+
+It runs in the student node (see harness/lab/node/agent.py): standard library only, Linux only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from harness.lab.node import proc
+from harness.lab.node.agent_child import STUDENT
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class StudentsRights:
+    """Within this block the file system checks the student's rights, not root's (setfsuid(2)); signals do not."""
+
+    def __enter__(self) -> None:
+        _libc.setfsgid(STUDENT)
+        _libc.setfsuid(STUDENT)
+
+    def __exit__(self, *_: object) -> None:
+        _libc.setfsuid(0)
+        _libc.setfsgid(0)
+
+
+# -- what the kernel says ----------------------------------------------------------------------------------------
+
+
+def _first(*paths: str) -> str:
+    for path in paths:
+        try:
+            with open(path, errors="replace") as file:  # a process may give itself any bytes as its name
+                return file.read()
+        except OSError:
+            continue
+    return ""
+
+
+def _rows(text: str) -> dict[str, int]:
+    rows = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        if value.strip().isdigit():
+            rows[name] = int(value)
+    return rows
+
+
+_CG = "/sys/fs/cgroup"
+
+
+def capabilities() -> int:
+    """This process's effective capabilities, as the kernel's bit set (capabilities(7))."""
+    for line in _first("/proc/self/status").splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return -1
+
+
+def memory_used() -> int:
+    """Bytes of anonymous memory and tmpfs in the control group (cgroup v1, then v2), the agent's own subtracted."""
+    rows = _rows(_first(f"{_CG}/memory/memory.stat", f"{_CG}/memory.stat"))
+    used = rows.get("total_rss", rows.get("anon", 0)) + rows.get("total_shmem", rows.get("shmem", 0))
+    mine = sum(
+        int(line.split()[1]) * 1024
+        for line in _first("/proc/self/status").splitlines()
+        if line.startswith("RssAnon")
+    )
+    return max(0, used - mine)
+
+
+def cpu_used() -> float:
+    """Seconds of CPU of the control group, dead processes included, the agent's own subtracted."""
+    nanoseconds = _first(f"{_CG}/cpuacct/cpuacct.usage", f"{_CG}/cpu,cpuacct/cpuacct.usage").strip()
+    if nanoseconds.isdigit():
+        total = int(nanoseconds) / 1e9
+    else:
+        total = _rows(_first(f"{_CG}/cpu.stat")).get("usage_usec", 0) / 1e6
+    return max(0.0, total - time.process_time())
+
+
+def interventions() -> tuple[int, int]:
+    """(processes killed for memory, forks refused) by the kernel since the node began."""
+    killed = _rows(_first(f"{_CG}/memory/memory.oom_control", f"{_CG}/memory.events")).get("oom_kill", 0)
+    refused = _rows(_first(f"{_CG}/pids/pids.events", f"{_CG}/pids.events")).get("max", 0)
+    return killed, refused
+
+
+def students_processes() -> list[tuple[int, int]]:
+    """(process id, threads) of every process alive in the node but this one."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or name == "1":
+            continue
+        fields = (
+            _first(f"/proc/{name}/stat").rpartition(")")[2].split()
+        )  # proc(5): state is the first after the name
+        if len(fields) > 17 and fields[0] not in "ZX":
+            found.append((int(name), int(fields[17])))
+    return found
+
+
+def looked_into(pids: Sequence[int]) -> dict[str, Any]:
+    """What takes the rights of the processes' user to see: open descriptors, what they execute; and their wake-ups."""
+    with StudentsRights():
+        return {
+            "open_files": proc.open_files(pids),
+            "runtimes": proc.runtimes(pids),
+            "wakeups": proc.wakeups(pids),
+            "queued_seconds": proc.queued(pids),
+            "queued_longest": proc.queued_longest(pids),
+        }

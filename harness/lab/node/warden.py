@@ -1,0 +1,338 @@
+"""The privileged, trusted helper of a star: makes the wires, hands the student node fresh folders, starts the captures.
+
+Rule 1: it reads no byte that the student made and executes nothing from the student node. Into that node's mount
+namespace it reaches with a child that mounts and nothing else (harness/lab/node/mounts.py).
+Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (FOR_TESTER).
+
+One JSON object a line; the answer is {"ok": true, ...} or {"ok": false, "text": WHY}. It sees the host's process ids;
+why, and why it has each capability, is told in docker/README.md.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import selectors
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from harness.lab.node.mounts import Folder, Hand, MountError
+from harness.lab.node.sock_diag import diagnosis, end_connections
+
+CONTROL = "/trusted/warden.sock"
+CAPTURES = "/trusted/capture"
+#: The wires: number, name at the link, name of the capture.
+WIRES = {"tester": 1, "student": 2, "second": 3}
+#: Captures end at this size (bytes), so that a flood does not fill the disk.
+CAPTURE_LIMIT = 256 * 1024 * 1024
+#: Seconds a command of ours may take.
+PATIENCE = 10.0
+
+CLONE_NEWNET = 0x40000000
+SIOCETHTOOL = 0x8946  # linux/sockios.h
+#: Offloads to switch off (linux/ethtool.h): receive and send checksums, scatter-gather, TSO, GSO, GRO. With them on,
+#: one "packet" of the link would be 64 KB, its checksum left for a network card that does not exist.
+OFFLOADS = (0x15, 0x17, 0x19, 0x1F, 0x24, 0x2C)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+Answer = dict[str, Any]
+
+
+class WardenError(Exception):
+    """What could not be done; the message says what and why."""
+
+
+# -- namespaces --------------------------------------------------------------------------------------------------------
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        raise WardenError(f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+@contextlib.contextmanager
+def inside_network(namespace: int) -> Iterator[None]:
+    """Within this block sockets and programs we start belong to another network namespace (a descriptor)."""
+    home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _check(_libc.setns(namespace, CLONE_NEWNET), "entering a network namespace")
+        yield
+    finally:
+        _check(_libc.setns(home, CLONE_NEWNET), "leaving a network namespace")
+        os.close(home)
+
+
+def _ip(batch: str) -> None:
+    """Run a batch of ip(8) in the current network namespace."""
+    done = subprocess.run(
+        ["ip", "-batch", "-"], input=batch, capture_output=True, text=True, timeout=PATIENCE
+    )
+    if done.returncode != 0:
+        raise WardenError(f"ip: {done.stderr.strip()}")
+
+
+def switch_offloads_off(interface: str) -> None:
+    """For an interface of the current network namespace; kinds it does not know are passed over."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for command in OFFLOADS:
+            value = array.array("B", struct.pack("II", command, 0))  # struct ethtool_value
+            request = struct.pack("16sQ8x", interface.encode(), value.buffer_info()[0])  # struct ifreq
+            with contextlib.suppress(OSError):
+                fcntl.ioctl(any_socket, SIOCETHTOOL, request)
+
+
+# -- wires -------------------------------------------------------------------------------------------------------------
+
+
+def wire_batches(number: int, pid: int) -> tuple[str, str]:
+    """What ip(8) is told in the link node, and then in the other node, to make wire `number` to process `pid`'s node.
+
+    Neighbours are permanent and duplicate address detection is off: no packet is on the wire but the programs' own.
+    """
+    name = f"w{number}"
+    here, there = f"02:77:00:00:{number:02x}:01", f"02:77:00:00:{number:02x}:02"
+    node = f"peer name eth0 address {there} txqueuelen 20000 netns {pid}"
+    link = f"""link add {name} address {here} txqueuelen 20000 type veth {node}
+link set {name} addrgenmode none
+addr add 10.77.{number}.1/24 dev {name}
+addr add fd77:{number}::1/64 dev {name} nodad
+link set {name} up
+neigh add 10.77.{number}.2 lladdr {there} dev {name} nud permanent
+neigh add fd77:{number}::2 lladdr {there} dev {name} nud permanent
+"""
+    node = f"""link set eth0 addrgenmode none
+addr add 10.77.{number}.2/24 dev eth0
+addr add fd77:{number}::2/64 dev eth0 nodad
+link set eth0 up
+neigh add 10.77.{number}.1 lladdr {here} dev eth0 nud permanent
+neigh add fd77:{number}::1 lladdr {here} dev eth0 nud permanent
+route add default via 10.77.{number}.1
+route add default via fd77:{number}::1
+"""
+    return link, node
+
+
+class Warden:
+    """The verbs are the methods whose names begin with `do_`."""
+
+    #: What the tester may ask for; the rest is the host's.
+    FOR_TESTER = ("guard", "fresh", "seal")
+
+    def __init__(self) -> None:
+        self._link_net = -1
+        self._asks: dict[str, socket.socket] = {}  # node -> what its connections are asked with
+        self._hands: dict[str, Hand] = {}  # student node -> who stands in it
+        self._captures: list[subprocess.Popen[bytes]] = []
+
+    def do_hold(self, *, link: int, tester: int) -> Answer:
+        """Take the link node and wire the tester to it, once."""
+        self._link_net = os.open(f"/proc/{link}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._asks["tester"] = self._wire("tester", tester)
+        return {}
+
+    def do_policy(self, *, pid: int) -> Answer:
+        """How a process is scheduled: a number of sched(7), 1 is SCHED_FIFO."""
+        return {"policy": os.sched_getscheduler(pid)}
+
+    def do_wire(
+        self, *, student: int, folders: list[dict[str, Any]], capture: bool = True, second: int | None = None
+    ) -> Answer:
+        """Wire one new student node to the link, or two, remember their folders, begin the captures."""
+        self.do_unwire()
+        for name, pid in (("student", student), ("second", second)):
+            if pid is not None:
+                self._hands[name] = Hand(pid, [Folder(**row) for row in folders])
+                self._asks[name] = self._wire(name, pid)
+        if capture:
+            self._start_captures()
+        return {}
+
+    def do_unwire(self) -> Answer:
+        """End the captures and let go of the student nodes; their wires are removed with both ends."""
+        for capture in self._captures:
+            capture.kill()  # its file is complete after every packet
+        for capture in self._captures:
+            capture.wait()
+        self._captures.clear()
+        for name in list(self._hands):
+            self._hands.pop(name).close()
+            if name in self._asks:
+                self._asks.pop(name).close()
+            with inside_network(self._link_net), contextlib.suppress(WardenError):
+                _ip(f"link del w{WIRES[name]}\n")  # gone already if the node is
+        return {}
+
+    def do_fresh(self, *, node: str = "student") -> Answer:
+        """Replace every folder of a student node but /build by an empty one; end the last test's connections."""
+        for name in (node, "tester"):
+            if name in self._asks:
+                end_connections(self._asks[name])
+        self._mount(node, "fresh")
+        return {}
+
+    def do_guard(self, *, node: str = "student") -> Answer:
+        """Make /proc read-only, when the agent is there and before anything of the student's is."""
+        self._mount(node, "guard")
+        return {}
+
+    def do_seal(self, *, node: str = "student") -> Answer:
+        """Make /build read-only, after the build."""
+        self._mount(node, "seal")
+        return {}
+
+    def _mount(self, node: str, word: str) -> None:
+        if node not in self._hands:
+            raise WardenError(f"no {node} node is wired")
+        self._hands[node].tell(word)
+
+    def _wire(self, which: str, pid: int) -> socket.socket:
+        """Wire a node to the link; what its connections are asked with."""
+        number = WIRES[which]
+        link, node = wire_batches(number, pid)
+        with inside_network(self._link_net):
+            _ip(link)
+            switch_offloads_off(f"w{number}")
+        other = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with inside_network(other):
+                _ip(node)
+                switch_offloads_off("eth0")
+                return diagnosis()
+        finally:
+            os.close(other)
+
+    def _start_captures(self) -> None:
+        os.makedirs(CAPTURES, mode=0o700, exist_ok=True)
+        with inside_network(self._link_net):
+            for which, number in WIRES.items():
+                if which not in self._asks:
+                    continue
+                path = f"{CAPTURES}/{which}.pcap"
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+                command = [
+                    "tcpdump",
+                    "-i",
+                    f"w{number}",
+                    "-w",
+                    path,
+                    "-U",
+                    "--immediate-mode",
+                    "-n",
+                    "-s",
+                    "0",
+                    "-B",
+                    "16384",
+                ]
+                command += [
+                    "-Z",
+                    "root",
+                    "--time-stamp-precision=nano",
+                    "ip or (ip6 and not dst net ff02::/16)",
+                ]
+                self._captures.append(
+                    subprocess.Popen(
+                        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None,
+                        preexec_fn=_limit_file_size,
+                    )
+                )  # fmt: skip
+
+    def answer(self, line: bytes, *, tester: bool) -> bytes:
+        """Do what a line asks for; the line to answer with."""
+        try:
+            request = json.loads(line)
+            op = request.pop("op")
+            verb = getattr(self, f"do_{op}", None)
+            if verb is None or (tester and op not in self.FOR_TESTER):
+                raise WardenError(f"no such verb: {op}")
+            said = {"ok": True, **verb(**request)}
+        except Exception as error:
+            name = "" if isinstance(error, WardenError | MountError) else f"{type(error).__name__}: "
+            said = {"ok": False, "text": f"{name}{error}"}
+        return json.dumps(said).encode("ascii") + b"\n"
+
+
+def _limit_file_size() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (CAPTURE_LIMIT, CAPTURE_LIMIT))
+
+
+# -- the loop ----------------------------------------------------------------------------------------------------------
+
+
+class Loop:
+    """Hears the host and the testers, one line at a time."""
+
+    def __init__(self, warden: Warden) -> None:
+        self._warden = warden
+        self._selector = selectors.DefaultSelector()
+        self._pending: dict[int, bytes] = {}
+
+    def listen(self, path: str) -> None:
+        """Serve testers on a Unix socket made at `path`."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        listener = socket.socket(socket.AF_UNIX)
+        old = os.umask(0o177)
+        listener.bind(path)
+        os.umask(old)
+        listener.listen(8)
+        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+
+    def serve(self, host_in: BinaryIO, host_out: BinaryIO) -> None:
+        """Until the host hangs up."""
+        lines = host_in.fileno()
+        self._selector.register(
+            lines, selectors.EVENT_READ, lambda: self._hear(lines, host_out.fileno(), tester=False)
+        )
+        try:
+            while True:
+                for key, _ in self._selector.select():
+                    key.data()
+        except EOFError:
+            self._warden.do_unwire()
+
+    def _accept(self, listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        number = connection.detach()
+        self._selector.register(number, selectors.EVENT_READ, lambda: self._hear(number, number, tester=True))
+
+    def _hear(self, source: int, target: int, *, tester: bool) -> None:
+        try:
+            chunk = os.read(source, 65536)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._selector.unregister(source)
+            self._pending.pop(source, None)
+            if not tester:
+                raise EOFError
+            os.close(source)
+            return
+        *lines, self._pending[source] = (self._pending.get(source, b"") + chunk).split(b"\n")
+        for line in lines:
+            with contextlib.suppress(OSError):
+                os.write(target, self._warden.answer(line, tester=tester))
+
+
+def main() -> None:
+    """Serve the host on stdin and stdout, and testers at /trusted/warden.sock, until the host hangs up."""
+    loop = Loop(Warden())
+    loop.listen(CONTROL)
+    sys.stdout.buffer.write(b'{"ok": true, "ready": true}\n')
+    sys.stdout.buffer.flush()
+    loop.serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""The link on loopback: sockets in the middle, without privilege."""

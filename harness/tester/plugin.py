@@ -1,0 +1,331 @@
+"""The pytest plugin behind every suite: the fixture `lab`, the order of checks, and a record for each of them.
+
+The same for public and hidden tests. Rule: a report that this file cannot explain is ours, never the submission's.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.actors.story import Broken
+from harness.course.assignment import Assignment, Check
+from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone
+from harness.tester.cast import Reference
+from harness.tester.scene import Scene
+
+Record = dict[str, Any]
+
+#: A link that delivers its packets later than this (99th percentile, seconds) was not as asked.
+LATE = 0.05
+#: The share of its allowed CPU above which a submission made the machine busy by itself.
+LOUD = 0.5
+
+
+class OutOfTime(BaseException):
+    """The check's own time is up. A BaseException, so that no `except Exception` in a test swallows it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What one run of the suites needs to know."""
+
+    assignment: Assignment
+    suites: Mapping[str, Path]  #: "public" and "hidden" -> folder of test files
+    wanted: Sequence[str]  #: ids of the checks to run, in this order
+    node: Node
+    second: Node | None  #: another one with the same submission, where the assignment asks for it
+    network: Network
+    programs: Mapping[str, Sequence[str]]
+    seed: str  #: of this submission and secret; every hidden check derives its own from it
+    public_seed: str  #: the same for the public checks: it may be told, it says nothing of the other
+    broken_build: str | None = None  #: what the build said, when it failed
+    reference: Path | None = None  #: the folder of the answers, where a hidden check may play them as a peer
+
+    def seed_of(self, check: Check) -> int:
+        """The seed of one check, 64 bit."""
+        base = self.public_seed if check.suite == "public" else self.seed
+        return int.from_bytes(hashlib.sha256(f"{base}\0{check.id}".encode()).digest()[:8], "big")
+
+    def replay(self, check: Check) -> str:
+        """The command that runs a public check again, with the same random data."""
+        return f"lab check {self.assignment.name} --stage {check.stage} --seed {self.public_seed}"
+
+
+class StoryPlugin:
+    """Registered with pytest by object, so that nothing of the submission's can stand in for it."""
+
+    def __init__(self, session: Session, emit: Callable[[Record], None]) -> None:
+        self._session = session
+        self._emit = emit
+        self._checks = {check.id: check for check in session.assignment.checks}
+        self._outcomes: dict[str, str] = {}
+        self._found: dict[str, str] = {}  # pytest's node id -> check id
+        self._scene: Scene | None = None
+        self._began = (0.0, 0.0)  # wall clock, monotonic
+        self._cpu = 0.0
+        self._second_used = True  # until it was made fresh once
+        self._gone = False  # whether it was said that the node is
+
+    # -- which tests, in which order ---------------------------------------------------------------------------
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the wanted checks, in the rubric's order; say which of them no test stands for."""
+        by_check: dict[str, pytest.Item] = {}
+        for item in items:
+            for suite, folder in self._session.suites.items():
+                if item.path.is_relative_to(folder):
+                    check_id = f"{item.path.relative_to(folder).as_posix()}::{item.name}"
+                    check = self._checks.get(check_id)
+                    if check is not None and check.suite == suite:
+                        by_check[check_id] = item
+                        self._found[item.nodeid] = check_id
+        for check_id in self._session.wanted:
+            if check_id not in by_check:
+                self._emit({"record": "trouble", "text": f"no test was found for the check {check_id}"})
+        items[:] = [by_check[check_id] for check_id in self._session.wanted if check_id in by_check]
+
+    # -- one check ---------------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def lab(self, request: pytest.FixtureRequest) -> Generator[Scene, None, None]:
+        """The lab of one test: fresh folders, a clean link, nothing left of the test before."""
+        check = self._checks[self._found[request.node.nodeid]]
+        session = self._session
+        session.node.fresh()
+        if session.second is not None and self._second_used:
+            session.second.fresh()
+        scene = Scene(
+            session.node,
+            session.network,
+            programs=session.programs,
+            seed=session.seed_of(check),
+            output_limit=session.assignment.limits.output_mb * 1_000_000,
+            second=session.second,
+            reference=self._reference(check),
+        )
+        scene.link("clean")
+        scene.story.steps.clear()
+        self._cpu = _cpu_seconds(session.node)
+        self._began = (time.time(), time.monotonic())
+        self._scene = scene
+        if "connection" in session.programs:
+            self._drive(scene, check)
+        yield scene
+        self._second_used = scene.second_used
+        if scene.transport is not None:
+            scene.transport.close()
+        scene.close()
+
+    def _reference(self, check: Check) -> Reference | None:
+        """The reference's programs, for hidden checks only."""
+        if check.suite == "public" or self._session.reference is None:
+            return None
+        return Reference(self._session.reference, self._session.assignment.programs)
+
+    def _drive(self, scene: Scene, check: Check) -> None:
+        """Make the calls of the program `connection` possible; the reference is for hidden checks only."""
+        from harness.transport.checks.simulation import (
+            transport_of,  # here, as most assignments have no such program
+        )
+
+        session = self._session
+        reference = session.reference if check.suite == "hidden" else None
+        scene.transport = transport_of(
+            scene.node,
+            scene.story,
+            session.assignment,
+            session.programs,
+            seed=scene.seed,
+            reference=reference,
+        )
+        scene.transport.keep = scene.keep_simulation
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Announce the check; give it its time and not more."""
+        check = self._checks[self._found[item.nodeid]]
+        self._scene = None
+        self._began = (time.time(), time.monotonic())
+        self._emit({"record": "start", "check": check.id, "at": self._began[0]})
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Run the test body under its time limit."""
+        check = self._checks[self._found[item.nodeid]]
+        with _time_limit(check.timeout):
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip what depends on a failed check, and everything when the build failed."""
+        check = self._checks[self._found[item.nodeid]]
+        if self._session.broken_build is not None:
+            raise Broken("the build failed", seen=self._session.broken_build, verdict="error")
+        for needed in check.needs:
+            if self._outcomes.get(needed, "pass") != "pass":
+                raise _Because(needed)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Turn what happened into the check's record: after the call, or after a set-up that did not succeed."""
+        error = call.excinfo.value if call.excinfo else None
+        if call.when == "call" or (call.when == "setup" and error is not None):
+            self._report(self._checks[self._found[item.nodeid]], error)
+        elif call.when == "teardown" and error is not None:
+            self._emit({"record": "trouble", "text": f"{item.name}: the lab could not be tidied up: {error}"})
+        return (yield)
+
+    # -- the record --------------------------------------------------------------------------------------------
+
+    def _report(self, check: Check, error: BaseException | None) -> None:
+        record: Record = {
+            "record": "report",
+            "check": check.id,
+            "rule": check.rule,
+            "section": check.section,
+            "hint": check.hint,
+            "seconds": round(time.monotonic() - self._began[1], 4),
+            **_explain(check, error),
+        }
+        self._notice(check, error)
+        if self._scene is not None:
+            self._add_scene(record, self._scene)
+        if record["outcome"] not in ("pass", "skipped") and check.suite == "public":
+            record["replay"] = self._session.replay(check)
+        self._outcomes[check.id] = record["outcome"]
+        self._emit(record)
+
+    def _notice(self, check: Check, error: BaseException | None) -> None:
+        """Say, once and before the report, that the node was lost in this check."""
+        if isinstance(error, NodeGone) and not self._gone:
+            self._gone = True
+            self._emit({"record": "gone", "check": check.id})
+
+    def _add_scene(self, record: Record, scene: Scene) -> None:
+        """The story, the proof that the link was applied, what the kernel said, the packets."""
+        if record["outcome"] not in ("pass", "skipped"):
+            scene.last_words()
+        record["story"] = scene.story.as_dicts()
+        try:
+            counters = scene.network.counters()
+            record["link"] = {
+                "engine": scene.network.engine,
+                "profile": scene.link_name,
+                **dataclasses.asdict(counters),
+            }
+            trouble = scene.node.trouble()  # asked after a pass, too: a dead node sends nothing wrong
+            if record["outcome"] in ("fail", "timeout"):
+                if trouble:
+                    record["message"] = f"{record['message']} ({trouble})"
+                self._doubt(record, counters, scene.node)
+            if record["outcome"] not in ("pass", "skipped"):
+                packets = scene.network.capture(self._began[0], time.time())
+                record["pcapng"] = base64.b64encode(packets).decode("ascii") if packets else None
+                self._add_simulation(record, scene)
+        except (LabError, OSError) as broken:
+            self._notice(self._checks[record["check"]], broken)
+            record.update(outcome="inconclusive", message=f"the lab broke during the check: {broken}")
+
+    def _add_simulation(self, record: Record, scene: Scene) -> None:
+        """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
+        if scene.simulated is not None:
+            from harness.transport.pictures.artefacts import (
+                bundled,  # most assignments need no more than the tester itself
+            )
+            from harness.transport.pictures.bundle import Bundle
+
+            assert isinstance(scene.simulated, Bundle)
+            assignment, check = self._session.assignment, self._checks[record["check"]]
+            seed = self._session.public_seed if check.suite == "public" else ""
+            facts = {"check": check.id, "title": check.rule, "message": record["message"], "seed": seed}
+            record["bundle"] = bundled(scene.simulated, assignment=assignment.name, **facts)
+
+    def _doubt(self, record: Record, counters: LinkCounters, node: Node) -> None:
+        """A failure on a link that was not as asked is inconclusive, unless the submission itself was loud."""
+        if not counters.engine_drops and counters.late_p99 <= LATE:
+            return
+        elapsed = max(time.monotonic() - self._began[1], 0.001)
+        share = (_cpu_seconds(node) - self._cpu) / elapsed / max(self._session.assignment.limits.cpus, 0.01)
+        if share <= LOUD:
+            record["message"] = (
+                f"the link was not as asked (p99 {counters.late_p99 * 1000:.0f} ms late, {counters.engine_drops}"
+                f" packets lost by the engine); the check would have said: {record['message']}"
+            )
+            record["outcome"] = "inconclusive"
+
+
+class _Because(Exception):
+    """A check is skipped because the named one did not pass."""
+
+
+def _explain(check: Check, error: BaseException | None) -> Record:
+    """Outcome and message for what a test raised."""
+    facts: Record = {"expected": None, "seen": None, "because": None, "message": ""}
+    if error is None:
+        return {**facts, "outcome": "pass"}
+    if isinstance(error, _Because):
+        return {
+            **facts,
+            "outcome": "skipped",
+            "because": str(error),
+            "message": f"needs {error} to pass first",
+        }
+    if isinstance(error, Broken):
+        found: Record = {"message": error.message, "expected": error.expected, "seen": error.seen}
+        return {**facts, **found, "outcome": error.verdict}
+    if isinstance(error, CannotStart):
+        return {**facts, "outcome": "error", "message": str(error)}
+    if isinstance(error, OutOfTime):
+        message = f"the check did not end within {check.timeout:g} s"
+        return {**facts, "outcome": "timeout", "message": message}
+    if isinstance(error, LabError):
+        return {**facts, "outcome": "inconclusive", "message": f"the lab could not do its part: {error}"}
+    print("".join(traceback.format_exception(error)), file=sys.stderr)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    message = f"the test itself broke (ours): {type(error).__name__}: {error} ({where})"
+    return {**facts, "outcome": "inconclusive", "message": message}
+
+
+def _cpu_seconds(node: Node) -> float:
+    try:
+        return node.usage().cpu_seconds
+    except LabError:
+        return 0.0
+
+
+class _time_limit:
+    """Raise OutOfTime in the main thread after so many seconds, where the system has interval timers."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        if hasattr(signal, "setitimer"):
+            self._before = signal.signal(signal.SIGALRM, self._ring)
+            # Rings again, in case a library swallowed the first one.
+            signal.setitimer(signal.ITIMER_REAL, self._seconds, 1.0)
+
+    def __exit__(self, *_: object) -> None:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._before)
+
+    @staticmethod
+    def _ring(*_: object) -> None:
+        raise OutOfTime

@@ -1,0 +1,185 @@
+"""Runs the suites of one job against one submission: a JSON job on standard input, JSON lines on standard output.
+
+Rule 1: it runs where no student code runs; the student's side is reached through a lab.
+Rule 2: standard output carries records and nothing else: fd 1 is moved away before anything can print.
+The job and the records are described in docs/records.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from harness.course.assignment import Assignment, AssignmentError, load_assignment
+from harness.lab.interface import CannotStart, LabError, Network, Node, NodeGone
+from harness.tester.plugin import Record, Session, StoryPlugin
+
+#: What pytest is told, so that nothing but the suites decides how it runs.
+_PYTEST = [
+    "-q",
+    "--tb=native",  # not the values of arguments: that of a run is all of its packets
+    "--noconftest",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:doctest",
+    "--import-mode=importlib",
+    "-s",
+]
+
+
+def make_lab(
+    job: Mapping[str, Any], assignment: Assignment
+) -> tuple[Sequence[Node], Network, Callable[[], None]]:
+    """The lab a job asks for, with one student node or two, and how to leave it. Raises LabError."""
+    config = job["lab"]
+    if config["kind"] == "docker":
+        from harness.lab.docker.lab import docker_lab
+
+        nodes, network = docker_lab(config, assignment)
+        return nodes, network, lambda: None
+    from harness.lab.local.lab import LocalNode, local_lab
+
+    node, link, leave = local_lab(Path(job["submission"]), assignment.limits)
+    more = [LocalNode(Path(job["submission"]), assignment.limits) for _ in range(assignment.limits.nodes - 1)]
+
+    def leave_all() -> None:
+        leave()
+        for each in more:
+            each.close()
+
+    return [node, *more], link, leave_all
+
+
+def run_job(job: Mapping[str, Any], emit: Callable[[Record], None]) -> None:
+    """Run the wanted checks of a job; every finding is emitted as a record, the last one is `end`."""
+    try:
+        assignment = load_assignment(Path(job["assignment"]))
+        nodes, network, leave = make_lab(job, assignment)
+    except (AssignmentError, LabError) as error:
+        emit({"record": "trouble", "text": str(error)})
+        emit({"record": "end"})
+        return
+    try:
+        broken_build = _build(nodes, assignment, emit, wanted=bool(job.get("build")))
+        session = Session(
+            assignment=assignment,
+            suites={name: Path(folder).resolve() for name, folder in job["suites"].items()},
+            wanted=job["checks"],
+            node=nodes[0],
+            second=nodes[1] if len(nodes) > 1 else None,
+            network=network,
+            programs=job["programs"],
+            seed=job["seed"],
+            public_seed=job.get("public_seed") or _public_seed(job["seed"]),
+            broken_build=broken_build,
+            reference=Path(job["reference"]) if job.get("reference") else None,
+        )
+        _run_pytest(session, emit)
+    except LabError as error:
+        if isinstance(error, NodeGone):
+            emit({"record": "gone", "check": None})
+        emit({"record": "trouble", "text": str(error)})
+    finally:
+        leave()
+        emit({"record": "end"})
+
+
+def _public_seed(seed: str) -> str:
+    """What may be told of a seed: enough to repeat the public checks, nothing of the hidden ones."""
+    return hashlib.sha256(f"{seed}\0public".encode()).hexdigest()[:16]
+
+
+def _build(
+    nodes: Sequence[Node], assignment: Assignment, emit: Callable[[Record], None], *, wanted: bool
+) -> str | None:
+    begun = time.monotonic()
+    build = assignment.build if wanted else None
+    broken = None
+    for node in nodes:
+        try:
+            broken = node.build(build.command if build else None, timeout=build.timeout if build else 60)
+        except CannotStart as error:
+            broken = str(error)
+        if broken is not None:
+            break
+    emit({"record": "phase", "name": "build", "seconds": round(time.monotonic() - begun, 4)})
+    emit({"record": "build", "ok": broken is None, "text": broken or ""})
+    return broken
+
+
+def _run_pytest(session: Session, emit: Callable[[Record], None]) -> None:
+    begun = time.monotonic()
+    plugin = StoryPlugin(session, emit)
+    wanted = {check.suite for check in session.assignment.checks if check.id in set(session.wanted)}
+    with tempfile.TemporaryDirectory(prefix="suites-") as neutral:
+        # An empty folder as root: no ini file, no conftest and no plugin of anyone's is picked up on the way.
+        folders = [str(folder) for name, folder in session.suites.items() if name in wanted]
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        arguments = [*_PYTEST, f"--rootdir={neutral}", "-c", _empty_ini(neutral), *folders]
+        status = pytest.main(arguments, plugins=[plugin])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        emit({"record": "trouble", "text": f"pytest stopped with {status!r}: see the log of the tester"})
+    emit({"record": "phase", "name": "suites", "seconds": round(time.monotonic() - begun, 4)})
+
+
+def _empty_ini(folder: str) -> str:
+    path = Path(folder, "pytest.ini")
+    path.write_text("[pytest]\n")
+    return str(path)
+
+
+@contextmanager
+def private_stdout() -> Iterator[BinaryIO]:
+    """Standard output for us alone: whatever else writes to fd 1 from now on writes to standard error."""
+    sys.stdout.flush()
+    mine = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(mine, "wb", buffering=0) as stream:
+        yield stream
+
+
+def emitter(stream: BinaryIO) -> Callable[[Record], None]:
+    """Write each record as one line of ASCII JSON, at once."""
+
+    def emit(record: Record) -> None:
+        stream.write(json.dumps(record, ensure_ascii=True, default=str).encode("ascii") + b"\n")
+
+    return emit
+
+
+def main() -> None:
+    """The tester as a process. SIGTERM and SIGINT end it tidily: what it started is ended too."""
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, _stop)
+    with private_stdout() as stream:
+        try:
+            job = json.loads(sys.stdin.buffer.read())
+            run_job(job, emitter(stream))
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+def _stop(*_: object) -> None:
+    """Break off, once: a second signal must not break off the tidying up.
+
+    KeyboardInterrupt, since pytest takes SystemExit for the failure of one test and goes on with the next.
+    """
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

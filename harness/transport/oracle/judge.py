@@ -1,0 +1,85 @@
+"""The oracle: watches every packet of a run and knows the rules of the handout by their numbers. Pure.
+
+    for violation in judge(simulation.packets, wire, Case(stage=5, judged=["up"])):
+        print(violation)            # rule 3.11 (MUST), packet 17 at 1.2000 s: numbers 1 to 1200 again, and ...
+
+Rule 1: it believes the wire and nothing else: what was sent, and what arrived undamaged.
+Rule 2: a MUST is told only where no correct implementation could have done that, however unusual it is; what is merely
+unwise, or cannot be known for certain, is a SHOULD or is not told.
+
+Which rule is where: format here; what may be sent, and again, in oracle_sender.py; acknowledgements and windows in
+oracle_receiver.py; the congestion window in oracle_congestion.py. Ears and numbers: oracle_view.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.link.trace import Direction, Packet
+from harness.transport.oracle.congestion import Envelope
+from harness.transport.oracle.receiver import Promptness, ReceiverRules, Silences
+from harness.transport.oracle.sender import SenderRules
+from harness.transport.oracle.verdicts import Case, Level, Verdicts, Violation
+from harness.transport.oracle.view import Ear, View, views
+from harness.transport.segments import Wire, fault
+
+__all__ = ["Case", "Level", "Violation", "broken", "judge"]
+
+
+#: Seconds within which two things happen at the same instant: less than a simulation's nanosecond.
+INSTANT = 1e-10
+
+
+def judge(packets: Sequence[Packet], wire: Wire, case: Case | None = None) -> list[Violation]:
+    """Every rule that was broken, in the order of time; at most 20 times the same one by the same side."""
+    case = case or Case()
+    sides = views(packets, wire, case.isns)
+    found: list[Violation] = []
+    for direction in case.judged:
+        found += _judge_side(sides[direction], wire, case)
+    return sorted(found, key=lambda violation: (violation.at, violation.packet))
+
+
+def broken(violations: Sequence[Violation], direction: Direction | None = None) -> list[Violation]:
+    """Those that fail a test, of one side or of both."""
+    return [v for v in violations if v.level == "MUST" and direction in (None, v.direction)]
+
+
+def _judge_side(view: View, wire: Wire, case: Case) -> list[Violation]:
+    verdicts = Verdicts(case, view.direction)
+    for packet in view.unreadable:
+        why = fault(packet.data, wire)
+        rule = "1.4" if "checksum" in why else "1.3" if "payload" in why or "header says" in why else "1.5"
+        verdicts.add(rule, f"what it sent is no segment: {why}", packet.number, packet.sent, arrival=False)
+    _judge_sendings(view, verdicts)
+    Promptness(view, verdicts).look(view.heard)
+    Silences(view, verdicts).look(view.heard)
+    return verdicts.found
+
+
+def _judge_sendings(view: View, verdicts: Verdicts) -> None:
+    """Every sending, with what its sender may have heard by then, and what it must have heard."""
+    sender, receiver, envelope = (
+        SenderRules(view, verdicts),
+        ReceiverRules(view, verdicts),
+        Envelope(verdicts),
+    )
+    sure, eager = Ear(sure=True), Ear(sure=False)
+    heard, known, maybe = view.heard, 0, 0
+    is_model = view.direction in verdicts.case.models
+    for row in view.sent:
+        while known < len(heard) and heard[known].at < row.at - INSTANT:
+            sure.hear(
+                heard[known],
+                sent=view.sent_by(heard[known].at),
+                offered=receiver.edge,
+                acknowledged=receiver.acknowledged,
+            )
+            known += 1
+        while maybe < len(heard) and heard[maybe].at <= row.at + INSTANT:
+            eager.hear(heard[maybe], sent=view.sent_by(heard[maybe].at))
+            maybe += 1
+        receiver.look(row, sure, eager)
+        kind = sender.look(row, sure, eager)
+        if not is_model:
+            envelope.look(row, kind, sure, eager)

@@ -1,0 +1,234 @@
+"""The applications on both ends of a simulated connection, and the party that joins one to its connection. Pure.
+
+Rule 1: an application knows its plan, the time, and what its connection told it; never the link or the other side.
+Rule 2: everything that happens to a connection at one instant is one turn, the same for a class in this process and
+for one behind a guest: `harness.transport.calls.guest.take_turn` has the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from harness.actors.story import Broken
+from harness.transport.calls.guest import take_turn
+from harness.transport.calls.player import Player, Turn
+from harness.transport.simulation.scenarios import App, Role
+
+#: Events after which a connection is over.
+OVER = ("closed", "reset", "timed out")
+#: Bytes offered to `send` at a time: at first, and when the buffer was full before.
+OFFER, OFFER_AGAIN = 65_536, 8192
+#: Turns of one connection within one instant.
+MOST_TURNS = 4000
+#: What a connection may send within one instant, in bytes, and what it may hand to its application altogether.
+MOST_AT_ONCE, MOST_READ = 32_000_000, 64_000_000
+
+
+class Here:
+    """A connection in this process: the reference, or a test's own."""
+
+    def __init__(self, connection: Any, cpu: Callable[[], float] = lambda: 0.0) -> None:
+        """`cpu`: processor seconds of this thread."""
+        self.connection = connection
+        self.cpu_seconds = 0.0  #: used by its turns so far
+        self._cpu = cpu
+
+    def step(self, **what: Any) -> Turn:
+        """See Player."""
+        began = self._cpu()
+        turn = Turn(*take_turn(self.connection, **what))
+        self.cpu_seconds += self._cpu() - began
+        return turn
+
+
+@dataclass(slots=True)
+class Wish:
+    """What an application does in one turn."""
+
+    send: bytes = b""
+    end: bool = False
+    abort: bool = False
+    read: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.send or self.end or self.abort or self.read)
+
+
+class Application:
+    """Follows its plan."""
+
+    def __init__(self, plan: App, data: bytes) -> None:
+        """`data`: what it sends, as many bytes as the plan says."""
+        self.plan = plan
+        self.received = bytearray()
+        self.sent = 0  #: bytes that `send` took
+        self.events: list[tuple[float, str]] = []
+        self.arrivals: list[tuple[float, int]] = []  #: (when, bytes received by then)
+        self.ended = self.aborted = False
+        self._data = memoryview(data)
+        self._offer = OFFER
+        self._granted = plan.chunk if plan.every else 0  # bytes that the clock allows
+        self._next_write = plan.every
+        self._next_read = 0.0
+        self._full = False  # the last offer was not taken whole
+        self._unread = False  # the last read was as large as it could be
+        self._dry = False  # the last read found nothing
+        self._started = False  # it was asked after its time to start
+
+    @property
+    def heard(self) -> bool:
+        """Whether the peer's stream has ended."""
+        return any(word == "end of stream" for _, word in self.events)
+
+    @property
+    def over(self) -> str:
+        """How the connection ended, "" while it did not."""
+        return next((word for _, word in self.events if word in OVER), "")
+
+    # -- its wishes --------------------------------------------------------------------------------------------
+
+    def wish(self, now: float, *, disturbed: bool) -> Wish:
+        """What it does now. `disturbed`: something else happened, so a turn is taken anyhow."""
+        wish = Wish()
+        self._started = now >= self.plan.starts
+        if self._awake(now) and (disturbed or self._unread or self._wakes(now)):
+            wish.read = self.plan.reads
+        if self.over or self.aborted:
+            return wish
+        if self.plan.aborts is not None and now >= self.plan.aborts:
+            wish.abort = True
+            return wish
+        allowed = min(self._allowed(now), len(self._data))
+        if allowed > self.sent and (disturbed or not self._full):
+            wish.send = bytes(self._data[self.sent : min(self.sent + self._offer, allowed)])
+        elif self.sent == len(self._data) and not self.ended:
+            wish.end = self.plan.ends == "sent" or (self.plan.ends == "heard" and self.heard)
+        return wish
+
+    def _allowed(self, now: float) -> int:
+        """How far into its data it may be."""
+        plan, whole = self.plan, len(self._data)
+        if now < plan.starts:
+            return 0
+        if plan.turn == "after the end":
+            return whole if self.heard else 0
+        if plan.turn == "asks":
+            return plan.chunk * (1 + len(self.received) // plan.chunk)
+        if plan.turn == "answers":
+            return plan.chunk * (len(self.received) // plan.chunk)
+        if not plan.every:
+            return whole
+        while now >= self._next_write and self._granted < whole:
+            self._granted += plan.chunk
+            self._next_write += plan.every
+        return self._granted
+
+    def _awake(self, now: float) -> bool:
+        return now >= self._next_read and not self._asleep(now)
+
+    def _asleep(self, at: float) -> bool:
+        sleeps = self.plan.sleeps
+        return sleeps is not None and sleeps[0] <= at < sleeps[1]
+
+    def _wakes(self, now: float) -> bool:
+        """Whether the time to read has just come."""
+        sleeps = self.plan.sleeps
+        if sleeps and now >= sleeps[1] and self._next_read < sleeps[1]:
+            return True
+        return bool(self.plan.reads_every) and now >= self._next_read > 0
+
+    # -- what it is told ---------------------------------------------------------------------------------------
+
+    def told(self, wish: Wish, turn: Turn, now: float) -> None:
+        """The outcome of its wish."""
+        self.events += [(now, word) for word in turn.events]
+        if wish.send:
+            self.sent += turn.accepted
+            self._full = turn.accepted < len(wish.send)
+            self._offer = OFFER_AGAIN if self._full else min(2 * self._offer, OFFER)
+        self.ended = self.ended or wish.end
+        self.aborted = self.aborted or wish.abort
+        if wish.read:
+            self._unread = len(turn.read) == wish.read and not self.plan.reads_every
+            self._dry = not turn.read
+            self._next_read = now + self.plan.reads_every
+        if turn.read:
+            self.received += turn.read
+            self.arrivals.append((now, len(self.received)))
+
+    def next_timer(self) -> float | None:
+        """When it wants to act by itself."""
+        plan, due = self.plan, []
+        done = bool(self.over) or self.aborted
+        if plan.starts and not self._started and not done:
+            due.append(plan.starts)
+        if plan.every and not done and self._granted < len(self._data):
+            due.append(self._next_write)
+        if plan.aborts is not None and not done:
+            due.append(plan.aborts)
+        if plan.sleeps and self._next_read < plan.sleeps[1]:
+            due.append(plan.sleeps[1])
+        finished = (self.heard or done) and self._dry
+        # What falls into its sleep is read when it wakes.
+        if plan.reads_every and self._next_read and not (finished or self._asleep(self._next_read)):
+            due.append(self._next_read)
+        return min(due, default=None)
+
+
+class Party:
+    """One side of a simulation: an `harness.link.simulator.Endpoint`."""
+
+    def __init__(self, role: Role, player: Player, application: Application) -> None:
+        self.role = role
+        self.application = application
+        self.turns = 0
+        self._player = player
+        self._arrived: list[bytes] = []
+        self._fired = False
+        self._begun = False
+        self._timer: float | None = None
+
+    def receive_datagram(self, data: bytes, *, now: float) -> None:  # noqa: ARG002 - told with the turn
+        """See Endpoint."""
+        self._arrived.append(data)
+
+    def handle_timer(self, *, now: float) -> None:
+        """See Endpoint. The time that has come may be the application's."""
+        self._fired = self._timer is not None and self._timer <= now
+
+    def datagrams_to_send(self, *, now: float) -> list[bytes]:
+        """Take as many turns as this instant needs. Raises Broken."""
+        out: list[bytes] = []
+        total = 0
+        for _ in range(MOST_TURNS):
+            disturbed = bool(self._arrived) or self._fired or not self._begun
+            wish = self.application.wish(now, disturbed=disturbed)
+            if not disturbed and not wish:
+                return out
+            arrived, self._arrived = self._arrived, []
+            fired, self._fired, self._begun = self._fired, False, True
+            turn = self._player.step(
+                now=now, receive=arrived, timer=fired,
+                abort=wish.abort, send=wish.send, end=wish.end, read=wish.read,
+            )  # fmt: skip
+            self.turns += 1
+            out += turn.datagrams
+            total += sum(map(len, turn.datagrams))
+            self._timer = turn.timer
+            self.application.told(wish, turn, now)
+            if total > MOST_AT_ONCE:
+                raise Broken(f"the {self.role} sends {total:,} bytes in one instant, at {now:.6f} s")
+            if len(self.application.received) > MOST_READ:
+                raise Broken(f"the {self.role} reads bytes for ever: {MOST_READ:,} of them at {now:.6f} s")
+        raise Broken(
+            f"the {self.role} takes and gives bytes for ever at {now:.6f} s: {MOST_TURNS} turns in one instant"
+        )
+
+    def next_timer(self) -> float | None:
+        """See Endpoint."""
+        mine, other = self._timer, self.application.next_timer()
+        if mine is None or other is None:
+            return other if mine is None else mine
+        return min(mine, other)

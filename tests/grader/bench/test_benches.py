@@ -1,0 +1,135 @@
+"""Benches: lines as they come, time from outside, nothing left behind. A small tester stands in for the real one."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from grader.bench.local import Ended, Lines, LocalBench, Order
+from harness.course.assignment import Assignment
+from harness.lab.interface import LabError
+
+
+def a_tester(tmp_path: Path, code: str) -> Path:
+    """A folder whose `harness.tester.run` is this code."""
+    tester = tmp_path / "root/harness/tester"
+    tester.mkdir(parents=True)
+    for package in (tester.parent, tester):
+        (package / "__init__.py").touch()
+    (tester / "run.py").write_text(code)
+    return tmp_path / "root"
+
+
+def an_order(assignment: Assignment, seconds: float = 20.0) -> Order:
+    return Order(
+        submission=Path("/submission"), assignment=assignment, suites={"public": Path("/suites/public")},
+        checks=["a", "b"], programs={"client": ["./client"]}, build=True, seed="ab", seconds=seconds,
+    )  # fmt: skip
+
+
+def run(
+    tmp_path: Path, assignment: Assignment, code: str, seconds: float = 20.0
+) -> tuple[list[bytes | None], Ended]:
+    lines: list[bytes | None] = []
+    return lines, LocalBench(a_tester(tmp_path, code)).run(an_order(assignment, seconds), lines.append)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "lines"),
+    [
+        ([b"one\ntwo\n"], [b"one", b"two"]),
+        ([b"o", b"n", b"e\n", b"two"], [b"one"]),
+        ([b"\n\n one\n"], [b" one"]),
+        ([b"0123456789\n"], [b"0123456789"]),
+        ([b"0123456789A\nshort\n"], [None, b"short"]),
+        ([b"01234", b"56789A", b"BCDEF", b"GHI\nshort\n"], [None, b"short"]),
+    ],
+)
+def test_bytes_become_lines_of_bounded_length(pieces: list[bytes], lines: list[bytes | None]) -> None:
+    reader = Lines(most=10)
+    assert [line for piece in pieces for line in reader.feed(piece)] == lines
+
+
+def test_the_job_for_a_tester_that_sees_other_files(assignment: Assignment) -> None:
+    job = an_order(assignment).job({"kind": "docker"}, at=PurePosixPath("/code"))
+    assert job["assignment"] == "/code/blocking/assignment.toml"
+    assert job["suites"] == {"public": "/code/blocking/public"}
+
+
+@pytest.mark.slow
+def test_a_tester_gets_its_job_and_its_lines_come_back(tmp_path: Path, assignment: Assignment) -> None:
+    code = (
+        "import json, sys\njob = json.load(sys.stdin)\n"
+        "print(job['seed'], job['checks'])\nsys.stderr.write('a log')\nsys.exit(3)"
+    )
+    lines, ended = run(tmp_path, assignment, code)
+    assert lines == [b"ab ['a', 'b']"]
+    assert (ended.status, ended.late, ended.log) == (3, False, "a log")
+
+
+@pytest.mark.slow
+def test_a_tester_knows_no_secret_of_the_environment(
+    tmp_path: Path, assignment: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOCKETLAB_SECRET", "the course's secret")
+    lines, _ = run(tmp_path, assignment, "import os; print(dict(os.environ))")
+    assert lines
+    assert b"SOCKETLAB" not in (lines[0] or b"")
+
+
+@pytest.mark.slow
+def test_a_late_tester_is_ended_with_what_it_started(tmp_path: Path, assignment: Assignment) -> None:
+    code = (
+        "import os, signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, os.getpid(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    import grader.bench.local as benches
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(benches, "GRACE", 0.2)
+        lines, ended = run(tmp_path, assignment, code, seconds=1.0)
+    assert ended.late
+    assert ended.status is None
+    for pid in (lines[0] or b"").split():
+        assert _ends(int(pid))
+
+
+@pytest.mark.slow
+def test_a_cancelled_tester_ends_soon(tmp_path: Path, assignment: Assignment) -> None:
+    bench = LocalBench(a_tester(tmp_path, "import time\nprint('here', flush=True)\ntime.sleep(60)"))
+    ended = bench.run(an_order(assignment, 60), lambda _: bench.cancel())
+    assert (ended.cancelled, ended.late) == (True, False)
+
+
+@pytest.mark.slow
+def test_a_flood_on_standard_error_is_cut(tmp_path: Path, assignment: Assignment) -> None:
+    _, ended = run(tmp_path, assignment, "import sys\nsys.stderr.write('x' * 1_000_000 + 'end')")
+    assert len(ended.log) == 20_000
+    assert ended.log.endswith("xend")
+
+
+def test_a_tester_that_cannot_be_started_is_our_fault(
+    tmp_path: Path, assignment: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(LabError, match="cannot be started"):
+        run(tmp_path, assignment, "")
+
+
+def _ends(pid: int) -> bool:
+    """Whether a process ends within a few seconds: a SIGKILL takes effect soon, not at once."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], 5)[0])
+    finally:
+        os.close(handle)

@@ -1,0 +1,400 @@
+"""A run: what is done once is done, what breaks stops no other, what is killed goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from fakes import ALL, END, READS, SECRET, SERVES, FakeBench, Runs, hand_in, packets, passing, report
+
+from grader.bench.local import Ended, OnLine, Order
+from grader.campaign.campaign import Campaign
+from grader.campaign.journal import Journal
+from grader.campaign.plan import PlanError, make_plan
+from grader.campaign.run_folder import RunError, RunFolder
+from harness.lab.interface import LabError
+
+
+def test_a_submission_is_graded_from_folder_to_report(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.bench.scripts = [[report(READS), report(SECRET, "fail", pcapng=packets()), report(SERVES), END]]
+    runs.go()
+    result = runs.result("ann")
+    assert (result["points"], result["possible"], result["undecided"], result["state"]) == (
+        6,
+        15,
+        0,
+        "graded",
+    )
+    assert [check["outcome"] for check in result["checks"]] == ["pass", "fail", "pass", "fail"]
+    folder = runs.out / "ann" / "blocking"
+    assert result["checks"][1]["pcapng"] == "captures/hidden/02-test_secretly_reads.pcapng"
+    assert (folder / result["checks"][1]["pcapng"]).read_bytes().endswith(b"packets")
+    assert "ann" in (folder / "report.html").read_text()
+    assert "ann" in (runs.out / "index.html").read_text()
+    assert (folder / "student.html").exists()
+    assert not (runs.out / ".work").exists()
+    assert runs.bench.closed
+
+
+def test_the_order_to_the_bench(runs: Runs) -> None:
+    folder = hand_in(runs.submitted, "ann")
+    (folder / "Makefile").write_text("all:\n")
+    (folder / "programs.toml").write_text('[programs]\nclient = ["./client"]\n')
+    runs.go()
+    (order,) = runs.bench.orders
+    assert order.checks == ALL
+    assert order.build
+    assert order.programs == {"client": ["./client"], "server": ["python3", "server.py"]}
+    assert order.seconds == 30 * 1.25 + 15 + 7
+    assert order.submission != folder
+    assert order.job({"kind": "local"})["seed"] == order.seed
+
+
+def test_a_finished_job_is_not_run_again(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    first = runs.go()
+    assert runs.go() == first
+    assert len(runs.bench.orders) == 1
+
+
+@pytest.mark.parametrize("change", ["submission", "tests", "rubric", "image", "engine", "secret"])
+def test_a_job_is_run_again_when_anything_that_decides_it_changes(runs: Runs, change: str) -> None:
+    folder = hand_in(runs.submitted, "ann")
+    runs.go()
+    if change == "submission":
+        (folder / "client.py").write_text("print(2)\n")
+    elif change == "tests":
+        (runs.course.suites("blocking")["hidden"] / "test_client.py").write_text("# changed\n")
+    elif change == "rubric":
+        path = runs.course.reference("blocking") / "assignment.toml"
+        path.write_text(path.read_text() + "\n")
+    elif change == "image":
+        runs.place.image = "image-2"
+    elif change == "engine":
+        runs.place.engine = "other"
+    else:
+        runs.secret = "another secret"
+    runs.go()
+    assert len(runs.bench.orders) == 2
+    assert len((runs.out / "journal.jsonl").read_text().splitlines()) == 2
+
+
+def test_seeds_stay_with_the_student(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    hand_in(runs.submitted, "bob")
+    runs.go()
+    (runs.submitted / "ann" / "blocking" / "client.py").write_text("print(2)\n")
+    runs.go()
+    ann, bob, ann_again = (order.seed for order in runs.bench.orders)
+    assert ann == ann_again != bob
+
+
+def test_a_secret_is_made_once_and_kept_private(runs: Runs) -> None:
+    runs.secret = None
+    hand_in(runs.submitted, "ann")
+    runs.go()
+    kept = runs.out / "campaign.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    runs.go()
+    assert len(runs.bench.orders) == 1
+    secret = json.loads(kept.read_text())["secret"]
+    assert len(secret) == 64
+    for path in runs.out.rglob("*"):
+        if path.is_file() and path != kept:
+            text = path.read_bytes()
+            assert secret.encode() not in text
+            assert runs.bench.orders[0].seed.encode() not in text
+
+
+def test_a_killed_run_finishes_only_what_is_left(runs: Runs) -> None:
+    for student in ("ann", "bob", "eve"):
+        hand_in(runs.submitted, student)
+    plan = make_plan(runs.course, runs.submitted)
+    with RunFolder(runs.out) as folder:
+        events = Campaign(runs.course, folder, runs.place, folder.secret("course secret")).events(plan.jobs)
+        while next(events).kind != "ends":
+            pass
+        # The process ends here: ann is journalled, the rest is not.
+        runs.bench.cancelled = True
+        events.close()  # type: ignore[attr-defined]
+    done = {row["student"] for row in Journal(runs.out / "journal.jsonl").rows()}
+    assert "ann" in done
+    # The line of whoever was last is torn.
+    journal = runs.out / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes() + b'{"schema": 1, "student": "bo')
+    runs.bench = FakeBench([[*passing(), END]])
+    results = runs.go()
+    assert set(results) == {"ann", "bob", "eve"}
+    assert len(runs.bench.orders) == 3 - len(done)
+    assert len(Journal(journal).finished()) == 3
+
+
+def test_a_result_that_is_gone_is_made_again(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.go()
+    (runs.out / "ann" / "blocking" / "result.json").write_text("{torn")
+    runs.go()
+    assert len(runs.bench.orders) == 2
+
+
+def test_an_interrupt_keeps_what_is_done_and_cancels_the_rest(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+
+    def interrupted(_order: Order, on_line: OnLine) -> Ended:
+        on_line(json.dumps(report(READS)).encode())
+        return Ended(status=None, cancelled=True)
+
+    runs.bench.scripts = [interrupted]
+    assert runs.go() == {}
+    assert not (runs.out / "ann").exists()
+    assert Journal(runs.out / "journal.jsonl").rows() == []
+
+
+def test_undecided_checks_are_tried_once_more(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    first = [report(READS), report(SECRET, "inconclusive", message="late"), *passing()[2:], END]
+    runs.bench.scripts = [first, [*passing(), END]]
+    runs.go()
+    assert [list(order.checks) for order in runs.bench.orders] == [list(ALL), [READS, SECRET]]
+    result = runs.result("ann")
+    assert (result["points"], result["state"], result["attempts"]) == (15, "graded", 2)
+
+
+def test_what_stays_undecided_waits_for_a_person(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.bench.scripts = [
+        [report(READS), report(SECRET, "inconclusive", message="late"), *passing()[2:], END]
+    ]
+    runs.go()
+    result = runs.result("ann")
+    assert (result["points"], result["undecided"], result["state"]) == (12, 3, "undecided")
+    assert len(runs.bench.orders) == 2
+    runs.go()
+    assert len(runs.bench.orders) == 2
+    runs.bench.scripts = [[*passing(), END]]
+    assert runs.go(again=True)["ann"]["points"] == 15
+
+
+def test_what_passed_stays_passed_when_others_are_tried_again(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    first = [report(READS), report(SECRET, "inconclusive"), *passing()[2:], END]
+    runs.bench.scripts = [first, [report(READS, "fail"), report(SECRET), END]]
+    runs.go()
+    assert runs.result("ann")["points"] == 15
+
+
+def test_a_broken_lab_decides_nothing_and_is_tried_again_next_time(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    hand_in(runs.submitted, "bob")
+
+    def breaks(_order: Order, _on_line: OnLine) -> Ended:
+        raise LabError("the engine went away")
+
+    runs.bench.scripts = [breaks, breaks, [*passing(), END]]
+    runs.go()
+    result = runs.result("ann")
+    assert (result["points"], result["undecided"], result["state"]) == (0, 15, "ours")
+    assert "the lab broke: the engine went away" in result["notes"]
+    assert runs.result("bob")["points"] == 15
+    assert runs.go()["ann"]["points"] == 15
+
+
+def test_a_bug_of_ours_spoils_one_job_only_and_keeps_the_log(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    hand_in(runs.submitted, "bob")
+
+    def bug(_order: Order, _on_line: OnLine) -> Ended:
+        raise ZeroDivisionError("a bug")
+
+    runs.bench.scripts = [bug, [*passing(), END]]
+    runs.go()
+    assert runs.result("ann")["state"] == "ours"
+    assert "ZeroDivisionError: a bug" in runs.result("ann")["log"]
+    assert runs.result("bob")["points"] == 15
+
+
+def test_a_bench_that_cannot_be_had_is_our_fault(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+
+    def none() -> FakeBench:
+        raise LabError("no more memory")
+
+    runs.place.make = none
+    runs.go()
+    assert runs.result("ann")["message"] == "The lab broke: no more memory"
+
+
+def test_time_that_is_up_is_a_timeout(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+
+    def late(_order: Order, on_line: OnLine) -> Ended:
+        on_line(json.dumps(report(READS)).encode())
+        return Ended(status=None, late=True)
+
+    runs.bench.scripts = [late]
+    runs.go()
+    assert [check["outcome"] for check in runs.result("ann")["checks"]] == ["pass", *["timeout"] * 3]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"hello",
+        b"\xff\x00",
+        b"{}",
+        None,
+        b'{"record": "report", "check": "a", "outcome": "pass", "points": 1e9}',
+    ],
+)
+def test_noise_between_records_is_noted_and_ignored(runs: Runs, noise: bytes | None) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.bench.scripts = [[noise, report(READS), noise, END]]
+    runs.go()
+    result = runs.result("ann")
+    assert (result["points"], result["state"]) == (2, "graded")
+    assert any("ignored" in note for note in result["notes"])
+
+
+def test_a_tester_that_says_nothing_means_nothing_is_earned(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.bench.scripts = [[]]
+    runs.go()
+    result = runs.result("ann")
+    assert (result["points"], result["undecided"]) == (0, 0)
+    assert "the tester ended without its last record (exit status 0)" in result["notes"]
+
+
+def test_forbidden_names_cost_their_stage(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann", **{"server.py": "import asyncio\n", "client.py": ""})
+    runs.go()
+    result = runs.result("ann")
+    assert [stage["points"] for stage in result["stages"]] == [5, 0]
+    assert result["stages"][1]["forbidden"] == "Stage 2 forbids asyncio (server.py, line 1)."
+
+
+def test_a_wrong_programs_table_is_told_to_its_author(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann", **{"programs.toml": "[programs\n"})
+    runs.go()
+    result = runs.result("ann")
+    assert result["state"] == "refused"
+    assert "programs.toml cannot be read" in result["message"]
+    assert runs.bench.orders == []
+
+
+def test_a_failed_build_is_shown(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann", Makefile="x\n")
+    built = {"record": "build", "ok": False, "text": "make: *** missing separator"}
+    runs.bench.scripts = [
+        [built, *[report(check, "error", message="the build failed") for check in ALL], END]
+    ]
+    runs.go()
+    assert runs.result("ann")["build"]["log"] == "make: *** missing separator"
+    assert "missing separator" in (runs.out / "ann" / "blocking" / "student.html").read_text()
+
+
+# --- bad input: each has its message, the others are graded ---
+
+
+def test_bad_submissions_are_refused_one_by_one(runs: Runs) -> None:
+    hand_in(runs.submitted, "good")
+    (runs.submitted / "empty" / "blocking").mkdir(parents=True)
+    hand_in(runs.submitted, "link").joinpath("secret").symlink_to("/etc/passwd")
+    hand_in(runs.submitted, "unreadable").joinpath("client.py").chmod(0)
+    with open(hand_in(runs.submitted, "large") / "output", "wb") as file:
+        file.truncate(1 << 30)
+    strange = os.fsdecode(b"caf\xe9")
+    hand_in(runs.submitted, strange)
+    results = runs.go(workers=2)
+    messages = {student: result["message"] for student, result in results.items()}
+    assert messages == {
+        "good": "",
+        strange: "",
+        "empty": "The folder is empty: no file was handed in.",
+        "link": "secret is a symbolic link (to /etc/passwd). Hand in the file itself: links are not followed.",
+        "unreadable": "client.py cannot be read by anyone. Make it readable: chmod u+r.",
+        "large": "The files are larger than 32 MB together (reached at output). Hand in sources, not data.",
+    }
+    assert [results[name]["points"] for name in ("good", strange)] == [15, 15]
+    assert runs.result(strange)["student"] == strange
+    assert "caf\\xe9" in (runs.out / "index.html").read_text()
+    refused = [result for result in results.values() if result["state"] == "refused"]
+    assert len(refused) == 4
+    assert runs.go(workers=2) == results
+    assert len(runs.bench.orders) == 2
+
+
+def test_what_is_no_submission_is_named(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    hand_in(runs.submitted, "bob", "bloking")
+    (runs.submitted / "notes.txt").write_text("x")
+    (runs.submitted / ".DS_Store").write_text("x")
+    (runs.submitted / "eve").symlink_to(runs.submitted / "ann")
+    hand_in(runs.submitted, "index.html")
+    (runs.course.root / "reference" / "later").mkdir()
+    hand_in(runs.submitted, "dan", "later")
+    missing = runs.course.root / "reference" / "later" / "assignment.toml"
+    plan = make_plan(runs.course, runs.submitted)
+    assert [job.name for job in plan.jobs] == ["ann/blocking"]
+    assert plan.remarks == [
+        "eve: is a symbolic link, not a folder. Not graded.",
+        'bob/bloking: there is no assignment "bloking". Did you mean "blocking"? Not graded.',
+        f"dan/later: {missing} is missing, so nothing says how to grade it. Not graded.",
+        "index.html: a student's folder cannot have this name; rename it. Not graded.",
+    ]
+
+
+def test_nothing_to_grade_says_what_to_give(runs: Runs) -> None:
+    with pytest.raises(PlanError, match="holds no submissions"):
+        make_plan(runs.course, runs.submitted)
+    with pytest.raises(PlanError, match="is no folder"):
+        make_plan(runs.course, runs.submitted / "nowhere")
+    hand_in(runs.submitted, "ann", "bloking")
+    with pytest.raises(PlanError, match='Did you mean "blocking"'):
+        make_plan(runs.course, runs.submitted)
+    hand_in(runs.submitted, "ann")
+    with pytest.raises(PlanError, match=r'no student "anne"\. Did you mean "ann"'):
+        make_plan(runs.course, runs.submitted, students=["anne"])
+
+
+def test_only_what_is_asked_for_is_graded(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    hand_in(runs.submitted, "bob")
+    plan = make_plan(runs.course, runs.submitted, assignments=["blocking"], students=["bob"])
+    assert [job.student for job in plan.jobs] == ["bob"]
+
+
+# --- the run's folder ---
+
+
+def test_a_folder_with_other_files_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("x")
+    with pytest.raises(RunError, match="holds other files"):
+        RunFolder(tmp_path)
+
+
+def test_two_graders_do_not_share_a_folder(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "out"), pytest.raises(RunError, match="in use by another grader"):
+        RunFolder(tmp_path / "out")
+
+
+def test_a_damaged_campaign_is_named(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "out") as folder:
+        folder.secret(None)
+        (tmp_path / "out" / "campaign.json").write_text("{")
+        with pytest.raises(RunError, match="is damaged"):
+            folder.secret(None)
+
+
+def test_a_torn_line_is_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    row = {"student": "a\udce9", "assignment": "b", "identity": "c"}
+    Journal(path).add(row)
+    path.write_bytes(path.read_bytes() + b'{"student": "x", "assi')
+    journal = Journal(path)
+    assert [got["student"] for got in journal.rows()] == ["a\udce9"]
+    journal.add({**row, "student": "d"})
+    assert [got["student"] for got in Journal(path).rows()] == ["a\udce9", "d"]

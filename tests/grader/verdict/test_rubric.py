@@ -1,0 +1,122 @@
+"""From records to verdicts to points: fail closed, nothing from outside the rubric."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from fakes import ALL, READS, SECRET, SERVES, SURVIVES, report
+
+from grader.verdict.outcome import Outcome
+from grader.verdict.records import Report, parse_record
+from grader.verdict.rubric import Reports, Stopped, judge, settled, to_repeat
+from grader.verdict.scoring import Score, number, score, score_stages, total
+from harness.course.assignment import Assignment
+
+
+def reports(**outcomes: str) -> dict[str, Report]:
+    """Reports by the short names of the checks; those not named pass."""
+    names = dict(zip(("reads", "secret", "serves", "survives"), ALL, strict=True))
+    made = {}
+    for short, check in names.items():
+        word, _, because = outcomes.get(short, "pass").partition(":")
+        if word != "none":
+            record = parse_record(json.dumps(report(check, word, because=names.get(because))).encode())
+            assert isinstance(record, Report)
+            made[check] = record
+    return made
+
+
+def words(verdicts: object) -> list[str]:
+    return [verdict.outcome.value for verdict in verdicts]  # type: ignore[attr-defined]
+
+
+def test_a_check_without_a_report_has_failed(assignment: Assignment) -> None:
+    verdicts = judge(assignment, {})
+    assert words(verdicts) == ["fail"] * 4
+    assert total(score_stages(assignment, verdicts)) == Score(0, 15, 0)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "word", "undecided"),
+    [(Stopped.DEADLINE, "timeout", 0), (Stopped.OURS, "inconclusive", 13), (Stopped.REFUSED, "error", 0)],
+)
+def test_why_the_run_ended_decides_what_a_missing_report_is(
+    assignment: Assignment, stopped: Stopped, word: str, undecided: float
+) -> None:
+    verdicts = judge(assignment, {READS: reports()[READS]}, stopped=stopped, reason="(so it is)")
+    assert words(verdicts) == ["pass", word, word, word]
+    assert verdicts[1].message.endswith("(so it is)")
+    assert total(score_stages(assignment, verdicts)) == Score(2, 15, undecided)
+
+
+def test_points_come_from_the_rubric(assignment: Assignment) -> None:
+    verdicts = judge(assignment, reports(secret="fail", serves="timeout", survives="skipped:serves"))
+    assert [row.score for row in score_stages(assignment, verdicts)] == [Score(2, 5, 0), Score(0, 10, 0)]
+    assert verdicts[3].message == f"Not run, because {SERVES} did not pass."
+
+
+def test_a_skip_without_a_reason_has_failed(assignment: Assignment) -> None:
+    assert words(judge(assignment, reports(survives="skipped")))[3] == "fail"
+    assert words(judge(assignment, reports(reads="skipped")))[0] == "fail"
+    assert words(judge(assignment, reports(serves="fail", survives="skipped:reads")))[3] == "skipped"
+
+
+def test_a_skip_behind_an_undecided_check_is_undecided(assignment: Assignment) -> None:
+    verdicts = judge(assignment, reports(serves="inconclusive", survives="skipped:serves"))
+    assert words(verdicts) == ["pass", "pass", "inconclusive", "inconclusive"]
+    assert total(score_stages(assignment, verdicts)) == Score(5, 15, 10)
+
+
+def test_a_forbidden_name_fails_its_stage_only(assignment: Assignment) -> None:
+    verdicts = judge(assignment, reports(), forbidden={2: "Stage 2 forbids asyncio (server.py, line 1)."})
+    assert words(verdicts) == ["pass", "pass", "fail", "fail"]
+    assert verdicts[2].message == "Stage 2 forbids asyncio (server.py, line 1)."
+
+
+def test_a_forbidden_name_decides_what_was_undecided(assignment: Assignment) -> None:
+    assert words(judge(assignment, reports(serves="inconclusive"), forbidden={2: "no"}))[2] == "fail"
+
+
+def test_the_first_report_counts() -> None:
+    taken = Reports(frozenset([READS]))
+    first = parse_record(json.dumps(report(READS, "fail")).encode())
+    second = parse_record(json.dumps(report(READS, "pass")).encode())
+    stranger = parse_record(json.dumps(report("test_x.py::test_y")).encode())
+    assert isinstance(first, Report)
+    assert isinstance(second, Report)
+    assert isinstance(stranger, Report)
+    assert [taken.add(first), taken.add(second), taken.add(stranger)] == [True, False, False]
+    assert taken.first == {READS: first}
+    assert taken.notes == [
+        f"a second report came for {READS}; the first one counts",
+        "a report came for 'test_x.py::test_y', which was not asked for; ignored",
+    ]
+
+
+def test_undecided_checks_are_repeated_with_what_they_build_on(assignment: Assignment) -> None:
+    first = reports(survives="inconclusive")
+    verdicts = judge(assignment, first)
+    assert to_repeat(assignment, verdicts) == (SERVES, SURVIVES)
+    assert set(settled(first, verdicts)) == {READS, SECRET, SERVES}
+    assert to_repeat(assignment, judge(assignment, reports())) == ()
+
+
+@pytest.mark.parametrize("possible", [math.nan, math.inf, -1.0, 1.0])
+def test_a_score_is_finite_and_clamped(assignment: Assignment, possible: float) -> None:
+    got = score(judge(assignment, reports()), possible)
+    for value in (got.points, got.possible, got.undecided):
+        assert math.isfinite(value)
+        assert value >= 0
+    assert got.points + got.undecided <= max(got.possible, 0)
+
+
+def test_thirds_add_up() -> None:
+    assert number(2 / 3) == "0.67"
+    assert number(100) == "100"
+
+
+def test_each_outcome_has_a_symbol_and_a_sentence() -> None:
+    assert len({outcome.symbol for outcome in Outcome}) == 6
+    assert all(outcome.sentence.endswith(".") for outcome in Outcome)

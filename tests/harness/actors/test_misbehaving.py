@@ -1,0 +1,101 @@
+"""Clumsy clients at a server that bears them, and at servers that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.actors.story import Broken
+from harness.tester.scene import Scene
+from tests.harness.tester.local_scene import MakeScene, local_scenes
+
+
+@pytest.fixture(scope="module")
+def scenes() -> Iterator[MakeScene]:
+    programs = {"server": ["python3", "echo.py"], "lines": ["python3", "lines.py"]}
+    with local_scenes(Path(__file__).parent / "load_submission", programs) as make:
+        yield make
+
+
+@pytest.fixture
+def lab(scenes: MakeScene) -> Scene:
+    return scenes()
+
+
+def test_one_byte_at_a_time(lab: Scene) -> None:
+    peer = lab.clumsy(lab.serves("server")).drips(b"hello", apart=0.002)
+    peer.reads_exactly(b"hello")
+    assert any("5 writes" in step.what for step in lab.story.steps)
+
+
+@pytest.mark.slow
+def test_who_never_reads_is_not_read(lab: Scene) -> None:
+    server = lab.serves("server")
+    peer, taken = lab.clumsy(server, receive_buffer=4096).never_reads(bytes(30_000_000), quiet=0.2)
+    assert 65_536 <= taken < 20_000_000
+    lab.connects(server).sends(b"others are served")
+    assert peer.reads(taken) == bytes(taken)
+
+
+@pytest.mark.slow
+def test_sips(lab: Scene) -> None:
+    data = bytes(range(256))
+    sipper = lab.clumsy(lab.serves("server")).sips(data, every=0.01, count=3)
+    assert lab.waits_until(lambda: len(sipper.read) >= 12)
+    had = sipper.stops()
+    assert had == data[: len(had)]
+    assert len(had) % 3 == 0 and not sipper.ended
+    assert sipper.peer.reads(256 - len(had)) == data[len(had) :]
+
+
+def test_a_sipper_sees_the_end(lab: Scene) -> None:
+    sipper = lab.clumsy(lab.serves("lines")).sips(b"\xff\n", every=0.01)
+    assert lab.waits_until(lambda: sipper.ended)
+    assert sipper.stops() == b"error\n"
+
+
+@pytest.mark.slow
+def test_a_half_close_with_output_pending(scenes: MakeScene) -> None:
+    lab = scenes()
+    data = lab.random_bytes(3_000_000)
+    lab.clumsy(lab.serves("server", "small"), receive_buffer=4096).half_closes_and_is_echoed(data)
+    lab = scenes()
+    with pytest.raises(Broken, match="lost after a half-close"):
+        lab.clumsy(lab.serves("server", "cuts"), receive_buffer=4096).half_closes_and_is_echoed(data)
+
+
+def test_a_storm_of_resets(lab: Scene) -> None:
+    server = lab.serves("server")
+    before = lab.usage()
+    lab.clumsy(server).storms(60, data=b"hello")
+    lab.returns_to(before)
+    peer = lab.connects(server)
+    peer.sends(b"still there")
+    peer.reads_exactly(b"still there")
+
+
+@pytest.mark.slow
+def test_an_endless_line(lab: Scene) -> None:
+    peer, taken = lab.clumsy(lab.serves("lines")).endless_line(20_000_000)
+    assert taken < 10_000_000
+    peer.sees_reset_or_end()
+    _, all_of_it = lab.clumsy(lab.serves("lines", "patient")).endless_line(3_000_000)
+    assert all_of_it == 3_000_000
+
+
+def test_no_text(lab: Scene) -> None:
+    server = lab.serves("lines")
+    lab.clumsy(server).babbles().reads_exactly(b"error\n")
+    peer = lab.connects(server)
+    peer.sends(b"text\n")
+    peer.reads_exactly(b"ok\n")
+
+
+def test_silence(lab: Scene) -> None:
+    server = lab.serves("server")
+    files = lab.usage().open_files
+    silent = lab.clumsy(server).stay_silent(12)
+    assert len(silent) == 12
+    assert lab.waits_until(lambda: lab.usage().open_files == files + 12)

@@ -1,0 +1,176 @@
+"""Forbidden names: what counts as a use, which files are read, what is left alone."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from harness.course.assignment import Stage, parse_assignment
+from harness.course.forbidden import Finding, find_forbidden, forbidden_message, uses
+
+TOML = """\
+[assignment]
+schema = 1
+name = "blocking"
+title = "t"
+handout = "handout.md"
+[programs]
+server = ["python3", "server.py"]
+[[stages]]
+number = 1
+title = "t"
+points = 1
+section = "1"
+programs = ["server"]
+forbidden = ["asyncio", "os.fork", "sendall", "concurrent.futures"]
+[[checks]]
+id = "test_a.py::test_a"
+suite = "public"
+stage = 1
+points = 1
+section = "1"
+rule = "r"
+"""
+ASSIGNMENT = parse_assignment(TOML, Path("assignment.toml"))
+
+
+def found(code: str, *names: str) -> list[tuple[str, int]]:
+    return list(uses(ast.parse(code), names))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import asyncio",
+        "import asyncio as a",
+        "import asyncio.streams",
+        "from asyncio import run",
+        "from asyncio.streams import StreamReader",
+        "__import__('asyncio')",
+        "import importlib\nimportlib.import_module('asyncio.streams')",
+        "def f():\n    import asyncio",
+        "try:\n    import asyncio\nexcept ImportError:\n    pass",
+    ],
+)
+def test_a_module_is_found_however_it_is_imported(code: str) -> None:
+    assert [name for name, _ in found(code, "asyncio")] == ["asyncio"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os\nos.fork()",
+        "import os as o\no.fork()",
+        "from os import fork",
+        "from os import fork as f",
+        "import os\ngetattr(os, 'fork')()",
+    ],
+)
+def test_a_member_is_found_under_any_alias(code: str) -> None:
+    assert [name for name, _ in found(code, "os.fork")] == ["os.fork"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["s.sendall(b'')", "send = sock.sendall", "socket.socket.sendall(s, b'')", "getattr(s, 'sendall')"],
+)
+def test_an_attribute_is_found_on_anything(code: str) -> None:
+    assert [name for name, _ in found(code, "sendall")] == ["sendall"]
+
+
+def test_a_builtin_is_found() -> None:
+    assert found("x = 1\neval('x')", "eval") == [("eval", 2)]
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("# asyncio\n'''asyncio'''\nprint('asyncio')", "asyncio"),
+        ("import asyncio_like", "asyncio"),
+        ("from .asyncio import run", "asyncio"),
+        ("import os\nos.forkpty()", "os.fork"),
+        ("table.fork()", "os.fork"),
+        ("selector.select()", "select"),
+        ("def sendall(sock, data): ...\nsendall(s, b'')", "sendall"),
+        ("class C:\n    def sendall(self): ...\n    def f(self): self.sendall()", "sendall"),
+    ],
+)
+def test_what_only_looks_alike_is_left_alone(code: str, name: str) -> None:
+    assert found(code, name) == []
+
+
+def test_local_modules_are_followed_and_others_are_not(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text("from framing import read\nimport package.inner\n")
+    (tmp_path / "framing.py").write_text("\nimport asyncio\n")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("from . import sibling\n")
+    (tmp_path / "package" / "inner.py").write_text("import os\nos.fork()\n")
+    (tmp_path / "package" / "sibling.py").write_text("s.sendall(b'')\ns.sendall(b'')\n")
+    (tmp_path / "unused.py").write_text("import asyncio\n")
+    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == [
+        Finding("asyncio", "framing.py", 2),
+        Finding("os.fork", "package/inner.py", 2),
+        Finding("sendall", "package/sibling.py", 1),
+    ]
+
+
+def test_the_submissions_own_programs_table_counts(tmp_path: Path) -> None:
+    (tmp_path / "programs.toml").write_text('[programs]\nserver = ["./mine"]\n')
+    (tmp_path / "mine").write_text("#!/usr/bin/env python3\nimport asyncio\n")
+    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == [Finding("asyncio", "mine", 2)]
+
+
+@pytest.mark.parametrize("argv", [["python3", "-m", "mine"], ["python3", "-B", "mine.py"], ["./mine.py"]])
+def test_a_program_is_found_however_it_is_started(tmp_path: Path, argv: list[str]) -> None:
+    (tmp_path / "mine.py").write_text("import asyncio\n")
+    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path, {"server": argv})
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x7fELF import asyncio", b"import asyncio(", b"\0", b"(" * 5000, b"#!/bin/sh\n"]
+)
+def test_what_is_no_python_has_no_names(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "server.py").write_bytes(data)
+    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == []
+
+
+def test_nothing_outside_the_folder_is_read(tmp_path: Path) -> None:
+    (tmp_path / "outside.py").write_text("import asyncio\n")
+    inside = tmp_path / "in"
+    inside.mkdir()
+    (inside / "server.py").write_text("__import__('/outside')\nimport link\nimport os\n")
+    (inside / "link.py").symlink_to(tmp_path / "outside.py")
+    stage = ASSIGNMENT.stage(1)
+    assert find_forbidden(ASSIGNMENT, stage, inside) == []
+    for argv in (
+        ["python3", "../outside.py"],
+        ["python3", str(tmp_path / "outside.py")],
+        ["python3", "link.py"],
+    ):
+        assert find_forbidden(ASSIGNMENT, stage, inside, {"server": argv}) == []
+
+
+def test_the_message_names_each_use_once() -> None:
+    findings = [Finding("asyncio", f"f{n}.py", n) for n in range(7)]
+    message = forbidden_message(Stage(number=2, title="", points=1, section="2"), findings)
+    assert message.startswith("Stage 2 forbids asyncio (f0.py, line 0), ")
+    assert message.endswith("and 2 more.")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("python3", "/work/client.py"),
+        ("python3", "./x/../client.py"),
+        ("/usr/bin/python3", "-B", "/build/client.py"),
+        ("sh", "-c", "exec python3 $PWD/client.py"),
+        ("env", "python3", "-c", "import client"),
+    ],
+    ids=" ".join,
+)
+def test_no_way_to_start_a_program_hides_what_it_uses(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    (tmp_path / "client.py").write_text("import asyncio\n")
+    (tmp_path / "x").mkdir()
+    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path, {"server": argv})

@@ -1,3 +1,0 @@
-"""The suite in hidden/ is run by harness.tester in a tester node (test_labs_docker.py), not from here."""
-
-collect_ignore = ["hidden"]

@@ -1,0 +1,36 @@
+"""A scene in the local lab with the servers of a folder, for words that need a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.course.assignment import Limits
+from harness.lab.local.lab import local_lab
+from harness.tester.scene import Scene
+
+MakeScene = Callable[[], Scene]
+
+
+@contextmanager
+def local_scenes(folder: Path, programs: dict[str, list[str]]) -> Iterator[MakeScene]:
+    """A function that makes a fresh scene; all of them end with the block."""
+    node, network, leave = local_lab(folder, Limits(open_files=2048))
+    made: list[Scene] = []
+
+    def make() -> Scene:
+        while made:
+            made.pop().close()
+        node.fresh()
+        scene = Scene(node, network, programs=programs, seed=1, output_limit=1_000_000)
+        made.append(scene)
+        return scene
+
+    try:
+        node.build(None, timeout=10)
+        yield make
+    finally:
+        for scene in made:
+            scene.close()
+        leave()
