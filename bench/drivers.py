@@ -207,9 +207,7 @@ def relay() -> Figures:
             host, port = receiver.getsockname()
             via = loop.add_udp(to=Address("udp", host=host, port=port), towards="tester")
             loop.shape(up=LINK, down=Profile(), seed=1)
-            return measure(
-                Route(sender, receiver, via.pair, lambda: loop.counters().engine_drops), LINK.delay
-            )
+            return measure(Route(sender, receiver, via.pair, lambda: loop.counters().engine_drops), LINK.delay)
     finally:
         loop.close()
 
@@ -218,27 +216,18 @@ def main() -> None:
     if why := missing():
         print(f"not measured: {why}")
         return
-    print(
-        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before (above 1 the figures are too bad)"
-    )
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before (above 1 the figures are too bad)")
     print("                        delay error at 20 ms, us        without loss")
     print("driver                    p50       p99       max        datagrams/s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the namespaces go, too
-    drivers = {
-        "plain forwarding": plain,
-        "kernel's netem": netem,
-        "router": router,
-        "relay (loopback)": relay,
-    }
+    drivers = {"plain forwarding": plain, "kernel's netem": netem, "router": router, "relay (loopback)": relay}
     for name, run in drivers.items():
         figures = run()
         if isinstance(figures, str):
             print(f"{name:20} {figures}")
             continue
         p50, p99 = (figures.errors[len(figures.errors) * percent // 100] for percent in (50, 99))
-        print(
-            f"{name:20} {p50:8,.0f}  {p99:8,.0f}  {figures.errors[-1]:8,.0f}  {figures.rate:17,.0f}  ({figures.why})"
-        )
+        print(f"{name:20} {p50:8,.0f}  {p99:8,.0f}  {figures.errors[-1]:8,.0f}  {figures.rate:17,.0f}  ({figures.why})")
 
 
 if __name__ == "__main__":

@@ -223,9 +223,7 @@ def compare(found: dict[str, Figures]) -> None:
         rates = ", ".join(f"{ours.rate[count] / peer.rate[count]:.2f}" for count in CONNECTIONS)
         cpu = ", ".join(f"{ours.per_cpu[count] / peer.per_cpu[count]:.2f}" for count in CONNECTIONS)
         memory = f"{ours.memory / peer.memory:.2f}" if ours.memory and peer.memory else "-"
-        print(
-            f"\nreference / {name}: messages a second {rates} ({cpu} by its CPU), bulk {ours.bulk / peer.bulk:.2f},"
-        )
+        print(f"\nreference / {name}: messages a second {rates} ({cpu} by its CPU), bulk {ours.bulk / peer.bulk:.2f},")
         print(f"    memory {memory}")
 
 
@@ -286,9 +284,7 @@ def main() -> None:
             print("not measured: the load client takes a C compiler (apt-get install gcc)")
             return
         names = [name for name in usable() if options.only is None or name in options.only]
-        print(
-            f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before; Python {sys.version.split()[0]}\n"
-        )
+        print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before; Python {sys.version.split()[0]}\n")
         found = measure(client, names, options.rounds)
     tell(found)
     compare(found)

@@ -260,9 +260,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--only", type=lambda text: text.split(";"), help="names, with ; between them")
-    parser.add_argument(
-        "--best", action="store_true", help="of the rounds, where a machine is never quiet for long"
-    )
+    parser.add_argument("--best", action="store_true", help="of the rounds, where a machine is never quiet for long")
     options = parser.parse_args()
     if not sys.platform.startswith("linux"):
         print("not measured: CPU and memory are read from /proc")
@@ -272,9 +270,7 @@ def main() -> None:
         if remedy := missing(name):
             print(f"not measured: {name} ({remedy})")
             names.remove(name)
-    print(
-        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before; Python {sys.version.split()[0]}\n"
-    )
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before; Python {sys.version.split()[0]}\n")
     gc.disable()
     tell(measure(names, options.rounds, int(options.gigabytes * 1e9)), options.best)
 

@@ -84,9 +84,7 @@ def link(loss: float = 0.0) -> Profile:
     return Profile(delay=DELAY, rate=RATE, limit=LIMIT, loss=loss)
 
 
-def simulated(
-    sender: Endpoint, receiver: Receiver, ceiling: float, loss: float, seed: int, after: bool
-) -> Figures:
+def simulated(sender: Endpoint, receiver: Receiver, ceiling: float, loss: float, seed: int, after: bool) -> Figures:
     """Until the receiver has all."""
     behind, before = (loss, 0.0) if after else (0.0, loss)
     ends = {"sender": sender, "receiver": Lossy(receiver, behind, seed)}
@@ -147,15 +145,10 @@ def measure_simulated(after: bool) -> None:
             each = [run(loss, seed, after) for seed in SEEDS]
             row.append(
                 Figures(
-                    *(
-                        sum(values) / len(SEEDS)
-                        for values in zip(*((f.share, f.queued) for f in each), strict=True)
-                    )
+                    *(sum(values) / len(SEEDS) for values in zip(*((f.share, f.queued) for f in each), strict=True))
                 )
             )
-        print_row(
-            name, row, f"{(time.process_time() - start) / len(SEEDS) / len(LOSSES):.1f} s of computing each"
-        )
+        print_row(name, row, f"{(time.process_time() - start) / len(SEEDS) / len(LOSSES):.1f} s of computing each")
 
 
 def measure_kernel() -> None:

@@ -165,9 +165,7 @@ def main() -> None:
     print(f"{'':24}{'MB/s':>8}{'MB per second of computing':>30}{'beside aioquic':>24}")
     for name, (rate, worth) in best.items():
         ratio = (
-            f"{rate / best['aioquic'][0]:.1f} and {worth / best['aioquic'][1]:.1f} times"
-            if "aioquic" in best
-            else ""
+            f"{rate / best['aioquic'][0]:.1f} and {worth / best['aioquic'][1]:.1f} times" if "aioquic" in best else ""
         )
         print(f"{name:24}{rate:8.1f}{worth:30.1f}{ratio:>24}")
 

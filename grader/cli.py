@@ -56,19 +56,13 @@ def _grader() -> None:
 
 @app.command()
 def run(
-    submitted: Annotated[
-        Path, typer.Argument(help="folder of submissions: SUBMITTED/<student>/<assignment>/")
-    ],
+    submitted: Annotated[Path, typer.Argument(help="folder of submissions: SUBMITTED/<student>/<assignment>/")],
     out: Annotated[Path, typer.Option(help="folder of this run; the same one again finishes what is left")],
-    assignment: Annotated[
-        list[str] | None, typer.Option(help="only this assignment (may be given again)")
-    ] = None,
+    assignment: Annotated[list[str] | None, typer.Option(help="only this assignment (may be given again)")] = None,
     student: Annotated[list[str] | None, typer.Option(help="only this student (may be given again)")] = None,
     lab: Annotated[Lab, typer.Option(help="auto: Docker if an engine answers, else local")] = Lab.auto,
     engine: Annotated[Engine, typer.Option(help="what impairs the link")] = Engine.auto,
-    workers: Annotated[
-        int, typer.Option(min=0, max=16, help="submissions side by side; 0: by the cores")
-    ] = 0,
+    workers: Annotated[int, typer.Option(min=0, max=16, help="submissions side by side; 0: by the cores")] = 0,
     seed: Annotated[
         str | None, typer.Option(help="the course's secret; else $SOCKETLAB_SECRET, else the run's own")
     ] = None,
@@ -89,10 +83,14 @@ def run(
         with RunFolder(out) as folder:
             secret = folder.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
             place = choose_place(
-                course, lab=lab, engine=engine, submitted=submitted, trusted=trust_submissions,
+                course,
+                lab=lab,
+                engine=engine,
+                submitted=submitted,
+                trusted=trust_submissions,
                 assignments=sorted({job.assignment.name for job in plan.jobs}),
                 say=lambda text: console.print(Text(text, style="dim")),
-            )  # fmt: skip
+            )
             with closing(place):
                 kind = f"{place.kind} lab, link engine {place.engine}"
                 many = f"{len(plan.jobs)} submission{'s' if len(plan.jobs) != 1 else ''}"
@@ -108,12 +106,8 @@ def run(
 
 @app.command()
 def release(
-    out: Annotated[
-        Path | None, typer.Option(help="write the whole student repository into this folder")
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="only say what in assignments/ is not fresh")
-    ] = False,
+    out: Annotated[Path | None, typer.Option(help="write the whole student repository into this folder")] = None,
+    check: Annotated[bool, typer.Option("--check", help="only say what in assignments/ is not fresh")] = False,
 ) -> None:
     """Make assignments/ from reference/ and the public tests; with --out, the repository that students clone."""
     console = Console(highlight=False, soft_wrap=True)
@@ -129,9 +123,7 @@ def release(
         if out is not None:
             files = repository.build(course)
             repository.write(files, out)
-            console.print(
-                Text(f"{len(files)} files in {out}, searched for answers, hidden tests and private files")
-            )
+            console.print(Text(f"{len(files)} files in {out}, searched for answers, hidden tests and private files"))
             return
         for name in course.names():
             for path in write_starters(course, name):
@@ -172,9 +164,7 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -
         console.print(Text(no_command(remark), style="yellow"))
     if interrupted:
         left = len(plan.jobs) - len(results)
-        console.print(
-            Text(f"Interrupted. {left} left; the same command again does the rest.", style="yellow")
-        )
+        console.print(Text(f"Interrupted. {left} left; the same command again does the rest.", style="yellow"))
         return 130
     console.print(Text(f"Report: {index}"))
     waiting = sum(result["state"] in ("undecided", "ours") for result in results)

@@ -51,9 +51,7 @@ class Course:
             raise CourseError(f'there is no assignment "{name}". {nearest(name, self.names())}')
         assignment = load_assignment(self.reference(name) / "assignment.toml")
         if assignment.name != name:
-            raise AssignmentError(
-                f'{assignment.path}: its name is "{assignment.name}". Write: name = "{name}"'
-            )
+            raise AssignmentError(f'{assignment.path}: its name is "{assignment.name}". Write: name = "{name}"')
         missing = [f"{suite} ({path})" for suite, path in self.suites(name).items() if not path.is_dir()]
         if missing:
             raise CourseError(f"{name}: the folder of its tests is missing: {', '.join(missing)}.")

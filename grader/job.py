@@ -155,9 +155,7 @@ class _Run:
         reports, stopped, reason = self._attempt(again, known)
         return judge(assignment, reports, stopped=stopped, forbidden=self.forbidden, reason=reason)
 
-    def _attempt(
-        self, checks: tuple[str, ...], known: Mapping[str, Report]
-    ) -> tuple[dict[str, Report], Stopped, str]:
+    def _attempt(self, checks: tuple[str, ...], known: Mapping[str, Report]) -> tuple[dict[str, Report], Stopped, str]:
         """Run some checks; the reports known before stand. Answers all reports and how the run ended."""
         self.attempts += 1
         listener = _Listener(self, Reports(frozenset(checks)), dict(known))
@@ -269,10 +267,7 @@ class _Listener:
 
     def all_notes(self) -> list[str]:
         """What was odd about the lines."""
-        bad = [
-            f"{count} lines of the tester were no records ({why}); ignored"
-            for why, count in self._bad.items()
-        ]
+        bad = [f"{count} lines of the tester were no records ({why}); ignored" for why, count in self._bad.items()]
         return [*self.reports.notes[:20], *bad[:20]]
 
 

@@ -45,21 +45,14 @@ class Submission:
 
 
 #: Left out: not the student's work, or able to run code when something looks at it (repositories, stale bytecode).
-_LEFT_OUT = frozenset(
-    {".git", ".hg", ".svn", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store"}
-)
+_LEFT_OUT = frozenset({".git", ".hg", ".svn", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store"})
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyo")
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_KINDS = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
+_KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
 def take_submission(
@@ -72,9 +65,7 @@ def take_submission(
     try:
         root = os.open(source, _FOLDER)
     except OSError as error:
-        raise SubmissionProblem(
-            _why_not_opened(error, "the folder of the submission", is_folder=True)
-        ) from None
+        raise SubmissionProblem(_why_not_opened(error, "the folder of the submission", is_folder=True)) from None
     try:
         into = os.open(target, _FOLDER)
         try:
@@ -131,9 +122,7 @@ class _Copier:
     def folder(self, source: int, target: int, path: tuple[str, ...]) -> None:
         """Copy what the folder open at `source` holds into the one open at `target`."""
         if len(path) > self.caps.depth:
-            raise SubmissionProblem(
-                f"{_shown(path)}: folders are nested deeper than {self.caps.depth}. Hand in fewer."
-            )
+            raise SubmissionProblem(f"{_shown(path)}: folders are nested deeper than {self.caps.depth}. Hand in fewer.")
         names = sorted(self._names(source, path), key=os.fsencode)
         self._note_clashes(names, path)
         for name in names:
@@ -143,9 +132,7 @@ class _Copier:
                 continue
             self.entries += 1
             if self.entries > self.caps.files:
-                raise SubmissionProblem(
-                    f"More than {self.caps.files:,} files and folders. Hand in your program only."
-                )
+                raise SubmissionProblem(f"More than {self.caps.files:,} files and folders. Hand in your program only.")
             self._note_name(name, here)
             self._entry(source, target, name, here)
 
@@ -200,9 +187,7 @@ class _Copier:
                 raise SubmissionProblem(f"{_shown(path)} is no ordinary file.")
             if not status.st_mode & 0o444:
                 # Whoever grades as root could read it all the same; the verdict must not depend on who grades.
-                raise SubmissionProblem(
-                    f"{_shown(path)} cannot be read by anyone. Make it readable: chmod u+r."
-                )
+                raise SubmissionProblem(f"{_shown(path)} cannot be read by anyone. Make it readable: chmod u+r.")
             if status.st_nlink > 1:
                 self.notes.append(f"{_shown(path)} is a hard link ({status.st_nlink} names for one file)")
             runs = bool(status.st_mode & 0o100)
@@ -279,11 +264,7 @@ def _why_not_opened(error: OSError, what: str, *, is_folder: bool = False) -> st
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"{what} cannot be read by the grader. Make it readable: chmod u+r{'x' if is_folder else ''}."
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return (
-            f"{what} is no folder of its own (a link, or a file)."
-            if is_folder
-            else f"{what} is a symbolic link."
-        )
+        return f"{what} is no folder of its own (a link, or a file)." if is_folder else f"{what} is a symbolic link."
     if error.errno == errno.ENOENT:
         return f"{what} does not exist."
     if error.errno == errno.ENAMETOOLONG:

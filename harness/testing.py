@@ -19,18 +19,7 @@ from harness.actors.story import Broken
 from harness.lab.interface import CannotStart, Mangle, NotMeasured
 from harness.link.profile import Profile
 from harness.tester.scene import Scene
-from harness.tester.tls_ways import (
-    Way,
-    Ways,
-    carries,
-    comes_out,
-    exchange,
-    is_private,
-    joins,
-    opens,
-    reaches,
-    starts,
-)
+from harness.tester.tls_ways import Way, Ways, carries, comes_out, exchange, is_private, joins, opens, reaches, starts
 from harness.tls.load.load import TlsLoad
 from harness.tls.peer.contexts import BOTH, TLS10, TLS11, TLS12, TLS13, Versions
 from harness.tls.peer.peer import TlsPeer

@@ -46,9 +46,7 @@ class Graded:
         }
 
 
-def grade_locally(
-    folder: Path, assignment: str, *, stages: Iterable[int] = range(100), seed: str = "5"
-) -> Graded:
+def grade_locally(folder: Path, assignment: str, *, stages: Iterable[int] = range(100), seed: str = "5") -> Graded:
     """Run all checks of some stages in the local lab."""
     bench = LocalBench(ROOT)
     try:

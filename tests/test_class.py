@@ -40,10 +40,27 @@ def test_every_submission_has_a_row_and_every_row_a_submission(assignment: str) 
 @pytest.mark.parametrize("assignment", EXPECTED)
 def test_the_class_gets_what_it_is_due(assignment: str, lab: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "grader.cli", "run", CLASS, "--out", tmp_path / "run", "--lab", lab,
-         "--assignment", assignment, "--seed", "class"],
-        cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "grader.cli",
+            "run",
+            CLASS,
+            "--out",
+            tmp_path / "run",
+            "--lab",
+            lab,
+            "--assignment",
+            assignment,
+            "--seed",
+            "class",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
     wrong = {}
     for student, row in EXPECTED[assignment].items():
         path = tmp_path / "run" / student / assignment / "result.json"

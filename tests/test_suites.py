@@ -22,7 +22,5 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_suite_knows_one_page_of_the_harness(path: Path) -> None:
-    ours = {
-        name for name in imported(ast.parse(path.read_text())) if name.split(".")[0] in ("harness", "grader")
-    }
+    ours = {name for name in imported(ast.parse(path.read_text())) if name.split(".")[0] in ("harness", "grader")}
     assert ours <= {"harness.testing"}

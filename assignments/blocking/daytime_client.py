@@ -55,9 +55,7 @@ def main(arguments: list[str]) -> None:
     """Run the program; every end but success is a SystemExit with its status."""
     line = program.CommandLine("Print the date and time that a server tells.")
     line.add_argument("address", type=parse_address)
-    line.add_argument(
-        "--timeout", type=program.seconds, default=1.0, help="UDP: seconds to wait for each try"
-    )
+    line.add_argument("--timeout", type=program.seconds, default=1.0, help="UDP: seconds to wait for each try")
     line.add_argument("--tries", type=program.count, default=3, help="UDP: how often to ask")
     options = line.parse_args(arguments)
     if options.address.kind == "udp":

@@ -62,12 +62,8 @@ def main(arguments: list[str]) -> None:
     """Run the program until SIGTERM."""
     line = program.CommandLine("Rooms in which everyone reads what everyone says, with asyncio.")
     line.add_argument("address", type=parse_address)
-    line.add_argument(
-        "--slow", choices=("drop", "wait", "close"), default="drop", help="the answer to a slow reader"
-    )
-    line.add_argument(
-        "--idle", type=program.seconds, default=300.0, help="seconds of silence until a client is closed"
-    )
+    line.add_argument("--slow", choices=("drop", "wait", "close"), default="drop", help="the answer to a slow reader")
+    line.add_argument("--idle", type=program.seconds, default=300.0, help="seconds of silence until a client is closed")
     options = line.parse_args(arguments)
     if options.address.kind == "udp":
         line.error("chat_server_asyncio needs a stream: HOST:PORT, [V6]:PORT or unix:PATH")

@@ -36,9 +36,7 @@ class Rooms:
 
     def __init__(self) -> None:
         self._people: dict[str, Client] = {}  # by name
-        self._members: dict[
-            str, dict[Client, None]
-        ] = {}  # by room; a dict for its order. An empty room is gone
+        self._members: dict[str, dict[Client, None]] = {}  # by room; a dict for its order. An empty room is gone
         self._numbers = itertools.count()
 
     def numbered(self, line: bytes) -> Entry:

@@ -67,17 +67,13 @@ def command_line() -> argparse.ArgumentParser:
     server = roles.add_parser("server", help="TLS in, plain out")
     client = roles.add_parser("client", help="plain in, TLS out")
     server.add_argument("--forward", type=parse_address, required=True, metavar="ADDRESS", help="the backend")
-    client.add_argument(
-        "--connect", type=parse_address, required=True, metavar="ADDRESS", help="the TLS server"
-    )
+    client.add_argument("--connect", type=parse_address, required=True, metavar="ADDRESS", help="the TLS server")
     client.add_argument("--ca", required=True, help="the roots to believe, PEM")
     client.add_argument("--name", required=True, help="the server's name or IP address")
     server.add_argument("--client-ca", help="roots of the clients, PEM: clients have to prove who they are")
     server.add_argument("--client-name", help="and have to have this name")
     for role in (server, client):
-        role.add_argument(
-            "--listen", type=parse_address, required=True, metavar="ADDRESS", help="where to accept"
-        )
+        role.add_argument("--listen", type=parse_address, required=True, metavar="ADDRESS", help="where to accept")
         role.add_argument("--cert", required=role is server, help="our certificates, leaf first, PEM")
         role.add_argument("--key", required=role is server, help="our private key, PEM, not encrypted")
         role.add_argument("--alpn", help="the application protocol that has to be agreed upon")

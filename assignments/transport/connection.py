@@ -16,9 +16,7 @@ from __future__ import annotations
 class Connection:
     """One end. `now` is in seconds and never goes back; calls without it take effect when the driver asks next."""
 
-    def __init__(
-        self, role: str, *, isn: int, receive_buffer: int = 65536, controller: str | None = None
-    ) -> None:
+    def __init__(self, role: str, *, isn: int, receive_buffer: int = 65536, controller: str | None = None) -> None:
         """`role`: "client" begins, "server" waits. `isn`: number of our SYN. `receive_buffer`: bytes.
 
         `controller`: who says how much may be under way; None for NewReno, "model" for a model of the path.

@@ -56,9 +56,7 @@ class Segment(NamedTuple):
     ack: bool = False  #: `acknowledgement` counts
     fin: bool = False  #: ends the stream; takes one sequence number, behind the payload
     rst: bool = False  #: there is no such connection, or not any more
-    sack: tuple[
-        tuple[int, int], ...
-    ] = ()  #: ranges [left, right) that arrived out of order, newest first, at most 3
+    sack: tuple[tuple[int, int], ...] = ()  #: ranges [left, right) that arrived out of order, newest first, at most 3
     payload: bytes = b""
 
     @property

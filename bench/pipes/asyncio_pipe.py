@@ -31,10 +31,7 @@ class Pipe:
             self.accepted = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             self.accepted.load_cert_chain(certificates, key)
         else:
-            self._connected |= {
-                "ssl": ssl.create_default_context(cafile=certificates),
-                "server_hostname": key,
-            }
+            self._connected |= {"ssl": ssl.create_default_context(cafile=certificates), "server_hostname": key}
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers = [writer]

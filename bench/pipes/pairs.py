@@ -198,9 +198,7 @@ def running(name: str, folder: Path) -> Iterator[Pair]:
         for role, port, target in zip(("server", "client"), ports, targets, strict=True):
             argv = PAIRS[name](End(role, port, target, folder))
             ends.append(
-                subprocess.Popen(
-                    argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-                )
+                subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
             )
             latest = time.monotonic() + 20
             while not listens(port):

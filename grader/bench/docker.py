@@ -96,9 +96,7 @@ class DockerPlace:
         with self._lock:
             number = self._workers
             self._workers += 1
-        return DockerBench(
-            lambda: Star.start(self._images, code=self._code, engine=self.engine, worker=number)
-        )
+        return DockerBench(lambda: Star.start(self._images, code=self._code, engine=self.engine, worker=number))
 
     def close(self) -> None:
         containers.sweep()

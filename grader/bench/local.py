@@ -49,9 +49,7 @@ class Order:
     build: bool  #: whether the submission has the file that asks for a build
     seed: str  #: hex
     seconds: float  #: after which everything is ended
-    reference: Path | None = (
-        None  #: the folder of the answers, for tests that play them against the submission
-    )
+    reference: Path | None = None  #: the folder of the answers, for tests that play them against the submission
 
     def job(self, lab: Mapping[str, Any], *, at: PurePosixPath | None = None) -> dict[str, Any]:
         """What the tester reads. `at` is where it finds the assignments, if it does not see the same files as we do."""
@@ -158,9 +156,7 @@ class LocalBench:
             log.seek(max(log.seek(0, os.SEEK_END) - MOST_LOG, 0))
             text = log.read(MOST_LOG).decode("utf-8", "replace")
         cancelled = self._stop.is_set()
-        return Ended(
-            status=None if stopped else status, late=late, cancelled=cancelled, log=text, phases=(started,)
-        )
+        return Ended(status=None if stopped else status, late=late, cancelled=cancelled, log=text, phases=(started,))
 
     def cancel(self) -> None:
         self._stop.set()
@@ -175,9 +171,13 @@ class LocalBench:
         try:
             return subprocess.Popen(
                 [sys.executable, "-B", "-m", "harness.tester.run"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                start_new_session=True, env=environment, cwd=self._root,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env=environment,
+                cwd=self._root,
+            )
         except OSError as error:
             raise LabError(f"the tester cannot be started: {error.strerror}") from None
 

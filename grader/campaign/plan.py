@@ -61,16 +61,12 @@ def make_plan(
     there = _folders(submitted, plan.remarks, "")
     for student in students:
         if student not in there:
-            raise PlanError(
-                f'{submitted} has no student "{student}". {nearest(student, map(readable_name, there))}'
-            )
+            raise PlanError(f'{submitted} has no student "{student}". {nearest(student, map(readable_name, there))}')
     for student in there:
         if students and student not in students:
             continue
         if student in RESERVED:
-            plan.remarks.append(
-                f"{student}: a student's folder cannot have this name; rename it. Not graded."
-            )
+            plan.remarks.append(f"{student}: a student's folder cannot have this name; rename it. Not graded.")
             continue
         where = f"{readable_name(student)}/"
         for name in _folders(submitted / student, plan.remarks, where):
@@ -91,9 +87,7 @@ def _nothing(submitted: Path, there: Sequence[str], assignments: Sequence[str]) 
     return f"{submitted} holds no submission of {wanted}. Submissions are folders <student>/<assignment>/."
 
 
-def _find(
-    course: Course, name: str, known: dict[str, Assignment], remarks: list[str], where: str
-) -> Assignment | None:
+def _find(course: Course, name: str, known: dict[str, Assignment], remarks: list[str], where: str) -> Assignment | None:
     """The assignment of a folder's name; None, with a remark, if there is none."""
     if name not in known:
         try:
@@ -121,9 +115,7 @@ def _folders(folder: Path, remarks: list[str], where: str) -> list[str]:
         if entry.is_dir(follow_symlinks=False):
             names.append(entry.name)
         elif entry.is_symlink():
-            remarks.append(
-                f"{where}{readable_name(entry.name)}: is a symbolic link, not a folder. Not graded."
-            )
+            remarks.append(f"{where}{readable_name(entry.name)}: is a symbolic link, not a folder. Not graded.")
         elif where:
             remarks.append(
                 f"{where}{readable_name(entry.name)}: is a file beside the assignments' folders. Passed over."

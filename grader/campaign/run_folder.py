@@ -33,23 +33,15 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(
-                f"{path} cannot be made: {error.strerror}. Give another folder as --out."
-            ) from None
-        if not (path / "campaign.json").exists() and any(
-            not name.startswith(".") for name in os.listdir(path)
-        ):
-            raise RunError(
-                f"{path} holds other files. Give a new or an empty folder, or that of an earlier run."
-            )
+            raise RunError(f"{path} cannot be made: {error.strerror}. Give another folder as --out.") from None
+        if not (path / "campaign.json").exists() and any(not name.startswith(".") for name in os.listdir(path)):
+            raise RunError(f"{path} holds other files. Give a new or an empty folder, or that of an earlier run.")
         self._lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise RunError(
-                f"{path} is in use by another grader. Wait for it, or give another folder."
-            ) from None
+            raise RunError(f"{path} is in use by another grader. Wait for it, or give another folder.") from None
         self.journal = Journal(path / "journal.jsonl")
         self.work = path / ".work"
         shutil.rmtree(self.work, ignore_errors=True)
@@ -73,18 +65,14 @@ class RunFolder:
             kept = {"schema": 1, "secret": secrets.token_hex(32)}
             write_file(file, json.dumps(kept).encode() + b"\n", mode=0o600)
         except ValueError:
-            raise RunError(
-                f"{file} is damaged, so results could not be told apart. Give a new folder."
-            ) from None
+            raise RunError(f"{file} is damaged, so results could not be told apart. Give a new folder.") from None
         return given.encode("utf-8", "surrogateescape") if given else bytes.fromhex(kept["secret"])
 
     def folder(self, student: str, assignment: str) -> Path:
         """Where a submission's results are."""
         return self.path / student / assignment
 
-    def finished(
-        self, student: str, assignment: str, identity: str, *, again: bool = False
-    ) -> dict[str, Any] | None:
+    def finished(self, student: str, assignment: str, identity: str, *, again: bool = False) -> dict[str, Any] | None:
         """The result of a job that is done already, None if it has to run.
 
         What the grader itself broke runs again; what waits for a person does if `again` is asked for.

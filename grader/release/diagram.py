@@ -69,9 +69,7 @@ def draw_states(path: Path) -> str:
     shapes, labels = [], []
     for before, cause, after in transitions(path.read_text(encoding="utf-8"), path.name):
         if missing := {before, after} - _PLACES.keys():
-            raise DiagramError(
-                f"{path.name}: there is no place for {', '.join(sorted(missing))} in the picture"
-            )
+            raise DiagramError(f"{path.name}: there is no place for {', '.join(sorted(missing))} in the picture")
         end = "CLOSED again" if after == "CLOSED" else after
         shape, (x, y) = _loop(before) if before == after else _arrow(before, end)
         shapes.append(shape)

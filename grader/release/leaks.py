@@ -31,9 +31,7 @@ class Secrets:
     hidden_tests: Iterable[str] = ()  #: texts of the hidden test files
     hidden_names: frozenset[str] = frozenset()  #: functions in them
     sentences: frozenset[str] = frozenset()  #: hints and feedback of hidden checks
-    private: Mapping[str, bytes] = field(
-        default_factory=dict
-    )  #: path in the course -> content of private files
+    private: Mapping[str, bytes] = field(default_factory=dict)  #: path in the course -> content of private files
 
 
 def find_leaks(files: Mapping[str, bytes], secrets: Secrets) -> list[str]:
@@ -60,9 +58,7 @@ def find_leaks(files: Mapping[str, bytes], secrets: Secrets) -> list[str]:
         if common := (here & hidden) - known - in_tests:
             found.append(f"{path}: it has lines of a hidden test: {_shown(common)}")
         found += [
-            f"{path}: it names the hidden test {name}"
-            for name in sorted(secrets.hidden_names)
-            if _word(name, text)
+            f"{path}: it names the hidden test {name}" for name in sorted(secrets.hidden_names) if _word(name, text)
         ]
         plain = " ".join(text.split())
         found += [

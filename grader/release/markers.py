@@ -54,9 +54,7 @@ def regions(text: str, file: str) -> list[Region]:
             opened = Region(number, 0, begin.group(1), begin.group(2) or "")
         elif _END.match(line):
             if not opened:
-                raise MarkerError(
-                    f"{file}, line {number}: a solution ends that never began. Write {BEGIN} above it."
-                )
+                raise MarkerError(f"{file}, line {number}: a solution ends that never began. Write {BEGIN} above it.")
             found.append(Region(opened.begin, number, opened.indent, opened.task))
             opened = None
         elif _NEARLY.search(line):
@@ -96,9 +94,7 @@ def stub(text: str, file: str, *, where: str = "") -> str:
     after = 0
     for region in found:
         kept += lines[after : region.begin - 1]
-        kept += [
-            region.indent + line for line in _placeholder(region, _enclosing(scopes, lines, region), where)
-        ]
+        kept += [region.indent + line for line in _placeholder(region, _enclosing(scopes, lines, region), where)]
         after = region.end
     kept += lines[after:]
     made = "\n".join(line for line in kept if line.strip() != GIVEN) + "\n"
@@ -149,17 +145,11 @@ def _scopes(text: str, file: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef
         tree = ast.parse(text)
     except SyntaxError as error:
         raise MarkerError(f"{file}, line {error.lineno}: this is no Python ({error.msg}).") from None
-    return [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    ]
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
 
 
 def _enclosing(
-    scopes: Sequence[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef],
-    lines: Sequence[str],
-    region: Region,
+    scopes: Sequence[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef], lines: Sequence[str], region: Region
 ) -> ast.AST | None:
     """The innermost function or class around a region, None at the top level."""
     code = [number for number in range(region.begin + 1, region.end) if lines[number - 1].strip()]
@@ -167,8 +157,6 @@ def _enclosing(
     around = [
         scope
         for scope in scopes
-        if scope.lineno < region.begin
-        and (scope.end_lineno or 0) >= inside
-        and scope.col_offset < len(region.indent)
+        if scope.lineno < region.begin and (scope.end_lineno or 0) >= inside and scope.col_offset < len(region.indent)
     ]
     return around[-1] if around else None

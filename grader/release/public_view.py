@@ -17,19 +17,23 @@ HEAD = "# The students' copy, made by `grader release`. Hidden checks are left o
 def public_view(assignment: Assignment) -> str:
     """The text of the students' assignment.toml."""
     blocks = [
-        _table("assignment", [
-            ("schema", 1), ("name", assignment.name), ("title", assignment.title), ("handout", assignment.handout),
-            ("public", True),
-        ]),
+        _table(
+            "assignment",
+            [
+                ("schema", 1),
+                ("name", assignment.name),
+                ("title", assignment.title),
+                ("handout", assignment.handout),
+                ("public", True),
+            ],
+        ),
         _table("programs", assignment.programs.items()),
-    ]  # fmt: skip
+    ]
     if assignment.build is not None:
         blocks.append(_table("build", _rows(assignment.build)))
     blocks.append(_table("limits", _rows(assignment.limits)))
     blocks += [_table("stages", _rows(stage), many=True) for stage in assignment.stages]
-    blocks += [
-        _table("checks", _check_rows(check), many=True) for check in assignment.checks_of(suite="public")
-    ]
+    blocks += [_table("checks", _check_rows(check), many=True) for check in assignment.checks_of(suite="public")]
     return HEAD + "\n" + "\n".join(blocks)
 
 

@@ -43,9 +43,7 @@ def build(course: Course) -> dict[str, bytes]:
         files.update({f"{name}/{path}": data for path, data in files_of(course.released(name)).items()})
     leaks = find_leaks(files, secrets_of(course, names))
     if leaks:
-        raise ReleaseError(
-            "\n".join(["the release would tell what it must not, so nothing was written:", *leaks])
-        )
+        raise ReleaseError("\n".join(["the release would tell what it must not, so nothing was written:", *leaks]))
     return files
 
 
@@ -55,13 +53,8 @@ def _root_files(assignments: list[Assignment]) -> dict[str, bytes]:
     for path, data in files_of(_ROOT).items():
         name = {"gitignore": ".gitignore"}.get(path, path)
         if name.endswith(".j2"):
-            template = jinja2.Template(
-                data.decode("utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True
-            )
-            name, data = (
-                name.removesuffix(".j2"),
-                (template.render(assignments=assignments) + "\n").encode("utf-8"),
-            )
+            template = jinja2.Template(data.decode("utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True)
+            name, data = (name.removesuffix(".j2"), (template.render(assignments=assignments) + "\n").encode("utf-8"))
         files[name] = data
     return files
 
@@ -136,9 +129,7 @@ def _functions(files: Mapping[str, bytes]) -> set[str]:
 def _grader_files(course: Course) -> dict[str, bytes]:
     """The grader's own files, but for those that are made to be given away."""
     files = files_of(course.root / "grader")
-    return {
-        path: data for path, data in files.items() if not path.startswith(("suites/", "release/student/"))
-    }
+    return {path: data for path, data in files.items() if not path.startswith(("suites/", "release/student/"))}
 
 
 def write(files: Mapping[str, bytes], out: Path) -> None:
@@ -148,9 +139,7 @@ def write(files: Mapping[str, bytes], out: Path) -> None:
     if manifest.is_file():
         before = list(json.loads(manifest.read_text(encoding="utf-8"))["files"])
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ReleaseError(
-            f"{out} holds something that is not a release. Give a new or an empty folder as --out."
-        )
+        raise ReleaseError(f"{out} holds something that is not a release. Give a new or an empty folder as --out.")
     for path in before:
         if path not in files and _inside(path):
             (out / path).unlink(missing_ok=True)

@@ -41,9 +41,9 @@ def generate(course: Course, name: str) -> dict[str, bytes]:
         if path in _PRIVATE or path in made:
             continue
         where = f"reference/{name}/{path}"
-        files[path] = stub(
-            _text(data, where), where, where=_where(assignment, course.reference(name), path)
-        ).encode("utf-8")
+        files[path] = stub(_text(data, where), where, where=_where(assignment, course.reference(name), path)).encode(
+            "utf-8"
+        )
     for path, data in files_of(course.suites(name)["public"]).items():
         files[f"{TESTS}/{path}"] = data
     return files

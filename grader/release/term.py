@@ -78,16 +78,11 @@ def render_handout(text: str, assignment: Assignment, term: Term | None) -> str:
     def public(stage: int) -> str:
         return f"{sum(check.points for check in assignment.checks_of(stage, 'public')):g}"
 
-    words: dict[str, Any] = {
-        "public": public,
-        "points": lambda stage: f"{assignment.stage(stage).points:g}",
-    }
+    words: dict[str, Any] = {"public": public, "points": lambda stage: f"{assignment.stage(stage).points:g}"}
     if term:
         words |= {"term": term.name, "magic": f"0x{term.magic:02X}", "checksum": term.checksum}
         words["checksum_text"] = _CHECKSUMS[term.checksum]
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     try:
         return environment.from_string(text).render(words)
     except jinja2.TemplateError as error:

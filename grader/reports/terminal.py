@@ -53,9 +53,7 @@ def _state(result: Mapping[str, Any]) -> Text:
     """Nothing where all is well; else the state and its message, shortened."""
     if result["state"] == "graded" and not result["message"]:
         return Text("")
-    text = Text(
-        "" if result["state"] == "graded" else STATE_WORDS[result["state"]], style=_STYLES[result["state"]]
-    )
+    text = Text("" if result["state"] == "graded" else STATE_WORDS[result["state"]], style=_STYLES[result["state"]])
     if result["message"]:
         message = no_command(line(result["message"]))
         shown = message if len(message) <= 90 else f"{message[:90]}…"

@@ -32,17 +32,7 @@ def student_view(result: Mapping[str, Any]) -> dict[str, Any]:
     ids = {check["id"]: check for check in result["checks"]}
     never_ran = result["state"] == "refused" or result["build"] is not None
     checks = [_students_check(check, ids, never_ran) for check in result["checks"]]
-    keys = (
-        "title",
-        "assignment",
-        "state",
-        "message",
-        "points",
-        "possible",
-        "undecided",
-        "build",
-        "graded_at",
-    )
+    keys = ("title", "assignment", "state", "message", "points", "possible", "undecided", "build", "graded_at")
     stages = _by_stage(result["stages"], checks)
     return {
         **{key: result[key] for key in keys},
@@ -55,13 +45,9 @@ def student_view(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _students_check(
-    check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any]], never_ran: bool
-) -> dict[str, Any]:
+def _students_check(check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any]], never_ran: bool) -> dict[str, Any]:
     if check["suite"] == "hidden":
-        shown: dict[str, Any] = {
-            key: check[key] for key in ("suite", "stage", "points", "possible", "section")
-        }
+        shown: dict[str, Any] = {key: check[key] for key in ("suite", "stage", "points", "possible", "section")}
         # One word for fail, timeout and error: which one it was is part of what stays hidden. A check that was not
         # run says so, since its author's text would speak of a mistake that nobody saw.
         outcome = check["outcome"]
@@ -69,9 +55,27 @@ def _students_check(
         shown["feedback"] = check["feedback"] if shown["outcome"] == "fail" and not never_ran else None
         return shown
     keys = (
-        "suite", "stage", "points", "possible", "section", "id", "outcome", "rule", "hint", "message", "seconds",
-        "expected", "seen", "story", "ladder", "ladder_svg", "plot", "pcapng", "bundle", "replay",
-    )  # fmt: skip
+        "suite",
+        "stage",
+        "points",
+        "possible",
+        "section",
+        "id",
+        "outcome",
+        "rule",
+        "hint",
+        "message",
+        "seconds",
+        "expected",
+        "seen",
+        "story",
+        "ladder",
+        "ladder_svg",
+        "plot",
+        "pcapng",
+        "bundle",
+        "replay",
+    )
     shown = {key: check[key] for key in keys}
     if check["outcome"] == "inconclusive":
         shown["message"] = Outcome.INCONCLUSIVE.sentence  # the whole one may speak of other checks
@@ -90,9 +94,7 @@ def _with_story(check: Mapping[str, Any]) -> dict[str, Any]:
     return {**check, "story": dict(zip(("first", "folded", "last"), parts, strict=True))}
 
 
-def _by_stage(
-    stages: Sequence[Mapping[str, Any]], checks: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def _by_stage(stages: Sequence[Mapping[str, Any]], checks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for stage in stages:
         mine = [check for check in checks if check["stage"] == stage["number"]]

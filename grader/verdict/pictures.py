@@ -52,9 +52,7 @@ def _files(report: Report, check: Check, wire: Wire | None, *, plot: bool) -> di
         if bundle is not None:
             return artefacts.pictures(bundle, pcapng=report.pcapng, plot=plot)
     except Exception as error:  # ours, and no reason to lose a grade
-        files = {
-            artefacts.TEXT: f"(the pictures could not be drawn: {type(error).__name__}: {error})".encode()
-        }
+        files = {artefacts.TEXT: f"(the pictures could not be drawn: {type(error).__name__}: {error})".encode()}
         return {artefacts.PACKETS: report.pcapng, **files} if report.pcapng else files
     return {artefacts.PACKETS: report.pcapng} if report.pcapng else {}
 

@@ -24,10 +24,7 @@ class Stopped(Enum):
     #: The time for the whole grading was up.
     DEADLINE = Outcome.TIMEOUT, "The time for the whole grading was used up before this check had ended."
     #: The lab or the machine broke.
-    OURS = (
-        Outcome.INCONCLUSIVE,
-        "The lab broke before this check had ended. It is not the submission's fault.",
-    )
+    OURS = (Outcome.INCONCLUSIVE, "The lab broke before this check had ended. It is not the submission's fault.")
     #: The submission filled its node's memory until the kernel ended the node.
     NODE = Outcome.ERROR, "The submission's node did not last until this check."
     #: The submission cannot be run at all.

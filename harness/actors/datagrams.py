@@ -39,9 +39,11 @@ class Datagrams:
         got = waiting_for(self._receive_within, within, self._ended)
         if got is None:
             raise Broken(
-                f"no datagram came to {self.name} within {within:g} s", verdict="timeout", expected="a datagram",
+                f"no datagram came to {self.name} within {within:g} s",
+                verdict="timeout",
+                expected="a datagram",
                 seen="silence",
-            )  # fmt: skip
+            )
         data, sender = got
         self._story.add("tester", f"{self._named}receives a datagram of {len(data):,} bytes: {show(data)}")
         return data, Address("udp", host=sender[0], port=sender[1])
@@ -67,9 +69,7 @@ class Datagrams:
 
     def answers(self, sender: Address, data: bytes) -> None:
         """Send a datagram to who asked."""
-        self._story.add(
-            "tester", f"{self._named}answers with a datagram of {len(data):,} bytes: {show(data)}"
-        )
+        self._story.add("tester", f"{self._named}answers with a datagram of {len(data):,} bytes: {show(data)}")
         self._socket.sendto(data, sender.pair)
 
     def sends(self, data: bytes) -> None:

@@ -55,9 +55,11 @@ class Listener:
         connection = waiting_for(self._accept_within, within, self._ended)
         if connection is None:
             raise Broken(
-                f"no connection came to {self.address} within {within:g} s", verdict="timeout",
-                expected="the program connects", seen="nobody",
-            )  # fmt: skip
+                f"no connection came to {self.address} within {within:g} s",
+                verdict="timeout",
+                expected="the program connects",
+                seen="nobody",
+            )
         connection.settimeout(PATIENCE)
         peer = Peer(connection, self._story)
         self.peers.append(peer)

@@ -41,11 +41,7 @@ def watch(node: Node, seconds: float) -> Spell:
     before, began = node.usage(), time.monotonic()
     time.sleep(seconds)
     after, passed = node.usage(), time.monotonic() - began
-    woken = (
-        None
-        if before.wakeups is None or after.wakeups is None
-        else max(0, after.wakeups - before.wakeups) / passed
-    )
+    woken = None if before.wakeups is None or after.wakeups is None else max(0, after.wakeups - before.wakeups) / passed
     share = max(0.0, after.cpu_seconds - before.cpu_seconds) / passed
     return Spell(seconds=passed, cpu_share=share, wakeups=woken)
 
@@ -120,9 +116,10 @@ def returns_to(node: Node, story: Story, before: Usage, *, within: float) -> Non
         now = node.usage()
         if now.processes < before.processes:
             raise Broken(
-                "a program ended that should have gone on", expected=f"{before.processes:,} running",
+                "a program ended that should have gone on",
+                expected=f"{before.processes:,} running",
                 seen=f"{now.processes:,}",
-            )  # fmt: skip
+            )
         more = [row for row in rows if getattr(now, row) > getattr(before, row)]
         if not more:
             story.add("tester", "finds processes, threads and open files back where they were")
@@ -133,8 +130,7 @@ def returns_to(node: Node, story: Story, before: Usage, *, within: float) -> Non
     words = {row: row.replace("_", " ") for row in rows}
     raise Broken(
         f"{' and '.join(words[row] for row in more)} are not given back",
-        expected=", ".join(f"{getattr(before, row):,} {words[row]}" for row in more)
-        + f" within {within:g} s",
+        expected=", ".join(f"{getattr(before, row):,} {words[row]}" for row in more) + f" within {within:g} s",
         seen=", ".join(f"{getattr(now, row):,} {words[row]}" for row in more),
     )
 

@@ -81,9 +81,7 @@ class Clumsy:
         """Send all, end the sending side while output is pending, begin to read only then; what came to the end."""
         peer = self._connect(False)
         sending = peer.sends_in_background(data, within=within)
-        sending.join(
-            before_reading
-        )  # small buffers are full by now: the program has output that it cannot send
+        sending.join(before_reading)  # small buffers are full by now: the program has output that it cannot send
 
         def finish() -> None:
             sending.join()
@@ -101,8 +99,9 @@ class Clumsy:
         if answer != data:
             raise Broken(
                 f"output was lost after a half-close: {difference(data, answer)}",
-                expected=show(data), seen=show(answer),
-            )  # fmt: skip
+                expected=show(data),
+                seen=show(answer),
+            )
 
     def storms(self, count: int, *, data: bytes = b"") -> None:
         """Connect many, let each say something, then reset all at once (SO_LINGER 0)."""

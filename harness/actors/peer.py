@@ -41,13 +41,7 @@ class Peer:
     """One end of a stream connection, held by the tester. `name` is how the story calls it."""
 
     def __init__(
-        self,
-        connection: socket.socket,
-        story: Story,
-        *,
-        name: str = "",
-        quiet: bool = False,
-        was_reset: bool = False,
+        self, connection: socket.socket, story: Story, *, name: str = "", quiet: bool = False, was_reset: bool = False
     ) -> None:
         """was_reset: the program took it and reset it before connect() could say that it was made."""
         self._socket = connection
@@ -80,19 +74,13 @@ class Peer:
 
     # -- speaking ----------------------------------------------------------------------------------------------
 
-    def sends(
-        self, *pieces: bytes, apart: float = 0.0, within: float = PATIENCE, may_fail: bool = False
-    ) -> None:
+    def sends(self, *pieces: bytes, apart: float = 0.0, within: float = PATIENCE, may_fail: bool = False) -> None:
         """Send the pieces, each as a write of its own, `apart` seconds between them.
 
         may_fail: a program that ended the connection meanwhile has done nothing wrong.
         """
         total = sum(map(len, pieces))
-        how = (
-            ""
-            if len(pieces) == 1
-            else f" in {len(pieces)} writes" + (f", {apart:g} s apart" if apart else "")
-        )
+        how = "" if len(pieces) == 1 else f" in {len(pieces)} writes" + (f", {apart:g} s apart" if apart else "")
         self._tell(f"{self._named}sends {show(b''.join(pieces))}{how}")
         deadline = time.monotonic() + within + apart * len(pieces)
         for index, piece in enumerate(pieces):
@@ -105,9 +93,11 @@ class Peer:
                     view = view[self._socket.send(view) :]
                 except TimeoutError:
                     raise Broken(
-                        f"{self.name} could not send: the program stopped reading", verdict="timeout",
-                        expected=f"{total:,} bytes taken within {within:g} s", seen="a full connection",
-                    ) from None  # fmt: skip
+                        f"{self.name} could not send: the program stopped reading",
+                        verdict="timeout",
+                        expected=f"{total:,} bytes taken within {within:g} s",
+                        seen="a full connection",
+                    ) from None
                 except OSError as error:
                     self._was_reset |= isinstance(error, ConnectionResetError)
                     if may_fail:
@@ -199,8 +189,9 @@ class Peer:
         if len(data) < count:
             raise Broken(
                 f"the connection ended after {len(data):,} of {count:,} bytes",
-                expected=f"{count:,} bytes", seen=show(data),
-            )  # fmt: skip
+                expected=f"{count:,} bytes",
+                seen=show(data),
+            )
         self._tell(f"{self._named}reads {show(data)}")
         return data
 
@@ -209,9 +200,7 @@ class Peer:
         deadline = time.monotonic() + within
         while b"\n" not in self._unread and len(self._unread) < most:
             if not self._fill(deadline, within, "a line"):
-                raise Broken(
-                    "the connection ended without a whole line", expected="a line", seen=show(self._unread)
-                )
+                raise Broken("the connection ended without a whole line", expected="a line", seen=show(self._unread))
         line, newline, self._unread = self._unread.partition(b"\n")
         self._tell(f"{self._named}reads the line {show(line + newline)}")
         return line + newline
@@ -222,22 +211,22 @@ class Peer:
         prefix = self._collect(4, within)
         if len(prefix) < 4:
             raise Broken(
-                "the connection ended where a frame should begin",
-                expected="4 bytes of length",
-                seen=show(prefix),
+                "the connection ended where a frame should begin", expected="4 bytes of length", seen=show(prefix)
             )
         (length,) = struct.unpack("!I", prefix)
         if length > most:
             raise Broken(
-                f"a frame announces {length:,} bytes", expected=f"at most {most:,} bytes, length in network order",
+                f"a frame announces {length:,} bytes",
+                expected=f"at most {most:,} bytes, length in network order",
                 seen=show(prefix),
-            )  # fmt: skip
+            )
         body = self._collect(length, max(0.0, deadline - time.monotonic()))
         if len(body) < length:
             raise Broken(
                 f"the connection ended inside a frame, after {len(body):,} of {length:,} bytes",
-                expected=f"{length:,} bytes", seen=show(body),
-            )  # fmt: skip
+                expected=f"{length:,} bytes",
+                seen=show(body),
+            )
         self._tell(f"{self._named}reads a frame of {length:,} bytes: {show(body)}")
         return body
 
@@ -249,9 +238,7 @@ class Peer:
         data, self._unread = self._unread, b""
         if len(data) > most:
             raise Broken(
-                "the answer does not end",
-                expected=f"at most {most:,} bytes",
-                seen=f"more than {most:,} bytes",
+                "the answer does not end", expected=f"at most {most:,} bytes", seen=f"more than {most:,} bytes"
             )
         self._tell(f"{self._named}reads {show(data)} and then the end of the stream")
         return data
@@ -260,17 +247,13 @@ class Peer:
         """The next bytes are `expected`."""
         data = self._collect(len(expected), within)
         if data != expected:
-            raise Broken(
-                f"other bytes came: {difference(expected, data)}", expected=show(expected), seen=show(data)
-            )
+            raise Broken(f"other bytes came: {difference(expected, data)}", expected=show(expected), seen=show(data))
         self._tell(f"{self._named}reads {show(data)}, as expected")
 
     def sees_end(self, *, within: float = PATIENCE) -> None:
         """The next thing is the end of the stream (a FIN), no byte and no reset before it."""
         if self._fill(time.monotonic() + within, within, "the end of the stream") or self._unread:
-            raise Broken(
-                "bytes came where the stream should end", expected="the end", seen=show(self._unread)
-            )
+            raise Broken("bytes came where the stream should end", expected="the end", seen=show(self._unread))
         self._tell(f"{self._named}sees the end of the stream")
 
     def sees_reset_or_end(self, *, within: float = PATIENCE) -> str:
@@ -302,9 +285,10 @@ class Peer:
         came, self._unread = self._unread, b""
         if not was_reset:
             raise Broken(
-                "the connection was ended, not reset", expected="a reset",
+                "the connection was ended, not reset",
+                expected="a reset",
                 seen=(f"{show(came)}, then " if came else "") + "the end of the stream (FIN)",
-            )  # fmt: skip
+            )
         self._tell(f"{self._named}sees a reset" + (f" behind {show(came)}" if came else ""))
         return came
 
@@ -319,13 +303,12 @@ class Peer:
             self._tell(f"{self._named}hears nothing for {for_:g} s")
             return
         except OSError as error:
-            raise Broken(
-                "the connection broke", expected=f"nothing for {for_:g} s", seen=_plainly(error)
-            ) from None
+            raise Broken("the connection broke", expected=f"nothing for {for_:g} s", seen=_plainly(error)) from None
         raise Broken(
-            "something came too soon", expected=f"nothing for {for_:g} s",
+            "something came too soon",
+            expected=f"nothing for {for_:g} s",
             seen=show(data) if data else "the end of the stream",
-        )  # fmt: skip
+        )
 
     def sips(self, count: int) -> bytes | None:
         """At most so many bytes of what is there now: None if nothing is, b"" if the connection is over."""
@@ -356,9 +339,11 @@ class Peer:
         """Raises Broken when what comes does not end."""
         if time.monotonic() > deadline or len(self._unread) > _MOST_UNREAD:
             raise Broken(
-                f"{self.name} waited {within:g} s for {awaited}, and bytes came without end", verdict="timeout",
-                expected=awaited, seen=show(self._unread) if self._unread else "more and more bytes",
-            )  # fmt: skip
+                f"{self.name} waited {within:g} s for {awaited}, and bytes came without end",
+                verdict="timeout",
+                expected=awaited,
+                seen=show(self._unread) if self._unread else "more and more bytes",
+            )
 
     def _fill(self, deadline: float, within: float, awaited: str) -> bool:
         """Append what comes next to the unread bytes; False at the end of the stream."""
@@ -369,9 +354,11 @@ class Peer:
                 raise ConnectionResetError
         except TimeoutError:
             raise Broken(
-                f"{self.name} waited {within:g} s for {awaited}", verdict="timeout", expected=awaited,
+                f"{self.name} waited {within:g} s for {awaited}",
+                verdict="timeout",
+                expected=awaited,
                 seen=show(self._unread) + ", then silence",
-            ) from None  # fmt: skip
+            ) from None
         except OSError as error:
             raise Broken(
                 "the program broke the connection",

@@ -26,9 +26,7 @@ ANNOUNCED_WITHIN = 16_384
 class Stream:
     """One output of a program, collected by a thread (pipes cannot be selected on everywhere)."""
 
-    def __init__(
-        self, descriptor: int, limit: int, changed: threading.Condition, on_flood: Callable[[], None]
-    ) -> None:
+    def __init__(self, descriptor: int, limit: int, changed: threading.Condition, on_flood: Callable[[], None]) -> None:
         self._descriptor = descriptor
         self._limit = limit
         self._on_flood = on_flood
@@ -120,9 +118,11 @@ class Program:
         self._story.add(self.who, f"{self.name} printed {show(seen)}")
         if not ended and (seen == expected or expected.startswith(seen)):
             raise self.broken(
-                f"{self.name} did not end its output within {within:g} s", verdict="timeout",
-                expected=show(expected) + ", then the end", seen=show(seen) + ", and the program still runs",
-            )  # fmt: skip
+                f"{self.name} did not end its output within {within:g} s",
+                verdict="timeout",
+                expected=show(expected) + ", then the end",
+                seen=show(seen) + ", and the program still runs",
+            )
         reason = f"{self.name} printed something else: {difference(expected, seen)}"
         raise self.broken(reason, expected=show(expected), seen=show(seen))
 
@@ -152,9 +152,7 @@ class Program:
         if not newline:
             verdict = "fail" if found else "timeout"
             how = "ended without printing" if found else f"did not print within {within:g} s"
-            raise self.broken(
-                f"{self.name} {how} a line", verdict=verdict, expected="a line", seen=show(self.stdout)
-            )
+            raise self.broken(f"{self.name} {how} a line", verdict=verdict, expected="a line", seen=show(self.stdout))
         return line.removesuffix(b"\r")
 
     def prints_at_least(self, count: int, *, within: float = PATIENCE) -> bytes:
@@ -185,8 +183,10 @@ class Program:
             how = f" within {within:g} s" if late else f": {difference(expected, seen)}"
             raise self.broken(
                 f"{self.name} has not printed what came{how}",
-                verdict="timeout" if late else "fail", expected=show(expected), seen=show(seen),
-            )  # fmt: skip
+                verdict="timeout" if late else "fail",
+                expected=show(expected),
+                seen=show(seen),
+            )
 
     def complains(self, ready: Callable[[bytearray], bool], *, within: float = PATIENCE) -> bytes:
         """Wait until `ready(standard error so far)` or its end; answers what came, also when it was not enough."""
@@ -249,9 +249,7 @@ class Program:
         """It has not ended."""
         if not self.runs():
             raise self.broken(
-                f"{self.name} ended, but it should have gone on",
-                expected="still running",
-                seen=self.ending(),
+                f"{self.name} ended, but it should have gone on", expected="still running", seen=self.ending()
             )
 
     def exits(self, *statuses: int, within: float = PATIENCE) -> int:
@@ -262,17 +260,17 @@ class Program:
         self._check_flood()
         if status is None:
             raise self.broken(
-                f"{self.name} did not end within {within:g} s", verdict="timeout",
-                expected=f"exit status {words}", seen="it still runs",
-            )  # fmt: skip
+                f"{self.name} did not end within {within:g} s",
+                verdict="timeout",
+                expected=f"exit status {words}",
+                seen="it still runs",
+            )
         for stream in (self._out, self._err):  # its last words may be on their way to the collectors
             stream.wait(lambda _: False, 0.5)
         self._story.add(self.who, f"{self.name} ended: {self.ending()}")
         if status not in allowed:
             raise self.broken(
-                f"{self.name} ended with the wrong exit status",
-                expected=f"exit status {words}",
-                seen=self.ending(),
+                f"{self.name} ended with the wrong exit status", expected=f"exit status {words}", seen=self.ending()
             )
         return status
 
@@ -297,8 +295,9 @@ class Program:
             if stream.flooded:
                 return Broken(
                     f"{self.name} was ended: it wrote more than {self._limit // 1_000_000} MB to its {name}",
-                    expected="a bounded amount of output", seen=f"more than {self._limit:,} bytes",
-                )  # fmt: skip
+                    expected="a bounded amount of output",
+                    seen=f"more than {self._limit:,} bytes",
+                )
         return None
 
     def broken(self, message: str, **facts: object) -> Broken:
@@ -351,31 +350,38 @@ class Server(Program):
             self.listening = parse_address(line.decode("utf-8", "replace"))
         except BadAddress as error:
             raise self.broken(
-                f"{self.name} said where it listens, but not as an address", expected="listening on ADDRESS",
+                f"{self.name} said where it listens, but not as an address",
+                expected="listening on ADDRESS",
                 seen=str(error),
-            ) from None  # fmt: skip
+            ) from None
         if self.listening.kind != "unix" and not self.listening.port:
             raise self.broken(
-                f"{self.name} did not say which port it got", expected="the port it really has",
+                f"{self.name} did not say which port it got",
+                expected="the port it really has",
                 seen=str(self.listening),
-            )  # fmt: skip
+            )
         if self.listening.kind != asked.kind:
             raise self.broken(
-                f"{self.name} listens on another kind of address than it was told", expected=str(asked),
+                f"{self.name} listens on another kind of address than it was told",
+                expected=str(asked),
                 seen=str(self.listening),
-            )  # fmt: skip
+            )
         self._story.add(self.who, f"{self.name} is listening on {self.listening}")
 
     def _never_listened(self, within: float) -> Broken:
         if self.status(within=0.2) is not None:
             return self.broken(
-                f"{self.name} did not start: it ended before it was listening", verdict="error",
-                expected=f"the line 'listening on {self.asked}' with the real port", seen=self.ending(),
-            )  # fmt: skip
+                f"{self.name} did not start: it ended before it was listening",
+                verdict="error",
+                expected=f"the line 'listening on {self.asked}' with the real port",
+                seen=self.ending(),
+            )
         return self.broken(
-            f"{self.name} did not say where it listens within {within:g} s", verdict="timeout",
-            expected=f"the line 'listening on {self.asked}' with the real port, flushed", seen=show(self.stdout),
-        )  # fmt: skip
+            f"{self.name} did not say where it listens within {within:g} s",
+            verdict="timeout",
+            expected=f"the line 'listening on {self.asked}' with the real port, flushed",
+            seen=show(self.stdout),
+        )
 
     def _listening_line(self) -> bytes | None:
         for stream in (self._out, self._err):  # on standard error where standard output carries data

@@ -64,9 +64,7 @@ class Story:
             {"at": round(step.at, 4), "who": step.who, "what": step.what} for step in self.steps
         ]
         if self.dropped:
-            rows.append(
-                {"at": rows[-1]["at"], "who": "tester", "what": f"({self.dropped} more steps not shown)"}
-            )
+            rows.append({"at": rows[-1]["at"], "who": "tester", "what": f"({self.dropped} more steps not shown)"})
         return rows
 
 

@@ -62,9 +62,7 @@ def find_solution(name: str, folder: Path | None, start: Path) -> Solution:
     known = find_assignments(start)
     if name not in known:
         there = f"There are: {', '.join(sorted(known))}." if known else "Go to the folder you cloned."
-        raise CheckError(
-            f"there is no assignment {name!r} here. {there} (First the assignment, then the folder.)"
-        )
+        raise CheckError(f"there is no assignment {name!r} here. {there} (First the assignment, then the folder.)")
     folder = folder or known[name]
     if not folder.is_dir():
         raise CheckError(f"{folder} is no folder: give the folder that holds your programs.")
@@ -92,9 +90,7 @@ def checks_to_run(assignment: Assignment, stage: int | None) -> list[Check]:
     return [check for check in assignment.checks if check.id in needed]
 
 
-def run_checks(
-    solution: Solution, checks: Sequence[Check], seed: str | None = None
-) -> Iterator[dict[str, Any]]:
+def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = None) -> Iterator[dict[str, Any]]:
     """Run public checks and yield the tester's records as they come. Raises ProgramsError."""
     assignment = solution.assignment
     build = assignment.build
@@ -113,9 +109,11 @@ def run_checks(
     with tempfile.TemporaryFile() as log:  # not a pipe: nobody reads it while the tester writes
         tester = subprocess.Popen(
             [sys.executable, "-B", "-m", "harness.tester.run"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )  # fmt: skip
+        )
         try:
             yield from _records(tester, job, log)
         finally:
@@ -137,9 +135,8 @@ class Results:
         """Write the files of a report; answers which, as paths below `start`'s folder if they are there."""
         if record["record"] != "report" or not (record.get("bundle") or self.folder.is_dir()):
             return []
-        from harness.transport.pictures import (
-            artefacts,  # here, as it takes a while to load and most checks leave nothing
-        )
+        # here, as it takes a while to load and most checks leave nothing
+        from harness.transport.pictures import artefacts
 
         try:
             files = artefacts.keep(record, self.folder, plot=self._plots < self.MOST_PLOTS)
@@ -157,9 +154,7 @@ def _shown(path: Path) -> Path:
         return path
 
 
-def _records(
-    tester: subprocess.Popen[bytes], job: Mapping[str, object], log: IO[bytes]
-) -> Iterator[dict[str, Any]]:
+def _records(tester: subprocess.Popen[bytes], job: Mapping[str, object], log: IO[bytes]) -> Iterator[dict[str, Any]]:
     assert tester.stdin and tester.stdout
     ended = False
     try:

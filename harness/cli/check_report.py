@@ -53,9 +53,7 @@ class CheckReport:
         """What can be said before anything has run."""
         for number, message in self.forbidden.items():
             if self.stage in (None, number):
-                self.console.print(
-                    f"[red]{escape(message)}[/] None of its checks gives points until it is gone."
-                )
+                self.console.print(f"[red]{escape(message)}[/] None of its checks gives points until it is gone.")
 
     def hear(self, record: Mapping[str, Any], files: Sequence[Path] = ()) -> None:
         """Say one record of the tester; `files`: what was written for its check."""
@@ -78,9 +76,7 @@ class CheckReport:
         got = f"{check.points if outcome == 'pass' else 0:g}/{check.points:g}"
         needed = "" if self.stage in (None, check.stage) else f" [dim](stage {self.stage} needs it)[/]"
         variant = f" [dim]({escape(check.id.partition('[')[2][:-1])})[/]" if check.id.endswith("]") else ""
-        row.add_row(
-            f"[{colour}]{sign}[/]", f"[dim]{got}[/]", check.section, escape(check.rule) + variant + needed
-        )
+        row.add_row(f"[{colour}]{sign}[/]", f"[dim]{got}[/]", check.section, escape(check.rule) + variant + needed)
         self.console.print(row)
         if record["outcome"] not in ("pass", "skipped") and record.get("story") is not None:
             self._story(check, record, files)
@@ -94,9 +90,7 @@ class CheckReport:
             if record.get(word):
                 say(f"  {word:<9}{escape(printable(str(record[word])))}")
         for step in record["story"]:
-            line = (
-                f"  {step['at']:7.3f} s  {_WHO.get(step['who'], step['who'])}  {printable(str(step['what']))}"
-            )
+            line = f"  {step['at']:7.3f} s  {_WHO.get(step['who'], step['who'])}  {printable(str(step['what']))}"
             say(Text(line, style="dim"), soft_wrap=True)
         if check.hint:
             say(f"  [cyan]hint[/]     {escape(check.hint)}")
@@ -112,9 +106,7 @@ class CheckReport:
 
     def _files(self, files: Sequence[Path]) -> None:
         """What there is to look at, and how."""
-        lab, _, rest = self.command.partition(
-            f" check {self.assignment.name}"
-        )  # the rest: the solution's folder
+        lab, _, rest = self.command.partition(f" check {self.assignment.name}")  # the rest: the solution's folder
         for file in files:
             if file.suffix == ".json":
                 path = shlex.quote(str(file))
@@ -137,25 +129,23 @@ class CheckReport:
             most = sum(check.points for check in checks)
             total, most_total = total + got, most_total + most
             table.add_row(
-                f"{row.number}  {row.title}", f"{got:g} of {most:g}", f"{row.points:g}",
+                f"{row.number}  {row.title}",
+                f"{got:g} of {most:g}",
+                f"{row.points:g}",
                 style="green" if got == most else "",
-            )  # fmt: skip
+            )
         if self.stage is None:
             table.add_row("all", f"{total:g} of {most_total:g}", f"{self.assignment.points:g}", style="bold")
         self.console.print()
         self.console.print(table)
-        self.console.print(
-            "\nHidden checks look at the same rules with other data, addresses and links.", style="dim"
-        )
+        self.console.print("\nHidden checks look at the same rules with other data, addresses and links.", style="dim")
         self._next()
 
     def _next(self) -> None:
         open_checks = [check for check in self.wanted if self.outcomes.get(check.id) != "pass"]
         undecided = [check for check in open_checks if self.outcomes.get(check.id) == "inconclusive"]
         failed = [
-            check
-            for check in open_checks
-            if self.outcomes.get(check.id) not in (None, "skipped", "inconclusive")
+            check for check in open_checks if self.outcomes.get(check.id) not in (None, "skipped", "inconclusive")
         ]
         silent = [check for check in open_checks if check.id not in self.outcomes]
         numbers = [row.number for row in self.assignment.stages]
@@ -182,6 +172,4 @@ class CheckReport:
                 f"[bold]Next:[/] all public checks of stage {self.stage} pass. Go on with stage {self.stage + 1}."
             )
         else:
-            self.console.print(
-                "[bold]Next:[/] all public checks pass. Read the handout once more, and hand in."
-            )
+            self.console.print("[bold]Next:[/] all public checks pass. Read the handout once more, and hand in.")

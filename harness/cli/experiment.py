@@ -78,9 +78,13 @@ class Experiment:
     def options(self) -> dict[str, str | int | float]:
         """What `lab replay` has to know to run it again, besides the folders."""
         return {
-            "profile": self.profile, "scenario": self.scenario, "bytes": self.size, "back": self.back,
-            "role": self.role, "seed": self.seed,
-        }  # fmt: skip
+            "profile": self.profile,
+            "scenario": self.scenario,
+            "bytes": self.size,
+            "back": self.back,
+            "role": self.role,
+            "seed": self.seed,
+        }
 
 
 def run(experiment: Experiment) -> tuple[Outcome, Bundle]:
@@ -105,9 +109,7 @@ def _transports(experiment: Experiment) -> Iterator[list[Transport]]:
         for folder in folders:
             node, _, leave = local_lab(folder, assignment.limits)
             stack.callback(leave)
-            build = (
-                assignment.build if assignment.build and (folder / assignment.build.file).is_file() else None
-            )
+            build = assignment.build if assignment.build and (folder / assignment.build.file).is_file() else None
             broken = node.build(build.command if build else None, timeout=build.timeout if build else 60)
             if broken is not None:
                 raise SimError(f"{folder}: {broken}")
@@ -130,9 +132,7 @@ def _setting(experiment: Experiment, scenario: Scenario, transport: Transport) -
     isn = {role: MODULUS - 5000 if scenario.near_wrap else dice.getrandbits(32) for role in ROLES}
     students = (experiment.role, other(experiment.role))
     data = {role: dice.randbytes(scenario.app(role).sends) for role in ROLES}
-    return Setting(
-        scenario=scenario, seed=experiment.seed, data=data, isn=isn, wire=transport.wire, students=students
-    )
+    return Setting(scenario=scenario, seed=experiment.seed, data=data, isn=isn, wire=transport.wire, students=students)
 
 
 def _played(setting: Setting, transports: Sequence[Transport]) -> Outcome:
@@ -150,16 +150,13 @@ def _played(setting: Setting, transports: Sequence[Transport]) -> Outcome:
 
 
 def _connection(transport: Transport, setting: Setting, role: Role, which: int) -> Any:
-    return transport.connection(
-        role, isn=setting.isn[role], receive_buffer=setting.scenario.buffer(role), which=which
-    )
+    return transport.connection(role, isn=setting.isn[role], receive_buffer=setting.scenario.buffer(role), which=which)
 
 
 def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
     first = outcome.setting.first
     findings = tuple(
-        Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST")
-        for row in outcome.violations
+        Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST") for row in outcome.violations
     )
     return Bundle(
         assignment=experiment.assignment.name,

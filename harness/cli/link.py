@@ -172,9 +172,7 @@ def play(plan: Plan, console: Console, *, seconds: float | None = None) -> None:
 
 
 def _watch(
-    console: Console,
-    look: Callable[[], tuple[float, dict[Direction, LinkCounters]]],
-    seconds: float | None,
+    console: Console, look: Callable[[], tuple[float, dict[Direction, LinkCounters]]], seconds: float | None
 ) -> None:
     """Show the counters until time is up: drawn anew on a terminal, else as a line whenever they have changed."""
     until = math.inf if seconds is None else seconds
@@ -206,9 +204,7 @@ def introduction(plan: Plan, address: Address) -> list[str]:
     for name, profile in (("up", plan.up), ("down", plan.down)):
         lines.append(f"    {name + ':':6}{netem_words(profile) if profile != Profile() else 'unchanged'}")
     if address.kind == "tcp":
-        lines.append(
-            "    TCP repeats what is lost, so a loss shows as a pause; packets are pieces of the stream."
-        )
+        lines.append("    TCP repeats what is lost, so a loss shows as a pause; packets are pieces of the stream.")
     lines.append("Up is from whoever connects. Ctrl-C ends it.")
     return lines
 

@@ -34,9 +34,7 @@ _COMMAND = os.environ.get("LAB_COMMAND", "lab")
 @app.command()
 def check(
     assignment: Annotated[str, typer.Argument(help="which assignment, such as blocking")],
-    path: Annotated[
-        Path | None, typer.Argument(help="folder of your solution; default: the starter's own")
-    ] = None,
+    path: Annotated[Path | None, typer.Argument(help="folder of your solution; default: the starter's own")] = None,
     stage: Annotated[int | None, typer.Option(help="only this stage")] = None,
     seed: Annotated[str | None, typer.Option(help="the same random data as in an earlier run")] = None,
 ) -> None:

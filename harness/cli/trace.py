@@ -126,10 +126,15 @@ def load(path: Path, term: Path | None) -> Seen:
     remark = f"read with magic 0x{wire.magic:02X} and {wire.checksum}"
     return Seen(
         Bundle(
-            assignment="transport", title=path.name, remark=remark, wire=wire, names=("first", "second"),
-            packets=packets, findings=findings,
+            assignment="transport",
+            title=path.name,
+            remark=remark,
+            wire=wire,
+            names=("first", "second"),
+            packets=packets,
+            findings=findings,
         )
-    )  # fmt: skip
+    )
 
 
 def dissector(term: Path | None) -> str:
@@ -260,11 +265,7 @@ def write(
     for path, what in ((ladder, "ladder"), (pcap, "pcap"), (plot, "plot"), (bundle, "bundle")):
         if path is None:
             continue
-        data = (
-            to_json(seen.bundle).encode()
-            if what == "bundle"
-            else _content(recording, what, path.suffix.lower())
-        )
+        data = to_json(seen.bundle).encode() if what == "bundle" else _content(recording, what, path.suffix.lower())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)

@@ -15,9 +15,7 @@ from rich.markup import escape
 from harness.cli.console import console, refuse
 
 LadderFile = Annotated[Path | None, typer.Option("--ladder", help="write the ladder here: .svg, or .txt")]
-PcapFile = Annotated[
-    Path | None, typer.Option("--pcap", help="write the packets here: .pcapng, for Wireshark")
-]
+PcapFile = Annotated[Path | None, typer.Option("--pcap", help="write the packets here: .pcapng, for Wireshark")]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="write curves over time here: .svg or .png")]
 TermFile = Annotated[
     Path | None, typer.Option("--term", help="term.toml of the wire format; default: the assignment's")
@@ -27,9 +25,7 @@ Rows = Annotated[int, typer.Option(min=2, max=10_000, help="packets shown at mos
 
 def sim(
     assignment: Annotated[str, typer.Argument(help="which assignment: transport")] = "transport",
-    path: Annotated[
-        Path | None, typer.Argument(help="folder of your solution; default: the starter's own")
-    ] = None,
+    path: Annotated[Path | None, typer.Argument(help="folder of your solution; default: the starter's own")] = None,
     profile: Annotated[str, typer.Option(help="the link, one of `lab profiles`")] = "wifi-lossy",
     scenario: Annotated[
         str, typer.Option(help="a story with a name instead, such as 'last ACK lost'; 'list' lists them")
@@ -53,9 +49,8 @@ def sim(
         return
     try:
         seen = seeing.simulate(
-            assignment, path, profile=profile, scenario=scenario, seed=seed, size=size, back=back, peer=peer,
-            role=role,
-        )  # fmt: skip
+            assignment, path, profile=profile, scenario=scenario, seed=seed, size=size, back=back, peer=peer, role=role
+        )
         well = seeing.tell(console(), seen, rows=rows)
         _written(console(), seeing.write(seen, ladder=ladder, pcap=pcap, plot=plot, bundle=bundle))
     except seeing.SeeError as error:
@@ -65,9 +60,7 @@ def sim(
 
 
 def trace(
-    file: Annotated[
-        Path, typer.Argument(help="a bundle of `lab check` or `lab sim`, or a capture (pcapng, pcap)")
-    ],
+    file: Annotated[Path, typer.Argument(help="a bundle of `lab check` or `lab sim`, or a capture (pcapng, pcap)")],
     term: TermFile = None,
     rows: Rows = 120,
     ladder: LadderFile = None,
@@ -87,9 +80,7 @@ def trace(
 
 def replay(
     file: Annotated[Path, typer.Argument(help="a bundle.json that `lab check` or `lab sim` left")],
-    path: Annotated[
-        Path | None, typer.Argument(help="folder of your solution; default: the starter's own")
-    ] = None,
+    path: Annotated[Path | None, typer.Argument(help="folder of your solution; default: the starter's own")] = None,
     peer: Annotated[Path | None, typer.Option(help="the other solution, if it was a run of two")] = None,
     rows: Rows = 60,
 ) -> None:
@@ -104,9 +95,7 @@ def replay(
         raise typer.Exit(1)
 
 
-def dissector(
-    term: TermFile = None,
-) -> None:
+def dissector(term: TermFile = None) -> None:
     """Print a Wireshark dissector for this term's segments: `lab dissector > segments.lua`."""
     from harness.cli import trace as seeing
 

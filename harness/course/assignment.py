@@ -60,9 +60,7 @@ class Stage:
     title: str
     points: float  #: what its checks add up to
     section: str  #: of the handout
-    programs: tuple[
-        str, ...
-    ] = ()  #: names in the programs table whose sources the forbidden names are looked for in
+    programs: tuple[str, ...] = ()  #: names in the programs table whose sources the forbidden names are looked for in
     forbidden: tuple[str, ...] = ()  #: modules, builtins or attributes these sources must not use
     bonus: bool = False  #: an extension: its points make up for others, the whole is worth no more by it
 
@@ -124,9 +122,7 @@ class Assignment:
 
     def checks_of(self, stage: int | None = None, suite: Suite | None = None) -> tuple[Check, ...]:
         """The checks of a stage, of a suite, of both, in order."""
-        return tuple(
-            check for check in self.checks if stage in (None, check.stage) and suite in (None, check.suite)
-        )
+        return tuple(check for check in self.checks if stage in (None, check.stage) and suite in (None, check.suite))
 
 
 def load_assignment(path: Path) -> Assignment:
@@ -229,9 +225,7 @@ def _stages(file: TomlFile, programs: Mapping[str, object]) -> tuple[Stage, ...]
     for row in file.rows("stages", tuple(Stage.__dataclass_fields__)):
         number = row.whole("number")
         if stages and number <= stages[-1].number:
-            row.wrong(
-                "number", f"stage {number} follows stage {stages[-1].number}", "Number them 1, 2, 3, ..."
-            )
+            row.wrong("number", f"stage {number} follows stage {stages[-1].number}", "Number them 1, 2, 3, ...")
         needed, forbidden = row.words("programs"), row.words("forbidden")
         for name in needed:
             if name not in programs:
@@ -283,9 +277,7 @@ def _check(row: Row, before: Mapping[str, Check], public: bool) -> Check:
         timeout=row.number("timeout", Check.timeout),
     )
     if not _CHECK_ID.fullmatch(check.id):
-        row.wrong(
-            "id", f"{check.id!r} is no test", 'Write: id = "test_file.py::test_name", from the suite on.'
-        )
+        row.wrong("id", f"{check.id!r} is no test", 'Write: id = "test_file.py::test_name", from the suite on.')
     if check.id in before:
         row.wrong("id", f"{check.id!r} is there twice", "Give each check one row.")
     if check.suite not in SUITES:

@@ -117,9 +117,7 @@ def _meaning(name: str) -> str:
 
 
 #: Dotted names that are modules themselves.
-_SUBMODULES = frozenset(
-    {"concurrent.futures", "multiprocessing.pool", "multiprocessing.connection", "http.server"}
-)
+_SUBMODULES = frozenset({"concurrent.futures", "multiprocessing.pool", "multiprocessing.connection", "http.server"})
 
 
 def _below(path: str, name: str) -> bool:
@@ -133,9 +131,7 @@ class _Module:
         nodes = list(ast.walk(tree))
         self.nodes = [node for node in nodes if isinstance(node, _TELLING)]
         self._aliases: dict[str, str] = {}  # local name -> dotted path of what was imported
-        self._own: set[str] = (
-            set()
-        )  # names defined here, so that a program's own `send_all` is its own affair
+        self._own: set[str] = set()  # names defined here, so that a program's own `send_all` is its own affair
         for node in nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -223,9 +219,7 @@ def _constant(node: ast.expr) -> list[str]:
 class _Source:
     file: str  # relative to the folder, with "/"
     module: _Module
-    imports: tuple[
-        PurePosixPath, ...
-    ]  # where the modules it imports would stand if they were the submission's own
+    imports: tuple[PurePosixPath, ...]  # where the modules it imports would stand if they were the submission's own
 
 
 class _Folder:
@@ -318,9 +312,7 @@ def _local_imports(module: _Module, here: PurePosixPath) -> Iterator[PurePosixPa
             up = here
             for _ in range(node.level - 1):
                 up = up.parent
-            paths = (
-                [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)] if node.module else []
-            )
+            paths = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)] if node.module else []
             bases, names = {up}, [*paths, *(alias.name for alias in node.names)]
         else:
             names = module.imported(node)
@@ -346,11 +338,7 @@ def _read(folder: Path, file: PurePosixPath) -> bytes | None:
     """The bytes of a regular file of the submission, None if it is none (or a link, or enormous)."""
     path = folder.joinpath(file)
     try:
-        if any(
-            part.is_symlink()
-            for part in (path, *path.parents)
-            if part.is_relative_to(folder) and part != folder
-        ):
+        if any(part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(folder) and part != folder):
             return None
         if not path.is_file() or path.stat().st_size > MOST_BYTES:
             return None

@@ -32,17 +32,13 @@ def load_programs(table: Mapping[str, Sequence[str]], folder: Path) -> dict[str,
     except (OSError, ValueError) as error:  # ValueError: no UTF-8, no TOML, or a number without end
         raise ProgramsError(f"{OVERRIDES} cannot be read: {error}. Mend it or remove it.") from None
     except RecursionError:
-        raise ProgramsError(
-            f"{OVERRIDES} cannot be read: it is nested too deeply. Mend it or remove it."
-        ) from None
+        raise ProgramsError(f"{OVERRIDES} cannot be read: it is nested too deeply. Mend it or remove it.") from None
     unknown = set(rows) - {"programs"}
     if unknown or not isinstance(rows.get("programs", {}), dict):
         raise ProgramsError(f"{OVERRIDES} has to hold one table, [programs], and nothing else.")
     for name, argv in rows.get("programs", {}).items():
         if name not in programs:
-            raise ProgramsError(
-                f"{OVERRIDES} names {name!r}; this assignment's programs are {', '.join(programs)}."
-            )
+            raise ProgramsError(f"{OVERRIDES} names {name!r}; this assignment's programs are {', '.join(programs)}.")
         words = isinstance(argv, list) and argv and all(isinstance(word, str) and word for word in argv)
         if not words or any("\0" in word for word in argv):
             raise ProgramsError(f'{OVERRIDES}: {name} has to be a list of words, such as ["./{name}"].')

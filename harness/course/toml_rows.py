@@ -103,9 +103,7 @@ class TomlFile:
 class Row:
     """One table: typed access to its keys. `keys` are those allowed, None allows any."""
 
-    def __init__(
-        self, file: TomlFile, data: object, table: str, nth: int, keys: Sequence[str] | None
-    ) -> None:
+    def __init__(self, file: TomlFile, data: object, table: str, nth: int, keys: Sequence[str] | None) -> None:
         self._file, self.table, self._nth = file, table, nth
         if not isinstance(data, dict):
             self.wrong(None, f"{table} has to be a table", f"Write [{table}] on a line of its own.")

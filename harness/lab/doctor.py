@@ -29,9 +29,7 @@ def _docker() -> Finding:
     try:
         from harness.lab.docker.containers import find_engine
     except ImportError as error:
-        return Finding(
-            "docker", False, f"the Python package {error.name} is missing", "pip install docker", good_for
-        )
+        return Finding("docker", False, f"the Python package {error.name} is missing", "pip install docker", good_for)
     engine = find_engine()
     if engine.usable:
         return Finding("docker", True, f"engine {engine.version}, cgroup v{engine.cgroup}", "", good_for)
@@ -76,9 +74,7 @@ def _netem() -> Finding:
     # Tried in a network namespace of its own, which goes away with the process.
     script = "ip link set lo up && tc qdisc add dev lo root netem delay 1ms"
     wrap = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
-    done = subprocess.run(
-        [*wrap, "sh", "-c", script], capture_output=True, text=True, check=False, timeout=20
-    )
+    done = subprocess.run([*wrap, "sh", "-c", script], capture_output=True, text=True, check=False, timeout=20)
     if done.returncode == 0:
         return Finding("netem", True, "this kernel has sch_netem", "", good_for)
     reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
@@ -103,15 +99,13 @@ def _user_namespaces() -> Finding:
     reason = errno.errorcode.get(status, str(status))
     return Finding(
         "user namespaces", False, f"refused ({reason})", "sudo sysctl kernel.unprivileged_userns_clone=1", good_for
-    )  # fmt: skip
+    )
 
 
 def _tshark() -> Finding:
     good_for = "reading captures in a terminal with the dissector, and our own tests of both"
     if shutil.which("tshark") is None:
-        remedy = (
-            "sudo apt-get install tshark" if sys.platform == "linux" else "install Wireshark, which brings it"
-        )
+        remedy = "sudo apt-get install tshark" if sys.platform == "linux" else "install Wireshark, which brings it"
         return Finding("tshark", False, "the program tshark is missing", remedy, good_for)
     done = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=False, timeout=20)
     if done.returncode != 0 or "Lua" not in done.stdout or "without Lua" in done.stdout:

@@ -34,9 +34,7 @@ class Delivery(NamedTuple, Generic[Packet]):
 
     due: int  #: nanoseconds, on the clock of `now`; may lie before `now` if the jitter exceeds the delay
     packet: Packet  #: its bytes, or its length if that is what went in
-    fate: (
-        Fate  #: the most striking thing that happened: corrupted, truncated, duplicated (the copy), reordered
-    )
+    fate: Fate  #: the most striking thing that happened: corrupted, truncated, duplicated (the copy), reordered
 
 
 def direction_seeds(seed: int) -> tuple[int, int]:
@@ -73,9 +71,7 @@ class Link:
         self.corrupted = 0
         self.reordered = 0  #: due before one that entered earlier
         self.overflowed = 0  #: that found the queue full
-        self.why = (
-            ""  #: what the last packet that did not come out fell victim to: drop, blackout, loss or limit
-        )
+        self.why = ""  #: what the last packet that did not come out fell victim to: drop, blackout, loss or limit
         self._draw = taus113(seed)
         self._place = taus113(~seed)  # where to flip and cut: must not disturb the draws that netem has too
         self._idle = profile == Profile() and drop_if is None

@@ -34,9 +34,7 @@ class Profile:
     """
 
     delay: float = 0.0  #: seconds every packet takes
-    jitter: float = (
-        0.0  #: seconds: half the width of the uniform spread around delay, sigma with a distribution
-    )
+    jitter: float = 0.0  #: seconds: half the width of the uniform spread around delay, sigma with a distribution
     distribution: Distribution | None = None  #: shape of the jitter; None is uniform
     loss: float = 0.0  #: probability that a packet is lost, each on its own
     gemodel: tuple[float, ...] | None = None  #: Gilbert-Elliott loss: p, r, 1-h, 1-k, the last three optional
@@ -51,9 +49,7 @@ class Profile:
     # What netem cannot say:
     burst_cap: int = 0  #: at most so many random losses in a row, 0 is no cap
     drop: tuple[int, ...] = ()  #: lose exactly these packets, counted from 0 since the profile was set
-    blackout: tuple[
-        tuple[float, float], ...
-    ] = ()  #: lose everything from..to, seconds since the profile was set
+    blackout: tuple[tuple[float, float], ...] = ()  #: lose everything from..to, seconds since the profile was set
     truncate: float = 0.0  #: probability that a datagram's payload is cut short
 
     def __post_init__(self) -> None:
@@ -110,11 +106,7 @@ class Profile:
 
     def as_dict(self) -> dict[str, object]:
         """The fields that differ from `Profile()`, as JSON and TOML can hold them."""
-        return {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != field.default
-        }
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Profile:

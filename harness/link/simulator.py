@@ -129,8 +129,7 @@ class Simulation:
         """Every packet sent so far, copies included, in the order of sending: when, when it arrives, or why not."""
         describe = self._describe or (lambda _: "udp")
         return [
-            Event(p.sent, p.arrived, p.direction, describe(p.data), len(p.data), p.fate, p.why)
-            for p in self.packets
+            Event(p.sent, p.arrived, p.direction, describe(p.data), len(p.data), p.fate, p.why) for p in self.packets
         ]
 
     @property
@@ -146,9 +145,7 @@ class Simulation:
         """The links as they are now, with their counters."""
         return {side.direction: side.link for side in self._sides}
 
-    def set_links(
-        self, *, up: Profile | None = None, down: Profile | None = None, seed: int | None = None
-    ) -> None:
+    def set_links(self, *, up: Profile | None = None, down: Profile | None = None, seed: int | None = None) -> None:
         """New profiles from now on; None leaves a direction as it is. What is under way keeps its time.
 
         The new link starts afresh, with `seed` or the simulation's: counters, draws, queue, and the seconds and
@@ -202,9 +199,7 @@ class Simulation:
     def _step(self, horizon: int | None) -> bool:
         """Do what is next; False if nothing is, or nothing up to the horizon."""
         one, other = self._sides
-        waiting = (
-            one if other.timer is None or (one.timer is not None and one.timer <= other.timer) else other
-        )
+        waiting = one if other.timer is None or (one.timer is not None and one.timer <= other.timer) else other
         due, kind = waiting.timer, 2
         if self._under_way and (due is None or self._under_way[0][0] <= due):
             due, kind = self._under_way[0][0], 1

@@ -101,9 +101,7 @@ def _frame(payload: bytes, begin: int, number: int, hops: int) -> bytes:
     ports = (_CLIENT_PORT, PORT) if begin == _FIRST else (PORT, _CLIENT_PORT)
     datagram = udp.UDP(sport=ports[0], dport=ports[1], data=payload, ulen=8 + len(payload))
     end = _FIRST + _SECOND - begin
-    packet = ip.IP(
-        src=_ADDRESSES[begin], dst=_ADDRESSES[end], p=17, ttl=hops, id=number & 0xFFFF, data=datagram
-    )
+    packet = ip.IP(src=_ADDRESSES[begin], dst=_ADDRESSES[end], p=17, ttl=hops, id=number & 0xFFFF, data=datagram)
     packet.len = 28 + len(payload)
     return bytes(ethernet.Ethernet(src=_MACS[begin], dst=_MACS[end], data=packet))
 
@@ -131,9 +129,7 @@ def from_capture(data: bytes) -> list[Packet]:
     try:
         datagrams, names = _read(data)
     except (dpkt.Error, ValueError, struct.error, IndexError, OverflowError) as error:
-        raise BadCapture(
-            f"it cannot be read as a capture: {one_line(str(error)) or 'it is cut off'}"
-        ) from None
+        raise BadCapture(f"it cannot be read as a capture: {one_line(str(error)) or 'it is cut off'}") from None
     if not datagrams:
         raise BadCapture("there is no UDP datagram in it")
     start = datagrams[0].at

@@ -232,9 +232,7 @@ def ladder_lines(rows: Iterable[Row], *, names: tuple[str, str] = NAMES) -> list
             continue
         lines.append(Line(_rung_text(row), row.mark or "rung"))
         for note in row.notes:
-            lines.append(
-                Line(f"{'!!' if note.broken else '':>5}  {note.text}", "broken" if note.broken else "note")
-            )
+            lines.append(Line(f"{'!!' if note.broken else '':>5}  {note.text}", "broken" if note.broken else "note"))
     return lines
 
 

@@ -44,13 +44,7 @@ _STYLE = (
 )
 
 
-def ladder_svg(
-    rows: Sequence[Row],
-    *,
-    names: tuple[str, str] = NAMES,
-    title: str = "",
-    remark: str = "",
-) -> str:
+def ladder_svg(rows: Sequence[Row], *, names: tuple[str, str] = NAMES, title: str = "", remark: str = "") -> str:
     """A standalone SVG of 1,200 pixels' width. `remark` is a line below the title: profile, seed, what to look for."""
     layout = lay_out(rows)
     svg = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
@@ -60,9 +54,7 @@ def ladder_svg(
     _head(svg, title, remark, names)
     body = ET.SubElement(svg, "g", transform=f"translate(0 {_TOP:g})")
     _lanes(body, layout)
-    arrows, words, signs = (
-        ET.SubElement(body, "g") for _ in range(3)
-    )  # from the lowest layer to the highest
+    arrows, words, signs = (ET.SubElement(body, "g") for _ in range(3))  # from the lowest layer to the highest
     for place in layout.placed:
         if isinstance(place.row, Fold):
             _fold(words, place.row, place.y_sent)
@@ -70,14 +62,7 @@ def ladder_svg(
             _arrow(arrows, signs, place.row, place)
             _words(words, place.row, place)
     for pause in layout.pauses:
-        _text(
-            words,
-            (LEFT + RIGHT) / 2,
-            pause.y + 4,
-            f"{_duration(pause.seconds)} pass",
-            "soft halo",
-            "middle",
-        )
+        _text(words, (LEFT + RIGHT) / 2, pause.y + 4, f"{_duration(pause.seconds)} pass", "soft halo", "middle")
     bottom = max(layout.height, _notes(body, layout.placed))
     height = f"{_TOP + bottom + 24:.0f}"
     paper.set("height", height)
@@ -105,7 +90,7 @@ def _head(svg: ET.Element, title: str, remark: str, names: tuple[str, str]) -> N
         box = max(90.0, 8.5 * len(name) + 26)
         ET.SubElement(
             svg, "rect", x=f"{lane - box / 2:g}", y=f"{_TOP - 42:g}", width=f"{box:g}", height="24", rx="6", fill=_LANE
-        )  # fmt: skip
+        )
         _text(svg, lane, _TOP - 25.5, name, "b", "middle").set("style", "fill:#fff;font-size:13px")
 
 
@@ -124,10 +109,7 @@ def _ends(rung: Rung, place: Placed) -> tuple[tuple[float, float], tuple[float, 
     if rung.mark != "lost" and rung.seen is not None:
         return (begin, place.y_sent), (end, place.y_seen)
     along = _LOST_AT
-    return (begin, place.y_sent), (
-        begin + (end - begin) * along,
-        place.y_sent + (place.y_seen - place.y_sent) * along,
-    )
+    return (begin, place.y_sent), (begin + (end - begin) * along, place.y_sent + (place.y_seen - place.y_sent) * along)
 
 
 def _arrow(parent: ET.Element, signs: ET.Element, rung: Rung, place: Placed) -> None:
@@ -135,18 +117,12 @@ def _arrow(parent: ET.Element, signs: ET.Element, rung: Rung, place: Placed) -> 
     group = ET.SubElement(parent, "g")
     seen = "never arrived" if rung.seen is None else f"arrived {rung.seen:.6f} s"
     ET.SubElement(group, "title").text = (
-        f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}"
-        f"{'; ' + rung.remark if rung.remark else ''}"
+        f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}{'; ' + rung.remark if rung.remark else ''}"
     )
     _stroke(group, rung.mark, start, end)
     angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))
     share = 1.0 if rung.mark == "lost" else 0.72
-    _sign(
-        signs,
-        rung.mark,
-        (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share),
-        angle,
-    )
+    _sign(signs, rung.mark, (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share), angle)
 
 
 def _stroke(parent: ET.Element, mark: Mark, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -159,10 +135,7 @@ def _stroke(parent: ET.Element, mark: Mark, start: tuple[float, float], end: tup
     else:
         _line(parent, start, end, colour, "1.5")
     if mark != "lost":
-        wings = [
-            (end[0] - 10 * math.cos(angle + side), end[1] - 10 * math.sin(angle + side))
-            for side in (0.38, -0.38)
-        ]
+        wings = [(end[0] - 10 * math.cos(angle + side), end[1] - 10 * math.sin(angle + side)) for side in (0.38, -0.38)]
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (end, *wings))
         ET.SubElement(parent, "polygon", points=points, fill=colour)
 
@@ -214,9 +187,7 @@ def _words(parent: ET.Element, rung: Rung, place: Placed) -> None:
     if rung.seen is not None:
         _text(parent, other, place.y_seen + 4, f"{rung.seen:.4f}", "soft n", "start" if up else "end")
     if any(note.broken for note in rung.notes):
-        dot = ET.SubElement(
-            parent, "circle", cx=f"{start[0]:g}", cy=f"{place.y_sent:.1f}", r="7.5", fill=_BROKEN
-        )
+        dot = ET.SubElement(parent, "circle", cx=f"{start[0]:g}", cy=f"{place.y_sent:.1f}", r="7.5", fill=_BROKEN)
         dot.set("stroke", _PAPER)
         _text(parent, start[0], place.y_sent + 4.2, "!", "b", "middle").set("style", "fill:#fff")
 
@@ -255,20 +226,12 @@ def _notes(body: ET.Element, placed: Iterable[Placed]) -> float:
 def _note(body: ET.Element, note: Note, lines: Sequence[str], top: float, height: float) -> None:
     box = ET.SubElement(
         body, "rect", x=f"{_NOTES - 8:g}", y=f"{top:.1f}", width=f"{WIDTH - _NOTES - 4:g}", height=f"{height:g}", rx="4"
-    )  # fmt: skip
+    )
     box.set("fill", _BROKEN_PAPER if note.broken else _NOTE_PAPER)
     if note.broken:
-        ET.SubElement(
-            body, "rect", x=f"{_NOTES - 8:g}", y=f"{top:.1f}", width="4", height=f"{height:g}", fill=_BROKEN
-        )
+        ET.SubElement(body, "rect", x=f"{_NOTES - 8:g}", y=f"{top:.1f}", width="4", height=f"{height:g}", fill=_BROKEN)
     for count, line in enumerate(lines):
-        _text(
-            body,
-            _NOTES + 4,
-            top + _NOTE_LINE * (count + 1) - 1.5,
-            line,
-            "b" if note.broken and not count else "",
-        )
+        _text(body, _NOTES + 4, top + _NOTE_LINE * (count + 1) - 1.5, line, "b" if note.broken and not count else "")
 
 
 def _duration(seconds: float) -> str:
@@ -282,9 +245,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.1f} s"
 
 
-def _text(
-    parent: ET.Element, x: float, y: float, words: str, kind: str = "", anchor: str = "start"
-) -> ET.Element:
+def _text(parent: ET.Element, x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> ET.Element:
     element = ET.SubElement(parent, "text", x=f"{x:.1f}", y=f"{y:.1f}")
     if kind:
         element.set("class", kind)
@@ -298,8 +259,13 @@ def _line(
     parent: ET.Element, start: tuple[float, float], end: tuple[float, float], colour: str, width: str
 ) -> ET.Element:
     line = ET.SubElement(
-        parent, "line",
-        x1=f"{start[0]:.1f}", y1=f"{start[1]:.1f}", x2=f"{end[0]:.1f}", y2=f"{end[1]:.1f}", stroke=colour,
-    )  # fmt: skip
+        parent,
+        "line",
+        x1=f"{start[0]:.1f}",
+        y1=f"{start[1]:.1f}",
+        x2=f"{end[0]:.1f}",
+        y2=f"{end[1]:.1f}",
+        stroke=colour,
+    )
     line.set("stroke-width", width)
     return line

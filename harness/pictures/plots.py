@@ -87,9 +87,7 @@ def draw(curves: Curves, *, title: str = "", form: Literal["svg", "png"] = "svg"
 
 def _fill(figure: Figure, curves: Curves, title: str) -> None:
     figure.subplots_adjust(left=0.093, right=0.985, top=0.915, bottom=0.06)
-    top, middle, bottom = figure.subplots(
-        3, 1, sharex=True, gridspec_kw={"height_ratios": [5, 3, 2.2], "hspace": 0.13}
-    )
+    top, middle, bottom = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [5, 3, 2.2], "hspace": 0.13})
     words: dict[str, Any] = {"ha": "left", "parse_math": False}
     figure.text(0.012, 0.962, one_line(title), size=15, weight="bold", color=_INK, **words)
     figure.text(0.012, 0.934, one_line(curves.name), color=_SOFT, **words)
@@ -106,16 +104,7 @@ def _numbers(axes: Axes, curves: Curves) -> None:
     _steps(axes, curves.acknowledged, _ACKED, "acknowledged", linewidth=1.6)
     _bars(axes, curves.sent, _SENT, "sent", linewidth=2.0)
     _bars(axes, curves.again, _AGAIN, "sent again", linewidth=2.6, marker="^", markersize=6)
-    _bars(
-        axes,
-        curves.lost,
-        _LOST,
-        "lost or damaged",
-        linewidth=0.0,
-        marker="x",
-        markersize=7,
-        markeredgewidth=1.8,
-    )
+    _bars(axes, curves.lost, _LOST, "lost or damaged", linewidth=0.0, marker="x", markersize=7, markeredgewidth=1.8)
     highest = max([*curves.sent.end, *curves.again.end, *(n for _, n in curves.acknowledged)], default=1)
     axes.set_ylim(-0.03 * highest, 1.12 * highest)  # an edge far above would flatten the rest
     _dress(axes, "sequence numbers")

@@ -175,10 +175,7 @@ def as_pcapng(packets: Sequence[Packet], *, note: str = "", names: Sequence[str]
     for packet in packets:
         microseconds = round(packet.at * 1e6)
         block = pcapng.EnhancedPacketBlockLE(
-            iface_id=packet.wire,
-            ts_high=microseconds >> 32,
-            ts_low=microseconds & 0xFFFFFFFF,
-            pkt_data=packet.data,
+            iface_id=packet.wire, ts_high=microseconds >> 32, ts_low=microseconds & 0xFFFFFFFF, pkt_data=packet.data
         )
         if packet.comment:
             block.opts = [_comment(packet.comment), pcapng.PcapngOptionLE()]

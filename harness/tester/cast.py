@@ -61,10 +61,15 @@ class Reference:
             argv[:1] = [sys.executable, "-B"]
         try:
             popen = subprocess.Popen(
-                argv, cwd=self._folder, env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, bufsize=0,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                argv,
+                cwd=self._folder,
+                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 preexec_fn=die_with_parent(),
-            )  # fmt: skip
+            )
         except OSError as error:
             raise LabError(f"the reference's {name} cannot be started: {error.strerror}") from None
         return LocalProcess(popen)
@@ -157,9 +162,7 @@ class Cast:
         home = self._home(node)
         if argv[1:] and argv[1].endswith(".py") and home.kind_of(argv[1]) == "missing":
             raise CannotStart(f"{name} cannot be started: the submission has no file {argv[1]}")
-        program = kind(
-            name, home.start([*starter, *argv], env=env), self.story, output_limit=self._output_limit
-        )
+        program = kind(name, home.start([*starter, *argv], env=env), self.story, output_limit=self._output_limit)
         self._open.append(program)
         self._places[program] = node
         self._last = program
@@ -197,12 +200,7 @@ class Cast:
         return self._given(self._play(ReferenceProgram, program, words), stdin)
 
     def peer_serves(
-        self,
-        program: str,
-        *words: object,
-        family: Family = 4,
-        flags: Sequence[str] = (),
-        stdin: bytes | None = None,
+        self, program: str, *words: object, family: Family = 4, flags: Sequence[str] = (), stdin: bytes | None = None
     ) -> Server:
         """Start the reference's server over UDP and wait until it listens; see `address_of`. Raises LabError."""
         at = Address("udp", host=self.network.tester_host(family), port=0)
@@ -246,15 +244,11 @@ class Cast:
 
         packets = self._carried()
         way = "down" if self._places[receiver] == "first" else "up"
-        stream = bytes(
-            delivered([packet for packet in packets if packet.direction == way], self._wire()).stream
-        )
+        stream = bytes(delivered([packet for packet in packets if packet.direction == way], self._wire()).stream)
         printed = receiver.stdout
         if stream != printed:
             if missed := self.network.missed(self._since):
-                raise LabError(
-                    f"{missed:,} packets of the link were not captured, so nothing can be concluded"
-                )
+                raise LabError(f"{missed:,} packets of the link were not captured, so nothing can be concluded")
             raise Broken(
                 f"what {receiver.name} printed did not come over the link",
                 expected=f"the {len(stream):,} bytes that the link brought to its node",
@@ -276,9 +270,7 @@ class Cast:
         side: Direction = "up" if self._places[program] == "first" else "down"
         found = broken(judge(self._carried(), self._wire(), Case(stage=stage, judged=[side], real=True)))
         if found:
-            raise Broken(
-                f"{program.name} broke {found[0]}", expected=f"rule {found[0].rule}", seen=found[0].text
-            )
+            raise Broken(f"{program.name} broke {found[0]}", expected=f"rule {found[0].rule}", seen=found[0].text)
         self.story.add("tester", f"finds: {program.name} kept the rules on the wire")
 
     def _wire(self) -> Wire:

@@ -136,19 +136,12 @@ class StoryPlugin:
 
     def _drive(self, scene: Scene, check: Check) -> None:
         """Make the calls of the program `connection` possible; the reference is for hidden checks only."""
-        from harness.transport.checks.simulation import (
-            transport_of,  # here, as most assignments have no such program
-        )
+        from harness.transport.checks.simulation import transport_of  # here, as most assignments have no such program
 
         session = self._session
         reference = session.reference if check.suite == "hidden" else None
         scene.transport = transport_of(
-            scene.node,
-            scene.story,
-            session.assignment,
-            session.programs,
-            seed=scene.seed,
-            reference=reference,
+            scene.node, scene.story, session.assignment, session.programs, seed=scene.seed, reference=reference
         )
         scene.transport.keep = scene.keep_simulation
 
@@ -244,9 +237,8 @@ class StoryPlugin:
     def _add_simulation(self, record: Record, scene: Scene) -> None:
         """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
         if scene.simulated is not None:
-            from harness.transport.pictures.artefacts import (
-                bundled,  # most assignments need no more than the tester itself
-            )
+            # most assignments need no more than the tester itself
+            from harness.transport.pictures.artefacts import bundled
             from harness.transport.pictures.bundle import Bundle
 
             assert isinstance(scene.simulated, Bundle)
@@ -279,12 +271,7 @@ def _explain(check: Check, error: BaseException | None) -> Record:
     if error is None:
         return {**facts, "outcome": "pass"}
     if isinstance(error, _Because):
-        return {
-            **facts,
-            "outcome": "skipped",
-            "because": str(error),
-            "message": f"needs {error} to pass first",
-        }
+        return {**facts, "outcome": "skipped", "because": str(error), "message": f"needs {error} to pass first"}
     if isinstance(error, Broken):
         found: Record = {"message": error.message, "expected": error.expected, "seen": error.seen}
         return {**facts, **found, "outcome": error.verdict}

@@ -39,9 +39,7 @@ _PYTEST = [
 ]
 
 
-def make_lab(
-    job: Mapping[str, Any], assignment: Assignment
-) -> tuple[Sequence[Node], Network, Callable[[], None]]:
+def make_lab(job: Mapping[str, Any], assignment: Assignment) -> tuple[Sequence[Node], Network, Callable[[], None]]:
     """The lab a job asks for, with one student node or two, and how to leave it. Raises LabError."""
     config = job["lab"]
     if config["kind"] == "docker":

@@ -67,12 +67,7 @@ class Scene(Cast, TransportWords, TlsWords):
     # -- the tester's sockets ----------------------------------------------------------------------------------
 
     def listens(
-        self,
-        *,
-        family: Family = 4,
-        kind: str = "tcp",
-        mangle: Mangle | None = None,
-        receive_buffer: int | None = None,
+        self, *, family: Family = 4, kind: str = "tcp", mangle: Mangle | None = None, receive_buffer: int | None = None
     ) -> Listener:
         """A listening socket of the tester; `.address` is what a student's client is told. kind: "tcp" or "unix"."""
         if kind == "unix":
@@ -141,8 +136,7 @@ class Scene(Cast, TransportWords, TlsWords):
             connection.close()
             timed_out = isinstance(error, TimeoutError)
             raise server.broken(
-                f"the tester cannot connect to {server.name}"
-                + (f" within {within:g} s" if timed_out else ""),
+                f"the tester cannot connect to {server.name}" + (f" within {within:g} s" if timed_out else ""),
                 verdict="timeout" if timed_out else "fail",
                 expected=f"a connection to port {server.listening.port}",
                 seen="no answer" if timed_out else (error.strerror or str(error)).lower(),
@@ -161,18 +155,14 @@ class Scene(Cast, TransportWords, TlsWords):
         host, port = bound.getsockname()[:2]
         address = self.network.to_tester(Address("udp", host=host, port=port), mangle=None)
         self.story.add("tester", f"waits for datagrams on {address}")
-        return self._keep(
-            Datagrams(bound, self.story, address=address, target=None, name="", ended=self._early_end)
-        )
+        return self._keep(Datagrams(bound, self.story, address=address, target=None, name="", ended=self._early_end))
 
     def datagrams(self, server: Server, *, family: Family | None = None) -> Datagrams:
         """A UDP socket of the tester that sends to a student's server over the link."""
         family = family or server.listening.family
         target = self.network.to_student(server.listening.port, protocol="udp", family=family, mangle=None)
         bound = self._bound_udp(family)
-        return self._keep(
-            Datagrams(bound, self.story, address=None, target=target, name="", ended=self._early_end)
-        )
+        return self._keep(Datagrams(bound, self.story, address=None, target=target, name="", ended=self._early_end))
 
     def nobody(self, kind: Literal["tcp", "udp"] = "tcp", *, family: Family = 4) -> Address:
         """An address at which nothing listens."""
@@ -213,11 +203,15 @@ class Scene(Cast, TransportWords, TlsWords):
             greedy_rate = ROUTED_RATE
         load = self._keep(
             Load(
-                self.node, self.story, server, self._connector(server, within),
+                self.node,
+                self.story,
+                server,
+                self._connector(server, within),
                 exchange or echo_exchange(size, self.seed),
-                greedy_data=greedy_data or self.random_bytes(65_536), greedy_rate=greedy_rate,
+                greedy_data=greedy_data or self.random_bytes(65_536),
+                greedy_rate=greedy_rate,
             )
-        )  # fmt: skip
+        )
         load.connects(idle=idle, active=active, bystanders=bystanders, within=within, window=window)
         return load
 
@@ -228,9 +222,7 @@ class Scene(Cast, TransportWords, TlsWords):
         place = self.network.straight_to_student(address.port, address.family).pair
         return lambda: (self._socket(address.family, socket.SOCK_STREAM), place)
 
-    def clumsy(
-        self, server: Server, *, receive_buffer: int | None = None, mangle: Mangle | None = None
-    ) -> Clumsy:
+    def clumsy(self, server: Server, *, receive_buffer: int | None = None, mangle: Mangle | None = None) -> Clumsy:
         """Clients of a server that misbehave."""
         return Clumsy(
             lambda quietly: self.connects(
@@ -304,9 +296,7 @@ class Scene(Cast, TransportWords, TlsWords):
         """What stands at a path in the student's node: missing, file, folder, socket, other."""
         return self.node.kind_of(path)
 
-    def waits_until(
-        self, met: Callable[[], object], *, within: float = PATIENCE, every: float = 0.02
-    ) -> bool:
+    def waits_until(self, met: Callable[[], object], *, within: float = PATIENCE, every: float = 0.02) -> bool:
         """Ask the callable `met` again and again until it answers true; False when it never did."""
         deadline = time.monotonic() + within
         while not met():

@@ -32,9 +32,7 @@ class Way(NamedTuple):
     plain: Peer  #: on the other side
 
 
-def starts(
-    lab: Scene, role: str, *options: object, at: str = "0.0.0.0:0", **how: Any
-) -> tuple[Server, Listener]:
+def starts(lab: Scene, role: str, *options: object, at: str = "0.0.0.0:0", **how: Any) -> tuple[Server, Listener]:
     """A pipe in that role ("client" or "server"), and who is behind it (as listens takes it). Raises Broken."""
     behind = lab.listens(**how)
     if role == "client":
@@ -43,9 +41,15 @@ def starts(
 
 
 def joins(
-    lab: Scene, role: str, pipe: Server, behind: Listener,
-    *, buffer: int | None = None, quietly: bool = False, **how: Any,
-) -> tuple[Peer, TlsPeer]:  # fmt: skip
+    lab: Scene,
+    role: str,
+    pipe: Server,
+    behind: Listener,
+    *,
+    buffer: int | None = None,
+    quietly: bool = False,
+    **how: Any,
+) -> tuple[Peer, TlsPeer]:
     """One more connection through the pipe: its plain end and its TLS end. Raises Broken.
 
     buffer: receive buffer of who connects, in bytes; how: as tls_server and tls_client take it.
@@ -75,18 +79,28 @@ class Ways:
     """A pipe, and connections through it. receive_buffer: of both of the tester's ends; `behind`: of the far one."""
 
     def __init__(
-        self, lab: Scene, role: str, *options: object,
-        receive_buffer: int | None = None, behind: int | None = None, versions: Versions = BOTH,
-    ) -> None:  # fmt: skip
+        self,
+        lab: Scene,
+        role: str,
+        *options: object,
+        receive_buffer: int | None = None,
+        behind: int | None = None,
+        versions: Versions = BOTH,
+    ) -> None:
         self.lab, self.role, self._buffer, self._versions = lab, role, receive_buffer, versions
         self.pipe, self.listener = starts(lab, role, *options, receive_buffer=behind or receive_buffer)
 
     def opens(self, versions: Versions | None = None, *, quietly: bool = False) -> Way:
         """One more connection. Raises Broken."""
         plain, tls = joins(
-            self.lab, self.role, self.pipe, self.listener,
-            buffer=self._buffer, quietly=quietly, versions=versions or self._versions,
-        )  # fmt: skip
+            self.lab,
+            self.role,
+            self.pipe,
+            self.listener,
+            buffer=self._buffer,
+            quietly=quietly,
+            versions=versions or self._versions,
+        )
         return Way(self.pipe, tls, plain)
 
     def carries(self, way: Way, count: int = 1000) -> None:
@@ -121,9 +135,11 @@ def comes_out(lab: Scene, end: Peer, *, within: float = PATIENCE) -> bytes:
 
     if not lab.waits_until(over, within=within):
         raise Broken(
-            "the connection goes on", verdict="timeout", expected="its end",
+            "the connection goes on",
+            verdict="timeout",
+            expected="its end",
             seen=f"silence, {len(came):,} bytes before it",
-        )  # fmt: skip
+        )
     return bytes(came)
 
 

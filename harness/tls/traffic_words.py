@@ -80,8 +80,8 @@ class TrafficWords:
         context = None
         if tls:
             context = server_context(
-                identity=identity or self.zoo.server(), client_ca=client_ca, alpn=alpn, versions=BOTH, tickets=2,
-            )  # fmt: skip
+                identity=identity or self.zoo.server(), client_ca=client_ca, alpn=alpn, versions=BOTH, tickets=2
+            )
         echo: Echo = self._keep(Echo(self._listening(family), self.story, context))
         self.story.add("tester", f"echoes {'over TLS ' if tls else ''}what comes to {echo.address}")
         return echo
@@ -122,27 +122,35 @@ class TrafficWords:
             connect = secured(context, name, connect)
         load: TlsLoad = self._keep(
             TlsLoad(
-                self.node, self.story, pipe, connect, echo_exchange(exchange, self.seed),
-                greedy_data=self.rng.randbytes(65_536), greedy_rate=greedy_rate,
+                self.node,
+                self.story,
+                pipe,
+                connect,
+                echo_exchange(exchange, self.seed),
+                greedy_data=self.rng.randbytes(65_536),
+                greedy_rate=greedy_rate,
             )
-        )  # fmt: skip
+        )
         idle = max(0, count - active - bystanders)
         load.connects(idle=idle, active=active, bystanders=bystanders, within=within, window=window)
         return load
 
-    def stays_silent(
-        self, pipe: Server, *, count: int, says: bytes = b"", within: float = 10.0
-    ) -> SilentLoad:
+    def stays_silent(self, pipe: Server, *, count: int, says: bytes = b"", within: float = 10.0) -> SilentLoad:
         """So many connections to `tls_pipe server` that never shake hands; `says`: what they send nevertheless."""
         from harness.actors.load.load import echo_exchange
         from harness.tls.load.load import SilentLoad
 
         load: SilentLoad = self._keep(
             SilentLoad(
-                self.node, self.story, pipe, self._connector(pipe, within), echo_exchange(1, self.seed),
-                greedy_data=b"-", greedy_rate=None,
+                self.node,
+                self.story,
+                pipe,
+                self._connector(pipe, within),
+                echo_exchange(1, self.seed),
+                greedy_data=b"-",
+                greedy_rate=None,
             )
-        )  # fmt: skip
+        )
         load.opens(count, says=says, within=within)
         return load
 

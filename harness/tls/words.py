@@ -114,16 +114,9 @@ class TlsWords(TrafficWords):
 
     def _pair(self, stem: str, identity: Identity) -> list[str]:
         certificates = self.put_file(f"{stem}-cert.pem", identity.certificates)
-        return [
-            "--cert",
-            certificates,
-            "--key",
-            self.put_file(f"{stem}-key.pem", identity.key, private=True),
-        ]
+        return ["--cert", certificates, "--key", self.put_file(f"{stem}-key.pem", identity.key, private=True)]
 
-    def _pipe(
-        self, role: str, words: Sequence[object], at: str, stem: str, within: float, files: int | None
-    ) -> Server:
+    def _pipe(self, role: str, words: Sequence[object], at: str, stem: str, within: float, files: int | None) -> Server:
         pipe = self.serves(PIPE, *words, at=at, within=within, files=files, flags=(role, "--listen"))
         self._pipes[pipe] = stem
         return pipe
@@ -177,9 +170,12 @@ class TlsWords(TrafficWords):
         from harness.tls.peer.peer import TlsPeer
 
         context = server_context(
-            identity=identity or _good("server"), client_ca=client_ca, alpn=alpn,
-            versions=versions or BOTH, tickets=tickets,
-        )  # fmt: skip
+            identity=identity or _good("server"),
+            client_ca=client_ca,
+            alpn=alpn,
+            versions=versions or BOTH,
+            tickets=tickets,
+        )
         end = TlsPeer(peer, context, server_side=True)
         if shakes:
             end.handshakes(within=within)
@@ -203,13 +199,14 @@ class TlsWords(TrafficWords):
         lines = f"{count} line" + ("s that begin" if count > 1 else " that begins") + " with 'ended: '"
         late = len(seen) < count and pipe.status(within=0.2) is None
         raise pipe.broken(
-            f"{pipe.name} logged the end of a connection as {seen[-1]!r}" if len(seen) == count
+            f"{pipe.name} logged the end of a connection as {seen[-1]!r}"
+            if len(seen) == count
             else f"{pipe.name} logged {len(seen)} ends of connections, not {count}"
             + (f", within {within:g} s" if late else ""),
             verdict="timeout" if late else "fail",
             expected=f"{lines}, the last one {expected}",
             seen=", ".join([*seen[:12], "..."] if len(seen) > 12 else seen) or "none",
-        )  # fmt: skip
+        )
 
     def no_secret(self, pipe: Program, *secrets: bytes) -> None:
         """None of these is in its output, as it is or in hex or base64; of a PEM file: no line of it. Raises Broken."""
@@ -219,8 +216,9 @@ class TlsWords(TrafficWords):
             if (how := secret_in(output, secrets)) is not None:
                 raise Broken(
                     f"{pipe.name} wrote something secret to its {stream}",
-                    expected="no plaintext, no key in what it prints", seen=f"a secret, {how}",
-                )  # fmt: skip
+                    expected="no plaintext, no key in what it prints",
+                    seen=f"a secret, {how}",
+                )
         self.story.add("tester", f"finds nothing secret in what {pipe.name} printed")
 
 

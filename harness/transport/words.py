@@ -37,12 +37,7 @@ class TransportWords:
         return self.transport
 
     def simulation(
-        self,
-        scenario: Scenario | str,
-        *,
-        student: Sides = "client",
-        peer: Peer = "reference",
-        model: bool = False,
+        self, scenario: Scenario | str, *, student: Sides = "client", peer: Peer = "reference", model: bool = False
     ) -> SimulationCheck:
         """A scenario in virtual time. `student`: the side that the submission plays; peer "itself": it plays both.
 
@@ -81,9 +76,7 @@ class TransportWords:
 
         driven = self._driven()
         connection = driven.connection(role, isn=isn, receive_buffer=receive_buffer, model=model)
-        return ScriptedPeer(
-            connection, role=role, isn=isn, peer_isn=peer_isn, wire=driven.wire, story=self.story
-        )
+        return ScriptedPeer(connection, role=role, isn=isn, peer_isn=peer_isn, wire=driven.wire, story=self.story)
 
     def segments(self) -> Segments:
         """Stage 1 of the submission. Raises Broken, CannotStart."""

@@ -82,9 +82,7 @@ def batch(sock: socket.socket) -> None:
 def main(arguments: list[str]) -> None:
     """Run the program; every end but success is a SystemExit with its status."""
     if len(arguments) < 2 or WORDS.get(arguments[1]) != len(arguments) - 2:
-        program.fail(
-            program.USAGE, "usage: mailbox_client ADDRESS put NAME FILE | get NAME | list | whoami | batch"
-        )
+        program.fail(program.USAGE, "usage: mailbox_client ADDRESS put NAME FILE | get NAME | list | whoami | batch")
     address_text, command, *words = arguments
     try:
         address = parse_address(address_text)

@@ -106,9 +106,7 @@ def main(arguments: list[str]) -> None:
     line = program.CommandLine("Keep messages for many clients at once.")
     line.add_argument("address", type=parse_address)
     line.add_argument("--max-clients", type=program.count, default=100, help="clients served at a time")
-    line.add_argument(
-        "--idle", type=program.seconds, default=60.0, help="seconds of silence until a client is closed"
-    )
+    line.add_argument("--idle", type=program.seconds, default=60.0, help="seconds of silence until a client is closed")
     options = line.parse_args(arguments)
     if options.address.kind == "udp":
         line.error("a mailbox needs a stream: HOST:PORT, [V6]:PORT or unix:PATH")

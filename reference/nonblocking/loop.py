@@ -33,17 +33,13 @@ class Loop:
     """Sockets and timers, and the wait for both."""
 
     def __init__(self) -> None:
-        self.now = (
-            time.monotonic()
-        )  #: seconds; read once in each turn. The wall clock may jump, this one cannot
+        self.now = time.monotonic()  #: seconds; read once in each turn. The wall clock may jump, this one cannot
         self._poller = Poller()  # epoll on Linux, kqueue on macOS
         self._handlers: dict[int, Handler] = {}  # by descriptor: who is watched
         self._timers: list[tuple[float, int, Callable[[], None]]] = []  # a heap: the next one is first
         self._numbers = 0  # of timers so far: two of one moment are called in the order of their making
         self._running = False
-        self._wake: tuple[socket.socket, socket.socket] | None = (
-            None  # written to by signals, read by the loop
-        )
+        self._wake: tuple[socket.socket, socket.socket] | None = None  # written to by signals, read by the loop
         self._on_sigterm: Callable[[], None] = self.stop
 
     # -- sockets ---------------------------------------------------------------------------------------------------

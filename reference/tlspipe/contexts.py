@@ -13,9 +13,7 @@ class Unusable(Exception):
     """A certificate, key or root that cannot be loaded; the message names the file."""
 
 
-def server_context(
-    cert: str, key: str, *, client_ca: str | None = None, alpn: str | None = None
-) -> ssl.SSLContext:
+def server_context(cert: str, key: str, *, client_ca: str | None = None, alpn: str | None = None) -> ssl.SSLContext:
     """For the side that is connected to. With `client_ca`, clients have to prove who they are. Raises Unusable."""
     ### BEGIN SOLUTION: stage 1: a server's context with its own certificate; stage 5: clients' certificates, ALPN
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

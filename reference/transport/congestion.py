@@ -34,9 +34,7 @@ LOSS_WINDOW = SEGMENT
 class Acknowledged:
     """What one acknowledgement taught."""
 
-    acknowledged: (
-        int  #: bytes that it moved the cumulative acknowledgement forward by; 0 if it only carried new blocks
-    )
+    acknowledged: int  #: bytes that it moved the cumulative acknowledgement forward by; 0 if it only carried new blocks
     delivered: int  #: bytes that are now known to have arrived, and were not before: by number or by block
     in_flight: int  #: bytes still under way after it
     limited: bool  #: the window, and nothing else, has held the sender back: only then it is worth enlarging

@@ -28,9 +28,7 @@ class PeerWindow:
     def __init__(self) -> None:
         self.edge = 0  #: the first position that there is no room for
         self.widest = 0  #: the largest window that was ever told, in bytes
-        self.probing: float | None = (
-            None  #: seconds between questions whether it is still closed; None: not asking
-        )
+        self.probing: float | None = None  #: seconds between questions whether it is still closed; None: not asking
         self._told = 0  # SEG.WND of the last answer
         self._updated_by = (-1, -1)  # SND.WL1 and SND.WL2: what the edge was learnt from
 

@@ -37,9 +37,7 @@ class Ranges:
 
     def add(self, start: int, end: int) -> list[tuple[int, int]]:
         """Put [start, end) in; the parts of it that were not in before, lowest first."""
-        if start < end and (
-            not self._ends or self._ends[-1] < start
-        ):  # fast path: a new island above all others
+        if start < end and (not self._ends or self._ends[-1] < start):  # fast path: a new island above all others
             self._starts.append(start)
             self._ends.append(end)
             return [(start, end)]

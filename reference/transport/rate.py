@@ -21,9 +21,7 @@ class RateSample:
     delivered: int  #: bytes
     interval: float  #: seconds, more than 0
     app_limited: bool  #: the sender had nothing to send in between: the link could have done more
-    prior_delivered: (
-        int  #: bytes that had been delivered when the segment left, since the connection's beginning
-    )
+    prior_delivered: int  #: bytes that had been delivered when the segment left, since the connection's beginning
     total_delivered: int  #: bytes delivered by now, since the connection's beginning
 
     @property
@@ -57,9 +55,7 @@ class DeliveryRate:
         self._delivered = 0  # C.delivered: bytes
         self._delivered_time = 0.0  # C.delivered_time: when it last grew
         self._first_sent_time = 0.0  # C.first_sent_time: when the segment left that was last acknowledged
-        self._app_limited = (
-            0  # C.app_limited: until so many bytes are delivered, samples are app-limited; 0: not
-        )
+        self._app_limited = 0  # C.app_limited: until so many bytes are delivered, samples are app-limited; 0: not
         self._newest: Snapshot | None = None  # of the segment that left last of those just delivered
         self._sent_time = 0.0  # when that one left
 

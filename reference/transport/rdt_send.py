@@ -18,9 +18,7 @@ def send(address: Address) -> None:
     """Send standard input to whoever listens at `address`; every end but success is a SystemExit with its status."""
     ### BEGIN SOLUTION: stage 8: run a client with a random initial number (rule 8.9) on a UDP socket
     with socket.socket(address.family, socket.SOCK_DGRAM) as sock:
-        driver = Driver(
-            Connection("client", isn=secrets.randbits(32)), sock, OnePeer(address.pair), source=Input()
-        )
+        driver = Driver(Connection("client", isn=secrets.randbits(32)), sock, OnePeer(address.pair), source=Input())
         driver.run()
     if status := exit_status(driver.connected, driver.over):
         program.fail(status, f"{address}: {complaint(driver.connected, driver.over)}")

@@ -52,9 +52,7 @@ class Receiver:
             self._fin_at = end
         self._pieces.receive(position - 1, payload[: max(0, self.edge - position)])
         for _, piece in self._pieces.read():
-            piece = (
-                piece if self._fin_at is None else piece[: self._fin_at - self.nxt]
-            )  # nothing follows a FIN
+            piece = piece if self._fin_at is None else piece[: self._fin_at - self.nxt]  # nothing follows a FIN
             self._ready += piece
             self.nxt += len(piece)
         if self.nxt == self._fin_at:
@@ -107,9 +105,7 @@ class Receiver:
         if self._edge_can_move():
             self.edge = self._newest_edge()
         self.ack_due, self._timer, self._unacknowledged = False, None, 0
-        return max(
-            0, self.edge - max(self.nxt, 1)
-        )  # a FIN may take the position behind the last byte of the buffer
+        return max(0, self.edge - max(self.nxt, 1))  # a FIN may take the position behind the last byte of the buffer
 
     def blocks(self) -> tuple[tuple[int, int], ...]:
         """The ranges that arrived above a hole, newest first (RFC 2018, section 4): as many as fit."""

@@ -26,9 +26,7 @@ class Recovery:
         self._selective = False  # the peer has sent blocks
         self._duplicates = 0  # duplicate acknowledgements in a row
         self._departed = 0  # bytes that they say have left the network, if there are no blocks to say which
-        self._point: int | None = (
-            None  # RecoveryPoint: recovering until this is acknowledged; None: not recovering
-        )
+        self._point: int | None = None  # RecoveryPoint: recovering until this is acknowledged; None: not recovering
         self._after_timeout = False  # recovering from a timeout
         self._recovered = 0  # the last point that was reached: "recover" of RFC 6582
         self._begun = 0  # transmissions when the controller was told the last time
@@ -122,9 +120,7 @@ class Recovery:
         if self._point is None or self._after_timeout or self._rescued or not self._selective:
             return None
         last = self._scoreboard.last_unsacked()
-        if (
-            last is None or last.times > 1 or last.order > self._begun
-        ):  # what was sent since can still be answered
+        if last is None or last.times > 1 or last.order > self._begun:  # what was sent since can still be answered
             return None
         self._rescued = True
         return last

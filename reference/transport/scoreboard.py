@@ -27,18 +27,7 @@ _START, _END = attrgetter("start"), attrgetter("end")
 class Sent:
     """A segment that was sent: the positions [start, end)."""
 
-    __slots__ = (
-        "counted",
-        "end",
-        "lost",
-        "order",
-        "sacked",
-        "sent_at",
-        "snapshot",
-        "start",
-        "times",
-        "under_way",
-    )
+    __slots__ = ("counted", "end", "lost", "order", "sacked", "sent_at", "snapshot", "start", "times", "under_way")
 
     def __init__(self, start: int, end: int) -> None:
         self.start = start
@@ -49,9 +38,7 @@ class Sent:
         self.under_way = 0  # copies that are neither acknowledged nor lost, as far as we know
         self.sacked = False  # the peer says that it has it
         self.lost = False  # taken for lost, and not sent again yet
-        self.counted = (
-            False  # the peer has said at some time that it has it, even if that was forgotten since
-        )
+        self.counted = False  # the peer has said at some time that it has it, even if that was forgotten since
         self.snapshot = Snapshot(0, 0.0, 0.0, False)  # for the delivery rate
 
 

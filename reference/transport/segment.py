@@ -56,9 +56,7 @@ class Segment(NamedTuple):
     ack: bool = False  #: `acknowledgement` counts
     fin: bool = False  #: ends the stream; takes one sequence number, behind the payload
     rst: bool = False  #: there is no such connection, or not any more
-    sack: tuple[
-        tuple[int, int], ...
-    ] = ()  #: ranges [left, right) that arrived out of order, newest first, at most 3
+    sack: tuple[tuple[int, int], ...] = ()  #: ranges [left, right) that arrived out of order, newest first, at most 3
     payload: bytes = b""
 
     @property
@@ -71,9 +69,7 @@ def encode(segment: Segment) -> bytes:
     """The datagram of a segment. Raises ValueError if it has too many blocks or bytes."""
     ### BEGIN SOLUTION: stage 1: header with a zero checksum, blocks, payload; then put the checksum in
     if len(segment.sack) > MOST_BLOCKS or len(segment.payload) > MOST_PAYLOAD:
-        raise ValueError(
-            f"{len(segment.sack)} blocks and {len(segment.payload)} bytes do not fit into a segment"
-        )
+        raise ValueError(f"{len(segment.sack)} blocks and {len(segment.payload)} bytes do not fit into a segment")
     flags = segment.syn * SYN | segment.ack * ACK | segment.fin * FIN | segment.rst * RST
     first = (MAGIC, flags | len(segment.sack) << BLOCKS_SHIFT, len(segment.payload))
     last = (segment.sequence, segment.acknowledgement, segment.window)

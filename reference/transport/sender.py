@@ -76,11 +76,7 @@ class Sender:
         if not self._limited and self._paced_until is None and self._scoreboard.next_lost() is None:
             self._rate.on_application_limited(self._recovery.pipe)
         # Something waits, and nothing is under way whose acknowledgement could open the window.
-        if (
-            self._timer.due is None
-            and self.window.edge <= self.una == self.nxt < self.buffer.end
-            and self.una
-        ):
+        if self._timer.due is None and self.window.edge <= self.una == self.nxt < self.buffer.end and self.una:
             self._timer.due = now + self.window.next_wait(self.round_trip.rto)
         return leaving
 
@@ -111,20 +107,14 @@ class Sender:
             return Sent(self.nxt, self.nxt + SEGMENT)
         end = self._end_of_segment(self.nxt)
         # RFC 9293, section 3.8.6.2.1: no silly little segments if an acknowledgement will bring more room
-        least = (
-            max(1, min(SEGMENT, self.window.widest // 2))
-            if self._scoreboard and end < self.buffer.data_end
-            else 1
-        )
+        least = max(1, min(SEGMENT, self.window.widest // 2)) if self._scoreboard and end < self.buffer.data_end else 1
         return Sent(self.nxt, end) if end - self.nxt >= least else None
 
     def _end_of_segment(self, start: int) -> int:
         """The end of a segment that begins there, as large as stream, segment size and window allow."""
         data_end, edge = self.buffer.data_end, self.window.edge
         end = min(start + SEGMENT, data_end, edge)
-        return (
-            end + 1 if end == data_end < min(self.buffer.end, edge) else end
-        )  # the FIN may come with the last bytes
+        return end + 1 if end == data_end < min(self.buffer.end, edge) else end  # the FIN may come with the last bytes
 
     def _fit(self, lost: Sent) -> Sent | None:
         """A lost segment, as the window is now: cut if the peer has moved the edge back, larger if it was a probe."""

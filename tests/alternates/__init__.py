@@ -24,25 +24,12 @@ DESIGNS: dict[str, tuple[dict[str, Path], int]] = {
     "selective_repeat": ({"machine.py": _MACHINE, "connection.py": _SELECTIVE}, 8),
     # As few acknowledgements as are allowed, with blocks that it sends and does not use.
     "every_other": (
-        {
-            "machine.py": _MACHINE,
-            "selective.py": _SELECTIVE,
-            "connection.py": TRANSPORT / "every_other/connection.py",
-        },
+        {"machine.py": _MACHINE, "selective.py": _SELECTIVE, "connection.py": TRANSPORT / "every_other/connection.py"},
         8,
     ),
 }
 #: Of the reference's own connection; the other designs do not have them.
-_OWN = (
-    "sender.py",
-    "receiver.py",
-    "scoreboard.py",
-    "recovery.py",
-    "states.py",
-    "bbr.py",
-    "rtt.py",
-    "rate.py",
-)
+_OWN = ("sender.py", "receiver.py", "scoreboard.py", "recovery.py", "states.py", "bbr.py", "rtt.py", "rate.py")
 
 
 def lay(folder: Path, *layers: Path) -> None:

@@ -69,7 +69,7 @@ NOT_SOCATS = {
 }
 #: What an SSLSocket cannot help.
 NOT_SSLSOCKETS = {
-    "test_6_attack.py::test_answers_that_nobody_reads": "one SSL_read answers all that comes, whoever waits meanwhile",
+    "test_6_attack.py::test_answers_that_nobody_reads": "one SSL_read answers all that comes, whoever waits meanwhile"
 }
 
 

@@ -136,11 +136,7 @@ class FakeBench:
         if callable(script):
             return script(order, on_line)
         for record in script:
-            if (
-                isinstance(record, dict)
-                and record.get("record") == "report"
-                and record["check"] not in order.checks
-            ):
+            if isinstance(record, dict) and record.get("record") == "report" and record["check"] not in order.checks:
                 continue
             on_line(record if isinstance(record, bytes | None) else json.dumps(record).encode())
         return Ended(status=0, cancelled=self.cancelled)

@@ -49,9 +49,7 @@ def test_the_check_that_ran_is_blamed_whoever_notices_first(runs: Runs, told: li
     assert result["state"] == "graded"
     outcomes = [check["outcome"] for check in result["checks"]]
     assert outcomes[:3] == ["pass", "pass", "error"]
-    assert outcomes[3] == (
-        "skipped" if SKIPPED[-1] in told else "pass"
-    )  # in a second node, where it has not begun
+    assert outcomes[3] == ("skipped" if SKIPPED[-1] in told else "pass")  # in a second node, where it has not begun
     assert HOW in result["checks"][2]["message"]
 
 

@@ -83,35 +83,25 @@ def command(course: Course, tmp_path: Path) -> list[str]:
         (course.root / "grader" / "suites" / "blocking" / name).write_text(text)
     submitted = tmp_path / "in"
     hand_in(submitted, "ann", **{"client.py": CLIENT, "server.py": SERVER})
-    hand_in(
-        submitted,
-        "bob",
-        **{"client.py": CLIENT.replace("while data := ", "if data := "), "server.py": SERVER},
-    )
+    hand_in(submitted, "bob", **{"client.py": CLIENT.replace("while data := ", "if data := "), "server.py": SERVER})
     hand_in(submitted, "eve", **{"client.py": "import time\ntime.sleep(60)\n", "server.py": "1 / 0\n"})
     script = (
         "import sys; from pathlib import Path; import grader.cli as cli; from grader.course import Course\n"
         f"cli.this_course = lambda: Course(Path({str(course.root)!r}))\n"
         "cli.main()"
     )
-    return [
-        sys.executable,
-        "-c",
-        script,
-        "run",
-        str(submitted),
-        "--out",
-        str(tmp_path / "out"),
-        "--lab",
-        "docker",
-    ]
+    return [sys.executable, "-c", script, "run", str(submitted), "--out", str(tmp_path / "out"), "--lab", "docker"]
 
 
 def start(command: list[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -131,9 +121,7 @@ def left_by(pid: int) -> list[Any]:
 
 
 def points(out: Path) -> dict[str, float]:
-    return {
-        path.parts[-3]: json.loads(path.read_text())["points"] for path in out.glob("*/blocking/result.json")
-    }
+    return {path.parts[-3]: json.loads(path.read_text())["points"] for path in out.glob("*/blocking/result.json")}
 
 
 def least_overhead(out: Path) -> float:
@@ -172,9 +160,7 @@ def test_a_class_is_graded_and_nothing_is_left(command: list[str], tmp_path: Pat
 @pytest.mark.docker
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_run_that_is_stopped_goes_on_where_it_was(
-    command: list[str], tmp_path: Path, how: signal.Signals
-) -> None:
+def test_a_run_that_is_stopped_goes_on_where_it_was(command: list[str], tmp_path: Path, how: signal.Signals) -> None:
     process = start(command)
     wait_for(process, "eve/blocking: begins")
     process.send_signal(how)
@@ -188,11 +174,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     assert again.returncode == 0, said
     assert "ann/blocking: was done already" in said
     assert left_by(process.pid) + left_by(again.pid) == []
-    assert [row["student"] for row in Journal(tmp_path / "out" / "journal.jsonl").rows()] == [
-        "ann",
-        "bob",
-        "eve",
-    ]
+    assert [row["student"] for row in Journal(tmp_path / "out" / "journal.jsonl").rows()] == ["ann", "bob", "eve"]
 
 
 # -- a student's node that ends before its time ------------------------------------------------------------------------
@@ -251,9 +233,7 @@ def let_it_wait(course: Path) -> None:
 
 @pytest.mark.docker
 @pytest.mark.slow
-def test_a_killed_node_is_ours_and_the_checks_run_again_in_a_fresh_one(
-    command: list[str], tmp_path: Path
-) -> None:
+def test_a_killed_node_is_ours_and_the_checks_run_again_in_a_fresh_one(command: list[str], tmp_path: Path) -> None:
     result_at = one_submission(tmp_path, WAITING + CLIENT)
     process = start(command)
     students_node(process).kill()
@@ -283,9 +263,7 @@ def test_one_that_memory_ended_is_the_submissions_own_doing(command: list[str], 
     process = start(command)
     node = students_node(process)
     Path(f"/proc/{node.attrs['State']['Pid']}/oom_score_adj").write_text("1000")
-    node.exec_run(
-        ["python3", "-c", HUNGRY], user="root", detach=True
-    )  # the last to go: the kernel thinks it ours
+    node.exec_run(["python3", "-c", HUNGRY], user="root", detach=True)  # the last to go: the kernel thinks it ours
     said = finish(process)
     result = json.loads(result_at.read_text())
     assert result["state"] == "graded", said

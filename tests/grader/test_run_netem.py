@@ -24,9 +24,7 @@ def test_the_reference_has_full_marks_over_netem(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((tmp_path / "run" / "reference" / "blocking" / "result.json").read_text())
     others = [
-        (check["id"], check["outcome"], check["message"])
-        for check in result["checks"]
-        if check["outcome"] != "pass"
+        (check["id"], check["outcome"], check["message"]) for check in result["checks"] if check["outcome"] != "pass"
     ]
     assert (others, result["points"]) == ([], 100.0)
     engines = {check["link"]["engine"] for check in result["checks"] if check.get("link")}

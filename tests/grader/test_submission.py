@@ -84,9 +84,7 @@ def test_a_folder_with_nothing_but_a_repository_says_what_was_left_out(tmp_path:
 def test_links_are_refused_by_name(handed_in: Path, target: str) -> None:
     (handed_in / "loop").symlink_to(target)
     message = refusal(handed_in)
-    assert (
-        message == f"loop is a symbolic link (to {target}). Hand in the file itself: links are not followed."
-    )
+    assert message == f"loop is a symbolic link (to {target}). Hand in the file itself: links are not followed."
 
 
 def test_a_linked_folder_is_refused(handed_in: Path) -> None:

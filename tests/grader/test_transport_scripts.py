@@ -31,12 +31,7 @@ class Lab:
         self.peers: list[ScriptedPeer] = []
 
     def scripted(
-        self,
-        role: Any,
-        *,
-        isn: int = 7000,
-        peer_isn: int = 0x8000_0000 - 500,
-        receive_buffer: int = 65_536,
+        self, role: Any, *, isn: int = 7000, peer_isn: int = 0x8000_0000 - 500, receive_buffer: int = 65_536
     ) -> ScriptedPeer:
         """See Scene."""
         made = self._solution.connection(role=role, isn=isn, receive_buffer=receive_buffer)
@@ -86,7 +81,5 @@ def test_a_correct_solution_passes(
     check(lab)
     assert lab.peers
     for peer in lab.peers:
-        case = Case(
-            stage=stage, judged=["up"], isns=peer.isns, servers=["up"] if peer.role == "server" else []
-        )
+        case = Case(stage=stage, judged=["up"], isns=peer.isns, servers=["up"] if peer.role == "server" else [])
         assert broken(judge(peer.packets, peer.wire, case)) == []

@@ -38,12 +38,7 @@ def load_mutants(assignment: str) -> list[Mutant]:
             changes.append((row["swap"][0], row["swap"][1]))
         mutants.append(
             Mutant(
-                row["name"],
-                row["file"],
-                row["stage"],
-                tuple(row["caught_by"]),
-                tuple(changes),
-                row.get("prelude", ""),
+                row["name"], row["file"], row["stage"], tuple(row["caught_by"]), tuple(changes), row.get("prelude", "")
             )
         )
     return sorted(mutants, key=lambda mutant: mutant.stage)
@@ -53,9 +48,7 @@ def mutate(text: str, mutant: Mutant) -> str:
     """The file with the bug in it. Raises ValueError if the text to change is not there exactly once."""
     for old, new in mutant.changes:
         if text.count(old) != 1:
-            raise ValueError(
-                f"mutant {mutant.name!r}: {text.count(old)} places in {mutant.file} read {old!r}"
-            )
+            raise ValueError(f"mutant {mutant.name!r}: {text.count(old)} places in {mutant.file} read {old!r}")
         text = text.replace(old, new)
     if mutant.prelude:
         head, define, rest = text.partition("\ndef ")

@@ -34,9 +34,7 @@ def test_every_bug_names_checks_of_its_stage(rubric: Assignment, mutant: Mutant)
 
 @pytest.mark.audit
 @pytest.mark.parametrize(("rubric", "mutant"), MUTANTS)
-def test_a_bug_loses_points_in_its_stage_and_nowhere_before(
-    rubric: Assignment, mutant: Mutant, tmp_path: Path
-) -> None:
+def test_a_bug_loses_points_in_its_stage_and_nowhere_before(rubric: Assignment, mutant: Mutant, tmp_path: Path) -> None:
     write_mutant(rubric.name, mutant, tmp_path)
     stages = [number for number in stages_with(rubric, mutant.file) if number <= mutant.stage]
     graded = grade_locally(tmp_path, rubric.name, stages=stages)
@@ -47,9 +45,5 @@ def test_a_bug_loses_points_in_its_stage_and_nowhere_before(
     }
     early = [key for key in lost if key[0] < mutant.stage]
     assert not early, f"points lost before stage {mutant.stage}: {early}"
-    missed = [
-        name
-        for name in mutant.caught_by
-        if lost.get((mutant.stage, name)) not in ("fail", "timeout", "error")
-    ]
+    missed = [name for name in mutant.caught_by if lost.get((mutant.stage, name)) not in ("fail", "timeout", "error")]
     assert not missed, f"not noticed by {missed}; lost: {lost}"

@@ -143,9 +143,7 @@ while time.monotonic() < until:
 }
 
 # Output without end, of lines that cost much to look through.
-ATTACKS["line_feeds_without_end"] = everywhere(
-    "import os\nwhile True:\n    os.write(1, bytes([10]) * 65536)\n"
-)
+ATTACKS["line_feeds_without_end"] = everywhere("import os\nwhile True:\n    os.write(1, bytes([10]) * 65536)\n")
 
 # What a page, a terminal or a CI would take for more than text.
 ATTACKS["::error title=x::y <script>"] = everywhere(

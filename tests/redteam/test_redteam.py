@@ -56,9 +56,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     (honest / "daytime_server.py").write_bytes(NAME + (HONEST / "daytime_server.py").read_bytes())
     command = ["-m", "grader.cli", "run", str(submitted), "--out", str(out), "--lab", "docker"]
     process = subprocess.Popen(
-        [sys.executable, *command, "--workers", "1"], cwd=ROOT, env={**os.environ, "COLUMNS": "80"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [sys.executable, *command, "--workers", "1"],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     said, _ = process.communicate(timeout=600)
     label = f"label=socketlab.pid={process.pid}"
     left = subprocess.run(["docker", "ps", "-aq", "--filter", label], capture_output=True, text=True)

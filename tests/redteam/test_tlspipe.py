@@ -246,7 +246,7 @@ def checks(old, self):
             "test_2_identity.py::test_the_systems_roots",
         ],
     ),
-}  # fmt: skip
+}
 
 #: Lets the one file that is its own grow, until there is no room for the next one.
 FILLS = """def fills():
@@ -320,9 +320,7 @@ def test_who_fills_the_folder_of_his_key_loses_it(tmp_path: Path) -> None:
 def test_who_resets_everybody_gets_nothing(tmp_path: Path) -> None:
     (tmp_path / "tls_pipe.py").write_text(RESETS)
     reports, _ = graded(tmp_path, NEGATIVE)
-    assert {
-        check: report["outcome"] for check, report in reports.items() if report["outcome"] != "fail"
-    } == {}
+    assert {check: report["outcome"] for check, report in reports.items() if report["outcome"] != "fail"} == {}
     assert sorted(reports) == sorted(NEGATIVE)
 
 

@@ -17,9 +17,7 @@ def check_time(lab: Scene, answer: bytes) -> None:
         lab.expect(False, "the answer is a time that there is", seen=answer)
         raise
     off = abs((datetime.now(UTC) - said).total_seconds())
-    lab.expect(
-        off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off"
-    )
+    lab.expect(off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off")
 
 
 def test_tells_the_time(lab: Scene) -> None:

@@ -64,8 +64,9 @@ def test_the_name_is_told(lab: Scene) -> None:
         lab.expect(
             tls.sni == expected,
             "the server is told the name that is wanted (SNI), and no address",
-            expected=expected, seen=tls.sni,
-        )  # fmt: skip
+            expected=expected,
+            seen=tls.sni,
+        )
 
 
 def test_another_name(lab: Scene) -> None:

@@ -21,9 +21,7 @@ def is_served(
     tls.reads_exactly(b"welcome")
 
 
-def is_refused(
-    lab: Scene, pipe: Server, identity: Identity | None = None, alpn: tuple[str, ...] = ()
-) -> None:
+def is_refused(lab: Scene, pipe: Server, identity: Identity | None = None, alpn: tuple[str, ...] = ()) -> None:
     """A client of tls_pipe server does not. Under TLS 1.3 it hears of that when it has sent its first bytes."""
     tls = lab.tls_client(lab.connects(pipe), identity=identity, alpn=alpn, shakes=False)
     tls.handshake_fails(says=PLAIN)

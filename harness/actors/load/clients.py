@@ -51,9 +51,20 @@ class Client:
     """One connection: connects, then says and hears in turns."""
 
     __slots__ = (
-        "_done", "_expected", "_got", "_loop", "_unsent", "_watched", "_writes",
-        "faults", "number", "proven", "said_at", "sock", "turn",
-    )  # fmt: skip
+        "_done",
+        "_expected",
+        "_got",
+        "_loop",
+        "_unsent",
+        "_watched",
+        "_writes",
+        "faults",
+        "number",
+        "proven",
+        "said_at",
+        "sock",
+        "turn",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, number: int, faults: Faults) -> None:
         self._loop = loop
@@ -168,9 +179,7 @@ class Client:
             return
         expected = self._expected
         if not data:
-            waiting = (
-                "" if expected is None else f", {len(expected) - self._got:,} bytes of an answer missing"
-            )
+            waiting = "" if expected is None else f", {len(expected) - self._got:,} bytes of an answer missing"
             self.fails(f"the program ended the connection{waiting}")
         elif expected is None:
             self.fails(f"bytes came that nobody asked for: {show(data)}")
@@ -210,9 +219,7 @@ class Bystander(Client):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, number: int, faults: Faults) -> None:
         super().__init__(loop, number, faults)
-        self.dues: list[
-            float
-        ] = []  #: when turns were due that could not begin, since an answer was still missing
+        self.dues: list[float] = []  #: when turns were due that could not begin, since an answer was still missing
         self.stamped = False  #: the kernel tells when answers came
 
     def _watch(self) -> None:

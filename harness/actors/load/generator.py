@@ -88,17 +88,16 @@ class Generator:
         """Connect and prove each, `window` under way at once; how many are not proven at the deadline."""
         self.clients.extend(clients)
         return await self._each(
-            clients, lambda client, done: self._join(client, lambda ready: ready.says(self._exchange, done)), window,
+            clients,
+            lambda client, done: self._join(client, lambda ready: ready.says(self._exchange, done)),
+            window,
             deadline,
-        )  # fmt: skip
+        )
 
     async def joins(self, clients: Sequence[Client], *, deadline: float) -> int:
         """Connect each and prove nothing; how many are not connected at the deadline."""
         return await self._each(
-            clients,
-            lambda client, done: self._join(client, lambda ready: done(ready, 0.0)),
-            len(clients),
-            deadline,
+            clients, lambda client, done: self._join(client, lambda ready: done(ready, 0.0)), len(clients), deadline
         )
 
     def _join(self, client: Client, ready: Callable[[Client], None]) -> None:
@@ -116,9 +115,7 @@ class Generator:
 
     async def exchanges(self, clients: Sequence[Client], *, window: int, deadline: float) -> int:
         """One more exchange on each; how many have none at the deadline."""
-        return await self._each(
-            clients, lambda client, done: client.says(self._exchange, done), window, deadline
-        )
+        return await self._each(clients, lambda client, done: client.says(self._exchange, done), window, deadline)
 
     async def _each(
         self,

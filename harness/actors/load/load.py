@@ -54,9 +54,7 @@ def allow_files(wanted: int) -> None:
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise LabError(
-            f"the tester may open {hard:,} files here and needs {wanted:,}: raise it with ulimit -Hn"
-        )
+        raise LabError(f"the tester may open {hard:,} files here and needs {wanted:,}: raise it with ulimit -Hn")
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError) as error:
@@ -67,9 +65,16 @@ class Load:
     """Clients of one server, held open. Made by `Scene.load`; ended by `closes`, `resets` or the end of the test."""
 
     def __init__(
-        self, node: Node, story: Story, server: Program, connect: Connect, exchange: Exchange, *, greedy_data: bytes,
+        self,
+        node: Node,
+        story: Story,
+        server: Program,
+        connect: Connect,
+        exchange: Exchange,
+        *,
+        greedy_data: bytes,
         greedy_rate: float | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._node = node
         self._story = story
         self._server = server
@@ -102,14 +107,10 @@ class Load:
         self._bystanders = [self._make(Bystander) for _ in range(bystanders)]
         self._active = [self._make(Client) for _ in range(active)]
         clients = [*self._bystanders, *self._active, *(self._make(Client) for _ in range(idle))]
-        self._story.add(
-            "tester", f"connects {wanted:,} clients to {self._server.name}, at most {window} at once"
-        )
+        self._story.add("tester", f"connects {wanted:,} clients to {self._server.name}, at most {window} at once")
         began = time.monotonic()
         with Spell(self) as spell:
-            missing = self._do(
-                self._generator.connects(clients, window=window, deadline=began + within), within
-            )
+            missing = self._do(self._generator.connects(clients, window=window, deadline=began + within), within)
         self.seconds = time.monotonic() - began
         if missing:
             self._tell(
@@ -122,9 +123,7 @@ class Load:
                 spell.machine,
                 within,
             )
-        self._story.add(
-            "tester", f"had an answer on each of {wanted:,} connections within {self.seconds:.2f} s"
-        )
+        self._story.add("tester", f"had an answer on each of {wanted:,} connections within {self.seconds:.2f} s")
 
     def all_answer(self, *, within: float = 20.0, window: int = 200) -> None:
         """Every connection is still there: another exchange on each. Raises Broken, LabError."""
@@ -163,9 +162,7 @@ class Load:
         greeds = self._greedy_clients(greedy)
         beside = f", {greedy} greedy ones beside them" if greedy else ""
         self._story.add("tester", f"lets {len(self._active):,} clients speak for {seconds:g} s{beside}")
-        plan = Plan(
-            seconds, self._active, self._bystanders, rate, bystander_rate, greeds, patience
-        )  # fmt: skip
+        plan = Plan(seconds, self._active, self._bystanders, rate, bystander_rate, greeds, patience)
         with Spell(self) as spell:
             figures = self._do(self._generator.drives(plan), seconds + patience)
             spell.lateness = figures.lateness
@@ -202,9 +199,11 @@ class Load:
             )
             if missing:
                 raise Broken(
-                    f"{self._server.name} takes no further client", verdict="timeout",
-                    expected=f"a connection within {_GREEDY_WITHIN:g} s", seen="no answer",
-                )  # fmt: skip
+                    f"{self._server.name} takes no further client",
+                    verdict="timeout",
+                    expected=f"a connection within {_GREEDY_WITHIN:g} s",
+                    seen="no answer",
+                )
         return clients
 
     def closes(self) -> None:
@@ -260,9 +259,10 @@ class Load:
         if faults.count:
             self._server.keeps_running()
             raise Broken(
-                f"{self._server.name} did not serve all of its clients", expected="every client served as if alone",
+                f"{self._server.name} did not serve all of its clients",
+                expected="every client served as if alone",
                 seen="; ".join(faults.words),
-            )  # fmt: skip
+            )
         return answer
 
     def _tell(self, broken: Broken, machine: Machine, within: float) -> None:
@@ -319,6 +319,11 @@ class Spell:
                 # Threads that wake together wait for each other: what one of them waited is what the machine did.
                 queued = min(queued, max(0.0, after.queued_longest - before.queued_longest))
         return machine(
-            clocks_before, clocks_after, late=max(self.lateness, default=0.0), stamped=self._load.stamped,
-            queued=queued, used=used, threads=threads,
-        )  # fmt: skip
+            clocks_before,
+            clocks_after,
+            late=max(self.lateness, default=0.0),
+            stamped=self._load.stamped,
+            queued=queued,
+            used=used,
+            threads=threads,
+        )

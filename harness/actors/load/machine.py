@@ -30,9 +30,7 @@ class Clocks:
 class Machine:
     """How far the machine spoiled a spell of load. A plain one did nothing."""
 
-    factor: float = (
-        1.0  #: how much longer the program's own work took than on a machine with nothing else to do
-    )
+    factor: float = 1.0  #: how much longer the program's own work took than on a machine with nothing else to do
     queued: float = 0.0  #: seconds that the program was ready and had no processor
     late: float = 0.0  #: seconds that everything stood still, as far as the generator's timers saw
 
@@ -60,14 +58,7 @@ def clocks() -> Clocks:
 
 
 def machine(
-    before: Clocks,
-    after: Clocks,
-    *,
-    late: float,
-    stamped: bool,
-    queued: float | None,
-    used: float,
-    threads: int,
+    before: Clocks, after: Clocks, *, late: float, stamped: bool, queued: float | None, used: float, threads: int
 ) -> Machine:
     """What the machine did between two readings of the generator's clocks.
 

@@ -44,9 +44,7 @@ class Traffic:
     messages: int  #: of the active clients, answered
     skipped: int  #: turns of theirs that were due before the last was answered
     clients: Waiting  #: of the active clients; the generator's own delay is in it
-    bystander: (
-        Waiting  #: by the kernel's stamps of arrival where there are any; each turn from when it was due
-    )
+    bystander: Waiting  #: by the kernel's stamps of arrival where there are any; each turn from when it was due
     greedy_bytes: int  #: that the greedy clients got rid of
     own_cpu: float  #: seconds of CPU that the generator took
     own_lateness: float  #: how late its timers rang, 99th percentile, seconds

@@ -89,9 +89,7 @@ class Channel:
 
     def _gone(self, error: BaseException | None = None) -> LabError:
         last = self.complaints.decode("utf-8", "replace").strip().splitlines()[-1:]
-        return LabError(
-            f"the lab's {self.name} node ended: {last[0] if last else error or 'it said nothing'}"
-        )
+        return LabError(f"the lab's {self.name} node ended: {last[0] if last else error or 'it said nothing'}")
 
     def close(self) -> None:
         """Hang up."""

@@ -103,9 +103,7 @@ class Engine:
             self._client = docker.from_env(timeout=120)
             self._client.ping()
         except (DockerException, requests.RequestException, OSError) as error:
-            raise LabError(
-                f"no Docker engine answers ({_short(error)}): start one, or use --lab local"
-            ) from None
+            raise LabError(f"no Docker engine answers ({_short(error)}): start one, or use --lab local") from None
 
     def __enter__(self) -> Engine:
         return self
@@ -160,9 +158,7 @@ class Engine:
     def build(self, folder: Path, target: str, tag: str, base: str) -> None:
         """See ImageStore."""
         with _plainly(f"building the {target} image failed (see docker/README.md)"):
-            self._client.images.build(
-                path=str(folder), target=target, tag=tag, buildargs={"BASE": base}, rm=True
-            )
+            self._client.images.build(path=str(folder), target=target, tag=tag, buildargs={"BASE": base}, rm=True)
 
     def load_rootfs(self, tar: IO[bytes], tag: str) -> None:
         """See ImageStore."""
@@ -170,9 +166,7 @@ class Engine:
         with _plainly(f"loading {tag} into the engine failed"):
             self._client.api.import_image_from_stream(tar, repository=repository, tag=version)
         if not self.has_image(tag):
-            raise LabError(
-                f"the engine took {tag} but does not have it: is its disk full? (docker system df)"
-            )
+            raise LabError(f"the engine took {tag} but does not have it: is its disk full? (docker system df)")
 
     # -- containers ------------------------------------------------------------------------------------------------
 
@@ -192,9 +186,17 @@ class Engine:
                 log_config=LogConfig(type="none"),  # their words are for us, and would fill the disk
             )
             made = api.create_container(
-                recipe.image, recipe.command, name=name, hostname=hostname, labels=dict(labels), host_config=host,
-                environment=recipe.environment, stdin_open=recipe.spoken, user="0:0", working_dir="/",
-            )  # fmt: skip
+                recipe.image,
+                recipe.command,
+                name=name,
+                hostname=hostname,
+                labels=dict(labels),
+                host_config=host,
+                environment=recipe.environment,
+                stdin_open=recipe.spoken,
+                user="0:0",
+                working_dir="/",
+            )
         identity: str = made["Id"]
         return identity
 

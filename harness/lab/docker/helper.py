@@ -27,12 +27,7 @@ class Helper:
     """
 
     def __init__(
-        self,
-        name: str,
-        path: str,
-        kind: socket.SocketKind = socket.SOCK_STREAM,
-        *,
-        gone: type[LabError] = LabError,
+        self, name: str, path: str, kind: socket.SocketKind = socket.SOCK_STREAM, *, gone: type[LabError] = LabError
     ) -> None:
         self._name = name
         self._gone = gone  #: what is raised when it was there and is no more
@@ -80,9 +75,7 @@ class Helper:
                     raise
                 time.sleep(0.005)  # it is being started
 
-    def _exchange(
-        self, connection: socket.socket, request: bytes, given: Sequence[int]
-    ) -> tuple[Reply, list[int]]:
+    def _exchange(self, connection: socket.socket, request: bytes, given: Sequence[int]) -> tuple[Reply, list[int]]:
         if self._kind == socket.SOCK_SEQPACKET:
             socket.send_fds(connection, [request], list(given))
             data, descriptors, _, _ = socket.recv_fds(connection, _PACKET, _DESCRIPTORS)

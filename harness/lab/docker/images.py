@@ -130,17 +130,7 @@ def _pins() -> list[str]:
 
 def _fetch_packages(folder: Path, python: str | None) -> None:
     """Install the tester's packages into `folder`, for the Python of that version, which may not be this one."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-compile",
-        "--no-deps",
-        "--target",
-        str(folder),
-    ]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps", "--target", str(folder)]
     command += ["--only-binary=:all:"]
     if python is not None:
         abi = "cp" + python.replace(".", "")
@@ -149,9 +139,7 @@ def _fetch_packages(folder: Path, python: str | None) -> None:
             command += ["--abi", choice]
         for choice in _wheel_platforms(platform.machine()):
             command += ["--platform", choice]
-    _run(
-        [*command, *_pins()], "installing the tester's Python packages", "check that pip can reach its index"
-    )
+    _run([*command, *_pins()], "installing the tester's Python packages", "check that pip can reach its index")
 
 
 def _wheel_platforms(machine: str) -> list[str]:
@@ -182,16 +170,11 @@ def _build_from_debian(store: ImageStore, kind: str, tag: str, say: Callable[[st
             say("adding the tester's Python packages")
             _fetch_packages(root / PACKAGES_AT.lstrip("/"), _python_of(root))
         shutil.copy(_DOCKER / f"prepare-{kind}.sh", root / "tmp/prepare.sh")
-        _run(
-            ["chroot", str(root), "sh", "/tmp/prepare.sh"],
-            f"preparing the {kind} image",
-            "see docker/README.md",
-        )
+        _run(["chroot", str(root), "sh", "/tmp/prepare.sh"], f"preparing the {kind} image", "see docker/README.md")
         (root / "tmp/prepare.sh").unlink()
         say(f"loading the {kind} image")
         tar = subprocess.Popen(
-            ["tar", "-C", str(root), "--numeric-owner", "--one-file-system", "-c", "."],
-            stdout=subprocess.PIPE,
+            ["tar", "-C", str(root), "--numeric-owner", "--one-file-system", "-c", "."], stdout=subprocess.PIPE
         )
         assert tar.stdout is not None
         try:
@@ -199,9 +182,7 @@ def _build_from_debian(store: ImageStore, kind: str, tag: str, say: Callable[[st
         finally:
             tar.stdout.close()
             if tar.wait() != 0:
-                raise LabError(
-                    f"tar ended with status {tar.returncode} while the {kind} image was loaded; try again"
-                )
+                raise LabError(f"tar ended with status {tar.returncode} while the {kind} image was loaded; try again")
 
 
 def _check_debootstrap() -> None:
@@ -214,9 +195,7 @@ def _check_debootstrap() -> None:
             f"no registry gives {BASE}; install the other way with: sudo apt-get install debootstrap ({bring})"
         )
     if os.geteuid() != 0:
-        raise LabError(
-            f"no registry gives {BASE}, and debootstrap needs root: run this once with sudo ({bring})"
-        )
+        raise LabError(f"no registry gives {BASE}, and debootstrap needs root: run this once with sudo ({bring})")
 
 
 def _package_source() -> tuple[str, str]:
@@ -227,8 +206,9 @@ def _package_source() -> tuple[str, str]:
             suite = line.partition("=")[2].strip('"')
     listing = _run(
         ["apt-get", "indextargets", "--format", "$(SITE)\t$(RELEASE)\t$(COMPONENT)", "Created-By: Packages"],
-        "asking apt for this machine's package sources", "check /etc/apt/sources.list",
-    )  # fmt: skip
+        "asking apt for this machine's package sources",
+        "check /etc/apt/sources.list",
+    )
     for line in listing.splitlines():
         site, release, component = line.split("\t")
         if release == suite and component == "main":

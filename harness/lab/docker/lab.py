@@ -116,9 +116,7 @@ class AgentNode:
             raise CannotStart(f"the program {argv[1]} is missing: the submission has no file of that name")
         reply, descriptors = self._ask("start", argv=list(argv), env=dict(env or {}))
         if not reply["ok"]:
-            raise CannotStart(
-                f"{argv[0]} cannot be started ({reply['text']}): is it there, built and executable?"
-            )
+            raise CannotStart(f"{argv[0]} cannot be started ({reply['text']}): is it there, built and executable?")
         return AgentProcess(reply["pid"], descriptors, self._signal)
 
     def _signal(self, pid: int, signum: int) -> None:
@@ -244,9 +242,7 @@ class StarNetwork:
         """See Network.to_tester."""
         if mangle is None or bound.kind == "udp":
             return bound
-        return self._keep(
-            self._relay().add_tcp(to=bound, towards="tester", listen=TESTER[bound.family], mangle=mangle)
-        )
+        return self._keep(self._relay().add_tcp(to=bound, towards="tester", listen=TESTER[bound.family], mangle=mangle))
 
     def _relay(self) -> RelayLoop:
         if self._relays is None:
@@ -276,9 +272,7 @@ class StarNetwork:
         """See Network.counters. An engine that chooses by profile says which one it was."""
         reply = self._ask({"op": "counters"})
         self.engine = reply.get("engine", self.engine)
-        return LinkCounters(
-            **{name: reply[name] for name in LinkCounters.__dataclass_fields__ if name in reply}
-        )
+        return LinkCounters(**{name: reply[name] for name in LinkCounters.__dataclass_fields__ if name in reply})
 
     def _ask(self, request: Mapping[str, Any]) -> Reply:
         reply, _ = self._router.ask(request)

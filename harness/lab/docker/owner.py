@@ -20,12 +20,7 @@ from functools import cache
 from pathlib import Path
 
 #: Label names. All begin with the project's name, so that one filter finds them.
-OWNER, PROCESS, STARTED, MACHINE = (
-    "socketlab.owner",
-    "socketlab.pid",
-    "socketlab.started",
-    "socketlab.machine",
-)
+OWNER, PROCESS, STARTED, MACHINE = ("socketlab.owner", "socketlab.pid", "socketlab.started", "socketlab.machine")
 
 
 @dataclass(frozen=True)

@@ -121,9 +121,7 @@ def link(images_node: str, volumes: Volumes, engine: str = "router") -> Recipe:
 
     `engine` is router, netem (the kernel's, nothing else), or auto (the kernel's where it can, else the router).
     """
-    program = (
-        ["harness.lab.router.tun"] if engine == "router" else ["harness.lab.netem.router", "--engine", engine]
-    )
+    program = ["harness.lab.router.tun"] if engine == "router" else ["harness.lab.netem.router", "--engine", engine]
     return Recipe(
         image=images_node,
         command=["python3", "-m", program[0], "--control", "/trusted/router.sock", *program[1:]],
@@ -226,10 +224,7 @@ def student(
             "runtime": runtime,
             # A mount, not a bind: the engine would make a folder that is not there.
             "mounts": [{"Type": "bind", "Source": submission, "Target": "/submission", "ReadOnly": True}],
-            "binds": {
-                volumes.agent: {"bind": "/agent", "mode": "rw"},
-                volumes.lab: {"bind": AGENT_CODE, "mode": "ro"},
-            },
+            "binds": {volumes.agent: {"bind": "/agent", "mode": "rw"}, volumes.lab: {"bind": AGENT_CODE, "mode": "ro"}},
         },
         limits={"nofile": limits.open_files, "fsize": limits.file_mb * 1_000_000, "core": 0},
     )
@@ -242,10 +237,7 @@ def _ours(volumes: Volumes) -> dict[str, Any]:
         "security_opt": ["no-new-privileges"],
         "read_only": True,
         "tmpfs": {"/tmp": "rw,nosuid,nodev,size=256m"},
-        "binds": {
-            volumes.trusted: {"bind": "/trusted", "mode": "rw"},
-            volumes.code: {"bind": CODE, "mode": "ro"},
-        },
+        "binds": {volumes.trusted: {"bind": "/trusted", "mode": "rw"}, volumes.code: {"bind": CODE, "mode": "ro"}},
     }
 
 

@@ -120,10 +120,7 @@ class Star:
         with self.phases.timed("create"):
             for name in dataclasses.astuple(self._volumes):
                 self._engine.create_volume(name, self._labels)
-            ids = {
-                name: self._create(name, make(self._images.node, self._volumes))
-                for name, make in recipes.items()
-            }
+            ids = {name: self._create(name, make(self._images.node, self._volumes)) for name, make in recipes.items()}
             self._engine.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
             self._engine.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
         with self.phases.timed("start"), ThreadPoolExecutor(len(ids)) as pool:
@@ -167,9 +164,14 @@ class Star:
 
         def begin(name: str, socket: str) -> int:
             recipe = nodes.student(
-                self._images.student, self._volumes, str(submission.resolve()), limits, socket,
-                runtime=self._runtime, processors=nodes.processors(self._processors, limits.cpus, self.worker),
-            )  # fmt: skip
+                self._images.student,
+                self._volumes,
+                str(submission.resolve()),
+                limits,
+                socket,
+                runtime=self._runtime,
+                processors=nodes.processors(self._processors, limits.cpus, self.worker),
+            )
             made.append(identity := self._create(name, recipe))
             self._engine.start(identity)
             return self._engine.pid(identity)
@@ -308,16 +310,13 @@ class Session:
             "warden": "/trusted/warden.sock",
             "router": "/trusted/router.sock",
             "captures": [
-                f"/trusted/capture/{wire}.pcap"
-                for wire in ("tester", *nodes.STUDENTS)[: 1 + len(self.sockets)]
+                f"/trusted/capture/{wire}.pcap" for wire in ("tester", *nodes.STUDENTS)[: 1 + len(self.sockets)]
             ],
             "engine": self.star.engine,
             "punctuality": self.star.punctuality,
         }
 
-    def run_tester(
-        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float
-    ) -> TesterExit:
+    def run_tester(self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float) -> TesterExit:
         """Run a job (its "lab" is filled in here), a call per line that comes, until time.monotonic() is `deadline`.
 
         Paths in the job are those of the tester node: /code/<name>/... Raises LabError.

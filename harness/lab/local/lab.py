@@ -71,9 +71,7 @@ class LocalNode:
         self._submission = submission
         self._limits = limits
         self._user = ordinary_user()
-        self._root = Path(
-            tempfile.mkdtemp(prefix="sl-")
-        )  # short: paths of Unix sockets have 108 bytes at most
+        self._root = Path(tempfile.mkdtemp(prefix="sl-"))  # short: paths of Unix sockets have 108 bytes at most
         self._root.chmod(0o711)
         self._built = self._root / "built"
         self._work = self._root / "w"
@@ -102,21 +100,23 @@ class LocalNode:
         self._copy(self._submission, self._built)
         if command is None:
             return None
-        with (
-            tempfile.TemporaryFile() as output
-        ):  # a file: its size is limited, a pipe's reader would have to count
+        with tempfile.TemporaryFile() as output:  # a file: its size is limited, a pipe's reader would have to count
             try:
                 done = subprocess.run(
-                    command, cwd=self._built, env=self._environment(None), timeout=timeout, check=False,
-                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    command,
+                    cwd=self._built,
+                    env=self._environment(None),
+                    timeout=timeout,
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
                     **self._restrictions(self._limits.processes),
-                )  # fmt: skip
+                )
             except subprocess.TimeoutExpired:
                 return f"`{' '.join(command)}` did not end within {timeout:g} s"
             except OSError as error:
-                raise LabError(
-                    f"`{command[0]}` cannot be started here ({error.strerror}): install it"
-                ) from None
+                raise LabError(f"`{command[0]}` cannot be started here ({error.strerror}): install it") from None
             finally:
                 processes.end(self._user, [])
             if done.returncode == 0:
@@ -129,9 +129,7 @@ class LocalNode:
         """See Node.fresh."""
         self._end_all()
         for folder in (self._work, self._files):
-            shutil.rmtree(
-                folder, ignore_errors=True
-            )  # does not follow links; nobody runs who could swap them
+            shutil.rmtree(folder, ignore_errors=True)  # does not follow links; nobody runs who could swap them
         self._copy(self._built, self._work)
         self._files.mkdir(mode=0o755)
 
@@ -146,9 +144,7 @@ class LocalNode:
         if self._user is not None:
             for folder, folders, files in os.walk(target):
                 for name in [".", *folders, *files]:
-                    os.chown(
-                        os.path.join(folder, name), self._user.uid, self._user.uid, follow_symlinks=False
-                    )
+                    os.chown(os.path.join(folder, name), self._user.uid, self._user.uid, follow_symlinks=False)
 
     def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
         """See Node.put_file."""
@@ -182,15 +178,18 @@ class LocalNode:
             words[0] = str(self._work / words[0])  # as a shell would find it from the working folder
         try:
             popen = subprocess.Popen(
-                words, cwd=self._work, env=self._environment(env), bufsize=0,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                words,
+                cwd=self._work,
+                env=self._environment(env),
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 **self._restrictions(self._limits.processes),
-            )  # fmt: skip
+            )
         except (OSError, subprocess.SubprocessError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise CannotStart(
-                f"{argv[0]} cannot be started ({reason}): is it there, built and executable?"
-            ) from None
+            raise CannotStart(f"{argv[0]} cannot be started ({reason}): is it there, built and executable?") from None
         self._started[popen.pid] = popen
         return LocalProcess(popen)
 
@@ -205,11 +204,7 @@ class LocalNode:
         if sys.platform == "win32":
             return {}
         restrict = _limiter(self._limits, process_limit, self._user)
-        user = (
-            {}
-            if self._user is None
-            else {"user": self._user.uid, "group": self._user.uid, "extra_groups": []}
-        )
+        user = {} if self._user is None else {"user": self._user.uid, "group": self._user.uid, "extra_groups": []}
         return {"start_new_session": True, "preexec_fn": restrict, "umask": 0o022, **user}
 
     # -- Unix-domain sockets -----------------------------------------------------------------------------------

@@ -42,9 +42,7 @@ class OrdinaryUser:
             self._lock = lock
             self.end_all()  # of a lab that was killed before it could do so itself
             return
-        raise LabError(
-            f"all {LAST_UID - FIRST_UID + 1} user ids for local labs are in use: run fewer workers"
-        )
+        raise LabError(f"all {LAST_UID - FIRST_UID + 1} user ids for local labs are in use: run fewer workers")
 
     def end_all(self) -> None:
         """Kill every process of this user at once; the kernel leaves no gap through which a fork escapes."""

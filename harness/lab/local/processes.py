@@ -116,9 +116,7 @@ def usage(user: OrdinaryUser | None, roots: Iterable[int]) -> Usage:
     if sys.platform == "darwin":
         return macos.usage(roots)
     if sys.platform != "linux":
-        raise NotMeasured(
-            "threads, open files, memory and CPU of a program can be measured on Linux and macOS only"
-        )
+        raise NotMeasured("threads, open files, memory and CPU of a program can be measured on Linux and macOS only")
     import resource
 
     reaped = resource.getrusage(resource.RUSAGE_CHILDREN)

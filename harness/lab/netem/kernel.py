@@ -27,15 +27,7 @@ from harness.link.profile import Profile
 _ROOT = 0xFFFF_FFFF  #: linux/pkt_sched.h: TC_H_ROOT
 _HANDLE = 0x0001_0000  #: 1:, which tells ours from what the kernel sets up by itself
 #: struct tc_netem_xstats (Linux 7.2): 64 bit counters of what it did to packets, in this order.
-_IMPAIRMENTS = (
-    "delayed",
-    "dropped",
-    "corrupted",
-    "duplicated",
-    "reordered",
-    "ecn_marked",
-    "allocation_errors",
-)
+_IMPAIRMENTS = ("delayed", "dropped", "corrupted", "duplicated", "reordered", "ecn_marked", "allocation_errors")
 
 
 class _Bytes(nla.cdata):  # type: ignore[misc]

@@ -217,10 +217,7 @@ def set_up(falls_back: bool) -> int:
 def main(argv: list[str]) -> int:
     """Run the link."""
     if len(argv) != 4 or argv[0] != "--control" or argv[2] != "--engine" or argv[3] not in ("netem", "auto"):
-        print(
-            "usage: python3 -B -m harness.lab.netem.router --control PATH --engine netem|auto",
-            file=sys.stderr,
-        )
+        print("usage: python3 -B -m harness.lab.netem.router --control PATH --engine netem|auto", file=sys.stderr)
         return 2
     try:
         _try_netem()

@@ -124,12 +124,7 @@ class Agent:
         except Refused as refused:
             return {"ok": False, "error": refused.kind, "text": str(refused), "errno": refused.number}, []
         except OSError as error:
-            return {
-                "ok": False,
-                "error": "os",
-                "text": error.strerror or str(error),
-                "errno": error.errno or 0,
-            }, []
+            return {"ok": False, "error": "os", "text": error.strerror or str(error), "errno": error.errno or 0}, []
         except Exception as error:
             return {"ok": False, "error": "request", "text": f"{type(error).__name__}: {error}"}, []
 

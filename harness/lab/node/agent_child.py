@@ -194,9 +194,7 @@ def _copy_file(source: str, target: str) -> None:
     reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         about = os.fstat(reading)
-        writing = os.open(
-            target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, (about.st_mode & 0o777) | 0o600
-        )
+        writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, (about.st_mode & 0o777) | 0o600)
         try:
             while os.sendfile(writing, reading, None, 1 << 24):
                 pass

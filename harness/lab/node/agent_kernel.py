@@ -67,9 +67,7 @@ def memory_used() -> int:
     rows = _rows(_first(f"{_CG}/memory/memory.stat", f"{_CG}/memory.stat"))
     used = rows.get("total_rss", rows.get("anon", 0)) + rows.get("total_shmem", rows.get("shmem", 0))
     mine = sum(
-        int(line.split()[1]) * 1024
-        for line in _first("/proc/self/status").splitlines()
-        if line.startswith("RssAnon")
+        int(line.split()[1]) * 1024 for line in _first("/proc/self/status").splitlines() if line.startswith("RssAnon")
     )
     return max(0, used - mine)
 
@@ -97,9 +95,7 @@ def students_processes() -> list[tuple[int, int]]:
     for name in os.listdir("/proc"):
         if not name.isdigit() or name == "1":
             continue
-        fields = (
-            _first(f"/proc/{name}/stat").rpartition(")")[2].split()
-        )  # proc(5): state is the first after the name
+        fields = _first(f"/proc/{name}/stat").rpartition(")")[2].split()  # proc(5): state is the first after the name
         if len(fields) > 17 and fields[0] not in "ZX":
             found.append((int(name), int(fields[17])))
     return found

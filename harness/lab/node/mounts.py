@@ -14,15 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 CLONE_NEWNS = 0x00020000  # sched.h
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = (
-    1,
-    2,
-    4,
-    8,
-    32,
-    4096,
-    16384,
-)  # mount(2)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = (1, 2, 4, 8, 32, 4096, 16384)  # mount(2)
 MNT_DETACH = 2  # umount2(2)
 #: The folder that is kept from test to test; the submission is copied and built there.
 BUILD = "/build"
@@ -49,9 +41,7 @@ class Folder:
     @property
     def options(self) -> bytes:
         """As mount(2) wants them for a tmpfs."""
-        return (
-            f"size={self.mb}m,nr_inodes={self.inodes},mode={self.mode},uid={self.uid},gid={self.uid}".encode()
-        )
+        return f"size={self.mb}m,nr_inodes={self.inodes},mode={self.mode},uid={self.uid},gid={self.uid}".encode()
 
 
 def _check(result: int, what: str) -> None:

@@ -73,9 +73,7 @@ def inside_network(namespace: int) -> Iterator[None]:
 
 def _ip(batch: str) -> None:
     """Run a batch of ip(8) in the current network namespace."""
-    done = subprocess.run(
-        ["ip", "-batch", "-"], input=batch, capture_output=True, text=True, timeout=PATIENCE
-    )
+    done = subprocess.run(["ip", "-batch", "-"], input=batch, capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode != 0:
         raise WardenError(f"ip: {done.stderr.strip()}")
 
@@ -233,18 +231,16 @@ class Warden:
                     "-B",
                     "16384",
                 ]
-                command += [
-                    "-Z",
-                    "root",
-                    "--time-stamp-precision=nano",
-                    "ip or (ip6 and not dst net ff02::/16)",
-                ]
+                command += ["-Z", "root", "--time-stamp-precision=nano", "ip or (ip6 and not dst net ff02::/16)"]
                 self._captures.append(
                     subprocess.Popen(
-                        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None,
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        stderr=None,
                         preexec_fn=_limit_file_size,
                     )
-                )  # fmt: skip
+                )
 
     def answer(self, line: bytes, *, tester: bool) -> bytes:
         """Do what a line asks for; the line to answer with."""
@@ -292,9 +288,7 @@ class Loop:
     def serve(self, host_in: BinaryIO, host_out: BinaryIO) -> None:
         """Until the host hangs up."""
         lines = host_in.fileno()
-        self._selector.register(
-            lines, selectors.EVENT_READ, lambda: self._hear(lines, host_out.fileno(), tester=False)
-        )
+        self._selector.register(lines, selectors.EVENT_READ, lambda: self._hear(lines, host_out.fileno(), tester=False))
         try:
             while True:
                 for key, _ in self._selector.select():

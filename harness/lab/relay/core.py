@@ -45,9 +45,7 @@ class Recording:
         )
         self._number = 0
 
-    def add(
-        self, now: int, direction: Direction, data: bytes, out: Sequence[Delivery[bytes]], why: str
-    ) -> None:
+    def add(self, now: int, direction: Direction, data: bytes, out: Sequence[Delivery[bytes]], why: str) -> None:
         """A datagram that was sent into the link at `now` (nanoseconds), and what comes of it."""
         self._number += 1
         if not out:
@@ -67,11 +65,17 @@ class Recording:
         start = self._rows[0][1] if self._rows else 0
         return [
             Datagram(
-                number, (sent - start) / SECOND, None if due is None else (due - start) / SECOND, way, data, came,
-                fate, why,
+                number,
+                (sent - start) / SECOND,
+                None if due is None else (due - start) / SECOND,
+                way,
+                data,
+                came,
+                fate,
+                why,
             )
             for number, sent, due, way, data, came, fate, why in self._rows
-        ]  # fmt: skip
+        ]
 
 
 class Core:
@@ -86,9 +90,7 @@ class Core:
         self._lateness: deque[int] = deque(maxlen=_KEPT_LATENESS)
         self.events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
         self.recording = Recording()  #: of datagrams
-        self.crowded = (
-            False  #: the student's side made connections without end: what is late and lost is its own doing
-        )
+        self.crowded = False  #: the student's side made connections without end: what is late and lost is its own doing
         self.drops = 0  #: packets that this engine lost itself: a full socket, no descriptor left
         self._broken: BaseException | None = None
         self._open = True
@@ -156,9 +158,7 @@ class Core:
         """What is done to that direction now."""
         return self._links[direction].profile
 
-    def transmit(
-        self, direction: Direction, packet: Packet, protocol: str, size: int
-    ) -> list[Delivery[Packet]]:
+    def transmit(self, direction: Direction, packet: Packet, protocol: str, size: int) -> list[Delivery[Packet]]:
         """Send a packet into the link now; `size` is its payload, for the trace."""
         now = time.perf_counter_ns()
         link = self._links[direction]

@@ -77,12 +77,7 @@ class Stream:
     """One direction of a connection: read, travel, mangle, write."""
 
     def __init__(
-        self,
-        connection: Both,
-        source: socket.socket,
-        sink: socket.socket,
-        direction: Direction,
-        mangle: Mangle | None,
+        self, connection: Both, source: socket.socket, sink: socket.socket, direction: Direction, mangle: Mangle | None
     ) -> None:
         self.source = source
         self.sink = sink
@@ -165,9 +160,7 @@ class Stream:
             piece.due = due
             self._arm()
 
-        travel(
-            self._core, self._direction, len(piece.data), piece.kind, arrived, lambda: self._connection.open
-        )
+        travel(self._core, self._direction, len(piece.data), piece.kind, arrived, lambda: self._connection.open)
 
     def _arm(self) -> None:
         """See to it that the next piece arrives when it is due; those behind a lost one wait for it."""

@@ -240,9 +240,7 @@ def open_tun() -> int:
     try:
         tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     except OSError as error:
-        raise CannotRoute(
-            f"/dev/net/tun: {error.strerror}: give the container --device /dev/net/tun"
-        ) from None
+        raise CannotRoute(f"/dev/net/tun: {error.strerror}: give the container --device /dev/net/tun") from None
     try:
         fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH", b"tun0", _TUN_NO_PI))
     except OSError as error:
@@ -277,9 +275,7 @@ def need(path: str, allowed: str, sysctl: str) -> None:
     try:
         setting.write_text(allowed.split()[0])
     except OSError:
-        raise CannotRoute(
-            f"{path} cannot be set from here: start the container with --sysctl {sysctl}"
-        ) from None
+        raise CannotRoute(f"{path} cannot be set from here: start the container with --sysctl {sysctl}") from None
 
 
 def run_batch(argv: list[str], lines: str) -> None:

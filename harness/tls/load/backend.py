@@ -188,9 +188,7 @@ class Echo:
             except OSError:
                 return  # nobody is left, or gone again
             if len(self._open) >= _room():
-                reset_and_close(
-                    sock
-                )  # no test needs so many: somebody wants to use up the tester's descriptors
+                reset_and_close(sock)  # no test needs so many: somebody wants to use up the tester's descriptors
                 continue
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -146,9 +146,7 @@ class TlsGenerator(Generator):
 
     async def part(self, clients: Sequence[Client], *, window: int, deadline: float) -> int:
         """End each; how many have not ended at the deadline."""
-        return await self._each(
-            clients, lambda client, done: cast(Polite, client).parts(done), window, deadline
-        )
+        return await self._each(clients, lambda client, done: cast(Polite, client).parts(done), window, deadline)
 
     async def greet(self, clients: Sequence[Silent], says: bytes, *, deadline: float) -> int:
         """Connect each and have it say that; how many are not connected at the deadline."""
@@ -171,12 +169,17 @@ class _OfPolite(Load):
     _generator: TlsGenerator
 
     def __init__(
-        self, node: Node, story: Story, server: Program, connect: Connect, exchange: Exchange, *, greedy_data: bytes,
+        self,
+        node: Node,
+        story: Story,
+        server: Program,
+        connect: Connect,
+        exchange: Exchange,
+        *,
+        greedy_data: bytes,
         greedy_rate: float | None,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            node, story, server, connect, exchange, greedy_data=greedy_data, greedy_rate=greedy_rate
-        )
+    ) -> None:
+        super().__init__(node, story, server, connect, exchange, greedy_data=greedy_data, greedy_rate=greedy_rate)
         self._generator = TlsGenerator(self._loop, connect, exchange)
 
 
@@ -210,9 +213,7 @@ class TlsLoad(_OfPolite):
 
     def _make_greedy(self) -> Greedy:
         self._numbers += 1
-        return PoliteGreedy(
-            self._loop, self._numbers, self._generator.faults, self._greedy_data, self._greedy_rate
-        )
+        return PoliteGreedy(self._loop, self._numbers, self._generator.faults, self._greedy_data, self._greedy_rate)
 
 
 class SilentLoad(_OfPolite):
@@ -227,9 +228,11 @@ class SilentLoad(_OfPolite):
         missing = self._do(self._generator.greet(clients, says, deadline=time.monotonic() + within), within)
         if missing:
             raise Broken(
-                f"{self._server.name} takes no further connection", verdict="timeout",
-                expected=f"{count:,} connections within {within:g} s", seen=f"{count - missing:,}",
-            )  # fmt: skip
+                f"{self._server.name} takes no further connection",
+                verdict="timeout",
+                expected=f"{count:,} connections within {within:g} s",
+                seen=f"{count - missing:,}",
+            )
 
     def all_end(self, *, within: float, after: float = 0.0) -> None:
         """The server ends each within so many seconds of its connection, and none sooner than `after`.
@@ -256,11 +259,10 @@ class SilentLoad(_OfPolite):
         if min(took, default=after) < after:
             raise Broken(
                 f"{self._server.name} ended connections before the handshake's time was over",
-                expected=f"at least {after:g} s", seen=f"{min(took):.2f} s",
-            )  # fmt: skip
-        self._story.add(
-            "tester", f"saw the end of {len(took):,} silent connections, the last after {max(took):.2f} s"
-        )
+                expected=f"at least {after:g} s",
+                seen=f"{min(took):.2f} s",
+            )
+        self._story.add("tester", f"saw the end of {len(took):,} silent connections, the last after {max(took):.2f} s")
 
     def _silent(self) -> Silent:
         self._numbers += 1

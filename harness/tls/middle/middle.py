@@ -76,17 +76,21 @@ class Middle:
 
         if not self._passages.waits(come, within):
             raise Broken(
-                f"the man in the middle waited {within:g} s for {wanted} {_way(direction)}", verdict="timeout",
-                expected=str(wanted), seen=show(self.tap(direction)),
-            )  # fmt: skip
+                f"the man in the middle waited {within:g} s for {wanted} {_way(direction)}",
+                verdict="timeout",
+                expected=str(wanted),
+                seen=show(self.tap(direction)),
+            )
 
     def did(self, rule: Rule, *, within: float = PATIENCE) -> None:
         """Wait until a rule has been applied: what the test is about has happened. Raises Broken."""
         if not self._passages.waits(lambda: rule.done > 0, within):
             raise Broken(
-                f"the man in the middle had no occasion within {within:g} s: {rule.what}", verdict="timeout",
-                expected=f"{rule.at} {_way(rule.direction)}", seen=show(self.tap(rule.direction)),
-            )  # fmt: skip
+                f"the man in the middle had no occasion within {within:g} s: {rule.what}",
+                verdict="timeout",
+                expected=f"{rule.at} {_way(rule.direction)}",
+                seen=show(self.tap(rule.direction)),
+            )
 
     def connects(self, *, name: str = "") -> Peer:
         """A connection of the tester's own to him; reset when the target does not take it."""
@@ -105,33 +109,20 @@ class Middle:
     # -- what he does to a record ----------------------------------------------------------------------------------
 
     def flips(
-        self,
-        direction: Direction,
-        *,
-        application: int | None = None,
-        record: int | None = None,
-        at: int | None = None,
+        self, direction: Direction, *, application: int | None = None, record: int | None = None, at: int | None = None
     ) -> Rule:
         """Change one bit of the n-th record's body: of byte `at` (default: in the middle). Default: application=1."""
         return self._spoils(direction, "flips a bit", application, record, lambda whole: [flipped(whole, at)])
 
-    def drops(
-        self, direction: Direction, *, application: int | None = None, record: int | None = None
-    ) -> Rule:
+    def drops(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
         """Let the n-th record vanish."""
         return self._spoils(direction, "drops a record", application, record, lambda _: [])
 
-    def duplicates(
-        self, direction: Direction, *, application: int | None = None, record: int | None = None
-    ) -> Rule:
+    def duplicates(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
         """Send the n-th record twice."""
-        return self._spoils(
-            direction, "sends a record twice", application, record, lambda whole: [whole, whole]
-        )
+        return self._spoils(direction, "sends a record twice", application, record, lambda whole: [whole, whole])
 
-    def reorders(
-        self, direction: Direction, *, application: int | None = None, record: int | None = None
-    ) -> Rule:
+    def reorders(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
         """Let the n-th record and the one after it change places."""
         at = _point(application, record)
         return self._rules(Rule(direction, _what("swaps two records", direction), at, swap=True))
@@ -149,12 +140,7 @@ class Middle:
         return self._rules(Rule("up", what, change=lambda _number, record: without_tls13(record)))
 
     def injects(
-        self,
-        direction: Direction,
-        data: bytes,
-        *,
-        application: int | None = None,
-        record: int | None = None,
+        self, direction: Direction, data: bytes, *, application: int | None = None, record: int | None = None
     ) -> Rule:
         """Put bytes of his own before the n-th record; default: at once, or before the handshake of who comes."""
         at = Point(record=record, application=application)
@@ -216,9 +202,7 @@ class Middle:
 
         every: seconds between two of them, whole milliseconds; 0: as fast as they go, some 10,000 a second.
         """
-        self._story.add(
-            "tester", f"has the man in the middle pass on {size:,} bytes at a time {_way(direction)}"
-        )
+        self._story.add("tester", f"has the man in the middle pass on {size:,} bytes at a time {_way(direction)}")
         self._passages.drips(direction, size, every, most)
 
     def goes_on(self) -> None:

@@ -67,9 +67,7 @@ class Drip:
 class Passage:
     """One connection through the man in the middle."""
 
-    def __init__(
-        self, near: socket.socket, far: socket.socket, tell: Callable[[str], None], *, tap: int = TAP
-    ) -> None:
+    def __init__(self, near: socket.socket, far: socket.socket, tell: Callable[[str], None], *, tap: int = TAP) -> None:
         self.up, self.down = Way(tell), Way(tell)
         self.near = Leg(near, self.up, self.down)
         self.far = Leg(far, self.down, self.up)

@@ -80,9 +80,7 @@ def _settled(
     if alpn:
         context.set_alpn_protocols(list(alpn))
     if identity is not None:
-        with (
-            tempfile.TemporaryDirectory() as folder
-        ):  # there is no way but through files; ours alone, gone at once
+        with tempfile.TemporaryDirectory() as folder:  # there is no way but through files; ours alone, gone at once
             chain, key = Path(folder, "chain.pem"), Path(folder, "key.pem")
             chain.write_bytes(identity.certificates)
             key.write_bytes(identity.key)

@@ -45,8 +45,10 @@ class Endings:
         if self._engine.unsent and self._wire.broken is None:
             raise Broken(
                 f"{self.name} could not send a close_notify: the program stopped reading",
-                verdict="timeout", expected="what was sent is read", seen="a full connection",
-            )  # fmt: skip
+                verdict="timeout",
+                expected="what was sent is read",
+                seen="a full connection",
+            )
 
     def cuts(self) -> None:
         """End TCP (FIN) as it stands: a truncation, unless a close_notify was sent before."""
@@ -79,9 +81,7 @@ class Endings:
         try:
             ending = self._shake(time.monotonic() + within)
         except TimeoutError:
-            raise self._late(
-                "the handshake neither succeeded nor failed", "a handshake, or its end", within
-            ) from None
+            raise self._late("the handshake neither succeeded nor failed", "a handshake, or its end", within) from None
         if ending is None:
             self._tell("has completed its own part of the handshake")
             return ""
@@ -110,9 +110,10 @@ class Endings:
         ending = self._ends_without("the program refuses the connection", within)
         if ending.how in ("close_notify", "refusal"):
             raise Broken(
-                "the connection was not refused", expected="a fatal alert or the end of the connection",
+                "the connection was not refused",
+                expected="a fatal alert or the end of the connection",
                 seen=self._seen(ending),
-            )  # fmt: skip
+            )
         self._tell(f"is refused: sees {self._seen(ending)}")
         return ending.how
 
@@ -121,9 +122,8 @@ class Endings:
         ending = self._ends_without("a close_notify", within)
         if ending.how != "close_notify":
             raise Broken(
-                "the connection ended, but not with a close_notify", expected="a close_notify",
-                seen=self._seen(ending),
-            )  # fmt: skip
+                "the connection ended, but not with a close_notify", expected="a close_notify", seen=self._seen(ending)
+            )
         self._tell("sees a close_notify")
 
     def sees_end(self, *, within: float = PATIENCE) -> None:
@@ -133,17 +133,19 @@ class Endings:
         if ending.how != "close_notify":
             raise Broken(
                 "the connection ended, but not with a close_notify",
-                expected="a close_notify, then the end of TCP (FIN)", seen=self._seen(ending),
-            )  # fmt: skip
+                expected="a close_notify, then the end of TCP (FIN)",
+                seen=self._seen(ending),
+            )
         try:
             rest, end = self._engine.raw_end(deadline)
         except TimeoutError:
             raise self._late("TCP did not end after the close_notify", "a FIN", within) from None
         if rest or end.how != "end":
             raise Broken(
-                "TCP did not end as it should after the close_notify", expected="a FIN and nothing before it",
+                "TCP did not end as it should after the close_notify",
+                expected="a FIN and nothing before it",
                 seen=_raw(rest) + ("the end of the stream (FIN)" if end.how == "end" else "a reset"),
-            )  # fmt: skip
+            )
         self._tell("sees the end of TCP")
 
     def sees_reset_or_alert(self, *, within: float = PATIENCE, data: bool = True) -> str:
@@ -164,9 +166,7 @@ class Endings:
         try:
             while not isinstance(ending := self._next(deadline), Ending):
                 if not data:
-                    raise Broken(
-                        "bytes came where the connection should end", expected=awaited, seen=show(ending)
-                    )
+                    raise Broken("bytes came where the connection should end", expected=awaited, seen=show(ending))
                 self._unread.clear()
                 if time.monotonic() > deadline:
                     raise TimeoutError  # data without end
@@ -199,11 +199,7 @@ class Endings:
         """What came so far, for who waits in vain."""
         records = split(bytes(self._wire.came.data[:65_536]))[0]
         if not records:
-            return (
-                "nothing"
-                if not self._wire.came.count
-                else f"{show(bytes(self._wire.came.data))}, then silence"
-            )
+            return "nothing" if not self._wire.came.count else f"{show(bytes(self._wire.came.data))}, then silence"
         return f"{describe(records[-1])}, then silence"
 
     def _seen(self, ending: Ending) -> str:

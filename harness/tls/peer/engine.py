@@ -40,18 +40,17 @@ class Ending:
         if self.how == "alert":
             return f"a fatal alert ({self.detail})" if self.detail else "a fatal alert"
         return {
-            "close_notify": "a close_notify", "reset": "a reset",
+            "close_notify": "a close_notify",
+            "reset": "a reset",
             "end": "the end of the stream (FIN) without a close_notify",
             "refusal": f"the tester refuses: {self.detail}",
-        }[self.how]  # fmt: skip
+        }[self.how]
 
 
 class Engine:
     """TLS over a wire. Answers data or an Ending; raises TimeoutError when neither comes before the deadline."""
 
-    def __init__(
-        self, wire: Wire, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None
-    ) -> None:
+    def __init__(self, wire: Wire, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None) -> None:
         self.wire = wire
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(

@@ -38,9 +38,7 @@ _MOST_KEPT = 1 << 26
 class TlsPeer(Endings):
     """One end of TLS over the connection of a `Peer`, which stays usable for what is to go past TLS."""
 
-    def __init__(
-        self, raw: Peer, context: ssl.SSLContext, *, server_side: bool, name: str | None = None
-    ) -> None:
+    def __init__(self, raw: Peer, context: ssl.SSLContext, *, server_side: bool, name: str | None = None) -> None:
         """`name`: what a client wants to reach, None: it does not say. Nothing is sent yet."""
         connection, ahead = raw.lends()
         self.raw = raw  #: the plain connection underneath
@@ -124,14 +122,13 @@ class TlsPeer(Endings):
         """
         came = self.raw_in
         if not is_tls(came):
-            raise Broken(
-                "something came over the wire that is no TLS", expected="TLS records", seen=_odd(came)
-            )
+            raise Broken("something came over the wire that is no TLS", expected="TLS records", seen=_odd(came))
         if leak := plaintext_in(came, markers):
             raise Broken(
-                "what was sent can be read on the wire", expected="nothing but encrypted data",
+                "what was sent can be read on the wire",
+                expected="nothing but encrypted data",
                 seen=f"{show(leak.marker)}, {leak.how}",
-            )  # fmt: skip
+            )
         self._tell("finds nothing readable in what came over the wire")
 
     # -- the handshake -------------------------------------------------------------------------------------------
@@ -142,14 +139,15 @@ class TlsPeer(Endings):
             ending = self._shake(time.monotonic() + within)
         except TimeoutError:
             raise Broken(
-                f"the TLS handshake was not complete within {within:g} s", verdict="timeout",
-                expected="a handshake", seen=self._silence(),
-            ) from None  # fmt: skip
+                f"the TLS handshake was not complete within {within:g} s",
+                verdict="timeout",
+                expected="a handshake",
+                seen=self._silence(),
+            ) from None
         if ending is not None:
             raise Broken(
-                f"the TLS handshake failed: {self._objection(ending)}",
-                expected="a handshake", seen=self._seen(ending),
-            )  # fmt: skip
+                f"the TLS handshake failed: {self._objection(ending)}", expected="a handshake", seen=self._seen(ending)
+            )
         self._tell(f"shakes hands ({self._agreed()})")
 
     def _shake(self, deadline: float) -> Ending | None:
@@ -174,15 +172,13 @@ class TlsPeer(Endings):
     def _objection(self, ending: Ending) -> str:
         if ending.how == "refusal":
             return f"what the program sent is not acceptable ({ending.detail})"
-        return {
-            "alert": f"the program refused ({ending.detail})", "reset": "the program reset the connection",
-        }.get(ending.how, "the program ended the connection")  # fmt: skip
+        return {"alert": f"the program refused ({ending.detail})", "reset": "the program reset the connection"}.get(
+            ending.how, "the program ended the connection"
+        )
 
     # -- speaking ------------------------------------------------------------------------------------------------
 
-    def sends(
-        self, data: bytes, *, record: int = RECORD, may_fail: bool = False, within: float = PATIENCE
-    ) -> None:
+    def sends(self, data: bytes, *, record: int = RECORD, may_fail: bool = False, within: float = PATIENCE) -> None:
         """Send data in records of at most so many bytes. Raises Broken.
 
         may_fail: a program that ended the connection meanwhile has done nothing wrong.
@@ -206,13 +202,16 @@ class TlsPeer(Endings):
     def _not_taken(self, total: int, within: float, why: str | None) -> Broken:
         if why is None:
             return Broken(
-                f"{self.name} could not send: the program stopped reading", verdict="timeout",
-                expected=f"{total:,} bytes taken within {within:g} s", seen="a full connection",
-            )  # fmt: skip
+                f"{self.name} could not send: the program stopped reading",
+                verdict="timeout",
+                expected=f"{total:,} bytes taken within {within:g} s",
+                seen="a full connection",
+            )
         return Broken(
             f"{self.name} could not send: the program ended the connection",
-            expected=f"a connection that takes {total:,} bytes", seen=why,
-        )  # fmt: skip
+            expected=f"a connection that takes {total:,} bytes",
+            seen=why,
+        )
 
     def _why(self, error: OSError) -> str:
         if self._engine.ended is not None:
@@ -247,9 +246,7 @@ class TlsPeer(Endings):
         view, taken = memoryview(data), 0
         try:
             while taken < len(data):
-                went = self._engine.write(
-                    view[taken : taken + RECORD], RECORD, time.monotonic() + quiet, batch=1
-                )
+                went = self._engine.write(view[taken : taken + RECORD], RECORD, time.monotonic() + quiet, batch=1)
                 taken += went
                 if not went or self._engine.unsent:
                     break
@@ -296,8 +293,9 @@ class TlsPeer(Endings):
         if ending is not None:
             raise Broken(
                 f"the connection ended after {len(data):,} of {count:,} bytes: {self._seen(ending)}",
-                expected=f"{count:,} bytes", seen=f"{show(data)}, then {self._seen(ending)}",
-            )  # fmt: skip
+                expected=f"{count:,} bytes",
+                seen=f"{show(data)}, then {self._seen(ending)}",
+            )
         self._tell(f"reads {show(data)}")
         return data
 
@@ -306,9 +304,10 @@ class TlsPeer(Endings):
         data, ending = self._collect(len(expected), within)
         if data != expected:
             raise Broken(
-                f"other bytes came: {difference(expected, data)}", expected=show(expected),
+                f"other bytes came: {difference(expected, data)}",
+                expected=show(expected),
                 seen=show(data) + (f", then {self._seen(ending)}" if ending else ""),
-            )  # fmt: skip
+            )
         self._tell(f"reads {show(data)}, as expected")
 
     def reads_to_close_notify(self, *, within: float = PATIENCE, most: int = 1 << 26) -> bytes:
@@ -318,9 +317,10 @@ class TlsPeer(Endings):
             raise Broken("the stream does not end", expected=f"at most {most:,} bytes", seen="more")
         if ending.how != "close_notify":
             raise Broken(
-                "the connection ended, but not with a close_notify", expected="a close_notify",
+                "the connection ended, but not with a close_notify",
+                expected="a close_notify",
                 seen=f"{show(data)}, then {self._seen(ending)}",
-            )  # fmt: skip
+            )
         self._tell(f"reads {show(data)} and then a close_notify")
         return data
 
@@ -338,9 +338,7 @@ class TlsPeer(Endings):
         """Data that somebody else read from the engine, for who reads next. Raises Broken when it does not end."""
         self._unread += data
         if len(self._unread) > _MOST_KEPT:
-            raise Broken(
-                "the program sends data without end", expected="what was sent", seen=show(bytes(self._unread))
-            )
+            raise Broken("the program sends data without end", expected="what was sent", seen=show(bytes(self._unread)))
 
     def _next(self, deadline: float) -> bytes | Ending:
         """What comes next; data is kept for who reads it. Raises TimeoutError."""
@@ -370,8 +368,10 @@ class TlsPeer(Endings):
             awaited = awaited or f"{count:,} bytes"
             raise Broken(
                 f"{self.name} waited {within:g} s for {awaited} (so far {len(self._unread):,} bytes)",
-                verdict="timeout", expected=awaited, seen=show(bytes(self._unread)) + ", then silence",
-            ) from None  # fmt: skip
+                verdict="timeout",
+                expected=awaited,
+                seen=show(bytes(self._unread)) + ", then silence",
+            ) from None
         data = bytes(self._unread[:count])
         del self._unread[:count]
         return data, ending

@@ -16,15 +16,7 @@ from harness.actors.story import Broken, show
 from harness.lab.interface import LabError
 from harness.tls.record_layer import sealing
 from harness.tls.record_layer.records import CHANGE_CIPHER_SPEC, messages, split
-from harness.tls.record_layer.sealing import (
-    ALERT,
-    APPLICATION_DATA,
-    HANDSHAKE,
-    LONGEST,
-    Suite,
-    Traffic,
-    Traffic12,
-)
+from harness.tls.record_layer.sealing import ALERT, APPLICATION_DATA, HANDSHAKE, LONGEST, Suite, Traffic, Traffic12
 
 if TYPE_CHECKING:
     from harness.tls.peer.peer import TlsPeer
@@ -44,9 +36,7 @@ class Sealer:
         self._tell = peer.raw.tells
         self._engine = peer.engine
         if self._engine.flush(time.monotonic() + PATIENCE):
-            raise Broken(
-                "the program ended the connection", expected="a connection", seen=str(self._engine.ended)
-            )
+            raise Broken("the program ended the connection", expected="a connection", seen=str(self._engine.ended))
         if self._engine.unsent:
             raise LabError("there is something unsent on this connection: seal records before it is full")
         self._server = self._engine.tls.server_side
@@ -128,9 +118,7 @@ class Sealer:
 
     # -- sending -------------------------------------------------------------------------------------------------
 
-    def sends(
-        self, *records: bytes, what: str = "", may_fail: bool = False, within: float = PATIENCE
-    ) -> None:
+    def sends(self, *records: bytes, what: str = "", may_fail: bool = False, within: float = PATIENCE) -> None:
         """Write records that were made here, all at once. Raises Broken. `what`: how the story calls them."""
         count = f"{len(records):,} records" if len(records) > 1 else "a record"
         self._tell(f"sends {what or count + ' of its own: ' + show(b''.join(records))}")
@@ -181,8 +169,7 @@ class Sealer:
     def _not_taken(self, error: Exception, within: float) -> Broken:
         late = isinstance(error, TimeoutError)
         return Broken(
-            "the records could not be sent: the program "
-            + ("stopped reading" if late else "ended the connection"),
+            "the records could not be sent: the program " + ("stopped reading" if late else "ended the connection"),
             verdict="timeout" if late else "fail",
             expected=f"records that are taken within {within:g} s",
             seen="a full connection" if late else "the end of the connection",
@@ -220,9 +207,7 @@ class Sealer:
                 continue
             opened = data.opens(record)
             if opened is None:
-                raise LabError(
-                    "what was sent on this connection is not under its keys: was it tampered with?"
-                )
+                raise LabError("what was sent on this connection is not under its keys: was it tampered with?")
             kind, content = opened
             if kind == HANDSHAKE and content[:1] == b"\x18":
                 data.updates()
@@ -231,9 +216,7 @@ class Sealer:
     def _traffic12(self, suite: Suite) -> Traffic12:
         peer = self.peer
         kinds = (_SERVER_HELLO, _CLIENT_HELLO) if self._server else (_CLIENT_HELLO, _SERVER_HELLO)
-        hellos = [
-            _hello(stream, kind) for stream, kind in zip((peer.raw_out, peer.raw_in), kinds, strict=True)
-        ]
+        hellos = [_hello(stream, kind) for stream, kind in zip((peer.raw_out, peer.raw_in), kinds, strict=True)]
         ours, theirs = (hello[2:34] for hello in hellos)
         randoms = (theirs, ours) if self._server else (ours, theirs)
         traffic = sealing.traffic12(self._secret("CLIENT_RANDOM"), *randoms, suite)[int(self._server)]
@@ -257,9 +240,7 @@ def _hello(stream: bytes, wanted: int) -> bytes:
         if kind == wanted:
             return body
     raise Broken(
-        "the handshake cannot be read",
-        expected="a ClientHello and a ServerHello in the clear",
-        seen=show(stream),
+        "the handshake cannot be read", expected="a ClientHello and a ServerHello in the clear", seen=show(stream)
     )
 
 

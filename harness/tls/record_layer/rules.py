@@ -208,9 +208,7 @@ class Way:
         return True
 
     def _wants_records(self) -> bool:
-        return any(
-            active.kept is not None or (active.rule.of_records and not active.over) for active in self._active
-        )
+        return any(active.kept is not None or (active.rule.of_records and not active.over) for active in self._active)
 
     def _whole(self, record: bytes, application: bool) -> None:
         pieces = [record]

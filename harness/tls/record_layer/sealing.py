@@ -47,9 +47,10 @@ SUITES = {
     "TLS_CHACHA20_POLY1305_SHA256": Suite("sha256", 32, True),
 }
 _SUITES_12 = {
-    "AES128-GCM-SHA256": Suite("sha256", 16), "AES256-GCM-SHA384": Suite("sha384", 32),
+    "AES128-GCM-SHA256": Suite("sha256", 16),
+    "AES256-GCM-SHA384": Suite("sha384", 32),
     "CHACHA20-POLY1305": Suite("sha256", 32, True),
-}  # fmt: skip
+}
 
 
 def suite_of(name: str) -> Suite | None:
@@ -161,14 +162,10 @@ class Traffic12:
 def traffic12(master: bytes, client_random: bytes, server_random: bytes, suite: Suite) -> list[Traffic12]:
     """[the client's direction, the server's] (RFC 5246, section 6.3)."""
     fixed = NONCE if suite.chacha else 4
-    block = prf(
-        master, b"key expansion", server_random + client_random, 2 * (suite.key + fixed), suite.digest
-    )
+    block = prf(master, b"key expansion", server_random + client_random, 2 * (suite.key + fixed), suite.digest)
     keys, ivs = block[: 2 * suite.key], block[2 * suite.key :]
     return [
-        Traffic12(
-            keys[side * suite.key : (side + 1) * suite.key], ivs[side * fixed : (side + 1) * fixed], suite
-        )
+        Traffic12(keys[side * suite.key : (side + 1) * suite.key], ivs[side * fixed : (side + 1) * fixed], suite)
         for side in (0, 1)
     ]
 

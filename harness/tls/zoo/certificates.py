@@ -85,9 +85,7 @@ class Issued:
     def key_pem(self) -> bytes:
         """The key (PKCS #8), not encrypted."""
         return self.key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
 
 

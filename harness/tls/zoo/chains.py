@@ -139,10 +139,7 @@ CHAIN_CAGES: Sequence[Cage] = (
         shows=lambda chain: [chain.own, *chain.above, chain.root],
     ),
     _bad(
-        "namesake-of-the-root",
-        SIGNATURE,
-        "Its root has the name of the trusted one, and another key.",
-        root="namesake",
+        "namesake-of-the-root", SIGNATURE, "Its root has the name of the trusted one, and another key.", root="namesake"
     ),
     _bad(
         "impostor-of-the-root",

@@ -48,12 +48,7 @@ def _bad(name: str, section: str, rule: str, end: Draft | None = None, asked: st
 CLIENT_CAGES: Sequence[Cage] = (
     _good("of-any-name", PATH, "Any name will do if none is asked for."),
     _good("exact-name", ALT_NAME, "The name stands in the certificate.", asked=CLIENT),
-    _good(
-        "two-intermediates",
-        PATH,
-        "A chain may be long.",
-        above=(INTERMEDIATE, an_authority("second")),
-    ),
+    _good("two-intermediates", PATH, "A chain may be long.", above=(INTERMEDIATE, an_authority("second"))),
     _good(
         "same-common-name",
         ALT_NAME,
@@ -61,9 +56,7 @@ CLIENT_CAGES: Sequence[Cage] = (
         _end(subject=subject("client", CLIENT)),
         CLIENT,
     ),
-    _good(
-        "second-name", ALT_NAME, "Any of several names may be the one.", _end("other.example", CLIENT), CLIENT
-    ),
+    _good("second-name", ALT_NAME, "Any of several names may be the one.", _end("other.example", CLIENT), CLIENT),
     _good(
         "name-in-other-case",
         "RFC 5280, section 7.2",
@@ -72,19 +65,8 @@ CLIENT_CAGES: Sequence[Cage] = (
         CLIENT,
     ),
     _good("ipv4-address", ALT_NAME, "An address is looked up among the iPAddress.", _end(V4), V4),
-    _good(
-        "ipv6-address",
-        ALT_NAME,
-        "An address is looked up among the iPAddress.",
-        _end("2001:db8::9"),
-        "2001:db8::9",
-    ),
-    _good(
-        "without-names",
-        "RFC 5280, section 4.1.2.6",
-        "No name is needed if none is asked for.",
-        _end(names=()),
-    ),
+    _good("ipv6-address", ALT_NAME, "An address is looked up among the iPAddress.", _end("2001:db8::9"), "2001:db8::9"),
+    _good("without-names", "RFC 5280, section 4.1.2.6", "No name is needed if none is asked for.", _end(names=())),
     _good(
         "three-intermediates",
         PATH,
@@ -93,9 +75,7 @@ CLIENT_CAGES: Sequence[Cage] = (
     ),
     _good("signed-by-the-root", PATH, "A chain may do without intermediates.", above=()),
     _good("rsa", ALGORITHMS, "The client's key is for RSA.", _end(key="rsa")),
-    Cage(
-        "client-without-certificate", False, "RFC 8446, section 4.4.2.4", "No certificate is shown.", None, ""
-    ),
+    Cage("client-without-certificate", False, "RFC 8446, section 4.4.2.4", "No certificate is shown.", None, ""),
     _bad("expired", LIFETIME, "It has expired.", _end(lifetime=EXPIRED)),
     _bad("not-yet-valid", LIFETIME, "It is not valid yet.", _end(lifetime=NOT_YET)),
     _bad(
@@ -155,13 +135,7 @@ CLIENT_CAGES: Sequence[Cage] = (
         _end("client.example.evil.example"),
         CLIENT,
     ),
-    _bad(
-        "name-with-nul",
-        ALT_NAME,
-        "A NUL byte does not end a name.",
-        _end("client.example\0.evil.example"),
-        CLIENT,
-    ),
+    _bad("name-with-nul", ALT_NAME, "A NUL byte does not end a name.", _end("client.example\0.evil.example"), CLIENT),
     _bad(
         "name-with-comma",
         ALT_NAME,
@@ -176,26 +150,8 @@ CLIENT_CAGES: Sequence[Cage] = (
         _end(names=(), subject=subject("client", CLIENT)),
         CLIENT,
     ),
-    _bad(
-        "name-in-mail-address",
-        ALT_NAME,
-        "A mail address is not a dNSName.",
-        _end(x509.RFC822Name(CLIENT)),
-        CLIENT,
-    ),
-    _bad(
-        "wildcard",
-        ALT_NAME,
-        "A client's name holds no wildcards.",
-        _end("*.client.example"),
-        "one.client.example",
-    ),
-    _bad(
-        "address-as-name",
-        ALT_NAME,
-        "An address does not stand among the dNSName.",
-        _end(x509.DNSName(V4)),
-        V4,
-    ),
+    _bad("name-in-mail-address", ALT_NAME, "A mail address is not a dNSName.", _end(x509.RFC822Name(CLIENT)), CLIENT),
+    _bad("wildcard", ALT_NAME, "A client's name holds no wildcards.", _end("*.client.example"), "one.client.example"),
+    _bad("address-as-name", ALT_NAME, "An address does not stand among the dNSName.", _end(x509.DNSName(V4)), V4),
     _bad("other-address", ALT_NAME, "The address is another one.", _end("192.0.2.10"), V4),
 )

@@ -66,9 +66,7 @@ def path_length(most: int) -> x509.BasicConstraints:
 
 def only(*names: str) -> x509.NameConstraints:
     """Nothing but these names, and what stands below them."""
-    return x509.NameConstraints(
-        permitted_subtrees=[x509.DNSName(name) for name in names], excluded_subtrees=None
-    )
+    return x509.NameConstraints(permitted_subtrees=[x509.DNSName(name) for name in names], excluded_subtrees=None)
 
 
 def all_but(*names: str | x509.GeneralName) -> x509.NameConstraints:
@@ -120,15 +118,11 @@ def server_end(*names: str | x509.GeneralName, **changes: Any) -> Draft:
     return an_end("server", *(names or (SERVER,)), **changes)
 
 
-def good_server(
-    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
-) -> Cage:
+def good_server(name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any) -> Cage:
     """A beast that has to be accepted."""
     return Cage(name, True, section, rule, end or server_end(), asked, **how)
 
 
-def bad_server(
-    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
-) -> Cage:
+def bad_server(name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any) -> Cage:
     """A beast that has to be refused."""
     return Cage(name, False, section, rule, end or server_end(), asked, **how)

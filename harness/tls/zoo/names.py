@@ -8,16 +8,7 @@ from ipaddress import ip_address
 from cryptography import x509
 
 from harness.tls.zoo.certificates import subject
-from harness.tls.zoo.drafts import (
-    ADDRESSES,
-    ALT_NAME,
-    ANY_OF_THEM,
-    COMMON_NAME,
-    DNS_NAMES,
-    OTHER_KINDS,
-    SERVER,
-    Cage,
-)
+from harness.tls.zoo.drafts import ADDRESSES, ALT_NAME, ANY_OF_THEM, COMMON_NAME, DNS_NAMES, OTHER_KINDS, SERVER, Cage
 from harness.tls.zoo.drafts import bad_server as _bad
 from harness.tls.zoo.drafts import good_server as _good
 from harness.tls.zoo.drafts import server_end as _end
@@ -30,16 +21,8 @@ A_LABEL = "xn--bcher-kva.example"
 NAME_CAGES: Sequence[Cage] = (
     _good("exact-name", DNS_NAMES, "The name stands in the certificate.", _end(SERVER)),
     _good("second-name", ANY_OF_THEM, "Any of several names may be the one.", _end("other.example", SERVER)),
-    _good(
-        "name-in-other-case", DNS_NAMES, "Names are compared without regard to case.", _end("Server.EXAMPLE")
-    ),
-    _good(
-        "asked-in-other-case",
-        DNS_NAMES,
-        "Names are compared without regard to case.",
-        _end(),
-        "SERVER.Example",
-    ),
+    _good("name-in-other-case", DNS_NAMES, "Names are compared without regard to case.", _end("Server.EXAMPLE")),
+    _good("asked-in-other-case", DNS_NAMES, "Names are compared without regard to case.", _end(), "SERVER.Example"),
     _good(
         "wildcard",
         DNS_NAMES,
@@ -54,9 +37,7 @@ NAME_CAGES: Sequence[Cage] = (
         _end("*.server.example"),
         "xn--bcher-kva.server.example",
     ),
-    _good(
-        "a-label", DNS_NAMES, "An internationalised name stands in it as A-labels.", _end(A_LABEL), A_LABEL
-    ),
+    _good("a-label", DNS_NAMES, "An internationalised name stands in it as A-labels.", _end(A_LABEL), A_LABEL),
     _good("ipv4-address", ADDRESSES, "An IPv4 address is looked up among the iPAddress.", _end(V4), V4),
     _good("ipv6-address", ADDRESSES, "An IPv6 address is looked up among the iPAddress.", _end(V6), V6),
     _good(
@@ -66,13 +47,7 @@ NAME_CAGES: Sequence[Cage] = (
         _end(V6),
         "2001:DB8:0:0:0:0:0:7",
     ),
-    _good(
-        "name-and-address",
-        ANY_OF_THEM,
-        "Names and addresses may stand side by side.",
-        _end(V4, SERVER, V6),
-        V4,
-    ),
+    _good("name-and-address", ANY_OF_THEM, "Names and addresses may stand side by side.", _end(V4, SERVER, V6), V4),
     _good(
         "other-common-name",
         COMMON_NAME,
@@ -105,12 +80,7 @@ NAME_CAGES: Sequence[Cage] = (
         _end(SERVER),
         "www.server.example",
     ),
-    _bad(
-        "child-name",
-        DNS_NAMES,
-        "A host's name is not that of the domain above it.",
-        _end("www.server.example"),
-    ),
+    _bad("child-name", DNS_NAMES, "A host's name is not that of the domain above it.", _end("www.server.example")),
     _bad(
         "dot-is-a-dot",
         DNS_NAMES,
@@ -125,12 +95,7 @@ NAME_CAGES: Sequence[Cage] = (
         _end("*.server.example"),
         "a.b.server.example",
     ),
-    _bad(
-        "wildcard-for-no-label",
-        DNS_NAMES,
-        "A wildcard stands for one label, not none.",
-        _end("*.server.example"),
-    ),
+    _bad("wildcard-for-no-label", DNS_NAMES, "A wildcard stands for one label, not none.", _end("*.server.example")),
     _bad(
         "wildcard-at-the-end-of-a-label",
         DNS_NAMES,
@@ -153,11 +118,7 @@ NAME_CAGES: Sequence[Cage] = (
         "www.some.server.example",
     ),
     _bad(
-        "two-wildcards",
-        DNS_NAMES,
-        "There is one wildcard at most.",
-        _end("*.*.server.example"),
-        "a.b.server.example",
+        "two-wildcards", DNS_NAMES, "There is one wildcard at most.", _end("*.*.server.example"), "a.b.server.example"
     ),
     _bad("wildcard-alone", DNS_NAMES, "A wildcard does not stand for a whole name.", _end("*")),
     _bad("name-with-nul", ALT_NAME, "A NUL byte does not end a name.", _end("server.example\0.evil.example")),
@@ -167,13 +128,7 @@ NAME_CAGES: Sequence[Cage] = (
         "One name is one name, whatever stands in it.",
         _end("evil.example, DNS:server.example"),
     ),
-    _bad(
-        "address-as-name",
-        ADDRESSES,
-        "An address does not stand among the dNSName.",
-        _end(x509.DNSName(V4)),
-        V4,
-    ),
+    _bad("address-as-name", ADDRESSES, "An address does not stand among the dNSName.", _end(x509.DNSName(V4)), V4),
     _bad(
         "wildcard-for-an-address",
         ADDRESSES,

@@ -24,15 +24,7 @@ from typing import Literal
 
 import trustme
 
-from harness.tls.zoo.certificates import (
-    VALID,
-    Draft,
-    Issued,
-    Lifetime,
-    issued_by_trustme,
-    namesake,
-    sign,
-)
+from harness.tls.zoo.certificates import VALID, Draft, Issued, Lifetime, issued_by_trustme, namesake, sign
 from harness.tls.zoo.chains import CHAIN_CAGES
 from harness.tls.zoo.clients import CLIENT_CAGES
 from harness.tls.zoo.drafts import CLIENT, INTERMEDIATE, SERVER, Cage, Chain, an_end

@@ -70,14 +70,7 @@ class RemoteConnection(_Checked):
     """A `Connection` in a guest, one instant a call."""
 
     def __init__(
-        self,
-        remote: Remote,
-        identity: int,
-        *,
-        role: str,
-        isn: int,
-        receive_buffer: int = 65536,
-        model: bool = False,
+        self, remote: Remote, identity: int, *, role: str, isn: int, receive_buffer: int = 65536, model: bool = False
     ) -> None:
         """Raises Broken."""
         super().__init__(remote)

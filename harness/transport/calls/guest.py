@@ -79,8 +79,7 @@ def take_turn(
         if len(events) > 100:
             raise Wrong("next_event gave more than 100 events and no None: an event is handed out once")
     datagrams = [
-        _bytes("datagrams_to_send", data)
-        for data in _list("datagrams_to_send", connection.datagrams_to_send(now=now))
+        _bytes("datagrams_to_send", data) for data in _list("datagrams_to_send", connection.datagrams_to_send(now=now))
     ]
     return accepted, got, events, datagrams, _time("next_timer", connection.next_timer())
 

@@ -126,9 +126,7 @@ class Meter:
                 verdict="timeout",
             )
         if seconds > HOPELESS:
-            raise LabError(
-                f"the machine is too busy: a call got {spent.cpu:.1f} s of a processor in {seconds:.0f} s"
-            )
+            raise LabError(f"the machine is too busy: a call got {spent.cpu:.1f} s of a processor in {seconds:.0f} s")
 
     # -- judging -----------------------------------------------------------------------------------------------
 
@@ -151,8 +149,7 @@ class Meter:
             peer = self._peer_cpu() if self._peer_cpu is not None else 0.0
             what = "one simulation" if self._least is not None else "this check"
             raise TooSlow(
-                f"{what} took too much of the processor: {used:.1f} s"
-                + (f", the peer {peer:.1f} s" if peer else ""),
+                f"{what} took too much of the processor: {used:.1f} s" + (f", the peer {peer:.1f} s" if peer else ""),
                 expected=f"at most {self.budget:.1f} s",
                 verdict="timeout",
             )

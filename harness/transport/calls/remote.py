@@ -41,14 +41,7 @@ _loads = json.JSONDecoder(parse_constant=_no_constant).decode
 class Remote:
     """A running guest. `ask` is the only way to talk to it."""
 
-    def __init__(
-        self,
-        start: Callable[[], Process],
-        meter: Meter,
-        story: Story,
-        *,
-        name: str = "connection",
-    ) -> None:
+    def __init__(self, start: Callable[[], Process], meter: Meter, story: Story, *, name: str = "connection") -> None:
         """`start` begins the program, now and after each time it ended. Raises CannotStart."""
         self.name = name
         self.meter = meter
@@ -68,9 +61,7 @@ class Remote:
         self._reading = select.poll()
         self._reading.register(process.stdout, select.POLLIN)
         self._buffer.clear()
-        self._said = Stream(
-            process.stderr, MOST_ERROR_OUTPUT, threading.Condition(threading.RLock()), self._end_flood
-        )
+        self._said = Stream(process.stderr, MOST_ERROR_OUTPUT, threading.Condition(threading.RLock()), self._end_flood)
         self._process = process
 
     def _end_flood(self) -> None:
@@ -148,8 +139,7 @@ class Remote:
                 break
             if len(buffer) > MOST_LINE:
                 self._fault(
-                    f"answered with a line of more than {MOST_LINE:,} bytes",
-                    expected="one bounded line of JSON",
+                    f"answered with a line of more than {MOST_LINE:,} bytes", expected="one bounded line of JSON"
                 )
         end += len(buffer) - len(chunk)
         line = bytes(buffer[:end])
@@ -162,14 +152,10 @@ class Remote:
         try:
             found = _loads(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
-            what = (
-                "a line that is no JSON" if not isinstance(error, RecursionError) else "JSON without an end"
-            )
+            what = "a line that is no JSON" if not isinstance(error, RecursionError) else "JSON without an end"
             self._fault(f"answered with {what}", expected="a JSON object", seen=readable(line[:120]))
         if not isinstance(found, dict):
-            self._fault(
-                "answered with JSON that is no object", expected='{"…": …}', seen=readable(line[:120])
-            )
+            self._fault("answered with JSON that is no object", expected='{"…": …}', seen=readable(line[:120]))
         return found
 
     # -- what can be wrong -------------------------------------------------------------------------------------

@@ -37,9 +37,7 @@ class Sharing:
         index = jain(amounts)
         used = 8 * sum(amounts) / (UNTIL - FROM) / RATE
         shares = " and ".join(f"{amount * 8 / (UNTIL - FROM) / 1e6:.2f} Mbit/s" for amount in amounts)
-        self._transport.story.add(
-            "tester", f"finds {shares} on {RATE / 1e6:g} Mbit/s: Jain's index {index:.3f}"
-        )
+        self._transport.story.add("tester", f"finds {shares} on {RATE / 1e6:g} Mbit/s: Jain's index {index:.3f}")
         if index < FAIR:
             raise Broken(
                 "two connections do not share a link fairly",

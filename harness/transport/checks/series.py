@@ -81,9 +81,7 @@ class Series:
         reached = 8 * size / outcome.finished("server") / ceiling
         told = f"{reached:.2f} of the {ceiling / 1e6:.2f} Mbit/s that the link can carry"
         if reached < share:
-            raise Broken(
-                f"{row.name!r}: it uses {told}", expected=f"{share:.2f} or more", seen=f"{reached:.2f}"
-            )
+            raise Broken(f"{row.name!r}: it uses {told}", expected=f"{share:.2f} or more", seen=f"{reached:.2f}")
         half = outcome.finished("server") / 2
         waits = [
             packet.arrived - packet.sent - link.delay
@@ -111,11 +109,7 @@ class Series:
         for sender in (other for other in ROLES if check.scenario.app(other).sends):
             repairs = look_at_repairs(outcome, sender)
             ours = sender in check.students
-            who = (
-                f"the {sender}"
-                if ours
-                else f"the course's own sender, with this {_other(sender)} as its peer,"
-            )
+            who = f"the {sender}" if ours else f"the course's own sender, with this {_other(sender)} as its peer,"
             for repair in repairs.holes:
                 if repair.latest is None or repair.again is None or repair.again > repair.latest + 1e-6:
                     when = "never" if repair.again is None else f"at {repair.again:.3f} s"

@@ -116,9 +116,7 @@ class SimulationCheck:
     ) -> None:
         """Raises LabError if the reference is needed and not there."""
         self.scenario = by_name(scenario) if isinstance(scenario, str) else scenario
-        self.students: tuple[Role, ...] = (
-            ("client", "server") if student == "both" or peer == "itself" else (student,)
-        )
+        self.students: tuple[Role, ...] = ("client", "server") if student == "both" or peer == "itself" else (student,)
         if not set(self.students) & set(self.scenario.watched):
             raise ValueError(f"the scenario {self.scenario.name!r} does not look at the {student}")
         self._transport = transport
@@ -188,9 +186,7 @@ class SimulationCheck:
         remote: list[RemoteConnection] = []
         meter = self._transport.guests.meter
         size = setting.scenario.client.sends + setting.scenario.server.sends
-        meter.begin(
-            lambda: sum(player.cpu_seconds for player in here), LEAST_BUDGET + size / 1200 * PER_SEGMENT
-        )
+        meter.begin(lambda: sum(player.cpu_seconds for player in here), LEAST_BUDGET + size / 1200 * PER_SEGMENT)
         players: dict[Role, Player] = {}
         outcome = None
         try:
@@ -219,8 +215,7 @@ class SimulationCheck:
     def _bundle(self, outcome: Outcome, found: shrink.Shrunk | None = None) -> Bundle:
         setting = outcome.setting
         broken = [
-            Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST")
-            for row in outcome.violations
+            Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST") for row in outcome.violations
         ]
         return Bundle(
             assignment="transport",
@@ -274,9 +269,15 @@ def _spoilt(setting: Setting, outcome: Outcome | None, broken: Broken) -> Outcom
         return replace(outcome, faults=[*outcome.faults, fault], broken=outcome.broken or broken)
     nothing: dict[Role, list[Any]] = {role: [] for role in ROLES}
     return Outcome(
-        setting=setting, seconds=0.0, received=dict.fromkeys(ROLES, b""), events=nothing, arrivals=nothing,
-        packets=[], faults=[fault], broken=broken,
-    )  # fmt: skip
+        setting=setting,
+        seconds=0.0,
+        received=dict.fromkeys(ROLES, b""),
+        events=nothing,
+        arrivals=nothing,
+        packets=[],
+        faults=[fault],
+        broken=broken,
+    )
 
 
 def _worth_shrinking(outcome: Outcome) -> bool:

@@ -61,9 +61,7 @@ class Segments:
         """decode of its bytes gives every field back."""
         seen, expected = self._lent.decode(build(seg, self.wire)), _as_fields(seg)
         if seen is None:
-            raise Broken(
-                f"decode gives None for a good segment: {describe_seg(seg)}", expected=str(seg), seen="None"
-            )
+            raise Broken(f"decode gives None for a good segment: {describe_seg(seg)}", expected=str(seg), seen="None")
         wrong = [name for name in _FIELDS if getattr(seen, name) != getattr(expected, name)]
         if wrong:
             raise Broken(
@@ -79,9 +77,7 @@ class Segments:
             return
         seen = self._lent.decode(data)
         if seen is not None:
-            raise Broken(
-                f"decode takes what is no segment ({what}): {why}", expected="None", seen=describe_seg(seen)
-            )
+            raise Broken(f"decode takes what is no segment ({what}): {why}", expected="None", seen=describe_seg(seen))
         self._story.add("student", f"decode gives None: {what}")
 
     def sums(self, data: bytes) -> None:
@@ -89,9 +85,7 @@ class Segments:
         expected, seen = CHECKSUMS[self.wire.checksum](data), self._lent.checksum(data)
         if seen != expected:
             raise Broken(
-                f"the {self.wire.checksum} of {show(data)} is wrong",
-                expected=f"0x{expected:08x}",
-                seen=hex(seen),
+                f"the {self.wire.checksum} of {show(data)} is wrong", expected=f"0x{expected:08x}", seen=hex(seen)
             )
         self._story.add("student", f"sums {len(data)} bytes")
 
@@ -212,9 +206,7 @@ class Answer:
             end = position + len(data)
             for at, byte in enumerate(data, position):
                 if at in seen or at in self._got:
-                    raise Broken(
-                        f"{self._kind} hands on byte {at} twice", expected="each once", seen=_pieces(pieces)
-                    )
+                    raise Broken(f"{self._kind} hands on byte {at} twice", expected="each once", seen=_pieces(pieces))
                 seen[at] = byte
         if seen != ready:
             raise Broken(
@@ -234,9 +226,7 @@ class Answer:
     def _compare_holes(self) -> None:
         seen, expected = [tuple(hole) for hole in self._student.missing()], self._holes()
         if seen != expected:
-            raise Broken(
-                f"{self._kind}.missing() gives the wrong holes", expected=str(expected), seen=str(seen)
-            )
+            raise Broken(f"{self._kind}.missing() gives the wrong holes", expected=str(expected), seen=str(seen))
 
 
 def _joined(bytes_at: Mapping[int, int]) -> list[tuple[int, bytes]]:

@@ -59,11 +59,7 @@ def _judge_side(view: View, wire: Wire, case: Case) -> list[Violation]:
 
 def _judge_sendings(view: View, verdicts: Verdicts) -> None:
     """Every sending, with what its sender may have heard by then, and what it must have heard."""
-    sender, receiver, envelope = (
-        SenderRules(view, verdicts),
-        ReceiverRules(view, verdicts),
-        Envelope(verdicts),
-    )
+    sender, receiver, envelope = (SenderRules(view, verdicts), ReceiverRules(view, verdicts), Envelope(verdicts))
     sure, eager = Ear(sure=True), Ear(sure=False)
     heard, known, maybe = view.heard, 0, 0
     is_model = view.direction in verdicts.case.models

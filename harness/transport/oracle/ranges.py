@@ -100,9 +100,7 @@ class Sendings:
         self._cut(right)
         return self._pieces[bisect_left(self._lefts, left) : bisect_left(self._lefts, right)]
 
-    def send(
-        self, left: int, right: int, *, now: float, index: int, probe: bool = False, fast: bool = False
-    ) -> None:
+    def send(self, left: int, right: int, *, now: float, index: int, probe: bool = False, fast: bool = False) -> None:
         """The range is sent; what of it was sent before counts once more."""
         at = left
         fresh = []

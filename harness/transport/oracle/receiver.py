@@ -104,9 +104,7 @@ class ReceiverRules:
                 text = f"a SACK block begins at the ACK, {row.ack}: that should be acknowledged"
                 self._verdicts.sent("6.5", text, row, should=True, arrival=False)
         if len(blocks) > 1 and not self._begins_with_newest(row, blocks):
-            self._verdicts.sent(
-                "6.5", "the first SACK block is not the one with the newest segment", row, should=True
-            )
+            self._verdicts.sent("6.5", "the first SACK block is not the one with the newest segment", row, should=True)
 
     def _begins_with_newest(self, row: Sent, blocks: Sequence[tuple[int, int]]) -> bool:
         """False if one segment came at this instant, for the first time, and is in another block than the first."""

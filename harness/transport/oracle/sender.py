@@ -82,9 +82,7 @@ class SenderRules:
         if row.seg.fin and not row.seg.syn:
             fin = row.end - 1
             if self._fin is None and fin + 1 < self.high:
-                text = (
-                    f"it ends the stream at number {fin}, and numbers up to {self.high - 1} were sent before"
-                )
+                text = f"it ends the stream at number {fin}, and numbers up to {self.high - 1} were sent before"
                 self._verdicts.sent("3.13", text, row, arrival=False)
             elif self._fin is not None and fin != self._fin:
                 text = f"the FIN has number {fin}, before it had {self._fin}"
@@ -103,9 +101,7 @@ class SenderRules:
             return
         at = row.seq - 1
         if at < 0:
-            self._verdicts.sent(
-                "3.1", f"payload at number {row.seq}, the first byte has 1", row, arrival=False
-            )
+            self._verdicts.sent("3.1", f"payload at number {row.seq}, the first byte has 1", row, arrival=False)
             return
         known = len(self._stream)
         if at > known:  # bytes that nobody has seen yet lie between: taken for zeros would be a lie
@@ -182,9 +178,7 @@ class SenderRules:
         """3.5: a SYN again after a second, or in answer to the peer's."""
         answers = eager.syn_at is not None and eager.syn_at >= piece.last - SLACK
         if not answers and row.at - piece.last < FIRST_TIMEOUT - 0.01:
-            text = (
-                f"the SYN again after {row.at - piece.last:.3f} s; the first timeout is {FIRST_TIMEOUT:g} s"
-            )
+            text = f"the SYN again after {row.at - piece.last:.3f} s; the first timeout is {FIRST_TIMEOUT:g} s"
             self._verdicts.sent("3.5", text, row)
         return "answer" if answers else "timeout"
 
@@ -201,18 +195,14 @@ class SenderRules:
                 text = f"{what}, and nothing sent since then has been answered"
                 self._verdicts.sent("6.3" if licensed else "3.5", text, row)
         elif not licensed:
-            rescue = (
-                self._blocks and piece.right == self.high
-            )  # RFC 6675, NextSeg() (4), may take what was just sent
+            rescue = self._blocks and piece.right == self.high  # RFC 6675, NextSeg() (4), may take what was just sent
             self._verdicts.sent("3.5", f"{what}, without {DUPLICATES} duplicate ACKs", row, should=rescue)
 
     def _may_be_answered(self, index: int, eager: Ear) -> bool:
         """Whether a sender may take something that it sent from then on for answered (it may be an earlier copy)."""
         if eager.newest >= self._view.reached[index] or self._answered >= index:
             return True
-        return any(
-            piece.left < eager.una or eager.sacked.around(piece.left) for piece in self._sendings.since(index)
-        )
+        return any(piece.left < eager.una or eager.sacked.around(piece.left) for piece in self._sendings.since(index))
 
     def _follows_timeout(self, piece: Piece) -> bool:
         """Whether it was sent before the last timeout, and not since: whoever goes back sends it again."""
@@ -249,9 +239,7 @@ class _Chain:
 
     def _check_growth(self, row: Sent, before: float, now: float) -> None:
         if now > LONGEST_TIMEOUT + 0.1:
-            self._verdicts.sent(
-                "3.6", f"it waited {now:.3f} s; the longest wait is {LONGEST_TIMEOUT:g} s", row
-            )
+            self._verdicts.sent("3.6", f"it waited {now:.3f} s; the longest wait is {LONGEST_TIMEOUT:g} s", row)
         elif now >= LONGEST_TIMEOUT * 0.99:
             return
         elif now < GROWS * before:

@@ -57,9 +57,7 @@ class Verdicts:
         self.found: list[Violation] = []
         self._count: Counter[tuple[str, Level]] = Counter()
 
-    def add(
-        self, rule: str, text: str, packet: int, at: float, *, should: bool = False, arrival: bool = True
-    ) -> None:
+    def add(self, rule: str, text: str, packet: int, at: float, *, should: bool = False, arrival: bool = True) -> None:
         """A rule is broken. `should`: it is only advice; `arrival`: that depends on when something arrived."""
         stage = int(rule.split(".")[0])
         advisory = should or stage > self.case.stage or (arrival and self.case.real)

@@ -81,9 +81,7 @@ class View:
         self._highs.append(row.end if not row.seg.rst and high < row.end < high + FAR else high)
 
 
-def views(
-    packets: Sequence[Packet], wire: Wire, isns: Mapping[Direction, int] | None = None
-) -> dict[Direction, View]:
+def views(packets: Sequence[Packet], wire: Wire, isns: Mapping[Direction, int] | None = None) -> dict[Direction, View]:
     """Both endpoints of a run."""
     found: dict[Direction, View] = {"up": View("up"), "down": View("down")}
     parsed = _parsed(packets, wire)
@@ -135,10 +133,7 @@ def _number(
 
 
 def _deliver(
-    packets: Sequence[Packet],
-    parsed: dict[bytes, Seg | None],
-    sent: dict[int, Sent],
-    sides: dict[Direction, View],
+    packets: Sequence[Packet], parsed: dict[bytes, Seg | None], sent: dict[int, Sent], sides: dict[Direction, View]
 ) -> None:
     arrived = sorted((p for p in packets if p.arrived is not None), key=lambda p: p.arrived or 0.0)
     first: dict[int, float] = {}
@@ -166,9 +161,7 @@ class Ear:
         self.una_at = 0.0  #: when that last moved
         self.advances = 0  #: how often it moved
         self.edge: int | None = None  #: largest right edge that was offered to it
-        self.news = (
-            0  #: the edge as it is now for who takes no old news (rule 5.7), and what told it: number, ACK
-        )
+        self.news = 0  #: the edge as it is now for who takes no old news (rule 5.7), and what told it: number, ACK
         self._news_of = (-1, -1)
         self.sacked = Ranges()  #: its own numbers that were reported beyond `una`
         self.repeats = 0  #: segments with an ACK of exactly `una` since it moved
@@ -178,9 +171,7 @@ class Ear:
         self.had_blocks = False
         self.repeats_before = 0  #: `all_repeats` before it, those of `una` left out
         self.heard_at = -1.0  #: that instant
-        self.stirred_at = (
-            -1.0
-        )  #: the last at which something came that was sent before: nothing of that very instant
+        self.stirred_at = -1.0  #: the last at which something came that was sent before: nothing of that very instant
         self.got = Ranges()  #: numbers of the peer that reached it
         self.next = 0  #: the peer's number that it may expect at most
         self.fin: int | None = None  #: the peer's FIN, if it reached it

@@ -53,12 +53,7 @@ def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = 
         return None
     names = ("student", "peer")
     return Bundle(
-        assignment=assignment,
-        title=title,
-        remark="real sockets",
-        wire=wire,
-        names=names,
-        packets=tuple(packets),
+        assignment=assignment, title=title, remark="real sockets", wire=wire, names=names, packets=tuple(packets)
     )
 
 

@@ -68,22 +68,13 @@ class Bundle:
             found.setdefault(finding.packet, []).append(Note(finding.text, broken=finding.must))
         remark = self.remark
         if self.left_out:
-            remark = f"{remark}; {self.left_out} packets of this long run are not in the file".removeprefix(
-                "; "
-            )
+            remark = f"{remark}; {self.left_out} packets of this long run are not in the file".removeprefix("; ")
         return Recording(
-            packets=self.packets,
-            wire=self.wire,
-            names=self.names,
-            title=self.title,
-            remark=remark,
-            findings=found,
+            packets=self.packets, wire=self.wire, names=self.names, title=self.title, remark=remark, findings=found
         )
 
 
-def fitting(
-    packets: Sequence[Packet], findings: Iterable[Finding] = (), most: int = MOST_BYTES
-) -> list[Packet]:
+def fitting(packets: Sequence[Packet], findings: Iterable[Finding] = (), most: int = MOST_BYTES) -> list[Packet]:
     """The packets, or of too many those at the beginning, at the end, and before and after the broken rules."""
     if sum(len(packet.data) for packet in packets) <= most:
         return list(packets)

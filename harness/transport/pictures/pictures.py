@@ -29,9 +29,7 @@ class Recording:
     names: tuple[str, str] = ("client", "server")  #: of the end that sends up, and of the other
     title: str = ""
     remark: str = ""  #: profile, seed
-    findings: Mapping[int, Sequence[Note]] = field(
-        default_factory=dict
-    )  #: what the oracle says, by packet number
+    findings: Mapping[int, Sequence[Note]] = field(default_factory=dict)  #: what the oracle says, by packet number
 
     @cached_property
     def reading(self) -> Reading:

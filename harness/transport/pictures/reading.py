@@ -34,17 +34,11 @@ class Flow:
     """One direction of the data: what its sender knew, as curves over time (seconds)."""
 
     sent: list[Sending] = field(default_factory=list)
-    acknowledged: list[tuple[float, int]] = field(
-        default_factory=list
-    )  #: highest acknowledgement that had come back
-    edge: list[tuple[float, int]] = field(
-        default_factory=list
-    )  #: highest number that the peer allowed so far
+    acknowledged: list[tuple[float, int]] = field(default_factory=list)  #: highest acknowledgement that had come back
+    edge: list[tuple[float, int]] = field(default_factory=list)  #: highest number that the peer allowed so far
     flight: list[tuple[float, int]] = field(default_factory=list)  #: sent and not acknowledged (numbers)
     window: list[tuple[float, int]] = field(default_factory=list)  #: as last offered by the peer (bytes)
-    round_trips: list[tuple[float, float]] = field(
-        default_factory=list
-    )  #: when an ACK came, and how long it took
+    round_trips: list[tuple[float, float]] = field(default_factory=list)  #: when an ACK came, and how long it took
     delivered: int = 0  #: bytes of data acknowledged at the end
     again: int = 0  #: segments with numbers that had been sent before
 
@@ -74,9 +68,7 @@ class _End:
         self.offered = -1  # window
         self.duplicates = 0  # of the ACK at hand, that arrived here
         self.last: dict[int, tuple[int, float]] = {}  # first number -> last packet that began there, and when
-        self.once: dict[
-            int, float
-        ] = {}  # number after a segment that was sent once and is not acknowledged -> when
+        self.once: dict[int, float] = {}  # number after a segment that was sent once and is not acknowledged -> when
 
     def relative(self, number: int, default: int) -> int:
         """A number on the wire, counted from this end's first SYN and across the wrap."""

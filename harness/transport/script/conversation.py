@@ -95,16 +95,12 @@ class Conversation:
             return False
         self._fired += 1
         if self._fired > MOST_TIMERS:
-            self._fail(
-                "timers fire without end", f"at most {MOST_TIMERS:,}", f"next_timer() is {self._timer:.6f}"
-            )
+            self._fail("timers fire without end", f"at most {MOST_TIMERS:,}", f"next_timer() is {self._timer:.6f}")
         self.now = max(self.now, self._timer)
         self._step(timer=True)
         if self._timer is not None and self._timer <= self.now:
             later = "a time after it, or None"
-            self._fail(
-                f"handle_timer was called at {self.now:.6f} s", later, f"next_timer() is {self._timer:.6f}"
-            )
+            self._fail(f"handle_timer was called at {self.now:.6f} s", later, f"next_timer() is {self._timer:.6f}")
         return True
 
     def _pass(self, seconds: float) -> None:
@@ -138,21 +134,15 @@ class Conversation:
         high = max((seen.seq for seen in self.seen), default=0)
         seq = near(seg.sequence - self._isn, high)
         ack = near(seg.acknowledgement - self._peer_isn, self._next) if seg.ack else 0
-        sack = tuple(
-            (near(left - self._peer_isn, ack), near(right - self._peer_isn, ack)) for left, right in seg.sack
-        )
+        sack = tuple((near(left - self._peer_isn, ack), near(right - self._peer_isn, ack)) for left, right in seg.sack)
         self.seen.append(Numbers(self.now, seg, seq, ack, sack))
         self._say("student", f"sends {self.seen[-1]}")
         right = stream_bytes("student", max(seq - 1, 0), max(seq - 1, 0) + len(seg.payload))
         if seg.payload and not (seg.syn or seg.rst):
             if seq + len(seg.payload) > 1 + self.said:
-                self._fail(
-                    "the student sent bytes that its application has not", f"{self.said} bytes", str(seg.size)
-                )
+                self._fail("the student sent bytes that its application has not", f"{self.said} bytes", str(seg.size))
             if seg.payload != right:
-                self._fail(
-                    "the student sent other bytes than its application", "its bytes", f"others at {seq}"
-                )
+                self._fail("the student sent other bytes than its application", "its bytes", f"others at {seq}")
 
     def _record(self, direction: Literal["up", "down"], data: bytes) -> None:
         number = len(self.packets) + 1

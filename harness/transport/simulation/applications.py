@@ -210,9 +210,8 @@ class Party:
             arrived, self._arrived = self._arrived, []
             fired, self._fired, self._begun = self._fired, False, True
             turn = self._player.step(
-                now=now, receive=arrived, timer=fired,
-                abort=wish.abort, send=wish.send, end=wish.end, read=wish.read,
-            )  # fmt: skip
+                now=now, receive=arrived, timer=fired, abort=wish.abort, send=wish.send, end=wish.end, read=wish.read
+            )
             self.turns += 1
             out += turn.datagrams
             total += sum(map(len, turn.datagrams))

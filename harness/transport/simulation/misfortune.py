@@ -14,19 +14,7 @@ from harness.transport.simulation.world import Outcome
 
 #: Misfortunes that a sentence names; the rest is counted.
 MOST_NAMED = 4
-_ORDINALS = (
-    "",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-)
+_ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
 @dataclass(frozen=True)
@@ -67,11 +55,9 @@ def _happens(row: Misfortune) -> str:
         return f"arrives twice, {seconds:.3f} s apart" if seconds > 0.0005 else "arrives twice"
     if row.kind == "junk":
         return f"is followed by {len(row.junk)} bytes that are no segment"
-    return {
-        "lost": "is lost",
-        "damaged": f"is damaged (bit {row.place})",
-        "cut": f"is cut to {row.place} bytes",
-    }[row.kind]
+    return {"lost": "is lost", "damaged": f"is damaged (bit {row.place})", "cut": f"is cut to {row.place} bytes"}[
+        row.kind
+    ]
 
 
 def _unnamed(row: Misfortune) -> str:
@@ -111,9 +97,7 @@ def _names(outcome: Outcome) -> dict[tuple[Role, int], str]:
 def _watch(outcome: Outcome, wire: Wire) -> Watch:
     scenario = outcome.setting.scenario
     return Watch(
-        wire,
-        {role: scenario.app(role).sends for role in ROLES},
-        {role: scenario.buffer(role) for role in ROLES},
+        wire, {role: scenario.app(role).sends for role in ROLES}, {role: scenario.buffer(role) for role in ROLES}
     )
 
 

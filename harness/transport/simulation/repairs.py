@@ -95,9 +95,7 @@ def _told(hole: Hole, answers: Sequence[tuple[float, Seg]], isn: int, *, after: 
     return None
 
 
-def _under_way(
-    hole: Hole, mine: Sequence[tuple[Packet, Seg]], answers: Sequence[tuple[float, Seg]], isn: int
-) -> int:
+def _under_way(hole: Hole, mine: Sequence[tuple[Packet, Seg]], answers: Sequence[tuple[float, Seg]], isn: int) -> int:
     """Bytes sent and not acknowledged when the hole was first told of, or repaired."""
     until = hole.latest or hole.again or hole.sent
     sent = [near(seg.sequence - isn - 1, hole.left) + len(seg.payload) for p, seg in mine if p.sent <= until]

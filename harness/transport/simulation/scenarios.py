@@ -47,9 +47,7 @@ class App:
     #: when a chunk may be handed over: any time; "asks" after the answer to the one before; "answers" after as many
     #: bytes came; "after the end" when the peer's stream has ended
     turn: Literal["any", "asks", "answers", "after the end"] = "any"
-    ends: Literal["sent", "heard", "never"] = (
-        "sent"  #: once all is sent; once the peer's end is heard as well
-    )
+    ends: Literal["sent", "heard", "never"] = "sent"  #: once all is sent; once the peer's end is heard as well
     aborts: float | None = None  #: when it gives up the connection
     reads: int = 65_536  #: bytes taken at a time
     reads_every: float = 0.0  #: seconds between two reads, 0 is at once
@@ -118,9 +116,7 @@ class Scenario:
     buffers: Mapping[Role, int] = field(default_factory=dict)  #: receive_buffer, 65,536 where nothing is said
     near_wrap: bool = False  #: the initial sequence numbers lie just before 2^32
     limit: float = 60.0  #: seconds of virtual time within which all has to be over
-    ending: Ending = (
-        "closed"  #: how both sides end, from stage 4 on; in stage 3 the ends of the streams are enough
-    )
+    ending: Ending = "closed"  #: how both sides end, from stage 4 on; in stage 3 the ends of the streams are enough
     watched: tuple[Role, ...] = ROLES  #: the sides whose ending is waited for
     whole: bool = True  #: whether the streams have to arrive whole; else: a beginning of them
     flaky: float = 0.0  #: highest probability that a correct program fails it with one seed
@@ -162,9 +158,7 @@ class Scenario:
             lose=tuple(replace(row, sender=other(row.sender)) for row in self.lose),
             replay=tuple(replace(row, sender=other(row.sender)) for row in self.replay),
             garbage=tuple(replace(row, sender=other(row.sender)) for row in self.garbage),
-            changes=tuple(
-                replace(row, to_server=row.to_client, to_client=row.to_server) for row in self.changes
-            ),
+            changes=tuple(replace(row, to_server=row.to_client, to_client=row.to_server) for row in self.changes),
             watched=tuple(other(role) for role in self.watched),
             buffers={other(role): size for role, size in self.buffers.items()},
         )

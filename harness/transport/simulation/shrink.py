@@ -71,9 +71,7 @@ def shrunk(
 class _Search:
     """ddmin within its budget."""
 
-    def __init__(
-        self, outcome: Outcome, run: Run, clock: Callable[[], float], most_runs: int, deadline: float
-    ) -> None:
+    def __init__(self, outcome: Outcome, run: Run, clock: Callable[[], float], most_runs: int, deadline: float) -> None:
         self.last: Outcome | None = None  #: the smallest run that failed
         self._wanted = outcome.faults[0]
         self._setting = outcome.setting
@@ -84,10 +82,7 @@ class _Search:
 
     def same(self, outcome: Outcome) -> bool:
         """Whether it fails as the first one did."""
-        return any(
-            fault.kind == self._wanted.kind and fault.rule == self._wanted.rule
-            for fault in outcome.faults[:1]
-        )
+        return any(fault.kind == self._wanted.kind and fault.rule == self._wanted.rule for fault in outcome.faults[:1])
 
     def fails(self, misfortunes: Sequence[Misfortune]) -> bool:
         """Run with these and no others."""

@@ -105,15 +105,12 @@ class Outcome:
 class World:
     """One run."""
 
-    def __init__(
-        self, setting: Setting, players: Mapping[Role, Player], *, around: Around | None = None
-    ) -> None:
+    def __init__(self, setting: Setting, players: Mapping[Role, Player], *, around: Around | None = None) -> None:
         """`players`: a fresh connection for each side. `around`: put around the links, outside of exact misfortunes."""
         self.setting = setting
         scenario = setting.scenario
         self.parties = {
-            role: Party(role, players[role], Application(scenario.app(role), setting.data[role]))
-            for role in ROLES
+            role: Party(role, players[role], Application(scenario.app(role), setting.data[role])) for role in ROLES
         }
         tamper = Tamper(scenario, setting.wire, setting.seed) if _tampers(scenario) else None
 
@@ -186,11 +183,7 @@ class World:
             return False
         if len(app.received) < len(self.setting.data[other(role)]):
             return False
-        return (
-            bool(app.over)
-            if scenario.closes
-            else app.heard and (app.ended or scenario.app(role).ends == "never")
-        )
+        return bool(app.over) if scenario.closes else app.heard and (app.ended or scenario.app(role).ends == "never")
 
     # -- what was wrong ------------------------------------------------------------------------------------------
 
@@ -234,12 +227,7 @@ class World:
             if count > most:
                 text = f"the {role} read bytes that no segment had brought, at {at:.6f} s"
                 return [
-                    Fault(
-                        "covert",
-                        text,
-                        f"the {most:,} bytes that the link delivered in order",
-                        f"{count:,} bytes",
-                    )
+                    Fault("covert", text, f"the {most:,} bytes that the link delivered in order", f"{count:,} bytes")
                 ]
         if not there.stream.startswith(seen):
             text = f"the {role} read other bytes than the segments brought: {difference(bytes(there.stream), seen)}"

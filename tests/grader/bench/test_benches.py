@@ -26,14 +26,18 @@ def a_tester(tmp_path: Path, code: str) -> Path:
 
 def an_order(assignment: Assignment, seconds: float = 20.0) -> Order:
     return Order(
-        submission=Path("/submission"), assignment=assignment, suites={"public": Path("/suites/public")},
-        checks=["a", "b"], programs={"client": ["./client"]}, build=True, seed="ab", seconds=seconds,
-    )  # fmt: skip
+        submission=Path("/submission"),
+        assignment=assignment,
+        suites={"public": Path("/suites/public")},
+        checks=["a", "b"],
+        programs={"client": ["./client"]},
+        build=True,
+        seed="ab",
+        seconds=seconds,
+    )
 
 
-def run(
-    tmp_path: Path, assignment: Assignment, code: str, seconds: float = 20.0
-) -> tuple[list[bytes | None], Ended]:
+def run(tmp_path: Path, assignment: Assignment, code: str, seconds: float = 20.0) -> tuple[list[bytes | None], Ended]:
     lines: list[bytes | None] = []
     return lines, LocalBench(a_tester(tmp_path, code)).run(an_order(assignment, seconds), lines.append)
 

@@ -23,12 +23,7 @@ def test_a_submission_is_graded_from_folder_to_report(runs: Runs) -> None:
     runs.bench.scripts = [[report(READS), report(SECRET, "fail", pcapng=packets()), report(SERVES), END]]
     runs.go()
     result = runs.result("ann")
-    assert (result["points"], result["possible"], result["undecided"], result["state"]) == (
-        6,
-        15,
-        0,
-        "graded",
-    )
+    assert (result["points"], result["possible"], result["undecided"], result["state"]) == (6, 15, 0, "graded")
     assert [check["outcome"] for check in result["checks"]] == ["pass", "fail", "pass", "fail"]
     folder = runs.out / "ann" / "blocking"
     assert result["checks"][1]["pcapng"] == "captures/hidden/02-test_secretly_reads.pcapng"
@@ -166,9 +161,7 @@ def test_undecided_checks_are_tried_once_more(runs: Runs) -> None:
 
 def test_what_stays_undecided_waits_for_a_person(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
-    runs.bench.scripts = [
-        [report(READS), report(SECRET, "inconclusive", message="late"), *passing()[2:], END]
-    ]
+    runs.bench.scripts = [[report(READS), report(SECRET, "inconclusive", message="late"), *passing()[2:], END]]
     runs.go()
     result = runs.result("ann")
     assert (result["points"], result["undecided"], result["state"]) == (12, 3, "undecided")
@@ -242,13 +235,7 @@ def test_time_that_is_up_is_a_timeout(runs: Runs) -> None:
 
 @pytest.mark.parametrize(
     "noise",
-    [
-        b"hello",
-        b"\xff\x00",
-        b"{}",
-        None,
-        b'{"record": "report", "check": "a", "outcome": "pass", "points": 1e9}',
-    ],
+    [b"hello", b"\xff\x00", b"{}", None, b'{"record": "report", "check": "a", "outcome": "pass", "points": 1e9}'],
 )
 def test_noise_between_records_is_noted_and_ignored(runs: Runs, noise: bytes | None) -> None:
     hand_in(runs.submitted, "ann")
@@ -288,9 +275,7 @@ def test_a_wrong_programs_table_is_told_to_its_author(runs: Runs) -> None:
 def test_a_failed_build_is_shown(runs: Runs) -> None:
     hand_in(runs.submitted, "ann", Makefile="x\n")
     built = {"record": "build", "ok": False, "text": "make: *** missing separator"}
-    runs.bench.scripts = [
-        [built, *[report(check, "error", message="the build failed") for check in ALL], END]
-    ]
+    runs.bench.scripts = [[built, *[report(check, "error", message="the build failed") for check in ALL], END]]
     runs.go()
     assert runs.result("ann")["build"]["log"] == "make: *** missing separator"
     assert "missing separator" in (runs.out / "ann" / "blocking" / "student.html").read_text()

@@ -21,9 +21,7 @@ def test_every_arrow_of_the_table_is_drawn() -> None:
 
 def test_a_row_that_names_nothing_is_named(tmp_path: Path) -> None:
     path = tmp_path / "states.py"
-    path.write_text(
-        STATES.read_text().replace("State.LAST_ACK, Cause.ACK_OF_FIN", "State.LAST_NACK, Cause.ACK_OF_FIN")
-    )
+    path.write_text(STATES.read_text().replace("State.LAST_ACK, Cause.ACK_OF_FIN", "State.LAST_NACK, Cause.ACK_OF_FIN"))
     with pytest.raises(DiagramError, match=r"states\.py: State\.LAST_NACK"):
         draw_states(path)
 

@@ -71,8 +71,11 @@ def test_a_stub_imports_and_fails_where_it_is_called() -> None:
 
 def test_answers_are_what_stands_between_the_markers() -> None:
     assert [lines[0].strip() for lines in answers(REFERENCE, "client.py")] == [
-        "SECRET = 1", 'data = b""', "limit = 65536", "self.secret = data",
-    ]  # fmt: skip
+        "SECRET = 1",
+        'data = b""',
+        "limit = 65536",
+        "self.secret = data",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -80,11 +83,7 @@ def test_answers_are_what_stands_between_the_markers() -> None:
     [
         ("a\n### BEGIN SOLUTION\n", 2, "never ends"),
         ("a\n### END SOLUTION\n", 2, "never began"),
-        (
-            "### BEGIN SOLUTION\nx\n### BEGIN SOLUTION\n### END SOLUTION\n",
-            3,
-            "begins inside the one of line 1",
-        ),
+        ("### BEGIN SOLUTION\nx\n### BEGIN SOLUTION\n### END SOLUTION\n", 3, "begins inside the one of line 1"),
         ("### BEGIN SOLUTION\nx\n### END SOLUTIONS\n", 3, "nearly a marker"),
         ("# begin solution\nx\n", 1, "nearly a marker"),
         ("x = 1  ### BEGIN SOLUTION\n", 1, "nearly a marker"),
@@ -120,9 +119,7 @@ def test_other_languages_get_a_comment() -> None:
 def test_a_long_sentence_is_wrapped_and_whole() -> None:
     task = "wait for a place before accept, so that nobody is accepted whom no one would serve, and say \\o/ 'so'"
     made = stub(
-        f"def f():\n    ### BEGIN SOLUTION: {task} {task}\n    1\n    ### END SOLUTION\n",
-        "a.py",
-        where="stage 5",
+        f"def f():\n    ### BEGIN SOLUTION: {task} {task}\n    1\n    ### END SOLUTION\n", "a.py", where="stage 5"
     )
     assert max(map(len, made.splitlines())) <= 110
     space: dict[str, object] = {}

@@ -80,11 +80,7 @@ def test_the_public_view_is_the_assignment_without_hidden_checks(assignment: Ass
     again = parse_assignment(text, Path("assignment.toml"))
     assert [check.id for check in again.checks] == [READS, SERVES]
     assert (again.public, again.points) == (True, 15)
-    assert (again.programs, again.build, again.limits) == (
-        assignment.programs,
-        assignment.build,
-        assignment.limits,
-    )
+    assert (again.programs, again.build, again.limits) == (assignment.programs, assignment.build, assignment.limits)
     assert again.stages == assignment.stages
     assert again.checks == assignment.checks_of(suite="public")
     for secret in ("hidden check", "secretly", "survives", "Read section 1.2 again"):
@@ -120,22 +116,27 @@ def test_stale_missing_and_extra_files_are_named(course: Course) -> None:
     ]
     changed = write_starters(course, "blocking")
     assert changed == [f"assignments/blocking/{name}" for name in ("client.py", "server.py", "solution.py")]
-    assert differences(course, "blocking") == [
-        "assignments/blocking/handout.md: missing; it is written by hand"
-    ]
+    assert differences(course, "blocking") == ["assignments/blocking/handout.md: missing; it is written by hand"]
 
 
 def test_a_release_is_written_with_everything_a_student_needs(course: Course, tmp_path: Path) -> None:
     out = tmp_path / "students"
     repository.write(repository.build(course), out)
-    for path in ("lab", "lab.cmd", "README.md", "LICENSE.md", "requirements.txt", ".gitignore", "harness/cli/main.py",
-                 "blocking/client.py", "blocking/tests/test_client.py", "blocking/handout.md"):  # fmt: skip
+    for path in (
+        "lab",
+        "lab.cmd",
+        "README.md",
+        "LICENSE.md",
+        "requirements.txt",
+        ".gitignore",
+        "harness/cli/main.py",
+        "blocking/client.py",
+        "blocking/tests/test_client.py",
+        "blocking/handout.md",
+    ):
         assert (out / path).is_file(), path
     assert os.access(out / "lab", os.X_OK)
-    assert (
-        "[`blocking/`](blocking/handout.md) | Programs that wait | 2 | 15 |"
-        in (out / "README.md").read_text()
-    )
+    assert "[`blocking/`](blocking/handout.md) | Programs that wait | 2 | 15 |" in (out / "README.md").read_text()
     assert not list(out.rglob("grader")) + list(out.rglob("reference")) + list(out.rglob("hidden"))
 
 
@@ -187,9 +188,7 @@ def test_a_handout_that_tells_too_much_stops_the_release(course: Course, text: s
     (course.released("blocking") / "handout.md").write_text(text)
     with pytest.raises(ReleaseError) as caught:
         repository.build(course)
-    assert f"blocking/handout.md: it has {says}" in str(caught.value) or f"handout.md: it {says}" in str(
-        caught.value
-    )
+    assert f"blocking/handout.md: it has {says}" in str(caught.value) or f"handout.md: it {says}" in str(caught.value)
 
 
 def test_an_answer_left_outside_its_markers_stops_the_release(course: Course) -> None:

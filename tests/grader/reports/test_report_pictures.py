@@ -33,12 +33,19 @@ def bundle(mark: str = "mark") -> dict[str, Any]:
     """The sample, with a word in every place that holds text."""
     return as_data(
         Bundle(
-            assignment="blocking", check=READS, title=f"{mark}-title", remark=f"{mark}-remark", wire=sample.WIRE,
-            message=f"{mark}-message", seed=f"{mark}-seed", misfortunes=(f"{mark}-misfortune",),
-            names=(f"{mark}-a", f"{mark}-b"), packets=tuple(sample.packets()),
+            assignment="blocking",
+            check=READS,
+            title=f"{mark}-title",
+            remark=f"{mark}-remark",
+            wire=sample.WIRE,
+            message=f"{mark}-message",
+            seed=f"{mark}-seed",
+            misfortunes=(f"{mark}-misfortune",),
+            names=(f"{mark}-a", f"{mark}-b"),
+            packets=tuple(sample.packets()),
             findings=(Finding(5, f"{mark}-finding"),),
         )
-    )  # fmt: skip
+    )
 
 
 def a_run(rows: Sequence[Packet]) -> Bundle:
@@ -47,9 +54,13 @@ def a_run(rows: Sequence[Packet]) -> Bundle:
 
 def run(course: Course, tmp_path: Path, *records: dict[str, Any]) -> Graded:
     task = Task(
-        student="ann", assignment=course.load("blocking"), suites=course.suites("blocking"),
-        seed="ab", identity="id", lab=LAB,
-    )  # fmt: skip
+        student="ann",
+        assignment=course.load("blocking"),
+        suites=course.suites("blocking"),
+        seed="ab",
+        identity="id",
+        lab=LAB,
+    )
     submission = Submission("ann", "blocking", tmp_path / "copy", "hash", 1, 10)
     return grade(task, submission, FakeBench([[*records, END]]), lambda _: None)
 
@@ -59,9 +70,11 @@ def test_a_simulation_leaves_packets_pictures_and_a_bundle(course: Course, tmp_p
     row = graded.result["checks"][0]
     stem = "captures/public/01-test_reads"
     assert {key: row[key] for key in ("pcapng", "bundle", "ladder_svg", "plot")} == {
-        "pcapng": f"{stem}.pcapng", "bundle": f"{stem}.bundle.json", "ladder_svg": f"{stem}.ladder.svg",
+        "pcapng": f"{stem}.pcapng",
+        "bundle": f"{stem}.bundle.json",
+        "ladder_svg": f"{stem}.ladder.svg",
         "plot": f"{stem}.plot.svg",
-    }  # fmt: skip
+    }
     assert set(graded.captures) == {row[key] for key in ("pcapng", "bundle", "ladder_svg", "plot")}
     assert "duplicate ACK 3" in row["ladder"]
     for name in ("ladder_svg", "plot"):
@@ -72,18 +85,18 @@ def test_a_simulation_leaves_packets_pictures_and_a_bundle(course: Course, tmp_p
 def test_a_check_without_packets_leaves_nothing(course: Course, tmp_path: Path) -> None:
     graded = run(course, tmp_path, report(READS, "fail"))
     assert graded.captures == {}
-    assert {
-        graded.result["checks"][0][key] for key in ("pcapng", "bundle", "ladder_svg", "plot", "ladder")
-    } == {None}
+    assert {graded.result["checks"][0][key] for key in ("pcapng", "bundle", "ladder_svg", "plot", "ladder")} == {None}
 
 
-def test_of_a_hidden_check_the_student_gets_nothing_and_the_instructor_all(
-    course: Course, tmp_path: Path
-) -> None:
+def test_of_a_hidden_check_the_student_gets_nothing_and_the_instructor_all(course: Course, tmp_path: Path) -> None:
     graded = run(
-        course, tmp_path, report(READS), report(SECRET, "fail", bundle=bundle("CANARY")), report(SERVES),
+        course,
+        tmp_path,
+        report(READS),
+        report(SECRET, "fail", bundle=bundle("CANARY")),
+        report(SERVES),
         report(SURVIVES, "timeout", bundle=bundle("CANARY")),
-    )  # fmt: skip
+    )
     assert {name.split("/")[1] for name in graded.captures} == {"hidden"}
     page = student_page(graded.result)
     assert "CANARY" not in page
@@ -117,9 +130,7 @@ def test_a_bundle_that_is_none_is_left_out(course: Course, tmp_path: Path) -> No
 
 
 def test_hostile_text_in_a_bundle_becomes_text(course: Course, tmp_path: Path) -> None:
-    graded = run(
-        course, tmp_path, report(READS, "fail", bundle=bundle("<script>alert(1)</script>\x1b[2J\u202e"))
-    )
+    graded = run(course, tmp_path, report(READS, "fail", bundle=bundle("<script>alert(1)</script>\x1b[2J\u202e")))
     assert "<script" not in student_page(graded.result)
     for name, data in graded.captures.items():
         if name.endswith(".svg"):
@@ -129,9 +140,7 @@ def test_hostile_text_in_a_bundle_becomes_text(course: Course, tmp_path: Path) -
             assert b"\x1b" not in data
 
 
-def test_a_drawing_that_fails_costs_no_grade(
-    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_drawing_that_fails_costs_no_grade(course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("ours")
 
@@ -141,22 +150,16 @@ def test_a_drawing_that_fails_costs_no_grade(
     assert "could not be drawn: ZeroDivisionError" in graded.result["checks"][2]["ladder"]
 
 
-def test_only_so_many_plots_are_drawn(
-    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_so_many_plots_are_drawn(course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "MOST_PLOTS", 1)
-    graded = run(
-        course, tmp_path, report(READS, "fail", bundle=bundle()), report(SERVES, "fail", bundle=bundle())
-    )
+    graded = run(course, tmp_path, report(READS, "fail", bundle=bundle()), report(SERVES, "fail", bundle=bundle()))
     first, _, second, _ = graded.result["checks"]
     assert first["plot"]
     assert not second["plot"]
     assert second["ladder_svg"]
 
 
-def test_a_capture_of_real_segments_becomes_a_ladder_where_the_term_is_known(
-    course: Course, tmp_path: Path
-) -> None:
+def test_a_capture_of_real_segments_becomes_a_ladder_where_the_term_is_known(course: Course, tmp_path: Path) -> None:
     capture = to_pcapng(sample.packets())
     record = report(READS, "fail", pcapng=base64.b64encode(capture).decode())
     without = run(course, tmp_path, record).result["checks"][0]
@@ -200,6 +203,4 @@ def test_the_oracle_is_asked_what_a_simulation_breaks() -> None:
 
 def test_what_was_judged_already_is_not_judged_again() -> None:
     run = replace(a_run(sample.packets()), findings=(Finding(3, "rule 9.9: so it is"),))
-    assert artefacts.bundled(run, title="the rule", seed="ab")["findings"] == [
-        [3, "rule 9.9: so it is", True]
-    ]
+    assert artefacts.bundled(run, title="the rule", seed="ab")["findings"] == [[3, "rule 9.9: so it is", True]]

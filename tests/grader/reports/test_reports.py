@@ -35,9 +35,13 @@ CANARIES = ("message", "expected", "seen", "ladder", "replay")
 
 def a_task(course: Course, student: str = "ann") -> Task:
     return Task(
-        student=student, assignment=course.load("blocking"), suites=course.suites("blocking"),
-        seed="ab", identity="id", lab=LAB,
-    )  # fmt: skip
+        student=student,
+        assignment=course.load("blocking"),
+        suites=course.suites("blocking"),
+        seed="ab",
+        identity="id",
+        lab=LAB,
+    )
 
 
 def graded(course: Course, tmp_path: Path, *records: dict[str, Any], student: str = "ann") -> dict[str, Any]:
@@ -50,9 +54,13 @@ def graded(course: Course, tmp_path: Path, *records: dict[str, Any], student: st
 def canary(check: str, mark: str, outcome: str = "fail") -> dict[str, Any]:
     """A report that has a mark in every place that has one."""
     return report(
-        check, outcome, story=story(f"{mark}-story"), link={"engine": "none", "profile": f"{mark}-profile"},
-        pcapng=packets(mark), **{key: f"{mark}-{key}" for key in CANARIES},
-    )  # fmt: skip
+        check,
+        outcome,
+        story=story(f"{mark}-story"),
+        link={"engine": "none", "profile": f"{mark}-profile"},
+        pcapng=packets(mark),
+        **{key: f"{mark}-{key}" for key in CANARIES},
+    )
 
 
 @pytest.mark.parametrize("outcome", ["fail", "timeout", "error", "inconclusive", "skipped"])
@@ -60,18 +68,15 @@ def test_a_student_reads_nothing_of_a_hidden_check_but_its_feedback(
     course: Course, tmp_path: Path, outcome: str
 ) -> None:
     result = graded(
-        course, tmp_path, report(READS, "fail" if outcome == "skipped" else "pass"),
-        canary(SECRET, "CANARY", outcome), report(SERVES), canary(SURVIVES, "CANARY", "pass"),
-    )  # fmt: skip
+        course,
+        tmp_path,
+        report(READS, "fail" if outcome == "skipped" else "pass"),
+        canary(SECRET, "CANARY", outcome),
+        report(SERVES),
+        canary(SURVIVES, "CANARY", "pass"),
+    )
     page = student_page(result)
-    for secret in (
-        "CANARY",
-        "secretly",
-        "survives",
-        "The rule of a hidden check",
-        "The hint of a hidden",
-        "Survive",
-    ):
+    for secret in ("CANARY", "secretly", "survives", "The rule of a hidden check", "The hint of a hidden", "Survive"):
         assert secret not in page
     assert ("Read section 1.2 again." in page) == (outcome in ("fail", "timeout", "error"))
     assert ("not run, because a check that it builds on" in page) == (outcome == "skipped")
@@ -82,9 +87,7 @@ def test_a_student_reads_nothing_of_a_hidden_check_but_its_feedback(
 def test_why_a_hidden_check_did_not_pass_stays_hidden(course: Course, tmp_path: Path) -> None:
     pages = set()
     for outcome in ("fail", "timeout", "error"):
-        result = graded(
-            course, tmp_path, *[report(check) for check in ALL if check != SECRET], report(SECRET, outcome)
-        )
+        result = graded(course, tmp_path, *[report(check) for check in ALL if check != SECRET], report(SECRET, outcome))
         pages.add(student_page({**result, "graded_at": "then"}))
     assert len(pages) == 1
 
@@ -168,9 +171,15 @@ def everywhere(result: dict[str, Any], text: str, steps: int = 50) -> dict[str, 
     result = copy.deepcopy(result)
     result.update(student=text or "x", message=text, notes=[text], log=text, build={"log": text})
     result["submission"]["notes"] = [text]
-    result["link"] = {**(result["link"] or dict.fromkeys(
-        ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed", "engine_drops", "late_p99"), 0)),
-        "engine": text}  # fmt: skip
+    result["link"] = {
+        **(
+            result["link"]
+            or dict.fromkeys(
+                ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed", "engine_drops", "late_p99"), 0
+            )
+        ),
+        "engine": text,
+    }
     for check in result["checks"]:
         check.update(dict.fromkeys((*CANARIES, "rule", "hint", "feedback", "section", "id", *FILES), text))
         check["story"] = [{"at": 0.0, "who": text, "what": text}] * steps
@@ -228,9 +237,7 @@ def test_a_long_story_is_folded_in_the_middle(course: Course, tmp_path: Path) ->
     long = report(READS, "fail", story=story(*[f"step {n}." for n in range(100)]))
     page = student_page(graded(course, tmp_path, long))
     assert "74 more steps" in page
-    assert (
-        page.index("step 5.") < page.index("74 more steps") < page.index("step 6.") < page.index("step 99.")
-    )
+    assert page.index("step 5.") < page.index("74 more steps") < page.index("step 6.") < page.index("step 99.")
 
 
 def test_names_that_are_not_utf8_have_working_links(course: Course, tmp_path: Path) -> None:
@@ -241,8 +248,10 @@ def test_names_that_are_not_utf8_have_working_links(course: Course, tmp_path: Pa
 
 
 def test_the_class_shows_where_points_are_lost(course: Course, tmp_path: Path) -> None:
-    rows = [graded(course, tmp_path, *[report(check) for check in ALL], student="ann"),
-            graded(course, tmp_path, report(READS), report(SECRET), report(SERVES, "fail"), student="bob")]  # fmt: skip
+    rows = [
+        graded(course, tmp_path, *[report(check) for check in ALL], student="ann"),
+        graded(course, tmp_path, report(READS), report(SECRET), report(SERVES, "fail"), student="bob"),
+    ]
     page = index_page(rows, ["eve/bloking: there is no such assignment."])
     assert "Median 10 of 15 points." in page
     assert "1 of 2" in page

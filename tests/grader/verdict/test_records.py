@@ -10,18 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.verdict.outcome import Outcome
-from grader.verdict.records import (
-    MOST_TEXT,
-    BadRecord,
-    Built,
-    End,
-    Gone,
-    Phase,
-    Report,
-    Start,
-    Trouble,
-    parse_record,
-)
+from grader.verdict.records import MOST_TEXT, BadRecord, Built, End, Gone, Phase, Report, Start, Trouble, parse_record
 
 
 def parse(data: object) -> object:
@@ -36,9 +25,7 @@ def test_each_kind_of_record_is_read() -> None:
     assert parse({"record": "gone", "check": "a"}) == Gone("a")
     assert parse({"record": "gone", "check": None}) == Gone("")
     assert parse({"record": "end"}) == End()
-    got = parse(
-        report("a", "fail", message="m", story=[{"at": 1, "who": "student", "what": "w"}], pcapng=packets())
-    )
+    got = parse(report("a", "fail", message="m", story=[{"at": 1, "who": "student", "what": "w"}], pcapng=packets()))
     assert isinstance(got, Report)
     assert (got.outcome, got.message, got.story[0].what) == (Outcome.FAIL, "m", "w")
     assert got.pcapng
@@ -47,14 +34,20 @@ def test_each_kind_of_record_is_read() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"", b"hello", b"[1]", b"{}", b'{"record": "points", "points": 100}', b"[" * 100_000, b"\xff",
+        b"",
+        b"hello",
+        b"[1]",
+        b"{}",
+        b'{"record": "points", "points": 100}',
+        b"[" * 100_000,
+        b"\xff",
         b'{"record": "report", "check": "a", "outcome": "great"}',
         b'{"record": "report", "outcome": "pass"}',
         b'{"record": "report", "check": 7, "outcome": "pass"}',
         b'{"record": "report", "check": "a", "outcome": ["pass"]}',
         b'{"record": "report", "check": "a", "outcome": "fail", "message": 5}',
     ],
-)  # fmt: skip
+)
 def test_what_is_no_record_is_refused(line: bytes) -> None:
     with pytest.raises(BadRecord):
         parse_record(line)

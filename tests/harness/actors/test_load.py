@@ -78,9 +78,7 @@ def test_a_storm_of_resets_is_survived(lab: Scene) -> None:
 
 
 def test_another_protocol(lab: Scene) -> None:
-    load = lab.load(
-        lab.serves("server"), idle=3, bystanders=0, exchange=lambda n, turn: (b"%d:%d" % (n, turn),) * 2
-    )
+    load = lab.load(lab.serves("server"), idle=3, bystanders=0, exchange=lambda n, turn: (b"%d:%d" % (n, turn),) * 2)
     load.all_answer()
     assert load.count == 3
 
@@ -90,11 +88,7 @@ def test_another_protocol(lab: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "seen"),
-    [
-        ("swaps", "other bytes came"),
-        ("closes", "the program ended the connection"),
-        ("silent", "were answered"),
-    ],
+    [("swaps", "other bytes came"), ("closes", "the program ended the connection"), ("silent", "were answered")],
 )
 def test_who_is_not_served_is_found(lab: Scene, fault: str, seen: str) -> None:
     server = lab.serves("server", fault)
@@ -151,9 +145,16 @@ def test_a_server_that_drains_one_client_first_is_unfair(scenes: MakeScene) -> N
 def traffic(p99: float, **what: Any) -> Traffic:
     waiting = Waiting(count=100, p50=p99 / 2, p99=p99, worst=p99)
     return Traffic(
-        seconds=1.0, messages=1, skipped=0, clients=waiting, bystander=waiting, greedy_bytes=0, own_cpu=0.0,
-        own_lateness=0.0, machine=Machine(**what),
-    )  # fmt: skip
+        seconds=1.0,
+        messages=1,
+        skipped=0,
+        clients=waiting,
+        bystander=waiting,
+        greedy_bytes=0,
+        own_cpu=0.0,
+        own_lateness=0.0,
+        machine=Machine(**what),
+    )
 
 
 def test_a_machine_without_time_makes_it_inconclusive() -> None:

@@ -26,8 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs are me
 @pytest.fixture(scope="module")
 def scenes() -> Iterator[MakeScene]:
     with local_scenes(
-        Path(__file__).parent / "load_submission",
-        {"server": ["python3", "echo.py"], "wrapped": ["./wrapped"]},
+        Path(__file__).parent / "load_submission", {"server": ["python3", "echo.py"], "wrapped": ["./wrapped"]}
     ) as make:
         yield make
 
@@ -79,9 +78,7 @@ def test_one_thread_is_one(lab: Scene) -> None:
     assert (seen.processes, seen.threads) == (1, 1)
 
 
-@pytest.mark.parametrize(
-    ("fault", "why"), [("threads", "has threads beside"), ("forks", "more than one process")]
-)
+@pytest.mark.parametrize(("fault", "why"), [("threads", "has threads beside"), ("forks", "more than one process")])
 def test_a_helper_is_found(lab: Scene, fault: str, why: str) -> None:
     server = lab.serves("server", fault)
     with lab.measures(every=0.02) as seen:

@@ -46,7 +46,7 @@ def plan(name: str = "clean", listen: str = HERE, to: str = THERE, **how) -> pla
         (["blackout=[1,2],[5,6.5]"], {"blackout": ((1, 2), (5, 6.5))}),
         (["delay=1", "jitter=0.1", "distribution=normal"], {"delay": 1, "jitter": 0.1, "distribution": "normal"}),
     ],
-)  # fmt: skip
+)
 def test_single_fields_are_set_over_the_profile(texts, fields):
     assert plan(up=texts).up == Profile(**fields)
     assert plan(down=texts).down == Profile(**fields)
@@ -86,7 +86,7 @@ def test_the_rest_of_the_profile_stays_and_none_takes_a_field_away():
         ({"listen": THERE}, ["lead to itself"]),
         ({"to": "udp:192.0.2.1:9"}, ["this machine only", "udp:0.0.0.0:0"]),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_is_refused_with_field_and_range_in_one_line(how, words):
     asked = {"name": "clean", "listen": HERE, "to": THERE, "up": [], "down": [], **how}
     options = [f"--{way}={text}" for way in ("up", "down") for text in asked[way]]
@@ -119,8 +119,7 @@ COUNTERS = {
 
 def test_a_line_and_a_summary_hold_the_counters():
     assert play.line(1.25, COUNTERS) == (
-        "   1.2 s  up: 2,000 packets, 1,500 delivered, 400 lost, 100 queue full"
-        "  down: 0 packets, 0 delivered, 0 lost"
+        "   1.2 s  up: 2,000 packets, 1,500 delivered, 400 lost, 100 queue full  down: 0 packets, 0 delivered, 0 lost"
     )
     assert play.summary(3, COUNTERS) == [
         "3.0 s in all",
@@ -160,8 +159,11 @@ def test_packets_pass_and_an_interrupt_ends_with_a_summary(kind):
     words += ["--up", f"loss={profile.loss}", "--seed", "11"]
     process = subprocess.Popen(
         [sys.executable, "-m", "harness.cli.main", "link", "clean", *words],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert process.stdout is not None
         first = process.stdout.readline()
@@ -197,9 +199,7 @@ def test_packets_pass_and_an_interrupt_ends_with_a_summary(kind):
 
 
 def test_it_can_end_by_itself():
-    result = CliRunner().invoke(
-        cli.app, ["link", "awful", "--listen", HERE, "--to", THERE, "--seconds", "0.01"]
-    )
+    result = CliRunner().invoke(cli.app, ["link", "awful", "--listen", HERE, "--to", THERE, "--seconds", "0.01"])
     assert result.exit_code == 0
     assert "the link 'awful', seed 1" in result.stdout
     assert "up:   netem delay 20ms 10ms loss 15%" in result.stdout

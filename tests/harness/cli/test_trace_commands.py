@@ -144,11 +144,7 @@ def test_another_term_is_taken_from_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [
-        (b"{}", "not a bundle"),
-        (b"hello", "cannot be read as a capture"),
-        (None, "cannot be read: No such file"),
-    ],
+    [(b"{}", "not a bundle"), (b"hello", "cannot be read as a capture"), (None, "cannot be read: No such file")],
 )
 def test_trace_refuses_what_it_cannot_read(tmp_path: Path, content: bytes | None, why: str) -> None:
     file = tmp_path / "x"
@@ -162,9 +158,15 @@ def test_trace_refuses_what_it_cannot_read(tmp_path: Path, content: bytes | None
 def test_what_is_in_a_bundle_does_not_steer_the_terminal(tmp_path: Path) -> None:
     hostile = "\x1b[2J[red]x[/]\u202e"
     run = Bundle(
-        assignment="transport", title=hostile, remark=hostile, message=hostile, misfortunes=(hostile,),
-        names=(hostile, hostile), wire=sample.WIRE, packets=tuple(sample.packets()),
-    )  # fmt: skip
+        assignment="transport",
+        title=hostile,
+        remark=hostile,
+        message=hostile,
+        misfortunes=(hostile,),
+        names=(hostile, hostile),
+        wire=sample.WIRE,
+        packets=tuple(sample.packets()),
+    )
     file = tmp_path / "x.json"
     file.write_text(to_json(run))
     output = lab("trace", file).output
@@ -237,9 +239,7 @@ def test_sim_needs_an_assignment_that_is_there(tmp_path: Path, monkeypatch: pyte
 
 def of_a_check(starter: Path, check: str, seed: str = "ab12") -> Path:
     file = starter / "failed.json"
-    file.write_text(
-        to_json(Bundle(assignment="transport", check=check, seed=seed, packets=tuple(sample.packets())))
-    )
+    file.write_text(to_json(Bundle(assignment="transport", check=check, seed=seed, packets=tuple(sample.packets()))))
     return file
 
 
@@ -285,8 +285,12 @@ def test_a_failing_check_leaves_its_pictures_and_says_where(starter: Path) -> No
     assert result.exit_code == 1
     folder = Path("lab-results/transport/test_fails")
     assert {file.name for file in folder.iterdir()} == {
-        "bundle.json", "ladder.svg", "ladder.txt", "packets.pcapng", "plot.svg"
-    }  # fmt: skip
+        "bundle.json",
+        "ladder.svg",
+        "ladder.txt",
+        "packets.pcapng",
+        "plot.svg",
+    }
     assert f"lab trace {folder}/bundle.json" in result.output
     assert f"lab replay {folder}/bundle.json" in result.output
     assert not (folder.parent / "test_passes").exists()

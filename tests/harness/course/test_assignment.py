@@ -111,11 +111,16 @@ def test_reads_a_whole_file(tmp_path: Path) -> None:
         ("test_reads_slowly", "test_reads_to_the_end", 'id = "test_daytime_client.py::test_reads_slowly', "twice"),
         ('suite = "hidden"', 'suite = "secret"', 'suite = "hidden"', 'Write "public" or "hidden".'),
         ('feedback = "Read section 1.2 again."', "", "", "has no feedback"),
-        ('needs = ["test_daytime_client.py::test_reads_to_the_end"]', 'needs = ["test_x.py::test_y"]', "needs", "no check above"),  # noqa: E501
+        (
+            'needs = ["test_daytime_client.py::test_reads_to_the_end"]',
+            'needs = ["test_x.py::test_y"]',
+            "needs",
+            "no check above",
+        ),
         ("stage = 1\npoints = 2", "stage = 2\npoints = 2", "stage = 1\npoints = 2", "there is no stage 2"),
         ("[limits]", "[limit]", "[limits]", 'Did you mean "limits"?'),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_named_with_its_line(old: str, new: str, at: str, says: str) -> None:
     message = complaint(old, new)
     assert says in message
@@ -146,9 +151,7 @@ def test_a_missing_table_says_how_to_write_it() -> None:
 
 
 def test_a_key_inside_a_long_text_is_not_taken_for_a_key() -> None:
-    text = GOOD.replace('title = "Reading"', 'title = """\npoints = 7\n"""').replace(
-        "points = 3", "points = 9"
-    )
+    text = GOOD.replace('title = "Reading"', 'title = """\npoints = 7\n"""').replace("points = 3", "points = 9")
     with pytest.raises(AssignmentError) as caught:
         parse(text)
     where = text[: text.index("points = 9")].count("\n") + 1
@@ -167,9 +170,7 @@ def test_the_students_copy_has_fewer_checks_and_no_hidden_ones() -> None:
 
 def test_a_public_check_needs_public_ones_only() -> None:
     swapped = GOOD.replace('suite = "public"', 'suite = "hidden"\nfeedback = "x"')
-    swapped = swapped.replace(
-        'suite = "hidden"\nstage = 1\npoints = 2', 'suite = "public"\nstage = 1\npoints = 2'
-    )
+    swapped = swapped.replace('suite = "hidden"\nstage = 1\npoints = 2', 'suite = "public"\nstage = 1\npoints = 2')
     with pytest.raises(AssignmentError, match="Let it need public checks only"):
         parse(swapped)
 

@@ -73,8 +73,7 @@ def test_a_member_is_found_under_any_alias(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code",
-    ["s.sendall(b'')", "send = sock.sendall", "socket.socket.sendall(s, b'')", "getattr(s, 'sendall')"],
+    "code", ["s.sendall(b'')", "send = sock.sendall", "socket.socket.sendall(s, b'')", "getattr(s, 'sendall')"]
 )
 def test_an_attribute_is_found_on_anything(code: str) -> None:
     assert [name for name, _ in found(code, "sendall")] == ["sendall"]
@@ -128,9 +127,7 @@ def test_a_program_is_found_however_it_is_started(tmp_path: Path, argv: list[str
     assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path, {"server": argv})
 
 
-@pytest.mark.parametrize(
-    "data", [b"\x7fELF import asyncio", b"import asyncio(", b"\0", b"(" * 5000, b"#!/bin/sh\n"]
-)
+@pytest.mark.parametrize("data", [b"\x7fELF import asyncio", b"import asyncio(", b"\0", b"(" * 5000, b"#!/bin/sh\n"])
 def test_what_is_no_python_has_no_names(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "server.py").write_bytes(data)
     assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == []
@@ -144,11 +141,7 @@ def test_nothing_outside_the_folder_is_read(tmp_path: Path) -> None:
     (inside / "link.py").symlink_to(tmp_path / "outside.py")
     stage = ASSIGNMENT.stage(1)
     assert find_forbidden(ASSIGNMENT, stage, inside) == []
-    for argv in (
-        ["python3", "../outside.py"],
-        ["python3", str(tmp_path / "outside.py")],
-        ["python3", "link.py"],
-    ):
+    for argv in (["python3", "../outside.py"], ["python3", str(tmp_path / "outside.py")], ["python3", "link.py"]):
         assert find_forbidden(ASSIGNMENT, stage, inside, {"server": argv}) == []
 
 

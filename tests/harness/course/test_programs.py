@@ -8,10 +8,7 @@ import pytest
 
 from harness.course.programs import ProgramsError, load_programs
 
-TABLE = {
-    "daytime_client": ("python3", "daytime_client.py"),
-    "daytime_server": ("python3", "daytime_server.py"),
-}
+TABLE = {"daytime_client": ("python3", "daytime_client.py"), "daytime_server": ("python3", "daytime_server.py")}
 
 
 def test_without_a_file_the_assignments_table_holds(tmp_path: Path) -> None:

@@ -76,17 +76,7 @@ class Star:
         link, name = self.names["L"], self.names[end]
         ip("-n", link, "link", "add", f"w{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
         for namespace, device, host in ((link, f"w{number}", 1), (name, "eth0", 2)):
-            ip(
-                "-n",
-                namespace,
-                "link",
-                "set",
-                device,
-                "addrgenmode",
-                "none",
-                "address",
-                f"02:77:0:0:0:{host}",
-            )
+            ip("-n", namespace, "link", "set", device, "addrgenmode", "none", "address", f"02:77:0:0:0:{host}")
             ip("-n", namespace, "addr", "add", f"10.77.{number}.{host}/24", "dev", device)
             ip("-n", namespace, "addr", "add", f"fd77:{number}::{host}/64", "dev", device, "nodad")
             ip("-n", namespace, "link", "set", device, "up")

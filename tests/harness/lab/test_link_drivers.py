@@ -98,12 +98,7 @@ class Simulated:
 
 
 def exchange(
-    sender: socket.socket,
-    receiver: socket.socket,
-    to: tuple,
-    payloads: list[bytes],
-    apart: float,
-    expected: int,
+    sender: socket.socket, receiver: socket.socket, to: tuple, payloads: list[bytes], apart: float, expected: int
 ) -> list[Arrival]:
     """Send on time and receive meanwhile, until as many as expected have come or five seconds passed without any."""
     sent: dict[bytes, float] = {}
@@ -265,9 +260,7 @@ def test_the_delays_agree(driver, profile):
         drawn = dict(model)
         assert {packet for packet, _ in arrivals} == drawn.keys()
         assert min(delay - drawn[packet] for packet, delay in arrivals) > -1e-8
-        off = [
-            abs(ours - theirs) for ours, theirs in zip(percentiles(arrivals), percentiles(model), strict=True)
-        ]
+        off = [abs(ours - theirs) for ours, theirs in zip(percentiles(arrivals), percentiles(model), strict=True)]
         if max(off) < TOLERANCE:
             return
     pytest.fail(f"percentiles 10, 50, 90 of the delay are {off} s off, {TRIES} times")

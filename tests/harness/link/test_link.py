@@ -22,8 +22,7 @@ def sent(
     for number in range(count):
         packet = number.to_bytes(4) + bytes(size - 4)
         out += [
-            (int.from_bytes(each.packet[:4]), each.due, each.fate)
-            for each in link.transmit(packet, now=number * apart)
+            (int.from_bytes(each.packet[:4]), each.due, each.fate) for each in link.transmit(packet, now=number * apart)
         ]
     return out
 
@@ -78,9 +77,7 @@ def test_jitter_stays_within_its_width_and_reorders():
 
 
 def test_jitter_of_a_distribution_is_sigma():
-    spread = [
-        due - n * MS for n, due, _ in sent(Profile(delay=0.1, jitter=0.01, distribution="normal"), 4000)
-    ]
+    spread = [due - n * MS for n, due, _ in sent(Profile(delay=0.1, jitter=0.01, distribution="normal"), 4000)]
     mean = sum(spread) / len(spread)
     sigma = (sum((each - mean) ** 2 for each in spread) / len(spread)) ** 0.5
     assert mean == pytest.approx(100 * MS, rel=0.01)
@@ -114,8 +111,13 @@ def test_gap_makes_reordering_exact():
 def test_a_copy_has_a_fate_of_its_own():
     rows = sent(Profile(duplicate=1), 3)
     assert [(number, fate) for number, _, fate in rows] == [
-        (0, "duplicated"), (0, "delivered"), (1, "duplicated"), (1, "delivered"), (2, "duplicated"), (2, "delivered")
-    ]  # fmt: skip
+        (0, "duplicated"),
+        (0, "delivered"),
+        (1, "duplicated"),
+        (1, "delivered"),
+        (2, "duplicated"),
+        (2, "delivered"),
+    ]
     assert missing(Profile(duplicate=1, loss=1), 5) == []  # netem: one of the two is left
 
 
@@ -174,9 +176,7 @@ def test_what_netem_does_not_know_takes_no_draws():
     """So a test can lose one packet more without changing what happens to the others."""
     plain = Link(Profile(loss=0.2), seed=1)
     more = Link(Profile(loss=0.2, truncate=0.5, burst_cap=50, blackout=((9, 10),)), seed=1)
-    before, after = (
-        [bool(link.transmit(100, now=number)) for number in range(200)] for link in (plain, more)
-    )
+    before, after = ([bool(link.transmit(100, now=number)) for number in range(200)] for link in (plain, more))
     assert before == after
 
 
@@ -243,13 +243,8 @@ def test_a_wrong_profile_is_refused_with_field_and_range(fields, words):
 
 def test_a_profile_survives_json():
     profile = Profile(delay=0.1, gemodel=(0.1, 0.5), drop=(1, 2), blackout=((0, 1.5),))
-    assert profile.as_dict() == {
-        "delay": 0.1, "gemodel": (0.1, 0.5), "drop": (1, 2), "blackout": ((0, 1.5),)
-    }  # fmt: skip
-    assert (
-        Profile.from_dict({"drop": [1, 2], "blackout": [[0, 1.5]], "delay": 0.1, "gemodel": [0.1, 0.5]})
-        == profile
-    )
+    assert profile.as_dict() == {"delay": 0.1, "gemodel": (0.1, 0.5), "drop": (1, 2), "blackout": ((0, 1.5),)}
+    assert Profile.from_dict({"drop": [1, 2], "blackout": [[0, 1.5]], "delay": 0.1, "gemodel": [0.1, 0.5]}) == profile
     with pytest.raises(BadProfile, match="did you mean delay"):
         Profile.from_dict({"dealy": 1})
 

@@ -21,9 +21,17 @@ def attribute(kind: int, *numbers: int, layout: str) -> bytes:
 
 def test_the_layout_of_a_profile_with_everything():
     profile = Profile(
-        delay=0.1, jitter=0.0125, gemodel=(0.01, 0.2, 0.9, 0.001), duplicate=0.005, corrupt=0.001,
-        reorder=0.25, gap=5, rate=1_000_000, overhead=-14, limit=500,
-    )  # fmt: skip
+        delay=0.1,
+        jitter=0.0125,
+        gemodel=(0.01, 0.2, 0.9, 0.001),
+        duplicate=0.005,
+        corrupt=0.001,
+        reorder=0.25,
+        gap=5,
+        rate=1_000_000,
+        overhead=-14,
+        limit=500,
+    )
     qopt = struct.pack("=IIIIII", 1_562_500, 500, 0, 5, 21_474_836, 195_312)
     p, r, h, k1 = 42_949_673, 858_993_459, 0xFFFF_FFFF - 3_865_470_566, 4_294_967
     assert encode(qdisc_of(profile, 7)) == qopt + b"".join(
@@ -32,8 +40,7 @@ def test_the_layout_of_a_profile_with_everything():
             attribute(11, 12_500_000, layout="q"),  # TCA_NETEM_JITTER64
             attribute(3, 1_073_741_824, 0, layout="II"),  # TCA_NETEM_REORDER: probability, correlation
             attribute(4, 4_294_967, 0, layout="II"),  # TCA_NETEM_CORRUPT
-            struct.pack("=HH", 24, 5)
-            + attribute(2, p, r, h, k1, layout="IIII"),  # TCA_NETEM_LOSS, NETEM_LOSS_GE
+            struct.pack("=HH", 24, 5) + attribute(2, p, r, h, k1, layout="IIII"),  # TCA_NETEM_LOSS, NETEM_LOSS_GE
             attribute(6, 125_000, -14, 0, 0, layout="IiIi"),  # TCA_NETEM_RATE
             attribute(14, 7, layout="Q"),  # TCA_NETEM_PRNG_SEED
         )
@@ -105,9 +112,7 @@ def test_an_old_kernel_without_64_bit_times_is_understood():
     assert decode(struct.pack("=IIIIII", 1_562_500, 7, 0, 0, 0, 0)) == Qdisc(latency=100_000_000, limit=7)
 
 
-@pytest.mark.parametrize(
-    "data", [b"", bytes(23), bytes(24) + b"\xff\xff\x05\x00", bytes(24) + b"\x00\x00\x05\x00"]
-)
+@pytest.mark.parametrize("data", [b"", bytes(23), bytes(24) + b"\xff\xff\x05\x00", bytes(24) + b"\x00\x00\x05\x00"])
 def test_bytes_that_are_not_netems_are_refused(data: bytes):
     with pytest.raises(ValueError):
         decode(data)

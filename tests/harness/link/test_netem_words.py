@@ -8,9 +8,18 @@ from harness.link.profile import Profile
 
 def test_the_words_of_a_full_profile():
     profile = Profile(
-        delay=0.1, jitter=0.0125, distribution="pareto", gemodel=(0.01, 0.2), duplicate=0.005, corrupt=0.001,
-        reorder=0.25, gap=5, rate=1_000_000, overhead=-14, limit=500,
-    )  # fmt: skip
+        delay=0.1,
+        jitter=0.0125,
+        distribution="pareto",
+        gemodel=(0.01, 0.2),
+        duplicate=0.005,
+        corrupt=0.001,
+        reorder=0.25,
+        gap=5,
+        rate=1_000_000,
+        overhead=-14,
+        limit=500,
+    )
     assert str(netem_words(profile, seed=7)) == (
         "netem delay 100ms 12500us distribution pareto loss gemodel 1% 20% duplicate 0.5% corrupt 0.1% "
         "reorder 25% gap 5 rate 1000000bit -14 limit 500 seed 7"

@@ -244,16 +244,17 @@ def test_datagrams_to_lose_can_be_chosen_even_after_the_links_have_changed():
         return fresh
 
     simulation = Simulation(
-        {"a": sender, "b": receiver},
-        up=Profile(delay=0.01),
-        drop_if={"up": first_time, "down": lambda n, _: n == 1},
+        {"a": sender, "b": receiver}, up=Profile(delay=0.01), drop_if={"up": first_time, "down": lambda n, _: n == 1}
     )
     simulation.at(0.35, lambda _now: simulation.set_links(up=Profile(delay=0.02)))
     simulation.run()
     assert receiver.received == [b"one", b"two", b"three"]
     assert [(event.direction, event.why) for event in simulation.events if event.why] == [
-        ("up", "drop"), ("up", "drop"), ("down", "drop"), ("up", "drop")
-    ]  # fmt: skip
+        ("up", "drop"),
+        ("up", "drop"),
+        ("down", "drop"),
+        ("up", "drop"),
+    ]
 
 
 # -- the same again ------------------------------------------------------------------------------------------------

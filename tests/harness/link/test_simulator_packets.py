@@ -11,9 +11,7 @@ def test_every_packet_is_kept_with_its_bytes() -> None:
     student, tester = Quiet(), Quiet()
     student.queue = [bytes([n]) * 50 for n in range(200)]
     simulation = Simulation(
-        {"student": student, "tester": tester},
-        up=Profile(delay=0.02, loss=0.1, duplicate=0.1, corrupt=0.1),
-        seed=5,
+        {"student": student, "tester": tester}, up=Profile(delay=0.02, loss=0.1, duplicate=0.1, corrupt=0.1), seed=5
     )
     simulation.run()
     packets = simulation.packets

@@ -92,10 +92,17 @@ def shape(packets: list[Packet]) -> list[tuple[object, ...]]:
     """What is known of packets from the wires alone: why something was lost is not; times to the microsecond."""
     fates = {"overflowed": "lost"}
     return sorted(
-        (p.number, round(p.sent, 5), -1.0 if p.arrived is None else round(p.arrived, 5), p.direction, p.data,
-         p.delivered, fates.get(p.fate, p.fate))
+        (
+            p.number,
+            round(p.sent, 5),
+            -1.0 if p.arrived is None else round(p.arrived, 5),
+            p.direction,
+            p.data,
+            p.delivered,
+            fates.get(p.fate, p.fate),
+        )
         for p in packets
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,10 +180,7 @@ def test_up_is_from_the_student_whichever_two_nodes_talk(one: int, other: int) -
     for n, (source, target) in enumerate([(one, other), (other, one)]):
         frame = bytearray(lab_frame(bytes([n])))
         frame[14 + 14], frame[14 + 18] = source, target  # third byte of the addresses
-        rows += [
-            wires.Packet(n + 0.0, source - 1, bytes(frame)),
-            wires.Packet(n + 0.1, target - 1, bytes(frame)),
-        ]
+        rows += [wires.Packet(n + 0.0, source - 1, bytes(frame)), wires.Packet(n + 0.1, target - 1, bytes(frame))]
     found = from_capture(wires.as_pcapng(rows, names=("tester", "student", "second")))
     assert [(p.direction, p.arrived is not None) for p in found] == [("up", True), ("down", True)]
 
@@ -189,8 +193,9 @@ def test_a_capture_of_one_place_is_read_as_seen_when_sent() -> None:
     writer.writepkt(lab_frame(b"two"), ts=101.0)
     found = from_capture(out.getvalue())
     assert [(p.number, p.sent, p.arrived, p.direction, p.data) for p in found] == [
-        (1, 0.0, 0.0, "up", b"one"), (2, 1.0, 1.0, "up", b"two")
-    ]  # fmt: skip
+        (1, 0.0, 0.0, "up", b"one"),
+        (2, 1.0, 1.0, "up", b"two"),
+    ]
 
 
 def test_what_is_no_capture_is_refused() -> None:

@@ -13,16 +13,7 @@ from hypothesis import strategies as st
 
 from harness.link.model import Fate
 from harness.link.trace import Event, Packet
-from harness.pictures.ladder import (
-    Fold,
-    Note,
-    Rung,
-    event_ladder,
-    folded,
-    ladder_lines,
-    ladder_text,
-    rungs_of,
-)
+from harness.pictures.ladder import Fold, Note, Rung, event_ladder, folded, ladder_lines, ladder_text, rungs_of
 from harness.pictures.ladder_layout import STEP, lay_out
 from harness.pictures.ladder_svg import ladder_svg
 
@@ -30,9 +21,7 @@ HOSTILE = "<script>alert(1)</script>\"'&\x1b[2J\r\n\x00\u202e\ud800]]>"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def packet(
-    number: int, fate: Fate = "delivered", why: str = "", *, sent: float = 0.0, way: str = "up"
-) -> Packet:
+def packet(number: int, fate: Fate = "delivered", why: str = "", *, sent: float = 0.0, way: str = "up") -> Packet:
     arrived = None if fate in ("lost", "overflowed") else sent + 0.02
     delivered = b"" if arrived is None else b"x" * 10
     return Packet(number, sent, arrived, way, b"x" * 100, delivered, fate, why)  # type: ignore[arg-type]
@@ -62,8 +51,16 @@ def test_each_packet_is_a_line_with_its_number_its_times_and_what_happened_to_it
     lines = body(ladder_text(ONE_OF_EACH))
     assert [int(line.split()[0]) for line in lines] == [1, 2, 3, 4, 5, 6, 6, 7, 8]
     assert [line.rpartition("|")[2].strip() for line in lines] == [
-        "", "lost (drop)", "lost (queue full)", "damaged", "cut to 10 bytes", "copy", "", "overtook", "",
-    ]  # fmt: skip
+        "",
+        "lost (drop)",
+        "lost (queue full)",
+        "damaged",
+        "cut to 10 bytes",
+        "copy",
+        "",
+        "overtook",
+        "",
+    ]
     assert lines[0].split()[1:3] == ["0.0000", "0.0200"]
     assert lines[1].split()[1:3] == ["0.0000", "-"]
 
@@ -116,10 +113,7 @@ def test_nothing_in_a_label_or_a_note_steers_the_terminal() -> None:
 
 
 def test_events_without_bytes_are_drawn_too() -> None:
-    events = [
-        Event(0.0, None, "down", "udp", 5, "lost", "drop"),
-        Event(0.1, 0.2, "up", "syn", 0, "delivered"),
-    ]
+    events = [Event(0.0, None, "down", "udp", 5, "lost", "drop"), Event(0.1, 0.2, "up", "syn", 0, "delivered")]
     lost, syn = body(event_ladder(events))
     assert "udp 5" in lost
     assert lost.endswith("lost (drop)")
@@ -162,9 +156,7 @@ def test_what_is_left_out_is_counted_and_nothing_is_lost_or_doubled() -> None:
 
 
 def test_of_many_losses_the_first_are_shown_with_what_is_around_them() -> None:
-    rungs = rungs_of(
-        [packet(n, "lost" if n % 10 == 5 else "delivered", sent=n / 100) for n in range(1, 2001)]
-    )
+    rungs = rungs_of([packet(n, "lost" if n % 10 == 5 else "delivered", sent=n / 100) for n in range(1, 2001)])
     rows = folded(rungs, 60)
     assert sum(isinstance(row, Fold) for row in rows) <= 6
     assert {5, 14, 15, 16, 2000} <= {row.number for row in rows if isinstance(row, Rung)}
@@ -180,9 +172,11 @@ def test_a_ladder_that_fits_is_not_folded() -> None:
 TIMES = st.integers(0, 40).map(lambda n: n / 100)
 RUNGS = st.builds(
     lambda number, sent, delay, way: Rung(number, sent, None if delay is None else sent + delay, way, "ACK", "", ""),
-    st.integers(1, 99), TIMES, st.none() | st.sampled_from([0.0, 0.01, 0.02, 0.3, 5.0]),
+    st.integers(1, 99),
+    TIMES,
+    st.none() | st.sampled_from([0.0, 0.01, 0.02, 0.3, 5.0]),
     st.sampled_from(["up", "down"]),
-)  # fmt: skip
+)
 
 
 @given(st.lists(RUNGS, max_size=25))
@@ -248,21 +242,9 @@ def words(svg: str) -> str:
 
 
 def test_the_picture_has_every_number_time_label_and_remark() -> None:
-    svg = ladder_svg(
-        rungs_of(ONE_OF_EACH, describe=lambda p: f"label {p.number}"), names=("client", "server")
-    )
+    svg = ladder_svg(rungs_of(ONE_OF_EACH, describe=lambda p: f"label {p.number}"), names=("client", "server"))
     said = words(svg)
-    for text in (
-        "client",
-        "server",
-        "#7",
-        "label 8",
-        "0.0200",
-        "lost (drop)",
-        "damaged",
-        "cut to 10 bytes",
-        "copy",
-    ):
+    for text in ("client", "server", "#7", "label 8", "0.0200", "lost (drop)", "damaged", "cut to 10 bytes", "copy"):
         assert text in said
     assert 'width="1200"' in svg
 
@@ -294,9 +276,7 @@ def test_notes_stand_beside_their_packet_and_do_not_overlap() -> None:
     svg = ladder_svg(rungs_of(ONE_OF_EACH, notes=notes))
     root = ElementTree.fromstring(svg)
     boxes = sorted(
-        (float(r.get("y", "0")), float(r.get("height", "0")))
-        for r in root.iter(f"{SVG}rect")
-        if r.get("rx") == "4"
+        (float(r.get("y", "0")), float(r.get("height", "0"))) for r in root.iter(f"{SVG}rect") if r.get("rx") == "4"
     )
     assert len(boxes) == 7
     assert all(top + height <= other for (top, height), (other, _) in pairwise(boxes))

@@ -25,9 +25,16 @@ CURVES = Curves(
     round_trips=[(0.1, 0.05)],
 )
 NOTHING = Curves(
-    name="", sent=Dots([], [], []), again=Dots([], [], []), lost=Dots([], [], []),
-    acknowledged=[], edge=[], flight=[], window=[], round_trips=[],
-)  # fmt: skip
+    name="",
+    sent=Dots([], [], []),
+    again=Dots([], [], []),
+    lost=Dots([], [], []),
+    acknowledged=[],
+    edge=[],
+    flight=[],
+    window=[],
+    round_trips=[],
+)
 
 
 def words(svg: bytes) -> list[str]:
@@ -37,10 +44,21 @@ def words(svg: bytes) -> list[str]:
 def test_every_curve_is_named_and_has_its_unit() -> None:
     said = words(draw(CURVES, title="One lost segment"))
     for text in (
-        "One lost segment", "client to server", "sent", "sent again", "lost or damaged", "acknowledged",
-        "window's right edge", "in flight", "window offered", "round trip", "sequence numbers", "bytes", "milliseconds",
+        "One lost segment",
+        "client to server",
+        "sent",
+        "sent again",
+        "lost or damaged",
+        "acknowledged",
+        "window's right edge",
+        "in flight",
+        "window offered",
+        "round trip",
+        "sequence numbers",
+        "bytes",
+        "milliseconds",
         "seconds",
-    ):  # fmt: skip
+    ):
         assert text in said
 
 
@@ -53,9 +71,7 @@ def test_what_did_not_happen_is_not_in_the_legend() -> None:
 def test_no_name_becomes_markup_or_a_formula() -> None:
     svg = draw(Curves(**{**vars(CURVES), "name": HOSTILE}), title=HOSTILE)
     root = ElementTree.fromstring(svg)
-    assert not [
-        element for element in root.iter() if element.tag.removeprefix(SVG) in ("script", "image", "a")
-    ]
+    assert not [element for element in root.iter() if element.tag.removeprefix(SVG) in ("script", "image", "a")]
     assert any("<script>alert(1)" in text and "$\\frac{1}$" in text for text in words(svg))
     assert b"<!DOCTYPE" not in svg
     links = [value for e in root.iter() for name, value in e.attrib.items() if name.endswith("href")]

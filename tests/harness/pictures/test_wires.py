@@ -131,10 +131,7 @@ def test_too_many_packets_are_cut_and_said() -> None:
 
 
 def test_the_file_is_a_pcapng_with_two_interfaces() -> None:
-    packets = [
-        pcap.Packet(1000.000001, TESTER, frame(b"a")),
-        pcap.Packet(1000.5, STUDENT, frame(b"b", up=True)),
-    ]
+    packets = [pcap.Packet(1000.000001, TESTER, frame(b"a")), pcap.Packet(1000.5, STUDENT, frame(b"b", up=True))]
     packets[0].comment = "lost by the link"
     data = pcap.as_pcapng(packets, note="the first ones")
     assert [(round(at, 6), bytes(packet)) for at, packet in pcapng.Reader(io.BytesIO(data))] == [

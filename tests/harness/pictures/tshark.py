@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def fields(
-    capture: Path, names: Sequence[str], *, script: Path | None = None, only: str = ""
-) -> list[list[str]]:
+def fields(capture: Path, names: Sequence[str], *, script: Path | None = None, only: str = "") -> list[list[str]]:
     """A row per packet with the fields' values as tshark says them; several values are joined by commas."""
     command = ["tshark", "-r", str(capture), "-T", "fields", "-E", "separator=/t"]
     if script is not None:

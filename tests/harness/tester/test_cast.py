@@ -40,9 +40,14 @@ def make(tmp_path: Path) -> Iterator[Make]:
         node, network, leave = local_lab(folder, Limits())
         second = LocalNode(folder, Limits())
         made = Scene(
-            node, network, programs=PROGRAMS, seed=1, output_limit=1_000_000,
-            second=second, reference=Reference(REFERENCE, PROGRAMS),
-        )  # fmt: skip
+            node,
+            network,
+            programs=PROGRAMS,
+            seed=1,
+            output_limit=1_000_000,
+            second=second,
+            reference=Reference(REFERENCE, PROGRAMS),
+        )
         made.transport = SimpleNamespace(wire=load_wire(REFERENCE / "term.toml"))
         ends.extend([made.close, leave, second.close])
         for each in (node, second):

@@ -193,9 +193,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         "seed": "1",
     }
     tester = [sys.executable, "-B", "-m", "harness.tester.run"]
-    done = subprocess.run(
-        tester, input=json.dumps(job).encode(), capture_output=True, timeout=100, check=True
-    )
+    done = subprocess.run(tester, input=json.dumps(job).encode(), capture_output=True, timeout=100, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -90,7 +90,7 @@ def test_records_are_counted() -> None:
         (Rule("up", "stalls", Point(application=1), fate="stall"), HELLO + ONE),
         (Rule("up", "flips", Point(application=3), act=lambda w: [flipped(w)]), HELLO + ONE + TWO + flipped(THREE)),
     ],
-)  # fmt: skip
+)
 def test_a_rule(rule: Rule, seen: bytes, size: int) -> None:
     rule.done = 0
     made = way(rule)
@@ -146,9 +146,7 @@ def test_several_rules_at_once() -> None:
 
 
 @sizes
-@pytest.mark.parametrize(
-    "point", [Point(bytes=0), Point(bytes=12), Point(bytes=17), Point(application=2), Point()]
-)
+@pytest.mark.parametrize("point", [Point(bytes=0), Point(bytes=12), Point(bytes=17), Point(application=2), Point()])
 def test_what_was_held_back_goes_on_in_order(point: Point, size: int) -> None:
     made = way(Rule("up", "stalls", point, fate="stall"))
     through(made, size=size)
@@ -222,14 +220,7 @@ def test_a_client_hello_without_tls_13() -> None:
 
 def test_nothing_else_is_changed() -> None:
     hello = client_hello(ssl.TLSVersion.TLSv1_3)
-    for other in (
-        THREE,
-        HELLO,
-        b"",
-        hello[:60],
-        record(22, b"\x01" + bytes(60)),
-        record(22, b"\x02" + hello[6:]),
-    ):
+    for other in (THREE, HELLO, b"", hello[:60], record(22, b"\x01" + bytes(60)), record(22, b"\x02" + hello[6:])):
         assert without_tls13(other) is None
     changed = without_tls13(hello)  # it offered nothing else
     assert changed is not None and b"\x03\x04" not in changed[100:]

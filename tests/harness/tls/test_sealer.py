@@ -36,9 +36,7 @@ def pair(
     options: int = 0,
 ) -> Iterator[Pair]:
     """The tester's end and a plain SSLSocket at the other; `serves`: the tester's is the server."""
-    client = client_context(
-        ca=ZOO.ca, versions=(version, version), identity=ZOO.client() if client_ca else None
-    )
+    client = client_context(ca=ZOO.ca, versions=(version, version), identity=ZOO.client() if client_ca else None)
     server = server_context(identity=SERVER, versions=(version, version), client_ca=client_ca)
     if ciphers:
         client.set_ciphers(ciphers)
@@ -46,16 +44,20 @@ def pair(
     ours, theirs = socket.socketpair()
     theirs.settimeout(5)
     peer = TlsPeer(
-        Peer(ours, Story(time.monotonic)), server if serves else client, server_side=serves,
+        Peer(ours, Story(time.monotonic)),
+        server if serves else client,
+        server_side=serves,
         name=None if serves else "server.example",
-    )  # fmt: skip
+    )
     thread = threading.Thread(target=peer.handshakes)
     thread.start()
     try:
         with (client if serves else server).wrap_socket(
-            theirs, server_side=not serves, server_hostname="server.example" if serves else None,
+            theirs,
+            server_side=not serves,
+            server_hostname="server.example" if serves else None,
             suppress_ragged_eofs=False,
-        ) as other:  # fmt: skip
+        ) as other:
             thread.join(5)
             yield peer, other
     finally:
@@ -100,8 +102,7 @@ def test_well_formed_records_are_accepted(serves: bool, before: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "cipher",
-    ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"],
+    "cipher", ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"]
 )
 @pytest.mark.parametrize("serves", [False, True])
 def test_records_of_tls_12_are_accepted(cipher: str, serves: bool) -> None:

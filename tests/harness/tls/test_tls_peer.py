@@ -16,16 +16,7 @@ import pytest
 from harness.actors.peer import Peer
 from harness.actors.story import Broken, Story
 from harness.lab.interface import LabError
-from harness.tls.peer.contexts import (
-    BOTH,
-    TLS10,
-    TLS11,
-    TLS12,
-    TLS13,
-    Versions,
-    client_context,
-    server_context,
-)
+from harness.tls.peer.contexts import BOTH, TLS10, TLS11, TLS12, TLS13, Versions, client_context, server_context
 from harness.tls.peer.peer import TlsPeer
 from harness.tls.record_layer.records import certificates, client_hello, describe, split
 from harness.tls.zoo.zoo import Identity, Zoo
@@ -33,9 +24,7 @@ from harness.tls.zoo.zoo import Identity, Zoo
 SOON = 0.15  # seconds in which something is awaited in vain
 
 
-OLD = pytest.mark.skipif(
-    not (ssl.HAS_TLSv1 and ssl.HAS_TLSv1_1), reason="this OpenSSL speaks no old versions"
-)
+OLD = pytest.mark.skipif(not (ssl.HAS_TLSv1 and ssl.HAS_TLSv1_1), reason="this OpenSSL speaks no old versions")
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +103,7 @@ def make(zoo: Zoo, good: Identity) -> Iterator[Make]:
             identity=identity or good, client_ca=client_ca, alpn=alpn, versions=versions, tickets=tickets
         )
         return Pair(
-            TlsPeer(ends[0], client, server_side=False, name=name),
-            TlsPeer(ends[1], server, server_side=True),
-            story,
+            TlsPeer(ends[0], client, server_side=False, name=name), TlsPeer(ends[1], server, server_side=True), story
         )
 
     yield pair
@@ -538,9 +525,7 @@ def test_the_protocol_that_is_not_spoken(make: Make) -> None:
 @OLD
 def test_old_versions_meet_new_ones(make: Make) -> None:
     pair = make(versions=(TLS12, TLS13))
-    old = TlsPeer(
-        pair.client.raw, client_context(ca=None, versions=(TLS10, TLS11)), server_side=False, name=None
-    )
+    old = TlsPeer(pair.client.raw, client_context(ca=None, versions=(TLS10, TLS11)), server_side=False, name=None)
     with pytest.raises(Broken, match="unsupported protocol"):
         in_background(old.handshake_fails, pair.server.handshakes)
     assert old.ending is not None and old.ending.detail == "protocol version"
@@ -557,9 +542,7 @@ def test_secrets_for_records_of_ones_own(make: Make) -> None:
     assert make().client.secrets == {}
 
 
-def test_no_secrets_are_left_behind(
-    make: Make, zoo: Zoo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_no_secrets_are_left_behind(make: Make, zoo: Zoo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     pair = make()
     assert len(list(tmp_path.iterdir())) == 2

@@ -31,9 +31,7 @@ from harness.tls.record_layer.records import (
 MARKER = random.Random(5).randbytes(32)
 
 
-def hello(
-    *, name: str | None = "server.example", alpn: list[str] | None = None, **limits: ssl.TLSVersion
-) -> bytes:
+def hello(*, name: str | None = "server.example", alpn: list[str] | None = None, **limits: ssl.TLSVersion) -> bytes:
     """What OpenSSL sends first."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

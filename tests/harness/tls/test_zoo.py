@@ -54,12 +54,7 @@ REASONS: dict[int, set[str]] = {
         "client-missing-intermediate",
     },
     25: {"path-too-long", "client-path-too-long"},
-    26: {
-        "for-clients-only",
-        "intermediate-for-clients-only",
-        "key-for-other-uses",
-        "client-for-servers-only",
-    },
+    26: {"for-clients-only", "intermediate-for-clients-only", "key-for-other-uses", "client-for-servers-only"},
     34: {
         "unknown-critical-extension",
         "intermediate-with-unknown-critical-extension",
@@ -70,22 +65,11 @@ REASONS: dict[int, set[str]] = {
     62: {
         *("wrong-name", "name-goes-on", "name-begins-earlier", "parent-name", "child-name", "dot-is-a-dot"),
         *("wildcard-for-two-labels", "wildcard-for-no-label", "wildcard-at-the-end-of-a-label"),
-        *(
-            "wildcard-at-the-beginning-of-a-label",
-            "wildcard-in-the-middle",
-            "two-wildcards",
-            "wildcard-alone",
-        ),
+        *("wildcard-at-the-beginning-of-a-label", "wildcard-in-the-middle", "two-wildcards", "wildcard-alone"),
         *("name-with-nul", "name-with-comma", "common-name-only", "common-name-beside-mail"),
         *("common-name-beside-other", "name-in-mail-address", "name-in-uri", "name-in-directory-name"),
     },
-    64: {
-        "address-as-name",
-        "wildcard-for-an-address",
-        "address-as-common-name",
-        "other-address",
-        "mapped-address",
-    },
+    64: {"address-as-name", "wildcard-for-an-address", "address-as-common-name", "other-address", "mapped-address"},
     79: {  # an authority that is none
         "intermediate-is-no-authority",
         "intermediate-does-not-say",
@@ -179,9 +163,7 @@ IN_THE_END_ITSELF = {
 }
 
 
-def let_in(
-    zoo: Zoo, folder: Path, bug: Change, dressed: Callable[[Beast], Beast] = lambda beast: beast
-) -> set[str]:
+def let_in(zoo: Zoo, folder: Path, bug: Change, dressed: Callable[[Beast], Beast] = lambda beast: beast) -> set[str]:
     """The bad beasts that pass a judge with a bug; `dressed`: as they are shown to it, and the roots it trusts."""
     seen = set()
     for name in OF_CONTEXTS:
@@ -244,9 +226,7 @@ program = pytest.mark.skipif(shutil.which("openssl") is None, reason="the openss
 
 
 @program
-@pytest.mark.parametrize(
-    "name", [name for name in (*SERVERS, *CLIENTS) if name != "client-without-certificate"]
-)
+@pytest.mark.parametrize("name", [name for name in (*SERVERS, *CLIENTS) if name != "client-without-certificate"])
 def test_the_program_complains_of_one_thing(zoo: Zoo, tmp_path: Path, name: str) -> None:
     reason = REASON.get(name, 0)
     if reason == NOT_THE_NAME:

@@ -54,11 +54,7 @@ def judging(beast: Beast, version: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 def code_of_python(
-    beast: Beast,
-    opposite: Identity,
-    folder: Path,
-    version: ssl.TLSVersion = TLS_1_3,
-    change: Change = as_it_is,
+    beast: Beast, opposite: Identity, folder: Path, version: ssl.TLSVersion = TLS_1_3, change: Change = as_it_is
 ) -> int:
     """0 if a handshake ends well, else why not: a code of X.509, or one of ours. `change`: done to the judge.
 

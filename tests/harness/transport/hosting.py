@@ -34,9 +34,7 @@ class Account:
             except OSError:
                 continue
             cpu, queued = cpu + int(ran) / 1e9, queued + int(waited) / 1e9
-        return Usage(
-            processes=1, threads=1, open_files=3, memory_bytes=0, cpu_seconds=cpu, queued_seconds=queued
-        )
+        return Usage(processes=1, threads=1, open_files=3, memory_bytes=0, cpu_seconds=cpu, queued_seconds=queued)
 
 
 @contextmanager
@@ -48,9 +46,14 @@ def hosted(
 
     def start() -> LocalProcess:
         popen = subprocess.Popen(
-            argv or [sys.executable, "-I", "-B", str(GUEST)], cwd=folder, bufsize=0,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": os.environ["PATH"]},
-        )  # fmt: skip
+            argv or [sys.executable, "-I", "-B", str(GUEST)],
+            cwd=folder,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"]},
+        )
         account.pids.append(popen.pid)
         return LocalProcess(popen)
 

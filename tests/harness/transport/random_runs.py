@@ -80,13 +80,9 @@ def random_scenario(seed: int, *, most: int = 200_000) -> Scenario:
             )
         ]
     if dice.random() < 0.15:
-        replay = [
-            Replay(sender=dice.choice(ROLES), what=dice.choice(what), later=dice.choice([0.1, 1.5, 5.0]))
-        ]
+        replay = [Replay(sender=dice.choice(ROLES), what=dice.choice(what), later=dice.choice([0.1, 1.5, 5.0]))]
     garbage = [Garbage(sender=dice.choice(ROLES))] if dice.random() < 0.1 else []
-    buffers = {
-        role: dice.choice([1, 600, 1200, 3000, 10_000, 300_000]) for role in ROLES if dice.random() < 0.25
-    }
+    buffers = {role: dice.choice([1, 600, 1200, 3000, 10_000, 300_000]) for role in ROLES if dice.random() < 0.25}
     if 1 in buffers.values():  # a byte for a round trip: a little of it tells as much
         client, server = replace(client, sends=client.sends % 200), replace(server, sends=server.sends % 200)
     return Scenario(
@@ -123,9 +119,7 @@ def play(row: Scenario, seed: int, client: Solution = REFERENCE, server: Solutio
     return World(
         setting,
         {
-            role: Here(
-                made[role].connection(role=role, isn=setting.isn[role], receive_buffer=row.buffer(role))
-            )
+            role: Here(made[role].connection(role=role, isn=setting.isn[role], receive_buffer=row.buffer(role)))
             for role in ROLES
         },
     ).run()
@@ -134,10 +128,7 @@ def play(row: Scenario, seed: int, client: Solution = REFERENCE, server: Solutio
 def verdict(outcome: Outcome, *, stage: int = 9, roles: tuple[Role, ...] = ROLES) -> list[Violation]:
     """What the oracle says, with all that is known of the run."""
     row = outcome.setting.scenario
-    way: dict[Role, Direction] = {
-        outcome.setting.first: "up",
-        other(outcome.setting.first): "down",
-    }
+    way: dict[Role, Direction] = {outcome.setting.first: "up", other(outcome.setting.first): "down"}
     case = Case(
         stage=stage,
         judged=[way[role] for role in roles],

@@ -34,10 +34,7 @@ BUNDLE = Bundle(
     wire=WIRE,
     names=("client", "server"),
     packets=tuple(PACKETS),
-    findings=(
-        Finding(3, "rule 3.4 (MUST): beyond the window"),
-        Finding(0, "no packet in particular", must=False),
-    ),
+    findings=(Finding(3, "rule 3.4 (MUST): beyond the window"), Finding(0, "no packet in particular", must=False)),
     left_out=2,
 )
 
@@ -50,10 +47,15 @@ def test_what_goes_in_comes_out() -> None:
 
 packets = st.builds(
     Packet,
-    st.integers(1, 2**40), st.floats(0, 1e6), st.none() | st.floats(0, 1e6), st.sampled_from(["up", "down"]),
-    st.binary(max_size=40), st.binary(max_size=40), st.sampled_from(["delivered", "lost", "reordered"]),
+    st.integers(1, 2**40),
+    st.floats(0, 1e6),
+    st.none() | st.floats(0, 1e6),
+    st.sampled_from(["up", "down"]),
+    st.binary(max_size=40),
+    st.binary(max_size=40),
+    st.sampled_from(["delivered", "lost", "reordered"]),
     st.text(max_size=20),
-)  # fmt: skip
+)
 
 
 @given(st.lists(packets, max_size=5), st.text(max_size=20))

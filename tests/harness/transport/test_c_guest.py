@@ -25,23 +25,12 @@ pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="cc: no C com
 @pytest.fixture(scope="module")
 def transport(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transport]:
     folder = tmp_path_factory.mktemp("c")
-    flags = [
-        "-std=c99",
-        "-O1",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-fsanitize=undefined",
-        "-fno-sanitize-recover",
-    ]
+    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fno-sanitize-recover"]
     plain = [flag for flag in flags if "sanitize" not in flag]
     sources = [str(HERE / "c_guest" / name) for name in SOURCES]
     for chosen in (flags, plain):  # not every compiler brings the sanitizer's library
         done = subprocess.run(
-            ["cc", *chosen, "-o", str(folder / "guest"), *sources],
-            capture_output=True,
-            text=True,
-            check=False,
+            ["cc", *chosen, "-o", str(folder / "guest"), *sources], capture_output=True, text=True, check=False
         )
         if done.returncode == 0:
             break
@@ -49,9 +38,7 @@ def transport(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transport]:
     node = LocalNode(folder, Limits())
     node.build(None, timeout=10)
     node.fresh()
-    made = Transport(
-        node, Story(time.monotonic), program=["./guest"], seed=3, wire=Wire(), reference=HERE / "plain"
-    )
+    made = Transport(node, Story(time.monotonic), program=["./guest"], seed=3, wire=Wire(), reference=HERE / "plain")
     yield made
     made.close()
     node.close()
@@ -60,10 +47,26 @@ def transport(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transport]:
 @pytest.mark.parametrize("student", ["client", "server", "both"])
 @pytest.mark.parametrize(
     "name",
-    ["empty stream", "1201 bytes", "32 KiB", "ping-pong", "both directions", "first SYN lost", "SYN-ACK lost",
-     "first data segment lost", "FIN lost", "a segment lost four times", "10 % loss on both", "20 % damage",
-     "garbage from the peer", "20 % duplicates", "half-close", "a reader that sleeps", "sequence wrap"],
-)  # fmt: skip
+    [
+        "empty stream",
+        "1201 bytes",
+        "32 KiB",
+        "ping-pong",
+        "both directions",
+        "first SYN lost",
+        "SYN-ACK lost",
+        "first data segment lost",
+        "FIN lost",
+        "a segment lost four times",
+        "10 % loss on both",
+        "20 % damage",
+        "garbage from the peer",
+        "20 % duplicates",
+        "half-close",
+        "a reader that sleeps",
+        "sequence wrap",
+    ],
+)
 def test_it_passes_what_a_solution_in_python_passes(transport: Transport, name: str, student: str):
     assert SimulationCheck(transport, name, student=student).completes(seeds=1).well  # type: ignore[arg-type]
 

@@ -30,9 +30,7 @@ def conversation() -> list[tuple[str, Seg]]:
     ]
     down = [
         Seg(PEER, ISN + 1, 0, syn=True, ack=True),
-        Seg(
-            PEER + 1, ISN + 1, 9, ack=True, sack=((ISN + 1201, ISN + 2401), (ISN + 2700, ISN + 2701), (5, 5))
-        ),
+        Seg(PEER + 1, ISN + 1, 9, ack=True, sack=((ISN + 1201, ISN + 2401), (ISN + 2700, ISN + 2701), (5, 5))),
     ]
     order = [("up", up[0]), ("down", down[0]), ("up", up[1]), ("up", up[2]), ("down", down[1])]
     return order + [("up", seg) for seg in up[3:]]
@@ -66,18 +64,7 @@ WIRES = [Wire(0x5C, "crc-32"), Wire(0xA7, "internet-16"), Wire(0x01, "fletcher-3
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.checksum)
 def test_every_field_is_what_our_own_parser_says(tmp_path: Path, wire: Wire) -> None:
     sent = packets(wire)
-    names = [
-        "magic",
-        "length",
-        "seq",
-        "ack",
-        "window",
-        "sack.left",
-        "sack.right",
-        "checksum.good",
-        "payload",
-        "fin",
-    ]
+    names = ["magic", "length", "seq", "ack", "window", "sack.left", "sack.right", "checksum.good", "payload", "fin"]
     rows = asked(tmp_path, wire, to_pcapng(sent), ["_ws.col.Info", *(f"{NAME}.{name}" for name in names)])
     assert len(rows) == len(sent)
     for row, packet in zip(rows, sent, strict=True):
@@ -86,10 +73,17 @@ def test_every_field_is_what_our_own_parser_says(tmp_path: Path, wire: Wire) -> 
         mine, theirs = (ISN, PEER) if packet.direction == "up" else (PEER, ISN)
         assert row == [
             describe(packet.data, wire, sequence_base=mine, acknowledgement_base=theirs),
-            f"0x{wire.magic:02x}", str(len(seg.payload)), str(seg.sequence), str(seg.acknowledgement), str(seg.window),
-            ",".join(str(left) for left, _ in seg.sack), ",".join(str(right) for _, right in seg.sack),
-            "1", seg.payload.hex(), str(int(seg.fin)),
-        ]  # fmt: skip
+            f"0x{wire.magic:02x}",
+            str(len(seg.payload)),
+            str(seg.sequence),
+            str(seg.acknowledgement),
+            str(seg.window),
+            ",".join(str(left) for left, _ in seg.sack),
+            ",".join(str(right) for _, right in seg.sack),
+            "1",
+            seg.payload.hex(),
+            str(int(seg.fin)),
+        ]
 
 
 @pytest.mark.tshark
@@ -114,20 +108,17 @@ def test_a_flipped_bit_anywhere_behind_the_magic_is_told(tmp_path: Path, wire: W
 def test_why_a_datagram_is_no_segment_is_told(tmp_path: Path) -> None:
     wire = WIRES[0]
     good = build(Seg(5, 7, 9, ack=True, payload=b"some bytes"), wire)
-    datagrams = [
-        good,
-        good[:10],
-        good[:-1],
-        good + b"x",
-        b"\x5d" + good[1:],
-        build(Seg(1, payload=b"x" * 1201), wire),
-    ]
+    datagrams = [good, good[:10], good[:-1], good + b"x", b"\x5d" + good[1:], build(Seg(1, payload=b"x" * 1201), wire)]
     capture = to_pcapng([Packet(n, n / 10, None, "up", d, b"", "lost") for n, d in enumerate(datagrams, 1)])
     told = asked(tmp_path, wire, capture, ["_ws.expert.message"])
     assert [experts(row[0]).split(":")[0] for row in told] == [
-        "", "Shorter than a header", "Not the size its header says", "Not the size its header says", "Wrong magic",
+        "",
+        "Shorter than a header",
+        "Not the size its header says",
+        "Not the size its header says",
+        "Wrong magic",
         "Payload too long",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.tshark

@@ -23,8 +23,12 @@ def dialogue(*lines: str, folder: Path = PLAIN) -> list[dict[str, object]]:
     """What a guest in a process of its own answers."""
     done = subprocess.run(
         [sys.executable, "-I", "-B", guest.__file__],
-        cwd=folder, input="".join(line + "\n" for line in lines).encode(), capture_output=True, check=True, timeout=20,
-    )  # fmt: skip
+        cwd=folder,
+        input="".join(line + "\n" for line in lines).encode(),
+        capture_output=True,
+        check=True,
+        timeout=20,
+    )
     assert done.stderr == b""
     return [json.loads(line) for line in done.stdout.splitlines()]
 

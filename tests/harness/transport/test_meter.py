@@ -42,9 +42,7 @@ def meter(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> Meter:
     return Meter(kernel.usage, clock=lambda: 0.0)
 
 
-def calls(
-    meter: Meter, kernel: Kernel, count: int, seconds: float, *, cpu: float = 0.0, queued: float = 0.0
-) -> None:
+def calls(meter: Meter, kernel: Kernel, count: int, seconds: float, *, cpu: float = 0.0, queued: float = 0.0) -> None:
     for _ in range(count):
         kernel.cpu += cpu
         kernel.queued += queued

@@ -291,9 +291,7 @@ def test_three_duplicates_or_blocks_excuse_a_fast_retransmission() -> None:
 
 
 def test_further_duplicates_send_nothing_again_within_the_round_trip() -> None:
-    again = (
-        THIRD + "0.30 < ACK seq=1 ack=1\n 0.33 > ACK seq=1 ack=1 len=1200\n 0.34 > ACK seq=1 ack=1 len=1200\n"
-    )
+    again = THIRD + "0.30 < ACK seq=1 ack=1\n 0.33 > ACK seq=1 ack=1 len=1200\n 0.34 > ACK seq=1 ack=1 len=1200\n"
     assert told(again + "0.35 > ACK seq=1 ack=1 len=1200") == ["6.3 MUST"]
     answered = THIRD + "0.33 > ACK seq=1 ack=1 len=1200 lost\n 0.33 > ACK seq=6001 ack=1 len=1200\n"
     answered += "0.38 < ACK seq=1 ack=1 sack=1201-7201\n 0.43 > ACK seq=1 ack=1 len=1200"
@@ -309,9 +307,7 @@ def test_what_a_block_reported_is_sent_again_only_after_a_timeout() -> None:
 def test_whoever_goes_back_sends_all_of_the_window_again() -> None:
     run = OPEN + "".join(f"0.2 > ACK seq={1 + 100 * n} ack=1 len=100 lost\n" for n in range(5))
     assert told(run + "".join(f"1.2 > ACK seq={1 + 100 * n} ack=1 len=100\n" for n in range(5))) == []
-    assert told(run + "".join(f"1.2 > ACK seq={1 + 100 * n} ack=1 len=100\n" for n in (0, 1, 1, 1))) == [
-        "3.5 MUST"
-    ]
+    assert told(run + "".join(f"1.2 > ACK seq={1 + 100 * n} ack=1 len=100\n" for n in (0, 1, 1, 1))) == ["3.5 MUST"]
 
 
 def test_a_syn_is_sent_twice_for_a_timeout_or_in_answer() -> None:
@@ -343,9 +339,7 @@ def test_an_acknowledgement_that_had_to_be_dropped_is_not_known() -> None:
 def segments(at: float, first: int, count: int, **words: str) -> str:
     """`count` segments of 1,200 bytes from the number of the `first` on, counted from 0."""
     tail = " ".join(words.values())
-    return "".join(
-        f"{at} > ACK seq={1 + 1200 * n} ack=1 len=1200 {tail}\n" for n in range(first, first + count)
-    )
+    return "".join(f"{at} > ACK seq={1 + 1200 * n} ack=1 len=1200 {tail}\n" for n in range(first, first + count))
 
 
 def acks(at: float, *numbers: int) -> str:

@@ -13,16 +13,12 @@ FOUND = {5: [Note("rule 3.4 (MUST): beyond the window", broken=True)]}
 
 
 def broken() -> Recording:
-    return Recording(
-        packets=sample.packets(), wire=sample.WIRE, title="A title", remark="seed 7", findings=FOUND
-    )
+    return Recording(packets=sample.packets(), wire=sample.WIRE, title="A title", remark="seed 7", findings=FOUND)
 
 
 def test_the_sample_in_the_documentation_is_what_is_drawn() -> None:
     drawn = sample.recording().ladder_svg()
-    assert sample.PICTURE.read_text(encoding="utf-8") == drawn, (
-        "run: python -m tests.harness.transport.sample"
-    )
+    assert sample.PICTURE.read_text(encoding="utf-8") == drawn, "run: python -m tests.harness.transport.sample"
 
 
 def test_the_sample_tells_what_fast_retransmit_is() -> None:
@@ -41,9 +37,7 @@ def test_a_broken_rule_has_the_same_number_in_text_picture_and_capture() -> None
     assert lines[at - 1].split()[0] == "5"
     assert "#5 rule 3.4" in re.sub(r"\s+", " ", recording.ladder_svg())
     comments = [comment for *_, comment in frames(recording.pcapng())]
-    assert [comment for comment in comments if "rule 3.4" in comment] == [
-        "#5 sent; rule 3.4 (MUST): beyond the window"
-    ]
+    assert [comment for comment in comments if "rule 3.4" in comment] == ["#5 sent; rule 3.4 (MUST): beyond the window"]
 
 
 def test_remarks_stay_out_of_the_capture_but_not_out_of_the_ladder() -> None:
@@ -67,8 +61,6 @@ def test_the_plot_is_of_the_direction_that_carried_more() -> None:
 def test_the_summary_counts() -> None:
     both, up, down = broken().summary()
     assert both == "18 packets in 0.184 s, 1 of them lost by the link"
-    assert up.startswith(
-        "client to server: 7,200 bytes acknowledged, 7 segments with data, 1 sent again, 1 lost"
-    )
+    assert up.startswith("client to server: 7,200 bytes acknowledged, 7 segments with data, 1 sent again, 1 lost")
     assert up.endswith("round trip 40.0 ms (median of 3)")
     assert down.startswith("server to client: 0 bytes acknowledged, 0 segments with data")

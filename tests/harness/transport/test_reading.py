@@ -53,9 +53,7 @@ def trace() -> Trace:
 
 
 def remarks(trace: Trace) -> dict[int, list[str]]:
-    return {
-        number: [note.text for note in notes] for number, notes in read(trace.packets, WIRE).remarks.items()
-    }
+    return {number: [note.text for note in notes] for number, notes in read(trace.packets, WIRE).remarks.items()}
 
 
 def test_labels_count_from_the_syns_across_the_wrap(trace: Trace) -> None:
@@ -78,10 +76,7 @@ def test_what_is_sent_again_names_the_packet_before(trace: Trace) -> None:
     first = trace.data(0.04, 1, lost=True)
     second = trace.data(1.04, 1, lost=True)
     third = trace.data(3.04, 1)
-    assert remarks(trace) == {
-        second: [f"repeats #{first} after 1.000 s"],
-        third: [f"repeats #{second} after 2.000 s"],
-    }
+    assert remarks(trace) == {second: [f"repeats #{first} after 1.000 s"], third: [f"repeats #{second} after 2.000 s"]}
 
 
 def test_three_duplicate_acks_are_counted_and_named_by_what_they_cause(trace: Trace) -> None:
@@ -91,9 +86,11 @@ def test_three_duplicate_acks_are_counted_and_named_by_what_they_cause(trace: Tr
     acks = [trace.ack(0.06, 1) for _ in range(3)]
     again = trace.data(0.08, 1)
     assert remarks(trace) == {
-        acks[0]: ["duplicate ACK 1 of 1"], acks[1]: ["duplicate ACK 2 of 1"], acks[2]: ["duplicate ACK 3 of 1"],
+        acks[0]: ["duplicate ACK 1 of 1"],
+        acks[1]: ["duplicate ACK 2 of 1"],
+        acks[2]: ["duplicate ACK 3 of 1"],
         again: [f"repeats #{lost} after 0.040 s and 3 duplicate ACKs"],
-    }  # fmt: skip
+    }
 
 
 def test_an_ack_that_moves_the_window_or_has_nothing_to_wait_for_is_no_duplicate(trace: Trace) -> None:
@@ -135,13 +132,12 @@ def test_the_curves_of_a_short_transfer(trace: Trace) -> None:
     trace.ack(1.06, 2401)
     flow = read(trace.packets, WIRE).flows["up"]
     assert [(s.first, s.end, s.again, s.lost) for s in flow.sent] == [
-        (0, 1, False, False), (1, 1201, False, False), (1201, 2401, False, True), (1201, 2401, True, False),
-    ]  # fmt: skip
-    assert [(round(at, 3), number) for at, number in flow.acknowledged] == [
-        (0.04, 1),
-        (0.08, 1201),
-        (1.08, 2401),
+        (0, 1, False, False),
+        (1, 1201, False, False),
+        (1201, 2401, False, True),
+        (1201, 2401, True, False),
     ]
+    assert [(round(at, 3), number) for at, number in flow.acknowledged] == [(0.04, 1), (0.08, 1201), (1.08, 2401)]
     assert [count for _, count in flow.flight] == [1, 0, 1200, 2400, 1200, 1200, 0]
     assert flow.edge[-1] == (pytest.approx(1.08), 2401 + 9000)
     assert (flow.delivered, flow.again) == (2400, 1)

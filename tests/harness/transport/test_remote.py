@@ -129,9 +129,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("method", WRONG)
-def test_a_wrong_answer_is_the_submissions_fault(
-    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_wrong_answer_is_the_submissions_fault(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(remote_module, "MOST_LINE", 1 << 21)
     with written(tmp_path, METHODS + "    " + method) as remote:
         connection = RemoteConnection(remote, 1, role="client", isn=0)
@@ -154,9 +152,7 @@ def test_the_place_of_an_exception_is_told(tmp_path: Path):
     text = METHODS + "    def receive_datagram(self, data, *, now):\n        return {}[len(data)]\n"
     with written(tmp_path, text) as remote:
         connection = RemoteConnection(remote, 1, role="client", isn=0)
-        with pytest.raises(
-            Broken, match=r"raised KeyError: 3 \(connection.py, line 16, in receive_datagram\)"
-        ):
+        with pytest.raises(Broken, match=r"raised KeyError: 3 \(connection.py, line 16, in receive_datagram\)"):
             connection.step(now=0, receive=[b"abc"])
         assert connection.step(now=0).datagrams == [], "the next call is answered"
 

@@ -34,9 +34,7 @@ class Toy:
 
     def put(self, *, seq: int | None = None, ack: bool = True, copies: int = 1, **fields: Any) -> None:
         number = self.next if seq is None else seq
-        seg = Seg(
-            (ISN + number) % 2**32, (PEER_ISN + self.expected) % 2**32 * ack, self.window, ack=ack, **fields
-        )
+        seg = Seg((ISN + number) % 2**32, (PEER_ISN + self.expected) % 2**32 * ack, self.window, ack=ack, **fields)
         self.out.extend([build(seg, WIRE)] * copies)
 
     def receive_datagram(self, data: bytes, *, now: float) -> None:
@@ -221,9 +219,7 @@ def test_events_are_awaited_and_ruled_out() -> None:
 
 def test_what_the_application_gets_is_compared() -> None:
     toy, peer = meet()
-    peer.plays(
-        "open\n send ACK seq=1 len=30\n app read 10 gives 1:11\n app read 11:31\n app read 5 gives nothing"
-    )
+    peer.plays("open\n send ACK seq=1 len=30\n app read 10 gives 1:11\n app read 11:31\n app read 5 gives nothing")
     toy.inbox = b"?"
     assert "other bytes" in broken(peer, "app read 1").message
     toy.inbox = b""
@@ -243,9 +239,7 @@ def test_what_the_student_sends_is_compared() -> None:
 
 def test_damaged_and_raw_datagrams() -> None:
     _, peer = meet()
-    peer.plays(
-        "open\n send ACK seq=1 len=5 damaged\n nothing\n send raw=5c00 \n nothing\n send ACK seq=1 len=5"
-    )
+    peer.plays("open\n send ACK seq=1 len=5 damaged\n nothing\n send raw=5c00 \n nothing\n send ACK seq=1 len=5")
     peer.plays("expect ACK ack=6")
 
 

@@ -9,23 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.transport.segments import (
-    CHECKSUMS,
-    BadWire,
-    Seg,
-    Wire,
-    build,
-    describe,
-    fault,
-    load_wire,
-    near,
-    parse,
-)
+from harness.transport.segments import CHECKSUMS, BadWire, Seg, Wire, build, describe, fault, load_wire, near, parse
 
 WIRES = [Wire(0x5C, name) for name in CHECKSUMS]
-FULL = Seg(
-    0xFFFFFFF0, 7, 4096, ack=True, fin=True, sack=((100, 200), (300, 0x1_0000_0000 - 1)), payload=b"hello"
-)
+FULL = Seg(0xFFFFFFF0, 7, 4096, ack=True, fin=True, sack=((100, 200), (300, 0x1_0000_0000 - 1)), payload=b"hello")
 
 
 def test_the_bytes_are_those_of_the_header_in_the_handout() -> None:

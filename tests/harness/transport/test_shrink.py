@@ -34,9 +34,7 @@ class Bent(Connection):  # type: ignore[misc]
 def runner(client: Callable[..., Any], server: Callable[..., Any]) -> Callable[..., Outcome]:
     def run(setting: Setting, around: Around | None = None) -> Outcome:
         made = {"client": client, "server": server}
-        players = {
-            role: Here(made[role](role=role, isn=setting.isn[role], receive_buffer=65_536)) for role in ROLES
-        }
+        players = {role: Here(made[role](role=role, isn=setting.isn[role], receive_buffer=65_536)) for role in ROLES}
         return World(setting, players, around=around).run()
 
     return run
@@ -46,12 +44,7 @@ def setting(row: Scenario, seed: int = 1) -> Setting:
     dice = random.Random(seed)
     data = {role: dice.randbytes(row.app(role).sends) for role in ROLES}
     return Setting(
-        scenario=row,
-        seed=seed,
-        data=data,
-        isn={"client": 5, "server": 9},
-        wire=Wire(),
-        students=("client", "server"),
+        scenario=row, seed=seed, data=data, isn={"client": 5, "server": 9}, wire=Wire(), students=("client", "server")
     )
 
 
@@ -66,9 +59,7 @@ def found(
     raise AssertionError("never failed")
 
 
-EVERYTHING = Profile(
-    delay=0.03, jitter=0.02, loss=0.1, burst_cap=3, duplicate=0.1, corrupt=0.1, truncate=0.05
-)
+EVERYTHING = Profile(delay=0.03, jitter=0.02, loss=0.1, burst_cap=3, duplicate=0.1, corrupt=0.1, truncate=0.05)
 WILD = scenario("32 KiB", to_server=EVERYTHING, to_client=EVERYTHING, limit=600)
 
 
@@ -180,26 +171,33 @@ def test_the_budget_of_runs_and_seconds_is_kept():
     assert shrunk.outcome.faults, "even a search that is broken off tells a run that failed"
     assert runs <= 12
     ticks = iter(range(0, 1000, 3))
-    assert found(
-        scenario("20 % loss on both"), client=Slow, server=Connection_plain, clock=lambda: float(next(ticks))
-    )
+    assert found(scenario("20 % loss on both"), client=Slow, server=Connection_plain, clock=lambda: float(next(ticks)))
 
 
 # -- writing down and doing it again -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["20 % loss on both", "everything at once", "20 % damage", "truncated datagrams",
-                                  "jitter that reorders", "garbage from the peer", "20 % duplicates",
-                                  "a segment replayed 1.5 s late", "a segment lost four times"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20 % loss on both",
+        "everything at once",
+        "20 % damage",
+        "truncated datagrams",
+        "jitter that reorders",
+        "garbage from the peer",
+        "20 % duplicates",
+        "a segment replayed 1.5 s late",
+        "a segment lost four times",
+    ],
+)
 def test_a_run_that_was_written_down_is_the_same_without_dice(name: str):
     run, chosen = runner(Bent, Bent), setting(scenario(name))
     recorder = Recorder()
     outcome = run(chosen, recorder.around)
     again = run(chosen, Explicit(recorder.misfortunes).around)
     assert recorder.misfortunes
-    assert [(p.number, p.sent, p.data) for p in again.packets] == [
-        (p.number, p.sent, p.data) for p in outcome.packets
-    ]
+    assert [(p.number, p.sent, p.data) for p in again.packets] == [(p.number, p.sent, p.data) for p in outcome.packets]
     arrived = [[(p.arrived, p.delivered) for p in row.packets] for row in (outcome, again)]
     assert sorted(arrived[1], key=str) == sorted(arrived[0], key=str)
 
@@ -249,8 +247,7 @@ def test_many_are_counted():
 
 
 @pytest.mark.parametrize(
-    ("number", "text"),
-    [(1, "the first"), (10, "the tenth"), (11, "the 11th"), (22, "the 22nd"), (113, "the 113th")],
+    ("number", "text"), [(1, "the first"), (10, "the tenth"), (11, "the 11th"), (22, "the 22nd"), (113, "the 113th")]
 )
 def test_ordinals(number: int, text: str):
     assert misfortune.ordinal(number) == text

@@ -32,24 +32,17 @@ def setting(row: Scenario, seed: int = 1, students: tuple[Role, ...] = ("client"
     return Setting(scenario=row, seed=seed, data=data, isn=isn, wire=WIRE, students=students)
 
 
-def run(
-    row: Scenario, *, client: Made = PLAIN.connection, server: Made = PLAIN.connection, **how: Any
-) -> Outcome:
+def run(row: Scenario, *, client: Made = PLAIN.connection, server: Made = PLAIN.connection, **how: Any) -> Outcome:
     chosen = setting(row, **how)
     made = {"client": client, "server": server}
     return World(
         chosen,
-        {
-            role: Here(made[role](role=role, isn=chosen.isn[role], receive_buffer=row.buffer(role)))
-            for role in ROLES
-        },
+        {role: Here(made[role](role=role, isn=chosen.isn[role], receive_buffer=row.buffer(role))) for role in ROLES},
     ).run()
 
 
 #: What a sender of one segment at a time is too slow for.
-TOO_FAST = {name for name, row in CATALOGUE.items() if row.stage >= 5 and row.client.sends > 100_000} | {
-    "8 MB"
-}
+TOO_FAST = {name for name, row in CATALOGUE.items() if row.stage >= 5 and row.client.sends > 100_000} | {"8 MB"}
 
 
 @pytest.mark.parametrize("name", [name for name in CATALOGUE if name not in TOO_FAST])
@@ -82,9 +75,7 @@ def test_the_same_seed_is_the_same_story():
 
 def test_the_student_is_up():
     outcome = run(scenario("32 KiB"), students=("server",))
-    assert [p.direction for p in outcome.packets[:2]] == ["down", "up"], (
-        "the client's SYN, the server's answer"
-    )
+    assert [p.direction for p in outcome.packets[:2]] == ["down", "up"], "the client's SYN, the server's answer"
 
 
 # -- exact misfortunes ---------------------------------------------------------------------------------------------

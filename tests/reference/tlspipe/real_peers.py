@@ -55,9 +55,7 @@ class World:
         return path
 
     def files(self, identity: Identity) -> Files:
-        leaf, *above = re.findall(
-            rb"-----BEGIN.*?-----END CERTIFICATE-----\n", identity.certificates, re.DOTALL
-        )
+        leaf, *above = re.findall(rb"-----BEGIN.*?-----END CERTIFICATE-----\n", identity.certificates, re.DOTALL)
         chain = self.file(identity.certificates)
         return Files(chain, self.file(leaf), self.file(b"".join(above)), self.file(identity.key))
 
@@ -106,9 +104,7 @@ class World:
         words = ["--forward", f"{HOST}:{backend}", "--cert", files.chain, "--key", files.key]
         return self._pipe("server", *words, *options)
 
-    def pipe_client(
-        self, target: int, ca: bytes | Path, *options: object, name: str = NAME
-    ) -> tuple[Running, int]:
+    def pipe_client(self, target: int, ca: bytes | Path, *options: object, name: str = NAME) -> tuple[Running, int]:
         """`tls_pipe client`, and where it listens."""
         roots = ca if isinstance(ca, Path) else self.file(ca)
         words = ["--connect", f"{HOST}:{target}", "--ca", roots, "--name", name]
@@ -121,14 +117,7 @@ class World:
     # -- the others as clients ---------------------------------------------------------------------------------------
 
     def client(
-        self,
-        kind: str,
-        port: int,
-        ca: bytes,
-        *,
-        name: str = NAME,
-        identity: Identity | None = None,
-        version: str = "",
+        self, kind: str, port: int, ca: bytes, *, name: str = NAME, identity: Identity | None = None, version: str = ""
     ) -> tuple[Running, Side]:
         """A client of that kind that talks to `port` and believes `ca`; the program, and its plain side."""
         own = self.files(identity) if identity else None
@@ -137,14 +126,7 @@ class World:
         )
 
     def s_client(
-        self,
-        port: int,
-        ca: Path,
-        name: str,
-        own: Files | None,
-        version: str,
-        *options: object,
-        quiet: bool = True,
+        self, port: int, ca: Path, name: str, own: Files | None, version: str, *options: object, quiet: bool = True
     ) -> tuple[Running, Side]:
         argv = ["openssl", "s_client", "-connect", f"{HOST}:{port}", "-CAfile", ca, "-verify_return_error"]
         argv += ["-servername", name, "-verify_hostname", name]
@@ -155,20 +137,14 @@ class World:
         program = self.runs(*argv, *options)
         return program, StdioSide(program)
 
-    def _stunnel_client(
-        self, port: int, ca: Path, name: str, own: Files | None, version: str
-    ) -> tuple[Running, Side]:
+    def _stunnel_client(self, port: int, ca: Path, name: str, own: Files | None, version: str) -> tuple[Running, Side]:
         lines = ["client = yes", f"connect = {HOST}:{port}", f"CAfile = {ca}", "verifyChain = yes"]
         lines += [f"checkHost = {name}", f"sni = {name}"]
         program, plain = self._stunnel(lines, own, version)
         return program, self.connects(plain)
 
-    def _socat_client(
-        self, port: int, ca: Path, name: str, own: Files | None, version: str
-    ) -> tuple[Running, Side]:
-        words = f"OPENSSL:{HOST}:{port},cafile={ca},commonname={name},snihost={name},verify=1" + _socat(
-            own, version
-        )
+    def _socat_client(self, port: int, ca: Path, name: str, own: Files | None, version: str) -> tuple[Running, Side]:
+        words = f"OPENSSL:{HOST}:{port},cafile={ca},commonname={name},snihost={name},verify=1" + _socat(own, version)
         # -t: how long the other direction may go on after one has ended
         program = self.runs("socat", "-t", WITHIN, "STDIO", words)
         return program, StdioSide(program)
@@ -195,18 +171,14 @@ class World:
         side = StdioSide(program)
         return program, port, lambda: side
 
-    def _stunnel_server(
-        self, own: Files, roots: Path | None, version: str
-    ) -> tuple[Running, int, Callable[[], Side]]:
+    def _stunnel_server(self, own: Files, roots: Path | None, version: str) -> tuple[Running, int, Callable[[], Side]]:
         backend = self.listener()
         lines = [f"connect = {HOST}:{backend.getsockname()[1]}"]
         lines += [f"CAfile = {roots}", "verifyChain = yes"] if roots else []
         program, port = self._stunnel(lines, own, version)
         return program, port, lambda: self.accepts(backend)
 
-    def _socat_server(
-        self, own: Files, roots: Path | None, version: str
-    ) -> tuple[Running, int, Callable[[], Side]]:
+    def _socat_server(self, own: Files, roots: Path | None, version: str) -> tuple[Running, int, Callable[[], Side]]:
         verify = f",cafile={roots},verify=1" if roots else ",verify=0"
         words = f"OPENSSL-LISTEN:0,bind={HOST}" + verify + _socat(own, version)
         program = self.runs("socat", "-d", "-d", "-t", WITHIN, words, "STDIO")
@@ -215,15 +187,7 @@ class World:
         return program, port, lambda: side
 
     def _stunnel(self, lines: list[str], own: Files | None, version: str) -> tuple[Running, int]:
-        lines = [
-            "foreground = yes",
-            "pid =",
-            "syslog = no",
-            "debug = info",
-            "[pipe]",
-            f"accept = {HOST}:0",
-            *lines,
-        ]
+        lines = ["foreground = yes", "pid =", "syslog = no", "debug = info", "[pipe]", f"accept = {HOST}:0", *lines]
         lines += [f"cert = {own.chain}", f"key = {own.key}"] if own else []
         lines += [f"sslVersion = TLSv{version}"] if version else []
         config = self.file("\n".join([*lines, ""]).encode())

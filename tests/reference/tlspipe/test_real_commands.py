@@ -140,31 +140,14 @@ BOTH = {
     "another group": ("-groups", "P-521"),
     "a buffer of its own": ("-read_buf", "65536"),
 }
-CLIENTS = {
-    **BOTH,
-    "short fragments": ("-maxfraglen", "512"),
-    "no SNI": ("-noservername",),
-    "OCSP": ("-status",),
-}
-SERVERS = {
-    **BOTH,
-    "hello again": ("-groups", "P-384"),
-    "ten tickets": ("-num_tickets", "10"),
-}
+CLIENTS = {**BOTH, "short fragments": ("-maxfraglen", "512"), "no SNI": ("-noservername",), "OCSP": ("-status",)}
+SERVERS = {**BOTH, "hello again": ("-groups", "P-384"), "ten tickets": ("-num_tickets", "10")}
 
 
 @pytest.mark.parametrize("mood", CLIENTS)
 def test_an_odd_client(here: World, zoo: Zoo, mood: str) -> None:
     backend, _, port = served(here, zoo)
-    argv = [
-        "-connect",
-        f"{HOST}:{port}",
-        "-CAfile",
-        here.file(zoo.ca),
-        "-verify_return_error",
-        "-quiet",
-        "-nocommands",
-    ]
+    argv = ["-connect", f"{HOST}:{port}", "-CAfile", here.file(zoo.ca), "-verify_return_error", "-quiet", "-nocommands"]
     client = StdioSide(here.runs("openssl", "s_client", *argv, *CLIENTS[mood]))
     server = here.accepts(backend)
     client.sends(MUCH)

@@ -30,9 +30,7 @@ def link(**changes: Any) -> Profile:
     return Profile(**{"delay": DELAY, "rate": RATE, "limit": LIMIT} | changes)
 
 
-def carry(
-    *controllers: str | None, seconds: float, seed: int = 1, apart: float = 0.0, **changes: Any
-) -> Result:
+def carry(*controllers: str | None, seconds: float, seed: int = 1, apart: float = 0.0, **changes: Any) -> Result:
     """As much as they can in so many seconds; each flow begins `apart` seconds after the one before."""
     ends = [
         [Connection(role, isn=7, receive_buffer=1 << 20, controller=each) for role in ("client", "server")]
@@ -43,10 +41,7 @@ def carry(
     for server in servers:
         server.ended = True  # nothing to send, and no end
     simulation = Simulation(
-        {"clients": Shared(clients), "servers": Shared(servers)},
-        up=link(),
-        down=Profile(delay=DELAY),
-        seed=seed,
+        {"clients": Shared(clients), "servers": Shared(servers)}, up=link(), down=Profile(delay=DELAY), seed=seed
     )
     if changes:
         simulation.at(0.1, lambda _: simulation.set_links(up=link(**changes)))

@@ -13,17 +13,7 @@ from tests.reference.loading import load
 
 MODULES = load(
     "transport",
-    *(
-        "arrivals",
-        "checksums",
-        "congestion",
-        "connection",
-        "events",
-        "peer_window",
-        "ranges",
-        "rate",
-        "reassembly",
-    ),
+    *("arrivals", "checksums", "congestion", "connection", "events", "peer_window", "ranges", "rate", "reassembly"),
     *("receiver", "rtt", "scoreboard", "segment", "send_buffer", "sender", "sequence", "states"),
 )
 Connection, Event, Segment = MODULES.connection.Connection, MODULES.events.Event, MODULES.segment.Segment
@@ -98,14 +88,11 @@ class Pair:
         data = random.Random(seed)
         self.sent = data.randbytes(up_bytes), data.randbytes(down_bytes)
         connections = [
-            Connection(role, isn=isn, receive_buffer=size)
-            for role, isn, size in zip(roles, isns, buffers, strict=True)
+            Connection(role, isn=isn, receive_buffer=size) for role, isn, size in zip(roles, isns, buffers, strict=True)
         ]
         self.client = Application(connections[0], self.sent[0])
         self.server = Application(connections[1], self.sent[1], reads_from=reads_from)
-        self.simulation = Simulation(
-            {"client": self.client, "server": self.server}, up=up, down=down, seed=seed
-        )
+        self.simulation = Simulation({"client": self.client, "server": self.server}, up=up, down=down, seed=seed)
         self.done: float | None = None  #: seconds, when all bytes had been read
 
     def run(self, within: float = 600.0) -> Pair:
@@ -154,9 +141,7 @@ class Talk:
         assert talk.events() == [Event.CONNECTED]
         return talk
 
-    def say(
-        self, sequence: int, acknowledgement: int | None = None, *, window: int = 65536, **fields: Any
-    ) -> None:
+    def say(self, sequence: int, acknowledgement: int | None = None, *, window: int = 65536, **fields: Any) -> None:
         """A segment to the connection; with `acknowledgement` it has ACK."""
         blocks = tuple(
             ((left + self.ISN) % 2**32, (right + self.ISN) % 2**32) for left, right in fields.pop("sack", ())

@@ -100,9 +100,7 @@ class Connection:
             out.append(encode(self._dressed(self._flight)))
         if self._answer:
             self._answer = False
-            out.append(
-                encode(self._dressed(Segment(self._next if self._flight is None else _end(self._flight))))
-            )
+            out.append(encode(self._dressed(Segment(self._next if self._flight is None else _end(self._flight)))))
         return out
 
     def _begin_next(self) -> None:

@@ -61,9 +61,12 @@ class Running:
     def __init__(self, folder: Path, name: str, *words: str, stdin: Path | None = None) -> None:
         source = stdin.open("rb") if stdin else subprocess.PIPE
         self.popen = subprocess.Popen(
-            [sys.executable, "-B", f"{name}.py", *words], cwd=folder, stdin=source,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-B", f"{name}.py", *words],
+            cwd=folder,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         assert self.popen.stdout and self.popen.stderr
         self.out, self.err = self.popen.stdout, self.popen.stderr
 
@@ -271,9 +274,7 @@ def ticks(program: Running) -> int:
 
 
 @pytest.mark.slow
-def test_a_stranger_changes_nothing_and_hears_nothing(
-    start: type[Running], least: Path, hand: ByHand
-) -> None:
+def test_a_stranger_changes_nothing_and_hears_nothing(start: type[Running], least: Path, hand: ByHand) -> None:
     receiver = start(least, "rdt_recv", "udp:127.0.0.1:0")
     address = receiver.address()
     host, port = address.removeprefix("udp:").split(":")
@@ -316,9 +317,7 @@ def open_by_hand(sender: Running, hand: ByHand) -> int:
 
 
 @pytest.mark.slow
-def test_a_reset_of_the_first_segment_is_no_connection(
-    start: type[Running], either: Path, hand: ByHand
-) -> None:
+def test_a_reset_of_the_first_segment_is_no_connection(start: type[Running], either: Path, hand: ByHand) -> None:
     sender = start(either, "rdt_send", hand.address)
     syn = hand.hears()
     hand.says(sequence=0, rst=True, ack=True, acknowledgement=syn.sequence + 1)
@@ -365,8 +364,7 @@ def test_sigterm_aborts_the_connection(start: type[Running], either: Path, hand:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "words",
-    [[], ["127.0.0.1:5"], ["udp:localhost:5"], ["udp:[1.2.3.4]:5"], ["udp:1.2.3.4:70000"], ["a", "b"]],
+    "words", [[], ["127.0.0.1:5"], ["udp:localhost:5"], ["udp:[1.2.3.4]:5"], ["udp:1.2.3.4:70000"], ["a", "b"]]
 )
 def test_usage(start: type[Running], least: Path, words: list[str]) -> None:
     program = start(least, "rdt_send", *words)

@@ -25,13 +25,7 @@ class Path:
         self.now, self.delivered = 0.0, 0
 
     def round_trip(
-        self,
-        bandwidth: float,
-        *,
-        in_flight: int = 0,
-        rtt: float = RTT,
-        app_limited: bool = False,
-        lost: int = 0,
+        self, bandwidth: float, *, in_flight: int = 0, rtt: float = RTT, app_limited: bool = False, lost: int = 0
     ) -> Any:
         """One round trip later."""
         before, came = self.delivered, int(bandwidth * rtt)

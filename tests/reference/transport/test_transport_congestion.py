@@ -150,7 +150,5 @@ def test_it_believes_every_loss() -> None:
 def test_a_controller_has_what_the_protocol_asks_for() -> None:
     bbr = load("transport", "bbr")
     for each in (NewReno, bbr.bbr.Bbr):
-        missing = [
-            name for name in vars(congestion.Controller) if name.startswith("on_") and not hasattr(each, name)
-        ]
+        missing = [name for name in vars(congestion.Controller) if name.startswith("on_") and not hasattr(each, name)]
         assert not missing

@@ -13,9 +13,7 @@ def anything(source: random.Random, talk: Talk, sent: int) -> object:
     """A segment with numbers near those that mean something, or far away."""
 
     def near(base: int, reach: int) -> int:
-        return (
-            base + source.choice([0, 0, 1, -1, source.randint(-5, reach), source.getrandbits(32)])
-        ) % 2**32
+        return (base + source.choice([0, 0, 1, -1, source.randint(-5, reach), source.getrandbits(32)])) % 2**32
 
     return Segment(
         near(talk.PEER_ISN + 1, 3000),

@@ -110,9 +110,7 @@ def test_with_gaps_hands_on_every_byte_once_and_at_once(arrivals: list[tuple[int
 @given(ARRIVALS)
 def test_newest_only_never_goes_back(arrivals: list[tuple[int, int, bool]]) -> None:
     answer = reassembly.NewestOnly(1000)
-    positions = [
-        p for pieces in feed(answer, arrivals) for at, piece in pieces for p in range(at, at + len(piece))
-    ]
+    positions = [p for pieces in feed(answer, arrivals) for at, piece in pieces for p in range(at, at + len(piece))]
     newest, expected = -1, []
     for at, length, _ in arrivals:
         expected += [p for p in range(at, at + length) if p > newest]

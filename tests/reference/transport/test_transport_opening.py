@@ -155,9 +155,7 @@ def test_simultaneous_open_of_a_pair(loss: float) -> None:
     assert pair.client.events == pair.server.events == GOOD_END
 
 
-@pytest.mark.parametrize(
-    "isns", [(2**32 - 1, 2**32 - 1), (2**32 - 2, 0), (0, 2**32 - 1201), (2**31, 2**31 - 1)]
-)
+@pytest.mark.parametrize("isns", [(2**32 - 1, 2**32 - 1), (2**32 - 2, 0), (0, 2**32 - 1201), (2**31, 2**31 - 1)])
 def test_numbers_wrap_anywhere(isns: tuple[int, int]) -> None:
     link = Profile(delay=0.01, loss=0.1)
     pair = Pair(20_000, 20_000, isns=isns, up=link, down=link).run()
@@ -168,10 +166,7 @@ def test_numbers_wrap_anywhere(isns: tuple[int, int]) -> None:
 def test_each_segment_of_the_handshake_may_be_lost(number: int) -> None:
     lost = {"up": [(0,), (), (1,)], "down": [(), (0,), ()]}
     pair = Pair(
-        100,
-        100,
-        up=Profile(delay=0.02, drop=lost["up"][number]),
-        down=Profile(delay=0.02, drop=lost["down"][number]),
+        100, 100, up=Profile(delay=0.02, drop=lost["up"][number]), down=Profile(delay=0.02, drop=lost["down"][number])
     ).run()
     assert pair.done is not None
     assert pair.done < 2.5

@@ -124,9 +124,7 @@ def test_a_timeout_forgets_what_blocks_said() -> None:
     assert 1201 in numbers(talk)
 
 
-@pytest.mark.parametrize(
-    "block", [(1, 1), (5000, 100), (1201, 2**31), (2**32 - 5, 10), (-5000, -100), (1201, 100_000)]
-)
+@pytest.mark.parametrize("block", [(1, 1), (5000, 100), (1201, 2**31), (2**32 - 5, 10), (-5000, -100), (1201, 100_000)])
 def test_impossible_blocks_mean_nothing(block: tuple[int, int]) -> None:
     talk = under_way(5)
     for _ in range(5):
@@ -155,9 +153,7 @@ def test_out_of_order_is_kept_and_told_with_blocks_newest_first() -> None:
         [(71, 81), (51, 61), (31, 41)],
         [(11, 22), (71, 81), (51, 61)],
     ]
-    for (start, size), blocks in zip(
-        [(11, 10), (31, 10), (51, 10), (71, 10), (21, 1)], expected, strict=True
-    ):
+    for (start, size), blocks in zip([(11, 10), (31, 10), (51, 10), (71, 10), (21, 1)], expected, strict=True):
         talk.say(start, 1, payload=bytes(size))
         answer = talk.answer()
         assert talk.of(answer) == 1
@@ -173,10 +169,7 @@ def test_one_lost_segment_costs_one_repetition_and_no_timeout() -> None:
     pair = Pair(300_000, up=Profile(delay=0.05, drop=(20,)), down=Profile(delay=0.05)).run()
     data = [segment.sequence for _, segment in pair.segments() if segment.payload]
     assert len(data) - len(set(data)) == 1
-    assert all(
-        later - earlier < 0.2
-        for earlier, later in pairwise(at for at, _ in pair.segments() if at < pair.done)
-    )
+    assert all(later - earlier < 0.2 for earlier, later in pairwise(at for at, _ in pair.segments() if at < pair.done))
 
 
 def test_several_holes_in_a_window_are_repaired_in_a_round_trip() -> None:
@@ -184,10 +177,7 @@ def test_several_holes_in_a_window_are_repaired_in_a_round_trip() -> None:
     pair = Pair(300_000, up=Profile(delay=0.05, drop=drops), down=Profile(delay=0.05)).run()
     data = [segment.sequence for _, segment in pair.segments() if segment.payload]
     assert len(data) - len(set(data)) == len(drops)
-    assert all(
-        later - earlier < 0.2
-        for earlier, later in pairwise(at for at, _ in pair.segments() if at < pair.done)
-    )
+    assert all(later - earlier < 0.2 for earlier, later in pairwise(at for at, _ in pair.segments() if at < pair.done))
 
 
 def test_the_same_segment_lost_four_times_gets_there() -> None:

@@ -11,7 +11,7 @@ import sys
 
 STATUS = {
     "closed": 0, "truncated": 4, "reset": 4, "refused": 4, "broken": 4, "timeout": 5, "unreachable": 3,
-}  # fmt: skip
+}
 PATIENCE = 10.0  # for a connection to be made
 LINGER = 5.0
 AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: close() is a reset

@@ -73,7 +73,5 @@ def test_usage(lab: Scene) -> None:
     for words in ((), ("no-port",), ("127.0.0.1:99999",), (server.address, "more")):
         client = lab.runs("daytime_client", *words)
         client.exits(2)
-        lab.expect(
-            client.stdout == b"", "a usage error prints nothing on standard output", seen=client.stdout
-        )
+        lab.expect(client.stdout == b"", "a usage error prints nothing on standard output", seen=client.stdout)
         lab.expect(client.stderr.strip(), "a usage error says so on standard error", seen=client.stderr)

@@ -18,9 +18,7 @@ def check_time(lab: Scene, answer: bytes) -> None:
         lab.expect(False, "the answer is a time that there is", seen=answer)
         raise
     off = abs((datetime.now(UTC) - said).total_seconds())
-    lab.expect(
-        off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off"
-    )
+    lab.expect(off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off")
 
 
 def test_utc_wherever_it_runs(lab: Scene) -> None:
@@ -67,18 +65,14 @@ def test_64_clients_wait(lab: Scene) -> None:
     lab.says("64 clients connect while the server is stopped")
     server.signal(signal.SIGSTOP)
     peers = [lab.connects(server, quietly=True, within=0.9) for _ in range(64)]
-    lab.says(
-        "it goes on 1.2 s later: a connection that the queue had no room for tries again after 1 s and 3 s"
-    )
+    lab.says("it goes on 1.2 s later: a connection that the queue had no room for tries again after 1 s and 3 s")
     lab.pauses(1.2)
     server.signal(signal.SIGCONT)
     begun = lab.now()
     for peer in peers:
         check_time(lab, peer.reads_to_end(within=8))
         peer.closes()
-    lab.expect(
-        lab.now() - begun < 1.5, "64 waiting clients are served at once", seen=f"{lab.now() - begun:.1f} s"
-    )
+    lab.expect(lab.now() - begun < 1.5, "64 waiting clients are served at once", seen=f"{lab.now() - begun:.1f} s")
 
 
 def test_unix_socket_file_comes_and_goes(lab: Scene) -> None:

@@ -41,9 +41,7 @@ def test_only_a_stranger_answers(lab: Scene) -> None:
         stranger.answers(sender, b"a lie\r\n")
         lab.pauses(0.2)
     client.exits(5)
-    lab.expect(
-        lab.now() - begun < 2.5, "2 tries of 0.5 s are over in time", seen=f"{lab.now() - begun:.1f} s"
-    )
+    lab.expect(lab.now() - begun < 2.5, "2 tries of 0.5 s are over in time", seen=f"{lab.now() - begun:.1f} s")
     lab.expect(client.stdout == b"", "a stranger's answer is not printed", seen=client.stdout)
 
 
@@ -68,9 +66,7 @@ def test_tries_are_bounded_and_spaced(lab: Scene) -> None:
     client.exits(5)
     udp.hears_nothing(for_=0.3)
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    lab.expect(
-        all(0.3 < gap < 2 for gap in gaps), "one try every 0.5 s", seen=[f"{gap:.2f} s" for gap in gaps]
-    )
+    lab.expect(all(0.3 < gap < 2 for gap in gaps), "one try every 0.5 s", seen=[f"{gap:.2f} s" for gap in gaps])
 
 
 def test_the_second_request_is_lost_too(lab: Scene) -> None:

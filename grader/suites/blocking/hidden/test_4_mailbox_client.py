@@ -119,9 +119,18 @@ def test_usage_and_bad_names(lab: Scene) -> None:
     server = lab.listens()
     file = lab.put_file("f", b"x")
     wrong = [
-        ("get", "x" * 65), ("get", ""), ("get", "a b"), ("put", "a/b", file), ("put", "ümlaut", file), ("get",),
-        ("put", "n"), ("put", "n", "no-such-file"), ("shout",), (), ("list", "all"),
-    ]  # fmt: skip
+        ("get", "x" * 65),
+        ("get", ""),
+        ("get", "a b"),
+        ("put", "a/b", file),
+        ("put", "ümlaut", file),
+        ("get",),
+        ("put", "n"),
+        ("put", "n", "no-such-file"),
+        ("shout",),
+        (),
+        ("list", "all"),
+    ]
     for words in wrong:
         lab.runs("mailbox_client", server.address, *words).exits(2)
 

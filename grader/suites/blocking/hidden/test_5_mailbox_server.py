@@ -38,20 +38,9 @@ def test_frames_in_pieces(lab: Scene) -> None:
     peer = lab.connects(server)
     data = lab.random_bytes(300)
     whole = frame(b"put n\n" + data) + frame(b"get n\n")
-    peer.sends(
-        whole[:2],
-        whole[2:4],
-        whole[4:9],
-        whole[9:150],
-        whole[150:311],
-        whole[311:315],
-        whole[315:],
-        apart=0.03,
-    )
+    peer.sends(whole[:2], whole[2:4], whole[4:9], whole[9:150], whole[150:311], whole[311:315], whole[315:], apart=0.03)
     answers = [peer.reads_frame(), peer.reads_frame()]
-    lab.expect(
-        answers == [b"ok\n", b"ok\n" + data], "a frame is a frame in whatever pieces it comes", seen=answers
-    )
+    lab.expect(answers == [b"ok\n", b"ok\n" + data], "a frame is a frame in whatever pieces it comes", seen=answers)
 
 
 def test_a_length_beyond_the_limit(lab: Scene) -> None:
@@ -72,14 +61,22 @@ def test_malformed_requests(lab: Scene) -> None:
     peer = lab.connects(server)
     asks(peer, b"put n\nkept")
     wrong = [
-        b"", b"list", b"shout\n", b"get\n", b"get a b\n", b"get " + b"x" * 65 + b"\n", b"put a/b\nx", b"\xff\xfe\n",
-        b"PUT n\nx", b"put \nx", b"\n", b"get \xc3\xbc\n",
-    ]  # fmt: skip
+        b"",
+        b"list",
+        b"shout\n",
+        b"get\n",
+        b"get a b\n",
+        b"get " + b"x" * 65 + b"\n",
+        b"put a/b\nx",
+        b"\xff\xfe\n",
+        b"PUT n\nx",
+        b"put \nx",
+        b"\n",
+        b"get \xc3\xbc\n",
+    ]
     for request in wrong:
         answer = asks(peer, request)
-        lab.expect(
-            answer.startswith(b"error "), f"{request[:20]!r} is an error", expected="error ...", seen=answer
-        )
+        lab.expect(answer.startswith(b"error "), f"{request[:20]!r} is an error", expected="error ...", seen=answer)
         answer = asks(peer, b"get n\n")
         lab.expect(answer == b"ok\nkept", "and the connection goes on", expected=b"ok\nkept", seen=answer)
 
@@ -154,9 +151,7 @@ def test_twenty_clients_wait(lab: Scene) -> None:
     lab.says("20 clients connect and ask; the occupant leaves after 1.2 s")
     answers: list[bytes] = []
     peers = [lab.connects(server, quietly=True, within=8) for _ in range(2)]
-    waiting = [
-        threading.Thread(target=_asks_once, args=(lab, server, answers), daemon=True) for _ in range(18)
-    ]
+    waiting = [threading.Thread(target=_asks_once, args=(lab, server, answers), daemon=True) for _ in range(18)]
     for thread in waiting:
         thread.start()
     for peer in peers:
@@ -170,12 +165,8 @@ def test_twenty_clients_wait(lab: Scene) -> None:
     for thread in waiting:
         thread.join(8)
     took = lab.now() - begun
-    lab.expect(
-        answers == [b"ok\n"] * 20, "all 20 are answered", seen=f"{answers.count(b'ok' + bytes([10]))} of 20"
-    )
-    lab.expect(
-        took < 1.5, "at once: none had to connect again", expected="within 1.5 s", seen=f"{took:.1f} s"
-    )
+    lab.expect(answers == [b"ok\n"] * 20, "all 20 are answered", seen=f"{answers.count(b'ok' + bytes([10]))} of 20")
+    lab.expect(took < 1.5, "at once: none had to connect again", expected="within 1.5 s", seen=f"{took:.1f} s")
 
 
 def _asks_once(lab: Scene, server: object, answers: list[bytes]) -> None:

@@ -62,10 +62,11 @@ def test_descriptors_and_threads_come_back(lab: Scene) -> None:
     returned = lab.waits_until(back, within=4, every=0.1)
     now = lab.usage()
     lab.expect(
-        returned, "descriptors and threads are back to where they were",
+        returned,
+        "descriptors and threads are back to where they were",
         expected=f"about {before.open_files} descriptors, {before.threads} threads",
         seen=f"{now.open_files} descriptors, {now.threads} threads",
-    )  # fmt: skip
+    )
     last = lab.connects(server)
     last.sends_frame(b"list\n")
     lab.expect(last.reads_frame() == b"ok\n", "and the server still serves")
@@ -99,9 +100,7 @@ def test_gone_clients_cost_no_cpu(lab: Scene) -> None:
     before = lab.usage().cpu_seconds
     lab.pauses(0.8)
     used = lab.usage().cpu_seconds - before
-    lab.expect(
-        used < 0.2, "nothing to do costs no CPU", expected="next to none", seen=f"{used:.2f} s in 0.8 s"
-    )
+    lab.expect(used < 0.2, "nothing to do costs no CPU", expected="next to none", seen=f"{used:.2f} s in 0.8 s")
 
 
 def test_restarts_while_old_connections_linger(lab: Scene) -> None:
@@ -125,9 +124,7 @@ def test_the_last_answer_arrives_whole(lab: Scene) -> None:
         peer.sends(struct.pack("!I", 1 << 30) + b"x" * 30_000, may_fail=True)
         peer.ends()
         answer = peer.reads_frame()
-        lab.expect(
-            answer == b"error too long\n", "the reason arrives", expected=b"error too long\n", seen=answer
-        )
+        lab.expect(answer == b"error too long\n", "the reason arrives", expected=b"error too long\n", seen=answer)
         peer.sees_end()
 
 

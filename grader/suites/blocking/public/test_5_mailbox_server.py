@@ -38,9 +38,7 @@ def test_whoami(lab: Scene) -> None:
     answer = asks(peer, b"whoami\n")
     client, here = lab.five_tuple(peer)
     expected = f"ok\ntcp {client.host} {client.port} {here.host} {here.port}\n"
-    lab.expect(
-        answer == expected.encode(), "whoami is the connection's 5-tuple", expected=expected, seen=answer
-    )
+    lab.expect(answer == expected.encode(), "whoami is the connection's 5-tuple", expected=expected, seen=answer)
 
 
 def test_two_at_once(lab: Scene) -> None:
@@ -53,9 +51,7 @@ def test_two_at_once(lab: Scene) -> None:
     lab.expect(answer == b"ok\n", "the third client is answered all the same", expected=b"ok\n", seen=answer)
     half.sends(b"st\n")
     answer = half.reads_frame()
-    lab.expect(
-        answer == b"ok\n", "and so is the second, once its frame is whole", expected=b"ok\n", seen=answer
-    )
+    lab.expect(answer == b"ok\n", "and so is the second, once its frame is whole", expected=b"ok\n", seen=answer)
 
 
 def test_many_requests_on_one_connection(lab: Scene) -> None:

@@ -103,16 +103,12 @@ def test_megabytes_are_not_kept(lab: Scene) -> None:
     peer.closes()
     rows = results(lab, client, status=0, within=10)
     row = rows.get(str(server.address), {})
-    lab.expect(
-        row.get("bytes") == count << 20, "all bytes are counted", expected=count << 20, seen=row.get("bytes")
-    )
+    lab.expect(row.get("bytes") == count << 20, "all bytes are counted", expected=count << 20, seen=row.get("bytes"))
     crc = 0
     for _ in range(count):
         crc = zlib.crc32(block, crc)
     lab.expect(row.get("crc32") == crc, "and summed up", expected=crc, seen=row.get("crc32"))
-    lab.expect(
-        grown < 32e6, "and none of them is kept", expected="32 MB at most", seen=f"{grown / 1e6:.0f} MB more"
-    )
+    lab.expect(grown < 32e6, "and none of them is kept", expected="32 MB at most", seen=f"{grown / 1e6:.0f} MB more")
 
 
 def test_200_addresses(lab: Scene) -> None:
@@ -129,9 +125,7 @@ def test_200_addresses(lab: Scene) -> None:
     rows = rows_of(lab, client)
     lines = sorted((str(row.get("address")), str(row.get("result")), row.get("bytes")) for row in rows)
     expected = sorted([(str(server.address), "ok", 5)] * count + [(str(nobody), "refused", 0)] * count)
-    lab.expect(
-        lines == expected, "a line for each", expected=f"{2 * count} lines", seen=f"{len(lines)} lines"
-    )
+    lab.expect(lines == expected, "a line for each", expected=f"{2 * count} lines", seen=f"{len(lines)} lines")
     lab.expect(lab.now() - begun < 8, "all at the same time", seen=f"{lab.now() - begun:.1f} s")
 
 
@@ -199,9 +193,7 @@ def test_a_flood_is_cut_at_the_deadline(lab: Scene) -> None:
     is_told(lab, rows.get(str(calm.address)), "ok", b"calm")
     result = rows.get(str(flood.address), {}).get("result")
     lab.expect(result == "timeout", "what does not end is a timeout", expected="timeout", seen=result)
-    lab.expect(
-        1.4 < took < 3.2, "it ends at the deadline", expected="after 1.5 s", seen=f"after {took:.1f} s"
-    )
+    lab.expect(1.4 < took < 3.2, "it ends at the deadline", expected="after 1.5 s", seen=f"after {took:.1f} s")
 
 
 def test_over_a_mobile_link(lab: Scene) -> None:

@@ -35,9 +35,11 @@ def test_stops_reading_and_goes_on(lab: Scene) -> None:
     lab.expect(max(taken) < MUCH, "the server stops reading", expected="a full connection", seen=seen)
     grown = lab.usage().memory_bytes - before
     lab.expect(
-        grown < 4e6 + 6 * 262_144, "it holds 256 KiB at most for each", expected="6 MB at most",
+        grown < 4e6 + 6 * 262_144,
+        "it holds 256 KiB at most for each",
+        expected="6 MB at most",
         seen=f"{grown / 1e6:.1f} MB more than before",
-    )  # fmt: skip
+    )
     still_serves(lab, server)
     lab.says("they begin to read, and go on sending")
     for peer, count in zip(peers, taken, strict=True):
@@ -69,8 +71,13 @@ def test_ipv6_and_unix(lab: Scene) -> None:
 def test_refuses_what_it_cannot_do(lab: Scene) -> None:
     server = lab.serves("echo_server")
     taken = f"0.0.0.0:{server.address.port}"
-    for words, status in (((taken,), 3), (("nonsense",), 2), (("udp:127.0.0.1:0",), 2), ((), 2),
-                          (("127.0.0.1:0", "--idle", "long"), 2)):  # fmt: skip
+    for words, status in (
+        ((taken,), 3),
+        (("nonsense",), 2),
+        (("udp:127.0.0.1:0",), 2),
+        ((), 2),
+        (("127.0.0.1:0", "--idle", "long"), 2),
+    ):
         other = lab.runs("echo_server", *words)
         other.exits(status)
         lab.expect(other.stdout == b"", "nothing is printed on standard output", seen=other.stdout)
@@ -89,9 +96,7 @@ def test_a_byte_at_a_time(lab: Scene) -> None:
     peer.reads_exactly(data)
     lab.pauses(0.3)
     read = sipper.stops()
-    lab.expect(
-        read and (data * 3000).startswith(read), "who reads little gets the right bytes", seen=read[:40]
-    )
+    lab.expect(read and (data * 3000).startswith(read), "who reads little gets the right bytes", seen=read[:40])
     sipper.peer.reads_exactly((data * 3000)[len(read) :], within=8)
 
 

@@ -77,9 +77,7 @@ def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, in
         if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
             lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
         read, last = read + 1, number
-    lab.expect(
-        read + missed == len(lines), "every line was read or counted", seen=f"{read} read, {missed} dropped"
-    )
+    lab.expect(read + missed == len(lines), "every line was read or counted", seen=f"{read} read, {missed} dropped")
     return read, missed
 
 
@@ -102,16 +100,7 @@ def test_names_and_rooms(lab: Scene, program: str) -> None:
     ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
     words = (b"", b" ", b" " + b"n" * 33, " grüße".encode(), b"  x", b" te/a", b" x ", b" x y")
     wrong_ones = [command + word for command in (b"nick", b"join", b"part") for word in words]
-    for wrong in (
-        *wrong_ones,
-        b"say tea",
-        b"say tea ",
-        b"say  tea x",
-        b"Nick x",
-        b" nick x",
-        b"quit now",
-        b"\x00",
-    ):
+    for wrong in (*wrong_ones, b"say tea", b"say tea ", b"say  tea x", b"Nick x", b" nick x", b"quit now", b"\x00"):
         asks(lab, bob, wrong, b"error")
     asks(lab, bob, b"nick Ada")
     asks(lab, bob, b"nick Ada")
@@ -176,12 +165,7 @@ def test_long_lines(lab: Scene, program: str) -> None:
 def test_invalid_utf8(lab: Scene, program: str) -> None:
     server = lab.serves(program)
     ada = comes_in(lab, server, b"ada", b"tea")
-    for wrong in (
-        b"say tea \xff\xfe",
-        b"\xc0\xaf",
-        b"say tea cut \xe2\x98\nsay tea x",
-        b"say tea \xed\xa0\x80",
-    ):
+    for wrong in (b"say tea \xff\xfe", b"\xc0\xaf", b"say tea cut \xe2\x98\nsay tea x", b"say tea \xed\xa0\x80"):
         bob = comes_in(lab, server, b"bob", b"tea")
         bob.sends(b"say tea good\n" + wrong + b"\nsay tea behind it\n")
         bob.reads_exactly(b"ok\n")
@@ -262,14 +246,10 @@ def test_drop_keeps_replies(lab: Scene, program: str) -> None:
             if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
                 lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
             read, last = read + 1, number
-    lab.expect(
-        missed, "what did not fit was dropped", expected="some", seen=f"{read} lines read, none dropped"
-    )
+    lab.expect(missed, "what did not fit was dropped", expected="some", seen=f"{read} lines read, none dropped")
     kept = len(lines) - 1
     lab.expect(last == kept, "the oldest go first: the newest line is still there", expected=kept, seen=last)
-    lab.expect(
-        replies == [b"ok\n", b"err", b"ok\n"], "no reply is dropped, and their order is kept", seen=replies
-    )
+    lab.expect(replies == [b"ok\n", b"err", b"ok\n"], "no reply is dropped, and their order is kept", seen=replies)
     lab.says("once more, now that it has caught up")
     again = many(lab)[:20]
     speaks_to(lab, ada, bob, again)
@@ -286,9 +266,11 @@ def test_drop_holds_little(lab: Scene, program: str) -> None:
     speaks_to(lab, ada, bob, lines)
     grown = lab.usage().memory_bytes - before
     lab.expect(
-        grown < 6e6 + 8 * 262_144, "256 KiB at most are held for each slow reader", expected="8 MB at most",
+        grown < 6e6 + 8 * 262_144,
+        "256 KiB at most are held for each slow reader",
+        expected="8 MB at most",
         seen=f"{grown / 1e6:.1f} MB more than before",
-    )  # fmt: skip
+    )
     for peer in slow[:2]:
         _, missed = reads_or_misses(lab, peer, lines)
         lab.expect(missed, "what did not fit was dropped", expected="some", seen="none")
@@ -306,9 +288,7 @@ def test_wait(lab: Scene, program: str) -> None:
     whole = sum(1 for _ in range(taken // len(b"say tea " + lines[-1])))
     lab.expect(taken < 20_000_000, "the server stops reading from the speaker", seen=f"{taken:,} bytes taken")
     grown = lab.usage().memory_bytes - before
-    lab.expect(
-        grown < 4e6, "and holds little for the slow reader", expected="4 MB at most", seen=f"{grown:,} bytes"
-    )
+    lab.expect(grown < 4e6, "and holds little for the slow reader", expected="4 MB at most", seen=f"{grown:,} bytes")
     asks(lab, eve, b"say coffee undisturbed")
     dan.reads_exactly(b"coffee eve undisturbed\n")
     lab.stays_idle(server, for_=0.5, at_most=0.1)
@@ -327,9 +307,7 @@ def test_wait_until_the_reader_leaves(lab: Scene, program: str) -> None:
     speaks(ada, lines)
     first = reads_what_comes(lab, bob)
     count = first.count(b"\n")
-    lab.expect(
-        count < len(lines), "the speaker has to wait", expected="not all lines", seen=f"{count:,} lines"
-    )
+    lab.expect(count < len(lines), "the speaker has to wait", expected="not all lines", seen=f"{count:,} lines")
     slow.resets()
     expected = b"".join(b"tea ada " + line for line in lines)
     lab.expect(expected.startswith(first), "what came first is right", seen=first[:60])
@@ -362,9 +340,7 @@ def test_replies_that_nobody_reads(lab: Scene, program: str) -> None:
     ada.reads_exactly(b"ok\n" * len(lines), within=10)
     before = lab.usage().memory_bytes
     taken = bob.sends_what_fits(b"x\n" * 10_000_000, quiet=0.3)
-    lab.expect(
-        taken < 20_000_000, "the server stops reading", expected="a full connection", seen=f"{taken:,} bytes"
-    )
+    lab.expect(taken < 20_000_000, "the server stops reading", expected="a full connection", seen=f"{taken:,} bytes")
     lab.pauses(0.7)
     grown = lab.usage().memory_bytes - before
     lab.expect(grown < 6e6, "and holds little", expected="6 MB at most", seen=f"{grown / 1e6:.1f} MB more")

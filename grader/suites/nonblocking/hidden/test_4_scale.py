@@ -20,9 +20,11 @@ def renames(number: int, turn: int) -> tuple[bytes, bytes]:
 def costs_at_most(lab: Scene, per_client: float, most: int) -> None:
     """The memory that one more client takes."""
     lab.expect(
-        per_client <= most, f"a silent client costs at most {most // 1024} KiB", expected=f"{most:,} bytes",
+        per_client <= most,
+        f"a silent client costs at most {most // 1024} KiB",
+        expected=f"{most:,} bytes",
         seen=f"{per_client:,.0f} bytes",
-    )  # fmt: skip
+    )
 
 
 def test_ten_thousand(lab: Scene) -> None:
@@ -82,9 +84,7 @@ def test_a_silent_chat(lab: Scene, program: str) -> None:
 def test_500_connect_at_once(lab: Scene) -> None:
     server = lab.serves("echo_server")
     load = lab.load(server, idle=600, active=0, bystanders=2, within=6, window=500)
-    lab.expect(
-        load.seconds < 3, "none has to connect again", expected="within 3 s", seen=f"{load.seconds:.1f} s"
-    )
+    lab.expect(load.seconds < 3, "none has to connect again", expected="within 3 s", seen=f"{load.seconds:.1f} s")
     load.all_answer()
 
 

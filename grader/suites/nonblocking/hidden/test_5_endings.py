@@ -96,9 +96,7 @@ def test_half_close_with_lines_pending(lab: Scene, program: str) -> None:
     told = [row for row in rows if re.fullmatch(rb"dropped \d{1,6}", row)]
     seen = f"{len(said)} lines, then {[row[:20] for row in rows[-2:]]}"
     lab.expect(len(said) + len(told) + 1 == len(rows) and b"ok" in rows, "lines, ok and dropped N", seen=seen)
-    lab.expect(
-        len(told) == 1 and rows[-1] == told[0], "it is told what was dropped, and then the end", seen=seen
-    )
+    lab.expect(len(told) == 1 and rows[-1] == told[0], "it is told what was dropped, and then the end", seen=seen)
     missed = int(told[0].split()[1])
     lab.expect(len(said) + missed == count, "every line was read or counted", expected=count, seen=seen)
 
@@ -220,9 +218,7 @@ def test_drains_on_sigterm(lab: Scene, program: str) -> None:
     else:
         ada, bob, slow = rooms(lab, server)
         bob.closes()
-        ada.sends_what_fits(
-            b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(3000)), quiet=0.2
-        )
+        ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(3000)), quiet=0.2)
         answered = reads_what_comes(lab, ada)
         server.signal(signal.SIGTERM)
         data = slow.reads_to_end()
@@ -231,9 +227,7 @@ def test_drains_on_sigterm(lab: Scene, program: str) -> None:
         lab.expect(count > 10 and answered == b"ok\n" * count, "ada was answered", seen=f"{count} times")
         due = b"".join(b"tea ada %d %s\n" % (number, TEXT) for number in range(count))
         seen = f"{len(data):,} bytes" + ("" if due.startswith(data) else ", and other ones")
-        lab.expect(
-            data == due, "slow gets every line that was answered", expected=f"{len(due):,} bytes", seen=seen
-        )
+        lab.expect(data == due, "slow gets every line that was answered", expected=f"{len(due):,} bytes", seen=seen)
     server.exits(0, within=2.5)
 
 

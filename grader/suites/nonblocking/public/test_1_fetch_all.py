@@ -35,9 +35,7 @@ def test_one_address(lab: Scene) -> None:
 def test_as_long_as_the_slowest(lab: Scene) -> None:
     servers = [lab.listens() for _ in range(20)]
     answers = [lab.random_bytes(50 + number) for number in range(20)]
-    lab.says(
-        "none of the 20 servers answers before all of them have been connected to, and then after half a second"
-    )
+    lab.says("none of the 20 servers answers before all of them have been connected to, and then after half a second")
     client = lab.runs("fetch_all", *(server.address for server in servers))
     begun = lab.now()
     peers = [server.accepts() for server in servers]
@@ -73,6 +71,4 @@ def test_deadline(lab: Scene) -> None:
     took = lab.now() - begun
     is_told(lab, rows.get(str(silent.address)), "timeout")
     is_told(lab, rows.get(str(stuck.address)), "timeout", b"so far")
-    lab.expect(
-        0.7 < took < 2.5, "it ends at the deadline", expected="after 0.8 s", seen=f"after {took:.1f} s"
-    )
+    lab.expect(0.7 < took < 2.5, "it ends at the deadline", expected="after 0.8 s", seen=f"after {took:.1f} s")

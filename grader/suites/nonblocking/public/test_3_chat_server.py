@@ -36,9 +36,7 @@ def speaks_to(lab: Scene, ada: Peer, bob: Peer, lines: list[bytes]) -> None:
         for line in few:
             seen = bob.reads_line()
             if seen != b"tea ada " + line:
-                lab.expect(
-                    False, "a reader that keeps up reads every line", expected=line[:20], seen=seen[:60]
-                )
+                lab.expect(False, "a reader that keeps up reads every line", expected=line[:20], seen=seen[:60])
         ada.reads_exactly(b"ok\n" * len(few))
 
 
@@ -56,9 +54,7 @@ def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, in
         if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
             lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
         read, last = read + 1, number
-    lab.expect(
-        read + missed == len(lines), "every line was read or counted", seen=f"{read} read, {missed} dropped"
-    )
+    lab.expect(read + missed == len(lines), "every line was read or counted", seen=f"{read} read, {missed} dropped")
     return read, missed
 
 
@@ -108,9 +104,7 @@ def test_three_read_one_order(lab: Scene, program: str) -> None:
     for name in (b"ada", b"bob"):
         expected = [b"tea %s %s says %d\n" % (name, name, number) for number in range(50)]
         own = [line for line in seen[0] if line.startswith(b"tea " + name)]
-        lab.expect(
-            own == expected, "nothing is missing, and each speaker's lines are in its order", seen=own[:3]
-        )
+        lab.expect(own == expected, "nothing is missing, and each speaker's lines are in its order", seen=own[:3])
 
 
 @PROGRAMS
@@ -132,6 +126,4 @@ def test_drop(lab: Scene, program: str) -> None:
     speaks_to(lab, ada, bob, lines)
     lab.says("slow begins to read")
     read, missed = reads_or_misses(lab, slow, lines)
-    lab.expect(
-        missed, "what did not fit was dropped", expected="some", seen=f"{read} lines read, none dropped"
-    )
+    lab.expect(missed, "what did not fit was dropped", expected="some", seen=f"{read} lines read, none dropped")

@@ -4,19 +4,7 @@ import signal
 
 import pytest
 
-from harness.testing import (
-    TLS10,
-    TLS11,
-    TLS12,
-    TLS13,
-    Peer,
-    Scene,
-    TlsPeer,
-    comes_out,
-    is_private,
-    joins,
-    starts,
-)
+from harness.testing import TLS10, TLS11, TLS12, TLS13, Peer, Scene, TlsPeer, comes_out, is_private, joins, starts
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
@@ -82,9 +70,7 @@ def test_versions(lab: Scene, role: str) -> None:
         ([TLS10, TLS12], "TLSv1.2"),
     ):
         plain, tls = joins(lab, role, pipe, behind, versions=versions)
-        lab.expect(
-            tls.version == expected, "the newest version that both speak", expected=expected, seen=tls.version
-        )
+        lab.expect(tls.version == expected, "the newest version that both speak", expected=expected, seen=tls.version)
         exchange(lab, plain, tls, 40_000)
         tls.ends()
         plain.closes()
@@ -259,7 +245,7 @@ def test_words(lab: Scene) -> None:
     lab.says("in any order the right words are right")
     pipe = lab.serves(
         "tls_pipe", *asked, "--connect", behind.address, flags=("client", "--handshake-timeout", "3.5", "--listen")
-    )  # fmt: skip
+    )
     exchange(lab, *joins(lab, "client", pipe, behind))
 
 
@@ -286,9 +272,7 @@ def test_files(lab: Scene) -> None:
         ((*client, "--ca", ca, "--cert", cert, "--key", others), b"others.pem", b"cert.pem"),
     ):
         said = says_usage(lab, *wrong)
-        lab.expect(
-            any(name in said for name in names), "it names the file", expected=names[0], seen=said[-200:]
-        )
+        lab.expect(any(name in said for name in names), "it names the file", expected=names[0], seen=said[-200:])
     pipe = lab.pipe_server(backend=behind, identity=good)
     exchange(lab, *joins(lab, "server", pipe, behind))
 
@@ -308,9 +292,17 @@ def test_cannot_listen(lab: Scene) -> None:
     cert = lab.put_file("cert.pem", identity.certificates)
     key = lab.put_file("key.pem", identity.key, private=True)
     again = lab.runs(
-        "tls_pipe", "server", "--listen", f"0.0.0.0:{pipe.listening.port}", "--forward", behind.address,
-        "--cert", cert, "--key", key,
-    )  # fmt: skip
+        "tls_pipe",
+        "server",
+        "--listen",
+        f"0.0.0.0:{pipe.listening.port}",
+        "--forward",
+        behind.address,
+        "--cert",
+        cert,
+        "--key",
+        key,
+    )
     again.exits(3)
     lab.expect(b"listening on" not in again.stdout, "it does not say that it listens", seen=again.stdout)
     exchange(lab, *joins(lab, "server", pipe, behind))

@@ -41,13 +41,7 @@ class Gate:
         plain.closes()
 
     def refuses(
-        self,
-        identity: Identity | None,
-        *,
-        size: int = 40,
-        early: bool = True,
-        strictly: bool = False,
-        **how: object,
+        self, identity: Identity | None, *, size: int = 40, early: bool = True, strictly: bool = False, **how: object
     ) -> None:
         """A server that shows this learns nothing, and nothing of what it says comes out.
 
@@ -120,38 +114,72 @@ def introduces(lab: Scene, beast: Beast) -> None:
 
 def test_names(lab: Scene) -> None:
     shows(
-        lab, "exact-name", "second-name", "name-in-other-case", "asked-in-other-case", "a-label",
-        "wrong-name", "name-goes-on", "name-begins-earlier", "parent-name", "child-name", "dot-is-a-dot",
-    )  # fmt: skip
+        lab,
+        "exact-name",
+        "second-name",
+        "name-in-other-case",
+        "asked-in-other-case",
+        "a-label",
+        "wrong-name",
+        "name-goes-on",
+        "name-begins-earlier",
+        "parent-name",
+        "child-name",
+        "dot-is-a-dot",
+    )
 
 
 def test_names_of_other_kinds(lab: Scene) -> None:
     shows(
-        lab, "name-and-address", "exact-name", "name-in-mail-address", "name-in-uri", "name-in-directory-name",
-        "name-with-nul", "name-with-comma",
-    )  # fmt: skip
+        lab,
+        "name-and-address",
+        "exact-name",
+        "name-in-mail-address",
+        "name-in-uri",
+        "name-in-directory-name",
+        "name-with-nul",
+        "name-with-comma",
+    )
 
 
 def test_wildcards(lab: Scene) -> None:
     shows(
-        lab, "wildcard", "wildcard-for-an-a-label", "wildcard-for-two-labels", "wildcard-for-no-label",
-        "wildcard-at-the-end-of-a-label", "wildcard-at-the-beginning-of-a-label", "wildcard-in-the-middle",
-        "two-wildcards", "wildcard-alone",
-    )  # fmt: skip
+        lab,
+        "wildcard",
+        "wildcard-for-an-a-label",
+        "wildcard-for-two-labels",
+        "wildcard-for-no-label",
+        "wildcard-at-the-end-of-a-label",
+        "wildcard-at-the-beginning-of-a-label",
+        "wildcard-in-the-middle",
+        "two-wildcards",
+        "wildcard-alone",
+    )
 
 
 def test_addresses(lab: Scene) -> None:
     shows(
-        lab, "ipv4-address", "ipv6-address", "ipv6-address-written-out", "name-and-address", "address-as-name",
-        "wildcard-for-an-address", "address-as-common-name", "other-address",
-    )  # fmt: skip
+        lab,
+        "ipv4-address",
+        "ipv6-address",
+        "ipv6-address-written-out",
+        "name-and-address",
+        "address-as-name",
+        "wildcard-for-an-address",
+        "address-as-common-name",
+        "other-address",
+    )
 
 
 def test_common_names(lab: Scene) -> None:
     shows(
-        lab, "other-common-name", "same-common-name", "common-name-only", "common-name-beside-mail",
+        lab,
+        "other-common-name",
+        "same-common-name",
+        "common-name-only",
+        "common-name-beside-mail",
         "common-name-beside-other",
-    )  # fmt: skip
+    )
 
 
 def test_dates(lab: Scene) -> None:
@@ -160,55 +188,76 @@ def test_dates(lab: Scene) -> None:
 
 def test_strangers(lab: Scene) -> None:
     shows(
-        lab, "exact-name", "untrusted-root", "untrusted-root-sent-along", "self-signed",
-        "namesake-of-the-root", "impostor-of-the-root",
-    )  # fmt: skip
+        lab,
+        "exact-name",
+        "untrusted-root",
+        "untrusted-root-sent-along",
+        "self-signed",
+        "namesake-of-the-root",
+        "impostor-of-the-root",
+    )
 
 
 def test_signatures(lab: Scene) -> None:
-    shows(
-        lab,
-        "exact-name",
-        "damaged-signature",
-        "changed-after-signing",
-        "damaged-signature-of-the-intermediate",
-    )
+    shows(lab, "exact-name", "damaged-signature", "changed-after-signing", "damaged-signature-of-the-intermediate")
 
 
 def test_chains(lab: Scene) -> None:
     shows(
-        lab, "intermediates-reversed", "extra-certificate", "root-sent-along", "signed-by-the-root",
-        "three-intermediates", "missing-intermediate", "missing-second-intermediate",
-    )  # fmt: skip
+        lab,
+        "intermediates-reversed",
+        "extra-certificate",
+        "root-sent-along",
+        "signed-by-the-root",
+        "three-intermediates",
+        "missing-intermediate",
+        "missing-second-intermediate",
+    )
 
 
 def test_authorities(lab: Scene) -> None:
     shows(
-        lab, "path-length-just-kept", "rsa-authority", "intermediate-is-no-authority", "intermediate-does-not-say",
-        "signed-by-a-server", "intermediate-must-not-sign", "path-too-long",
-    )  # fmt: skip
+        lab,
+        "path-length-just-kept",
+        "rsa-authority",
+        "intermediate-is-no-authority",
+        "intermediate-does-not-say",
+        "signed-by-a-server",
+        "intermediate-must-not-sign",
+        "path-too-long",
+    )
 
 
 def test_constraints(lab: Scene) -> None:
     shows(
-        lab, "name-constraints-kept", "name-not-excluded", "name-not-permitted", "name-excluded",
-        "other-name-not-permitted", "address-excluded",
-    )  # fmt: skip
+        lab,
+        "name-constraints-kept",
+        "name-not-excluded",
+        "name-not-permitted",
+        "name-excluded",
+        "other-name-not-permitted",
+        "address-excluded",
+    )
 
 
 def test_purposes(lab: Scene) -> None:
     shows(
-        lab, "rsa", "both-purposes", "unknown-extension", "non-ascii-subject", "for-clients-only",
-        "intermediate-for-clients-only", "key-for-other-uses", "unknown-critical-extension",
+        lab,
+        "rsa",
+        "both-purposes",
+        "unknown-extension",
+        "non-ascii-subject",
+        "for-clients-only",
+        "intermediate-for-clients-only",
+        "key-for-other-uses",
+        "unknown-critical-extension",
         "intermediate-with-unknown-critical-extension",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("version", [TLS12, TLS13], ids=["old", "new"])
 def test_in_each_version(lab: Scene, version: ssl.TLSVersion) -> None:
-    shows(
-        lab, "exact-name", "expired", "wrong-name", "untrusted-root", "common-name-only", versions=[version]
-    )
+    shows(lab, "exact-name", "expired", "wrong-name", "untrusted-root", "common-name-only", versions=[version])
 
 
 def test_the_systems_roots(lab: Scene) -> None:
@@ -217,9 +266,16 @@ def test_the_systems_roots(lab: Scene) -> None:
     lab.says("the system believes a root that is not in --ca")
     gate = Gate(lab, "server.example")
     gate.pipe = lab.serves(
-        "tls_pipe", "--connect", gate.server.address, "--ca", ca, "--name", "server.example",
-        flags=("client", "--listen"), env={"SSL_CERT_FILE": roots, "SSL_CERT_DIR": roots + ".d"},
-    )  # fmt: skip
+        "tls_pipe",
+        "--connect",
+        gate.server.address,
+        "--ca",
+        ca,
+        "--name",
+        "server.example",
+        flags=("client", "--listen"),
+        env={"SSL_CERT_FILE": roots, "SSL_CERT_DIR": roots + ".d"},
+    )
     gate.believes(lab.zoo.server())
     gate.refuses(lab.zoo.stranger("server"))
     gate.believes(lab.zoo.server())
@@ -239,21 +295,13 @@ def test_other_roots(lab: Scene) -> None:
 
 
 def test_the_wanted_name_is_told(lab: Scene) -> None:
-    for name in (
-        "server.example",
-        "xn--bcher-kva.example",
-        "a.b.c.server.example",
-        "192.0.2.7",
-        "2001:db8::7",
-    ):
+    for name in ("server.example", "xn--bcher-kva.example", "a.b.c.server.example", "192.0.2.7", "2001:db8::7"):
         server = lab.listens()
         pipe = lab.pipe_client(target=server, name=name)
         plain = lab.connects(pipe)
         tls = lab.tls_server(server.accepts(), identity=lab.zoo.server(name))
         expected = None if name[-1] == "7" else name
-        lab.expect(
-            tls.sni == expected, "a name is sent (SNI), an address is not", expected=expected, seen=tls.sni
-        )
+        lab.expect(tls.sni == expected, "a name is sent (SNI), an address is not", expected=expected, seen=tls.sni)
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
 

@@ -267,9 +267,7 @@ def test_refusals(lab: Scene) -> None:
         tls = lab.tls_server(server.accepts(), identity=identity, shakes=False)
         _fails(tls)
         how = tls.ending.how if tls.ending else None
-        lab.expect(
-            how in ("alert", "reset"), "a refused server gets a fatal alert or a reset", seen=tls.ending
-        )
+        lab.expect(how in ("alert", "reset"), "a refused server gets a fatal alert or a reset", seen=tls.ending)
         lab.expect(not plain.sees_reset(), "nothing came")
         lab.ends_as(pipe, "refused", count=number)
     lab.says("a server that speaks no TLS")

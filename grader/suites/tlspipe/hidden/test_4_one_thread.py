@@ -108,9 +108,7 @@ def test_a_slow_handshake_is_none(lab: Scene, role: str) -> None:
     slow.handshake_fails(within=6)
     took = lab.now() - begun
     lab.expect(took > 0.6, "it gets its time", expected="0.7 s at least", seen=f"{took:.2f} s")
-    lab.expect(
-        took < 3, "and no more, though bytes come", expected="0.7 s, and 1 s more", seen=f"{took:.1f} s"
-    )
+    lab.expect(took < 3, "and no more, though bytes come", expected="0.7 s, and 1 s more", seen=f"{took:.1f} s")
     if role == "client":
         near.sees_reset_or_end()
     ways.carries(open_before)

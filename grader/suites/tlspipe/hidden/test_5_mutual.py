@@ -146,9 +146,7 @@ def test_the_clients_chain(lab: Scene, version: str) -> None:
     pipe = lab.pipe_client(target=target, identity=identity)
     for asks in (True, False, True):
         plain = lab.connects(pipe)
-        tls = lab.tls_server(
-            target.accepts(), client_ca=lab.zoo.ca if asks else None, versions=SPOKEN[version]
-        )
+        tls = lab.tls_server(target.accepts(), client_ca=lab.zoo.ca if asks else None, versions=SPOKEN[version])
         data = lab.random_bytes(500)
         plain.sends(data)
         tls.reads_exactly(data)

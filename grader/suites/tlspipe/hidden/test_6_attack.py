@@ -70,7 +70,7 @@ DEEDS = (
     Deed("the third record comes twice", 3, lambda all_: [*all_[:3], all_[2], *all_[3:]]),
     Deed("the third and the fourth change places", 2, lambda all_: [*all_[:2], all_[3], all_[2], all_[4]]),
     Deed("the first one comes again", 3, lambda all_: [*all_[:3], all_[0], *all_[3:]]),
-)  # fmt: skip
+)
 
 
 @ROLES
@@ -96,9 +96,11 @@ def test_tampered_records(lab: Scene, role: str) -> None:
         came = comes_out(lab, way.plain)
         most = sum(sizes[: deed.whole])
         lab.expect(
-            data[:most].startswith(came), "what came before it may come out, and nothing else",
-            expected=f"at most {most:,} bytes", seen=f"{len(came):,} bytes, or other ones",
-        )  # fmt: skip
+            data[:most].startswith(came),
+            "what came before it may come out, and nothing else",
+            expected=f"at most {most:,} bytes",
+            seen=f"{len(came):,} bytes, or other ones",
+        )
         way.tls.sees_cut()
     ways.carries(ways.opens())
 
@@ -270,9 +272,11 @@ def served_or_broken(lab: Scene, way: Way, sealer: Sealer) -> None:
         lab.says("the connection was broken")
     elif not in_time:
         raise Broken(
-            "the connection is neither served nor broken", verdict="timeout",
-            expected="what was sent behind the flood", seen=f"{len(came):,} of {len(data):,} bytes, then silence",
-        )  # fmt: skip
+            "the connection is neither served nor broken",
+            verdict="timeout",
+            expected="what was sent behind the flood",
+            seen=f"{len(came):,} of {len(data):,} bytes, then silence",
+        )
     else:
         lab.expect(came == data, "what was sent behind the flood comes out", seen=came)
 
@@ -336,9 +340,7 @@ def test_answers_that_nobody_reads(lab: Scene) -> None:
     with lab.measures(every=0.2) as seen:
         try:
             many = "records full of HelloRequests, and reads no answer"
-            sealer.floods(
-                lambda: sealer.seals(bytes(16_384), HANDSHAKE), 320, what=many, within=1.5, reads=False
-            )
+            sealer.floods(lambda: sealer.seals(bytes(16_384), HANDSHAKE), 320, what=many, within=1.5, reads=False)
         except Broken as broken:
             if broken.verdict != "timeout":
                 raise

@@ -13,9 +13,7 @@ def test_any_segment_there_and_back(lab: Scene) -> None:
         flags = {name: rng.random() < 0.5 for name in ("syn", "ack", "fin", "rst")}
         blocks = tuple((rng.choice(edges), rng.getrandbits(32)) for _ in range(rng.randrange(4)))
         payload = rng.randbytes(rng.choice((0, 1, 2, 3, 100, 1199, 1200)))
-        seg = Seg(
-            rng.choice(edges), rng.getrandbits(32), rng.choice(edges), sack=blocks, payload=payload, **flags
-        )
+        seg = Seg(rng.choice(edges), rng.getrandbits(32), rng.choice(edges), sack=blocks, payload=payload, **flags)
         segments.encodes(seg)
         segments.decodes(seg)
 
@@ -28,9 +26,7 @@ def test_reserved_bits_are_ignored(lab: Scene) -> None:
 
 def test_every_part_is_covered_by_the_checksum(lab: Scene) -> None:
     segments, rng = lab.segments(), lab.rng
-    seg = Seg(
-        rng.getrandbits(32), rng.getrandbits(32), 4096, ack=True, sack=((5, 9),), payload=rng.randbytes(31)
-    )
+    seg = Seg(rng.getrandbits(32), rng.getrandbits(32), 4096, ack=True, sack=((5, 9),), payload=rng.randbytes(31))
     segments.decodes(seg)
     for bit in range(8 * len(segments.built(seg))):
         segments.refuses(segments.damaged(seg, bit), f"bit {bit} flipped")
@@ -47,9 +43,7 @@ def test_sizes_that_lie(lab: Scene) -> None:
         segments.refuses(segments.lying(whole, length=length), f"the header says {length} bytes of payload")
     for blocks in (0, 2, 3):
         segments.refuses(segments.lying(whole, blocks=blocks), f"the header says {blocks} blocks")
-    segments.refuses(
-        segments.built(dataclasses.replace(whole, payload=b"x" * 1201)), "1,201 bytes of payload"
-    )
+    segments.refuses(segments.built(dataclasses.replace(whole, payload=b"x" * 1201)), "1,201 bytes of payload")
     segments.decodes(dataclasses.replace(whole, payload=b"x" * 1200))
 
 
@@ -59,9 +53,7 @@ def test_garbage_is_no_segment(lab: Scene) -> None:
     segments.decodes(Seg(1, payload=b"", syn=True))
     for _ in range(150):
         segments.refuses(rng.randbytes(rng.randrange(0, 90)), "random bytes")
-        segments.refuses(
-            bytes([magic]) + rng.randbytes(rng.randrange(0, 90)), "random bytes behind the magic"
-        )
+        segments.refuses(bytes([magic]) + rng.randbytes(rng.randrange(0, 90)), "random bytes behind the magic")
     segments.refuses(b"\xff" * 65_507, "the largest datagram that UDP carries")
     segments.refuses(struct.pack("!BBHIIII", magic, 0, 0, 0, 0, 0, 0), "a header with a checksum of zero")
 

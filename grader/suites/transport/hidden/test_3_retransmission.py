@@ -30,9 +30,7 @@ def test_handshake_segments_lost(lab: Scene) -> None:
 
 
 def test_data_segments_lost(lab: Scene) -> None:
-    lab.simulations(
-        "first data segment lost", "last data segment lost", "a segment lost four times"
-    ).complete()
+    lab.simulations("first data segment lost", "last data segment lost", "a segment lost four times").complete()
 
 
 def test_acknowledgements_lost(lab: Scene) -> None:

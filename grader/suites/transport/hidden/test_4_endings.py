@@ -8,11 +8,7 @@ LAST = 0xFFFF_FFFF
 
 def test_endings(lab: Scene) -> None:
     lab.simulations(
-        "half-close",
-        "both close at once",
-        "last ACK lost",
-        "a segment replayed 1.5 s late",
-        "the application aborts",
+        "half-close", "both close at once", "last ACK lost", "a segment replayed 1.5 s late", "the application aborts"
     ).complete()
 
 

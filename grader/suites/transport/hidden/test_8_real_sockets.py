@@ -6,14 +6,7 @@ from harness.testing import Profile, Scene
 
 #: A little of everything; three losses in a row at most, so that stop-and-wait is through in time as well.
 BAD = Profile(
-    delay=0.005,
-    jitter=0.003,
-    loss=0.03,
-    burst_cap=3,
-    duplicate=0.05,
-    corrupt=0.04,
-    reorder=0.1,
-    truncate=0.01,
+    delay=0.005, jitter=0.003, loss=0.03, burst_cap=3, duplicate=0.05, corrupt=0.04, reorder=0.1, truncate=0.01
 )
 #: Where a megabyte takes half a second, for who has many segments under way.
 LONG = Profile(delay=0.010, rate=20_000_000, limit=200)
@@ -143,9 +136,7 @@ def test_while_nothing_happens(lab: Scene) -> None:
     listener.has_printed(b"awake?")
     lab.pauses(0.9)
     spent = lab.usage().cpu_seconds - before
-    lab.expect(
-        spent < 0.3, "1.5 s of waiting take no computing time", expected="< 0.3 s", seen=f"{spent:.2f} s"
-    )
+    lab.expect(spent < 0.3, "1.5 s of waiting take no computing time", expected="< 0.3 s", seen=f"{spent:.2f} s")
     listener.stdin_sends(b"awake")
     peer.hears("its answer", lambda seg: seg.payload == b"awake")
 

@@ -32,6 +32,4 @@ def test_random_loss(lab: Scene) -> None:
 
 
 def test_a_short_queue(lab: Scene) -> None:
-    lab.simulations(bottleneck("a queue of three products", queue=3 * PRODUCT), model=True).fill(
-        0.8, queue=2 * ONE_WAY
-    )
+    lab.simulations(bottleneck("a queue of three products", queue=3 * PRODUCT), model=True).fill(0.8, queue=2 * ONE_WAY)

@@ -35,9 +35,7 @@ section = "1"
 """
 
 
-def write_assignment(
-    folder: Path, file: str, names: Sequence[str], tables: str, *, timeout: int = 20
-) -> Path:
+def write_assignment(folder: Path, file: str, names: Sequence[str], tables: str, *, timeout: int = 20) -> Path:
     """Write assignment.toml and its handout: one check of a point per name; `tables`: [programs], [limits] and such."""
     (folder / "handout.md").write_text("# The lab's own tests\n\n## 1\n")
     head = '[assignment]\nschema = 1\nname = "one"\ntitle = "The lab\'s own tests"\nhandout = "handout.md"\n'
@@ -88,8 +86,6 @@ def reports_of(path: Path, suite: Path, submission: Path, *, worker: int) -> dic
 def passed(report: dict[str, Any]) -> None:
     """Fail with the story if a check did not pass; skip it if a machine with too much to do did not let it."""
     told = [report["message"], str(report["seen"] or ""), *(step["what"] for step in report["story"])]
-    if report["message"].startswith("the link was not as asked") and os.getloadavg()[0] > 2 * (
-        os.cpu_count() or 1
-    ):
+    if report["message"].startswith("the link was not as asked") and os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
         pytest.skip(report["message"])
     assert report["outcome"] == "pass", "\n".join(told)

@@ -84,13 +84,8 @@ def run(
 ) -> tuple[Any, list[dict[str, Any]], Phases]:
     wanted, code, assignment = job(tmp_path, test, build=build)
     records: list[dict[str, Any]] = []
-    with (
-        Star.start(made, code=code) as star,
-        star.session(submission, assignment.limits) as session,
-    ):
-        left = session.run_tester(
-            wanted, lambda line: records.append(json.loads(line)), time.monotonic() + within
-        )
+    with Star.start(made, code=code) as star, star.session(submission, assignment.limits) as session:
+        left = session.run_tester(wanted, lambda line: records.append(json.loads(line)), time.monotonic() + within)
     return left, records, session.phases
 
 
@@ -103,9 +98,7 @@ class TestStars:
     def test_a_submission_in_c_is_built_in_its_node(
         self, made: images.Images, tmp_path: Path, submission: Path
     ) -> None:
-        (submission / "hello.c").write_text(
-            '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
-        )
+        (submission / "hello.c").write_text('#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n')
         (submission / "Makefile").write_text("hello: hello.c\n\tcc -o hello hello.c\n")
         test = "def test_one(lab):\n    lab.runs('hello').prints(b'hello\\n')\n"
         _, records, phases = run(made, tmp_path, submission, test, build=BUILD)
@@ -119,19 +112,14 @@ class TestStars:
         [
             ("hello:\n\t@echo no compiler today; exit 3\n", "`make` ended with status 2:\nno compiler today"),
             ("hello:\n\t@echo waiting; sleep 100\n", "`make` did not end within 5 s:\nwaiting"),
-            (
-                "hello:\n\t@(sleep 100 &) ; ln -s /etc/passwd hello\n",
-                "hello cannot be started (Permission denied)",
-            ),
+            ("hello:\n\t@(sleep 100 &) ; ln -s /etc/passwd hello\n", "hello cannot be started (Permission denied)"),
         ],
     )
     def test_a_build_that_fails_says_why(
         self, made: images.Images, tmp_path: Path, submission: Path, makefile: str, told: str
     ) -> None:
         (submission / "Makefile").write_text(makefile)
-        _, records, _ = run(
-            made, tmp_path, submission, "def test_one(lab):\n    lab.runs('hello')\n", build=BUILD
-        )
+        _, records, _ = run(made, tmp_path, submission, "def test_one(lab):\n    lab.runs('hello')\n", build=BUILD)
         [report] = [row for row in records if row["record"] == "report"]
         assert report["outcome"] == "error"
         assert told in (report["seen"] or report["message"])
@@ -146,9 +134,7 @@ class TestStars:
         assert report["outcome"] == "error"
         assert "cannot be copied into its node: No space left on device" in report["seen"]
 
-    def test_a_job_is_stopped_at_its_deadline(
-        self, made: images.Images, tmp_path: Path, submission: Path
-    ) -> None:
+    def test_a_job_is_stopped_at_its_deadline(self, made: images.Images, tmp_path: Path, submission: Path) -> None:
         test = "def test_one(lab):\n    import signal\n    signal.setitimer(0, 0)\n    while True: pass\n"
         wanted, code, assignment = job(tmp_path, test)
         with Star.start(made, code=code) as star:
@@ -171,10 +157,7 @@ class TestStars:
             with pytest.raises(KeyboardInterrupt), star.session(submission, assignment.limits) as session:
                 session.run_tester(wanted, interrupt, time.monotonic() + 60)
             assert ours(owner.this_owner().identity) == []
-            with (
-                pytest.raises(LabError, match="this lab was stopped"),
-                star.session(submission, assignment.limits),
-            ):
+            with pytest.raises(LabError, match="this lab was stopped"), star.session(submission, assignment.limits):
                 pass
         assert ours(owner.this_owner().identity) == []
 
@@ -221,21 +204,15 @@ with star.session(Path({str(submission)!r}), Limits()):
     ) -> None:
         with (
             Star.start(made, code={}) as star,
-            pytest.raises(
-                LabError, match="disk_mb = 200 does not fit into memory_mb = 256: set disk_mb to 84"
-            ),
+            pytest.raises(LabError, match="disk_mb = 200 does not fit into memory_mb = 256: set disk_mb to 84"),
             star.session(submission, replace(Limits(), disk_mb=200)),
         ):
             pass
 
-    def test_a_submission_that_is_not_there_is_no_traceback(
-        self, made: images.Images, tmp_path: Path
-    ) -> None:
+    def test_a_submission_that_is_not_there_is_no_traceback(self, made: images.Images, tmp_path: Path) -> None:
         with (
             Star.start(made, code={}) as star,
-            pytest.raises(
-                LabError, match=r"the student node cannot be made: .* bind source path does not exist"
-            ),
+            pytest.raises(LabError, match=r"the student node cannot be made: .* bind source path does not exist"),
             star.session(tmp_path / "nobody", Limits()),
         ):
             pass
@@ -288,13 +265,8 @@ def test_no_node_has_a_network_or_a_root_it_can_write() -> None:
 
 def test_the_student_node_sees_no_volume_of_ours_but_the_agents() -> None:
     recipe = nodes.student("s", VOLUMES, "/sub", Limits(), "/agent/x.sock", runtime="runsc", processors="1")
-    assert recipe.host["mounts"] == [
-        {"Type": "bind", "Source": "/sub", "Target": "/submission", "ReadOnly": True}
-    ]
-    assert recipe.host["binds"] == {
-        "a": {"bind": "/agent", "mode": "rw"},
-        "l": {"bind": "/lab", "mode": "ro"},
-    }
+    assert recipe.host["mounts"] == [{"Type": "bind", "Source": "/sub", "Target": "/submission", "ReadOnly": True}]
+    assert recipe.host["binds"] == {"a": {"bind": "/agent", "mode": "rw"}, "l": {"bind": "/lab", "mode": "ro"}}
     assert recipe.host["mem_limit"] == recipe.host["memswap_limit"] == "280m"
     assert recipe.host["pids_limit"] == 68
     assert recipe.host["runtime"] == "runsc"
@@ -303,14 +275,7 @@ def test_the_student_node_sees_no_volume_of_ours_but_the_agents() -> None:
 
 @pytest.mark.parametrize(
     ("count", "cpus", "worker", "which"),
-    [
-        (1, 1.0, 0, None),
-        (2, 1.0, 0, "1"),
-        (2, 4.0, 3, "1"),
-        (8, 1.5, 0, "1,2"),
-        (8, 2.0, 3, "7,1"),
-        (0, 1.0, 0, None),
-    ],
+    [(1, 1.0, 0, None), (2, 1.0, 0, "1"), (2, 4.0, 3, "1"), (8, 1.5, 0, "1,2"), (8, 2.0, 3, "7,1"), (0, 1.0, 0, None)],
 )
 def test_students_leave_the_first_processor_to_the_link(
     count: int, cpus: float, worker: int, which: str | None

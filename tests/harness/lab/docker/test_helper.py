@@ -41,9 +41,7 @@ def test_one_that_was_there_and_hangs_up_is_gone(tmp_path: Path) -> None:
         agent.ask({"op": "trouble"})
 
 
-def test_one_that_is_silent_or_never_came_is_not_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_is_silent_or_never_came_is_not_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "agent.sock")
     monkeypatch.setattr(helper, "STARTED_WITHIN", 0.05)
     with pytest.raises(LabError) as never_came:

@@ -60,9 +60,7 @@ def test_a_registry_is_the_first_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said[0] == f"fetching {images.BASE}, the base of the lab's images"
 
 
-def test_without_one_the_machines_own_packages_are_the_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_one_the_machines_own_packages_are_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
 
     def run(command: list[str], what: str, remedy: str) -> str:  # noqa: ARG001
@@ -118,8 +116,7 @@ def test_what_stands_in_the_way_is_said(
 
 
 @pytest.mark.parametrize(
-    ("machine", "processor"),
-    [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("arm64", "aarch64"), ("aarch64", "aarch64")],
+    ("machine", "processor"), [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("arm64", "aarch64"), ("aarch64", "aarch64")]
 )
 def test_wheels_are_for_the_images_python_and_processor(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: str, processor: str

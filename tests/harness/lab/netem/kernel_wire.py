@@ -129,9 +129,7 @@ class Wire:
         if frame == sent:
             return number, None
         different = int.from_bytes(frame, "little") ^ int.from_bytes(sent, "little")
-        assert different.bit_count() == 1 and len(frame) == len(sent), (
-            f"datagram {number} has other bits flipped"
-        )
+        assert different.bit_count() == 1 and len(frame) == len(sent), f"datagram {number} has other bits flipped"
         return number, different.bit_length() - 1
 
 

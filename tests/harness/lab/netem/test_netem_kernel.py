@@ -40,21 +40,25 @@ def as_tc_says() -> str:
 
 
 EVERYTHING = Profile(
-    delay=0.1, jitter=0.02, distribution="normal", gemodel=(0.01, 0.2, 0.9, 0.001), duplicate=0.1, corrupt=0.05,
-    reorder=0.25, gap=5, rate=80_000_000_000, overhead=-14, limit=77,
-)  # fmt: skip
+    delay=0.1,
+    jitter=0.02,
+    distribution="normal",
+    gemodel=(0.01, 0.2, 0.9, 0.001),
+    duplicate=0.1,
+    corrupt=0.05,
+    reorder=0.25,
+    gap=5,
+    rate=80_000_000_000,
+    overhead=-14,
+    limit=77,
+)
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**64 - 1])
 def test_everything_that_netem_has_is_read_back_as_it_was_put(qdisc: NetemQdisc, seed: int):
     assert qdisc.put(EVERYTHING, seed=seed) == qdisc_of(EVERYTHING, seed)
     told = as_tc_says()
-    for words in (
-        "limit 77 delay 100ms  20ms",
-        "gemodel p 1% r 20% 1-h 90% 1-k 0.1%",
-        "duplicate 10%",
-        "gap 5",
-    ):
+    for words in ("limit 77 delay 100ms  20ms", "gemodel p 1% r 20% 1-h 90% 1-k 0.1%", "duplicate 10%", "gap 5"):
         assert words in told
     for words in ("reorder 25%", "corrupt 5%", "rate 80Gbit packetoverhead -14"):
         assert words in told
@@ -77,17 +81,11 @@ def test_what_netem_cannot_express_is_refused_and_changes_nothing(qdisc: NetemQd
     assert "loss 50%" in as_tc_says()
 
 
-OURS = [
-    (named.name, side, getattr(named, side)) for named in load_profiles().values() for side in ("up", "down")
-]
+OURS = [(named.name, side, getattr(named, side)) for named in load_profiles().values() for side in ("up", "down")]
 
 
-@pytest.mark.parametrize(
-    ("name", "side", "profile"), OURS, ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_a_profile_of_ours_is_taken_or_refused_by_name(
-    qdisc: NetemQdisc, name: str, side: str, profile: Profile
-):
+@pytest.mark.parametrize(("name", "side", "profile"), OURS, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_profile_of_ours_is_taken_or_refused_by_name(qdisc: NetemQdisc, name: str, side: str, profile: Profile):
     if beyond := beyond_netem(profile):
         with pytest.raises(BeyondNetem, match=", ".join(beyond)):
             qdisc.put(profile, seed=1)

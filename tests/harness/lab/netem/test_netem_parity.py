@@ -123,10 +123,7 @@ def recorded(wire: Wire, profile: Profile, seed: int) -> Recording:
     """With every burst sent before the first of it is due; a machine that is kept busy may need some attempts."""
     for _ in range(5):
         recording = wire.record(profile, seed, PARTS if profile.limit < 2000 else WHOLE)
-        if (
-            not profile.delay
-            or recording.longest_burst < (profile.delay - profile.jitter * 4.1) * 900_000_000
-        ):
+        if not profile.delay or recording.longest_burst < (profile.delay - profile.jitter * 4.1) * 900_000_000:
             return recording
     pytest.fail("this machine is too busy: a burst took longer to send than the delay", pytrace=False)
 

@@ -27,17 +27,7 @@ def agent() -> Agent:
 
 @pytest.mark.parametrize(
     "packet",
-    [
-        b"",
-        b"\xff",
-        b"[]",
-        b"null",
-        b"{}",
-        b'{"op": 1}',
-        b'{"op": "__init__"}',
-        b'{"op": "start"}',
-        b"[" * 60000,
-    ],
+    [b"", b"\xff", b"[]", b"null", b"{}", b'{"op": 1}', b'{"op": "__init__"}', b'{"op": "start"}', b"[" * 60000],
 )
 def test_a_malformed_request_is_answered(agent: Agent, packet: bytes) -> None:
     answer, descriptors = agent._answer(packet)
@@ -78,9 +68,7 @@ def test_a_tree_may_be_deep(tmp_path: Path) -> None:
         path.mkdir()
     copy_tree(str(tmp_path / "source"), str(tmp_path / "target"))
     assert (tmp_path / "target" / "/".join(["d"] * 1200)).is_dir()
-    subprocess.run(
-        ["rm", "-rf", tmp_path / "source", tmp_path / "target"], check=True
-    )  # pytest's own way recurses
+    subprocess.run(["rm", "-rf", tmp_path / "source", tmp_path / "target"], check=True)  # pytest's own way recurses
 
 
 def child(source: str, output: int) -> int:
@@ -124,9 +112,7 @@ def test_figures_of_both_kinds_of_control_groups(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(agent_kernel, "_CG", str(tmp_path))
     for name in ("memory", "cpuacct", "pids"):
         (tmp_path / name).mkdir()
-    (tmp_path / "memory" / "memory.stat").write_text(
-        "rss 1\ntotal_rss 900000000\ntotal_shmem 1000\ncache 5\n"
-    )
+    (tmp_path / "memory" / "memory.stat").write_text("rss 1\ntotal_rss 900000000\ntotal_shmem 1000\ncache 5\n")
     (tmp_path / "cpuacct" / "cpuacct.usage").write_text("5000000000000\n")
     (tmp_path / "memory" / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
     (tmp_path / "pids" / "pids.events").write_text("max 3\n")

@@ -35,8 +35,12 @@ def test_nothing_is_done_by_default():
 
 def test_slices_are_taken_in_turn_and_apart():
     assert run(Mangle(slices=(1, 2), pause=0.5), (0, b"abcdef"), (0, "end")) == [
-        (0, b"a"), (0.5, b"bc"), (1.0, b"d"), (1.5, b"ef"), (2.0, "end")
-    ]  # fmt: skip
+        (0, b"a"),
+        (0.5, b"bc"),
+        (1.0, b"d"),
+        (1.5, b"ef"),
+        (2.0, "end"),
+    ]
 
 
 def test_a_slice_does_not_wait_for_bytes_that_may_never_come():
@@ -48,11 +52,7 @@ def test_coalescing_makes_one_write_of_several():
 
 
 def test_the_stream_stalls_once_before_a_byte():
-    assert run(Mangle(stall_at=2, stall_for=3), (0, b"abcd"), (4, b"e")) == [
-        (0, b"ab"),
-        (3, b"cd"),
-        (4, b"e"),
-    ]
+    assert run(Mangle(stall_at=2, stall_for=3), (0, b"abcd"), (4, b"e")) == [(0, b"ab"), (3, b"cd"), (4, b"e")]
 
 
 def test_a_stall_at_the_start_holds_the_first_byte():

@@ -21,9 +21,7 @@ class Lab:
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.relay = RelayLoop()
-        self.server = socket.create_server(
-            (host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        )
+        self.server = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.server.settimeout(5)
         self.open: list[socket.socket] = [self.server]
 

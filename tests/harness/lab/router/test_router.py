@@ -142,19 +142,11 @@ def udp4(payload: bytes, *, to: str = "10.77.1.2", checksum: bool = True, fragme
 
 
 def udp6(payload: bytes) -> bytes:
-    addresses = socket.inet_pton(socket.AF_INET6, "fd77:2::2") + socket.inet_pton(
-        socket.AF_INET6, "fd77:1::2"
-    )
+    addresses = socket.inet_pton(socket.AF_INET6, "fd77:2::2") + socket.inet_pton(socket.AF_INET6, "fd77:1::2")
     length = 8 + len(payload)
     udp = struct.pack("!HHHH", 5000, 6000, length, 0) + payload
     sums = ip_packet.checksum(addresses + struct.pack("!II", length, 17) + udp)
-    return (
-        struct.pack("!IHBB", 6 << 28, length, 17, 64)
-        + addresses
-        + udp[:6]
-        + struct.pack("!H", sums)
-        + udp[8:]
-    )
+    return struct.pack("!IHBB", 6 << 28, length, 17, 64) + addresses + udp[:6] + struct.pack("!H", sums) + udp[8:]
 
 
 def test_the_direction_is_told_by_where_a_packet_goes():

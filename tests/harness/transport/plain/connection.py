@@ -156,11 +156,7 @@ class Connection:
         out = []
         if self.must_reset:
             self.must_reset = False
-            return [
-                encode(
-                    Segment((self.next + self.in_flight()) % MODULUS, self.expected or 0, ack=True, rst=True)
-                )
-            ]
+            return [encode(Segment((self.next + self.in_flight()) % MODULUS, self.expected or 0, ack=True, rst=True))]
         if not self.over:
             self.choose()
             if self.current is not None and self.sent_at is None:

@@ -106,9 +106,7 @@ print(json.dumps({
     assert seen["setuid"] == []
     packages = ["__init__.py", "lab/__init__.py", "lab/node/__init__.py"]
     agent = [f"lab/node/{name}.py" for name in ("agent", "agent_child", "agent_kernel", "proc")]
-    assert seen["lab"] == sorted(
-        ["agent/__main__.py", *(f"agent/harness/{name}" for name in [*packages, *agent])]
-    )
+    assert seen["lab"] == sorted(["agent/__main__.py", *(f"agent/harness/{name}" for name in [*packages, *agent])])
 
 
 def test_the_network_is_the_wire_and_nothing_else(lab):
@@ -374,9 +372,7 @@ def test_a_program_that_cannot_start_says_why(lab):
 
 
 def test_the_environment_is_what_the_test_adds(lab):
-    program = lab.runs(
-        "run", "import os; print(os.environ['EXTRA'], 'SECRET' in os.environ)", env={"EXTRA": "yes"}
-    )
+    program = lab.runs("run", "import os; print(os.environ['EXTRA'], 'SECRET' in os.environ)", env={"EXTRA": "yes"})
     program.prints(b"yes False\n")
 
 
@@ -407,9 +403,7 @@ def test_given_files_are_read_not_written(lab):
     data = lab.random_bytes(300_000)
     path = lab.put_file("given", data)
     program = lab.runs(
-        "run",
-        "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read()); open(sys.argv[1], 'a')",
-        path,
+        "run", "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read()); open(sys.argv[1], 'a')", path
     )
     program.exits(1)
     assert program.stdout == data
@@ -436,13 +430,16 @@ print(json.dumps([open(sys.argv[1]).read(), oct(now.st_mode), now.st_uid == os.g
 
 
 def test_kinds_are_seen_with_the_students_rights(lab):
-    source = (
-        "import os\nos.symlink('/agent', 'l')\nos.mkdir('d')\nos.mkfifo('f')\nos.symlink('/agent', 'd/a')"
-    )
+    source = "import os\nos.symlink('/agent', 'l')\nos.mkdir('d')\nos.mkfifo('f')\nos.symlink('/agent', 'd/a')"
     lab.runs("run", source).exits(0)
     assert [lab.kind_of(p) for p in ("echo.py", "d", "l", "f", "nope", "/agent/agent.sock")] == [
-        "file", "folder", "other", "other", "missing", "missing",
-    ]  # fmt: skip
+        "file",
+        "folder",
+        "other",
+        "other",
+        "missing",
+        "missing",
+    ]
 
 
 def test_unix_sockets_both_ways(lab):
@@ -667,11 +664,7 @@ def test_the_link_between_them_is_impaired_both_ways(lab):
     lab.link("dumb", up=Profile(), down=Profile(loss=1.0))
     assert called(lab, lab.address_of(second), "heard", within=1) is None
     assert b"heard" in second.prints_at_least(50)
-    assert [packet.fate for packet in lab.network.packets(lab._since, time.time())] == [
-        "lost",
-        "delivered",
-        "lost",
-    ]
+    assert [packet.fate for packet in lab.network.packets(lab._since, time.time())] == ["lost", "delivered", "lost"]
 
 
 def test_the_second_node_reaches_nobody_else(lab):
@@ -731,9 +724,7 @@ def test_the_two_student_nodes_share_nothing(lab):
 
 
 def test_a_second_node_that_is_left_dirty(lab):
-    program = lab.runs(
-        "run", "import time\nopen('/tmp/old', 'w')\nprint(1, flush=True)\ntime.sleep(60)", node="second"
-    )
+    program = lab.runs("run", "import time\nopen('/tmp/old', 'w')\nprint(1, flush=True)\ntime.sleep(60)", node="second")
     assert program.prints_line() == b"1"
     assert lab._second.usage().processes == 1
 
