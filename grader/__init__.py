@@ -1,1 +1,13 @@
-"""The judge: what a submission is worth, and why. Private: it never travels with the starters."""
+"""The judge: what a submission is worth, and why. Private: it never travels with the starters.
+
+Each knows those below it and none above (`make check`):
+
+    cli          what an instructor types
+    campaign     many jobs, some workers, one run folder that a killed run goes on with
+    reports | job | release     pages and tables | one submission from copy to result | what students get
+    bench        where a tester runs: on this machine or in Docker
+    verdict      records -> outcomes -> points; a result as plain data. Pure
+    course | submission     folders of a course | a safe copy of what was handed in
+
+`suites/` are the tests, public and hidden; they import `harness.testing` and nothing else. Begin with `job.py`.
+"""

@@ -1,1 +1,15 @@
-"""The world a submission meets: nodes, programs, an impaired link, a trace. Public: it travels with the starters."""
+"""The world a submission meets: nodes, programs, an impaired link, and the tester that judges. Public: it travels with
+the starters.
+
+Nine rooms; each knows those below it and none above, neighbours do not know each other (`make check`):
+
+    cli          what is typed: `lab check`, `lab link`, `lab sim`, ...
+    tester       one job: suites, pytest plugin, the fixture `lab`
+    transport | tls     the two protocols: what tests say about them, judges, simulators
+    actors       who plays in a test: programs, peers, listeners, clients by the thousand, and the story they tell
+    lab          a network with a student's node on it: in Docker, or on this machine
+    pictures     packets as ladders, plots and captures
+    link | course       the link's pure model | assignment.toml, addresses, forbidden names
+
+Above all of them `testing.py`, the one page that tests import. Begin with it, then with `tester/scene.py`.
+"""

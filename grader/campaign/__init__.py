@@ -1,0 +1,5 @@
+"""A class: `plan.py` finds the jobs, `campaign.py` gives them to workers.
+
+`run_folder.py` and `journal.py` keep what is done: a job that is in the journal is not run again. It may import all of
+the grader but `cli`. Begin with `campaign.py`.
+"""

@@ -1,0 +1,4 @@
+"""The lab on one machine, for laptops and trusted code: `lab.py`. It protects from accidents, not from malice.
+
+`processes.py` knows the processes that it started, `ordinary.py` is the only file that changes user.
+"""

@@ -1,0 +1,1 @@
+"""The link between network namespaces: `tun.py`, the only file that opens TUN, and `packet.py`, which reads packets."""
