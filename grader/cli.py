@@ -156,12 +156,14 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -
                 unfinished += event.kind == "breaks"
     except KeyboardInterrupt:
         interrupted = True
-    index = folder.write_index(plan.remarks)
+    index = folder.write_index([*plan.remarks, *plan.absent])
     for name in sorted({result["assignment"] for result in results}):
         rows = [result for result in results if result["assignment"] == name]
         console.print(class_table(sorted(rows, key=lambda row: os.fsencode(row["student"]))))
     for remark in plan.remarks:
         console.print(Text(no_command(remark), style="yellow"))
+    for sentence in plan.absent:
+        console.print(Text(no_command(sentence), style="dim"))
     if interrupted:
         left = len(plan.jobs) - len(results)
         console.print(Text(f"Interrupted. {left} left; the same command again does the rest.", style="yellow"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import stat
 import unicodedata
@@ -45,8 +46,30 @@ class Submission:
 
 
 #: Left out: not the student's work, or able to run code when something looks at it (repositories, stale bytecode).
-_LEFT_OUT = frozenset({".git", ".hg", ".svn", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store"})
+LEFT_OUT = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        ".venv",
+        "venv",
+        "node_modules",
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".idea",
+        ".vscode",
+        ".DS_Store",
+        "Thumbs.db",
+        "__MACOSX",
+    }
+)
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyo")
+#: A folder with this file in it is a virtual environment, whatever it is called (PEP 405).
+_VENV_MARK = "pyvenv.cfg"
+#: Folders in which a whole submission may be wrapped: what a ZIP adds, and a second one.
+_MOST_WRAPPERS = 2
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -67,6 +90,7 @@ def take_submission(
     except OSError as error:
         raise SubmissionProblem(_why_not_opened(error, "the folder of the submission", is_folder=True)) from None
     try:
+        root = copier.unwrapped(root)
         into = os.open(target, _FOLDER)
         try:
             copier.folder(root, into, ())
@@ -119,6 +143,24 @@ class _Copier:
     def __post_init__(self) -> None:
         self.digest = hashlib.sha256()
 
+    def unwrapped(self, root: int) -> int:
+        """The folder that holds the work: a folder with nothing but one folder in it is taken for its wrapping.
+
+        Takes over the descriptor, and answers one.
+        """
+        for _ in range(_MOST_WRAPPERS):
+            names = [name for name in self._names(root, ()) if not _is_left_out(root, name)]
+            if len(names) != 1 or not stat.S_ISDIR(os.stat(names[0], dir_fd=root, follow_symlinks=False).st_mode):
+                break
+            try:
+                inner = os.open(names[0], _FOLDER, dir_fd=root)
+            except OSError as error:
+                raise SubmissionProblem(_why_not_opened(error, readable_name(names[0]), is_folder=True)) from None
+            self.notes.append(f"everything was inside the folder {readable_name(names[0])}/, which was taken off")
+            os.close(root)
+            root = inner
+        return root
+
     def folder(self, source: int, target: int, path: tuple[str, ...]) -> None:
         """Copy what the folder open at `source` holds into the one open at `target`."""
         if len(path) > self.caps.depth:
@@ -127,7 +169,7 @@ class _Copier:
         self._note_clashes(names, path)
         for name in names:
             here = (*path, name)
-            if name in _LEFT_OUT or name.endswith(_LEFT_OUT_SUFFIXES):
+            if _is_left_out(source, name):
                 self.left_out.append(_shown(here))
                 continue
             self.entries += 1
@@ -208,15 +250,34 @@ class _Copier:
         content = hashlib.sha256()
         if os.fstat(inner).st_size > self.caps.bytes:
             self._too_large(path)
+        for chunk in self._unix_lines(self._counted(inner, path, content), path):
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(into, view) :]
+        self._hash(b"program" if runs else b"file", path, content.digest())
+
+    def _counted(self, inner: int, path: tuple[str, ...], content: hashlib._Hash) -> Iterator[bytes]:
         while chunk := os.read(inner, 1 << 20):
             self.size += len(chunk)
             if self.size > self.caps.bytes:
                 self._too_large(path)
             content.update(chunk)
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(into, view) :]
-        self._hash(b"program" if runs else b"file", path, content.digest())
+            yield chunk
+
+    def _unix_lines(self, chunks: Iterator[bytes], path: tuple[str, ...]) -> Iterator[bytes]:
+        r"""The bytes; those of a script whose first line ends in \r\n, which Linux would not start, without each \r."""
+        first = next(chunks, b"")
+        if not first.startswith(b"#!") or not first.partition(b"\n")[0].endswith(b"\r"):
+            yield first
+            yield from chunks
+            return
+        self.notes.append(f"{_shown(path)} is a script with the line ends of Windows; it was run with those of Linux")
+        held = b""
+        for chunk in itertools.chain([first], chunks):
+            whole = held + chunk
+            held = b"\r" if whole.endswith(b"\r") else b""
+            yield whole.removesuffix(held).replace(b"\r\n", b"\n")
+        yield held
 
     def _too_large(self, path: tuple[str, ...]) -> None:
         raise SubmissionProblem(
@@ -254,6 +315,22 @@ class _Copier:
         more = [f"left out: {', '.join(self.left_out[:10])}{' …' if len(self.left_out) > 10 else ''}"]
         notes = self.notes + (more if self.left_out else [])
         return notes if len(notes) <= 20 else [*notes[:20], f"{len(notes) - 20} more such notes"]
+
+
+def _is_left_out(folder: int, name: str) -> bool:
+    """Whether a name in an open folder is nothing that was handed in to be graded."""
+    if name in LEFT_OUT or name.startswith("._") or name.endswith(_LEFT_OUT_SUFFIXES):
+        return True
+    try:
+        inside = os.open(name, _FOLDER, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        return stat.S_ISREG(os.stat(_VENV_MARK, dir_fd=inside, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+    finally:
+        os.close(inside)
 
 
 def _shown(path: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from grader.course import Course, CourseError
 from grader.submission import readable_name
 from harness.course.assignment import Assignment, AssignmentError
+from harness.course.misplaced import ARCHIVES, plain_name
 from harness.course.toml_rows import nearest
 
 
@@ -40,7 +41,8 @@ class Plan:
     """The jobs, and what is left out."""
 
     jobs: list[Job] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)  #: one sentence each
+    remarks: list[str] = field(default_factory=list)  #: what could not be graded and why, one sentence each
+    absent: list[str] = field(default_factory=list)  #: who handed in nothing of what was asked for, one sentence each
 
 
 #: Names that the run's own folder needs, so that no student can have them.
@@ -69,15 +71,31 @@ def make_plan(
             plan.remarks.append(f"{student}: a student's folder cannot have this name; rename it. Not graded.")
             continue
         where = f"{readable_name(student)}/"
-        for name in _folders(submitted / student, plan.remarks, where):
+        names = _folders(submitted / student, plan.remarks, where)
+        for name in names:
             if assignments and name not in assignments:
                 continue
             assignment = _find(course, name, known, plan.remarks, where)
             if assignment is not None:
                 plan.jobs.append(Job(student, assignment, submitted / student / name))
+        _note_absence(plan, where, names, assignments)
     if not plan.jobs:
         raise PlanError("\n".join([_nothing(submitted, there, assignments), *plan.remarks]))
     return plan
+
+
+def _note_absence(plan: Plan, where: str, names: Sequence[str], assignments: Sequence[str]) -> None:
+    """Say of a student's folder what of the assignments asked for is not in it, and what there is instead."""
+    if not names and not assignments:
+        plan.absent.append(f"{where}: nothing was handed in.")
+    for wanted in assignments:
+        if wanted in names:
+            continue
+        alike = [readable_name(name) for name in names if plain_name(name) == plain_name(wanted)]
+        if alike:
+            plan.remarks.append(f"{where}{alike[0]}: is not called {wanted}; rename it. Not graded.")
+        else:
+            plan.absent.append(f"{where}: nothing of {wanted} was handed in.")
 
 
 def _nothing(submitted: Path, there: Sequence[str], assignments: Sequence[str]) -> str:
@@ -116,6 +134,8 @@ def _folders(folder: Path, remarks: list[str], where: str) -> list[str]:
             names.append(entry.name)
         elif entry.is_symlink():
             remarks.append(f"{where}{readable_name(entry.name)}: is a symbolic link, not a folder. Not graded.")
+        elif entry.name.lower().endswith(ARCHIVES):
+            remarks.append(f"{where}{readable_name(entry.name)}: is an archive, not a folder; unpack it. Not graded.")
         elif where:
             remarks.append(
                 f"{where}{readable_name(entry.name)}: is a file beside the assignments' folders. Passed over."

@@ -70,6 +70,82 @@ def test_repositories_and_stale_bytecode_are_left_out(handed_in: Path) -> None:
     assert copy.notes == ("left out: .git, __pycache__, client.pyc",)
 
 
+@pytest.mark.parametrize("name", [".venv", "venv", "node_modules", "__MACOSX", ".DS_Store", "._client.py"])
+def test_what_tools_leave_beside_the_work_is_left_out(handed_in: Path, name: str) -> None:
+    (handed_in / name).mkdir()
+    for number in range(1200):  # more than a submission may hold
+        (handed_in / name / f"{number}.js").touch()
+    copy = take(handed_in)
+    assert (copy.files, copy.notes) == (1, (f"left out: {name}",))
+
+
+def test_a_virtual_environment_is_known_by_what_is_in_it(handed_in: Path) -> None:
+    for name in ("env", "myenv"):
+        (handed_in / name).mkdir()
+    (handed_in / "myenv/pyvenv.cfg").write_text("home = /usr/bin\n")
+    (handed_in / "env/module.py").write_text("x = 1\n")  # only named like one
+    copy = take(handed_in)
+    assert copy.notes == ("left out: myenv",)
+    assert (copy.path / "env/module.py").is_file()
+
+
+def test_a_link_to_a_virtual_environment_is_a_link(handed_in: Path) -> None:
+    (handed_in.parent / "outside").mkdir()
+    (handed_in.parent / "outside/pyvenv.cfg").touch()
+    (handed_in / "lib").symlink_to(handed_in.parent / "outside")
+    assert refusal(handed_in).startswith("lib is a symbolic link")
+
+
+@pytest.mark.parametrize("beside", [(), (".DS_Store", "__MACOSX", ".git")])
+def test_what_a_zip_wraps_around_the_work_is_taken_off(tmp_path: Path, beside: tuple[str, ...]) -> None:
+    work = tmp_path / "in/ann-blocking/blocking"
+    work.mkdir(parents=True)
+    (work / "client.py").write_text("print(1)\n")
+    for name in beside:
+        (tmp_path / "in" / name).mkdir()
+    copy = take(tmp_path / "in")
+    assert [path.name for path in copy.path.iterdir()] == ["client.py"]
+    assert copy.notes[:2] == (
+        "everything was inside the folder ann-blocking/, which was taken off",
+        "everything was inside the folder blocking/, which was taken off",
+    )
+
+
+def test_a_folder_beside_a_file_is_no_wrapping(handed_in: Path) -> None:
+    (handed_in / "lib").mkdir()
+    (handed_in / "lib/client.py").write_text("x = 1\n")
+    copy = take(handed_in)
+    assert sorted(str(path.relative_to(copy.path)) for path in copy.path.rglob("*.py")) == [
+        "client.py",
+        "lib/client.py",
+    ]
+    assert copy.notes == ()
+
+
+def test_a_wrapping_that_is_a_link_is_refused(tmp_path: Path, handed_in: Path) -> None:
+    (tmp_path / "outer").mkdir()
+    (tmp_path / "outer/blocking").symlink_to(handed_in)
+    assert refusal(tmp_path / "outer").startswith("blocking is a symbolic link")
+
+
+def test_a_script_from_windows_can_be_started(handed_in: Path) -> None:
+    (handed_in / "run").write_bytes(b"#!/bin/sh\r\necho a\r\necho b\r" + b"\n" * 2)
+    (handed_in / "data").write_bytes(b"a\r\nb\r\n")
+    (handed_in / "unix").write_bytes(b"#!/bin/sh\nprintf 'a\r\n'\n")
+    copy = take(handed_in)
+    assert (copy.path / "run").read_bytes() == b"#!/bin/sh\necho a\necho b\n\n"
+    assert (copy.path / "data").read_bytes() == b"a\r\nb\r\n"
+    assert (copy.path / "unix").read_bytes() == b"#!/bin/sh\nprintf 'a\r\n'\n"
+    assert copy.notes == ("run is a script with the line ends of Windows; it was run with those of Linux",)
+
+
+def test_line_ends_are_seen_across_blocks(handed_in: Path) -> None:
+    script = b"#!/bin/sh\r\n" + b"#" * ((1 << 20) - 12) + b"\r\n" + b"echo\r"
+    assert script[(1 << 20) - 1 : (1 << 20) + 1] == b"\r\n"
+    (handed_in / "run").write_bytes(script)
+    assert (take(handed_in).path / "run").read_bytes() == script.replace(b"\r\n", b"\n")
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in" / "sub").mkdir(parents=True)
     assert refusal(tmp_path / "in").startswith("The folder is empty")

@@ -332,6 +332,32 @@ def test_what_is_no_submission_is_named(runs: Runs) -> None:
     ]
 
 
+def test_nobody_vanishes_when_one_assignment_is_asked_for(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    hand_in(runs.submitted, "bob", "Blocking")
+    hand_in(runs.submitted, "chen", "blocking (1)")
+    (runs.submitted / "dora").mkdir()
+    hand_in(runs.submitted, "emil", "nonblocking")
+    (runs.submitted / "fatima.zip").write_bytes(b"PK")
+    (runs.submitted / "george").mkdir()
+    (runs.submitted / "george/blocking.zip").write_bytes(b"PK")
+    plan = make_plan(runs.course, runs.submitted, assignments=["blocking"])
+    assert [job.name for job in plan.jobs] == ["ann/blocking"]
+    assert plan.remarks == [
+        "fatima.zip: is an archive, not a folder; unpack it. Not graded.",
+        "bob/Blocking: is not called blocking; rename it. Not graded.",
+        "chen/blocking (1): is not called blocking; rename it. Not graded.",
+        "george/blocking.zip: is an archive, not a folder; unpack it. Not graded.",
+    ]
+    assert plan.absent == [f"{name}/: nothing of blocking was handed in." for name in ("dora", "emil", "george")]
+
+
+def test_an_empty_folder_of_a_student_is_named(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    (runs.submitted / "dora").mkdir()
+    assert make_plan(runs.course, runs.submitted).absent == ["dora/: nothing was handed in."]
+
+
 def test_nothing_to_grade_says_what_to_give(runs: Runs) -> None:
     with pytest.raises(PlanError, match="holds no submissions"):
         make_plan(runs.course, runs.submitted)
