@@ -51,7 +51,7 @@ def _root_files(assignments: list[Assignment]) -> dict[str, bytes]:
     """What stands at the top; README.md is a template."""
     files = {}
     for path, data in files_of(_ROOT).items():
-        name = {"gitignore": ".gitignore"}.get(path, path)
+        name = f".{path}" if path.startswith("git") else path
         if name.endswith(".j2"):
             template = jinja2.Template(data.decode("utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True)
             name, data = (name.removesuffix(".j2"), (template.render(assignments=assignments) + "\n").encode("utf-8"))

@@ -15,7 +15,7 @@ from harness.cli import check as checking
 from harness.cli import check_report
 from harness.cli import link as play
 from harness.cli import trace_commands as cli_transport
-from harness.cli.console import console, refuse
+from harness.cli.console import console, refuse, tolerate_any_encoding
 from harness.course.assignment import AssignmentError
 from harness.course.programs import ProgramsError
 from harness.lab import doctor
@@ -118,6 +118,7 @@ for _command in cli_transport.COMMANDS:
 
 def main() -> None:
     """The entry point; an interrupted run is no error of the program."""
+    tolerate_any_encoding()
     try:
         app(prog_name=_COMMAND)
     except KeyboardInterrupt:

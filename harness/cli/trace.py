@@ -19,6 +19,7 @@ from harness.course.programs import ProgramsError
 from harness.pictures.capture import BadCapture, from_capture
 from harness.pictures.ladder import one_line
 from harness.pictures.plots import NoPlots
+from harness.transport.checks.simulation import PROGRAM
 from harness.transport.oracle.judge import judge
 from harness.transport.oracle.verdicts import Case
 from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, from_json, to_json
@@ -82,6 +83,8 @@ def simulate(
     if role not in ("client", "server"):
         raise SeeError(f"--role {role}: your solution plays client or server")
     solution = _solution(assignment, folder)
+    if PROGRAM not in solution.assignment.programs:
+        raise SeeError(f"{assignment} has no connection that could be simulated; lab sim is for transport")
     return _simulated(
         experiment.Experiment(
             assignment=solution.assignment,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,9 @@ from harness.lab.interface import LabError
 
 #: User ids from here on belong to nobody on ordinary systems (below systemd's dynamic users, 61184).
 FIRST_UID, LAST_UID = 60600, 60663
+#: Where ids are locked. Not in TMPDIR: two graders that have each a TMPDIR of its own would share ids all the same, and
+#: end each other's programs.
+LOCKS = Path("/run/lock/socketlab-users")
 
 
 class OrdinaryUser:
@@ -27,8 +29,11 @@ class OrdinaryUser:
     def __init__(self) -> None:
         import fcntl
 
-        folder = Path(tempfile.gettempdir(), "socketlab-users")
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder = LOCKS
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LabError(f"{folder}, where user ids are locked, cannot be made: {error.strerror}") from None
         if folder.stat().st_uid != 0 or folder.is_symlink():
             raise LabError(f"{folder} is not root's: remove it and start again")
         for uid in range(FIRST_UID, LAST_UID + 1):

@@ -128,6 +128,7 @@ def test_a_release_is_written_with_everything_a_student_needs(course: Course, tm
         "README.md",
         "LICENSE.md",
         "requirements.txt",
+        ".gitattributes",
         ".gitignore",
         "harness/cli/main.py",
         "blocking/client.py",
@@ -228,9 +229,9 @@ def test_what_both_suites_say_is_no_secret(course: Course) -> None:
 def test_lab_starts_the_cli_when_its_environment_is_ready(course: Course, tmp_path: Path) -> None:
     out = tmp_path / "students"
     repository.write(repository.build(course), out)
-    (out / ".venv" / "bin").mkdir(parents=True)
-    (out / ".venv" / "bin" / "python").write_text('#!/bin/sh\necho "$PYTHONPATH" "$@"\n')
-    (out / ".venv" / "bin" / "python").chmod(0o755)
+    (out / ".lab-venv" / "bin").mkdir(parents=True)
+    (out / ".lab-venv" / "bin" / "python").write_text('#!/bin/sh\necho "$PYTHONPATH" "$@"\n')
+    (out / ".lab-venv" / "bin" / "python").chmod(0o755)
     script = f"import runpy; lab = runpy.run_path({str(out / 'lab')!r}); open(lab['READY'], 'w').write(lab['wanted']())"
     subprocess.run([sys.executable, "-c", script], check=True)
     said = subprocess.run(
@@ -241,6 +242,51 @@ def test_lab_starts_the_cli_when_its_environment_is_ready(course: Course, tmp_pa
         check=True,
     )
     assert said.stdout.split() == [str(out), "-m", "harness.cli.main", "check", "blocking"]
+
+
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [
+        (["./lab"], "./lab"),
+        ([sys.executable, "lab"], f"{Path(sys.executable).name} lab"),
+        ([sys.executable, "./lab"], "./lab"),
+    ],
+)
+def test_lab_names_a_command_that_can_be_typed(course: Course, tmp_path: Path, command: list[str], again: str) -> None:
+    out = tmp_path / "students"
+    repository.write(repository.build(course), out)
+    (out / ".lab-venv/bin").mkdir(parents=True)
+    (out / ".lab-venv/bin/python").write_text('#!/bin/sh\nprintf %s "$LAB_COMMAND"\n')
+    (out / ".lab-venv/bin/python").chmod(0o755)
+    script = f"import runpy; lab = runpy.run_path({str(out / 'lab')!r}); open(lab['READY'], 'w').write(lab['wanted']())"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    said = subprocess.run(
+        command, cwd=out, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == again
+
+
+def test_lab_leaves_an_environment_alone_that_is_not_its_own(course: Course, tmp_path: Path) -> None:
+    out = tmp_path / "students"
+    repository.write(repository.build(course), out)
+    (out / ".venv").mkdir()
+    (out / ".venv/mine").touch()
+    (out / "venv.py").write_text("raise ImportError('no venv')\n")
+    environment = {**os.environ, "PYTHONPATH": str(out)}
+    subprocess.run([sys.executable, str(out / "lab")], env=environment, capture_output=True, check=False)
+    assert (out / ".venv/mine").exists()
+
+
+def test_a_checkout_on_windows_keeps_line_ends(course: Course, tmp_path: Path) -> None:
+    out = tmp_path / "students"
+    repository.write(repository.build(course), out)
+    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
+        subprocess.run(["git", *command], cwd=out, check=True)
+    clone = ["git", "-c", "core.autocrlf=true", "clone", "-q", str(out), str(tmp_path / "clone")]
+    subprocess.run(clone, check=True)
+    assert b"\r" not in (tmp_path / "clone/lab").read_bytes()
+    assert (tmp_path / "clone/lab.cmd").read_bytes().endswith(b"%errorlevel%\r\n")
 
 
 def test_lab_says_what_is_missing_when_venv_does_not_work(course: Course, tmp_path: Path) -> None:
@@ -254,4 +300,4 @@ def test_lab_says_what_is_missing_when_venv_does_not_work(course: Course, tmp_pa
     assert said.returncode == 1
     assert "Traceback" not in said.stderr
     assert "the module venv of this Python does not work" in said.stderr
-    assert not (out / ".venv").exists()
+    assert not (out / ".lab-venv").exists()

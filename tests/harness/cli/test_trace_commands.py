@@ -237,6 +237,13 @@ def test_sim_needs_an_assignment_that_is_there(tmp_path: Path, monkeypatch: pyte
     assert "no assignment 'nosuch'" in result.stderr
 
 
+@pytest.mark.parametrize("assignment", ["blocking", "nonblocking", "tlspipe"])
+def test_sim_says_which_assignment_it_is_for(assignment: str) -> None:
+    result = lab("sim", assignment)
+    assert result.exit_code == 2
+    assert "lab sim is for transport" in result.stderr
+
+
 def of_a_check(starter: Path, check: str, seed: str = "ab12") -> Path:
     file = starter / "failed.json"
     file.write_text(to_json(Bundle(assignment="transport", check=check, seed=seed, packets=tuple(sample.packets()))))
