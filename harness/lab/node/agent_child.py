@@ -16,8 +16,13 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 
+from harness.lab.node.seccomp import close_what_nobody_needs
+
 #: The ordinary user of every program of the submission (docker/prepare-student.sh puts it into /etc/passwd).
 STUDENT = 40001
+#: Seconds within which a program has to be started: its file is the student's, and opening it may block for ever
+#: (fcntl(2), F_SETLEASE).
+START_WITHIN = 5.0
 #: Seconds within which a helper that removes what is left has to be done.
 REMOVED_WITHIN = 5.0
 #: How much nicer (nice(2)) programs are than the agent, so that it is heard among 128 that spin.
@@ -53,6 +58,7 @@ def become_student() -> None:
     os.setgroups([])
     os.setresgid(STUDENT, STUDENT, STUDENT)
     os.setresuid(STUDENT, STUDENT, STUDENT)
+    close_what_nobody_needs()
 
 
 def _default_signals() -> None:
@@ -62,7 +68,10 @@ def _default_signals() -> None:
 
 
 def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, int, int]) -> int:
-    """Start a program as the student, in a session of its own; its process id. Raises Refused("start")."""
+    """Start a program as the student, in a session of its own; its process id. Raises Refused("start").
+
+    What keeps it from starting within START_WITHIN is the student's doing: all that it waits for is.
+    """
     told, tells = os.pipe()
     try:
         pid = os.fork()
@@ -87,7 +96,11 @@ def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, 
             os._exit(127)
     os.close(tells)
     with open(told, "rb", buffering=0) as pipe:
-        said = pipe.read(4)  # the end comes at once: exec closes the other side
+        if not select.select([pipe], [], [], START_WITHIN)[0]:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise Refused("start", f"did not start within {START_WITHIN:g} s: the submission itself holds its file")
+        said = pipe.read(4)  # the end: exec has closed the other side
     if said:
         os.waitpid(pid, 0)
         number = struct.unpack("i", said)[0]

@@ -17,6 +17,7 @@ TABLES = """
 echo = ["python3", "echo.py"]
 run = ["python3", "-c"]
 nothing = ["./nothing"]
+held = ["./held"]
 [limits]
 memory_mb = 256
 processes = 64

@@ -105,7 +105,7 @@ print(json.dumps({
     assert seen["others"] == 2
     assert seen["setuid"] == []
     packages = ["__init__.py", "lab/__init__.py", "lab/node/__init__.py"]
-    agent = [f"lab/node/{name}.py" for name in ("agent", "agent_child", "agent_kernel", "proc")]
+    agent = [f"lab/node/{name}.py" for name in ("agent", "agent_child", "agent_kernel", "proc", "seccomp")]
     assert seen["lab"] == sorted(["agent/__main__.py", *(f"agent/harness/{name}" for name in [*packages, *agent])])
 
 
@@ -138,11 +138,59 @@ print(json.dumps({
 """,
     )
     assert seen["interfaces"] == ["eth0", "lo"]
-    assert seen["raw"] == seen["packet"] == "PermissionError"
+    assert (seen["raw"], seen["packet"]) == ("PermissionError", "OSError")
     assert seen["user namespace"] == seen["network namespace"] == seen["mount"] == -1
     for name in ("link v4", "link far", "link v6", "bridge", "metadata", "internet"):
         assert seen[name] in ("TimeoutError", "OSError", "ConnectionRefusedError"), name
     assert seen["name"] == "gaierror"
+
+
+def test_only_the_sockets_of_the_course_can_be_made(lab):
+    seen = told(
+        lab,
+        """
+import ctypes, json, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+def attempt(*words):
+    try: socket.socket(*words).close(); return "made"
+    except OSError as error: return error.errno
+def call(number):
+    ctypes.set_errno(0)
+    return [libc.syscall(number, 1, None, 0, None, 0), ctypes.get_errno()]
+families = {f: attempt(f, socket.SOCK_DGRAM, 0) for f in range(46) if attempt(f, socket.SOCK_DGRAM, 0) == "made"}
+families.update({f: "made" for f in range(46) if attempt(f, socket.SOCK_STREAM, 0) == "made"})
+print(json.dumps({
+  "families": sorted(families), "pair": len(socket.socketpair()),
+  "vsock": attempt(40, socket.SOCK_STREAM, 0), "alg": attempt(38, socket.SOCK_SEQPACKET, 0),
+  "mptcp": attempt(socket.AF_INET, socket.SOCK_STREAM, 262), "lite": attempt(socket.AF_INET6, socket.SOCK_DGRAM, 136),
+  "sctp": attempt(socket.AF_INET, socket.SOCK_STREAM, 132), "tcp": attempt(socket.AF_INET, socket.SOCK_STREAM, 6),
+  "udp": attempt(socket.AF_INET, socket.SOCK_DGRAM, 17), "ring": [call(number) for number in (425, 426, 427)]}))
+""",
+    )
+    assert seen["families"] == [1, 2, 10, 16]
+    assert seen["vsock"] == seen["alg"] == 97  # EAFNOSUPPORT
+    assert seen["mptcp"] == seen["lite"] == seen["sctp"] == 93  # EPROTONOSUPPORT
+    assert (seen["tcp"], seen["udp"], seen["pair"]) == ("made", "made", 2)
+    assert seen["ring"] == [[-1, 38]] * 3  # ENOSYS
+
+
+def test_a_program_whose_file_is_held_is_an_error_soon(lab):
+    source = """
+import fcntl, os, shutil, signal, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+shutil.copy("/bin/true", "held")
+os.chmod("held", 0o755)
+fcntl.fcntl(os.open("held", os.O_RDWR), fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+time.sleep(60)
+"""
+    holder = lab.runs("run", source)
+    holder.prints_line()
+    begun = time.monotonic()
+    with pytest.raises(CannotStart, match="did not start within 5 s: the submission itself holds its file"):
+        lab.runs("held")
+    assert time.monotonic() - begun < 10
+    assert told(lab, "print('1')") == 1
 
 
 def test_the_route_cannot_be_changed(lab):
