@@ -26,6 +26,8 @@ from harness.transport.segments import Wire, fault
 __all__ = ["Case", "Level", "Violation", "broken", "judge"]
 
 
+#: The rule that bytes break that are not a segment.
+_RULES = {"short": "1.5", "magic": "1.5", "size": "1.3", "payload": "1.3", "checksum": "1.4"}
 #: Seconds within which two things happen at the same instant: less than a simulation's nanosecond.
 INSTANT = 1e-10
 
@@ -49,8 +51,8 @@ def _judge_side(view: View, wire: Wire, case: Case) -> list[Violation]:
     verdicts = Verdicts(case, view.direction)
     for packet in view.unreadable:
         why = fault(packet.data, wire)
-        rule = "1.4" if "checksum" in why else "1.3" if "payload" in why or "header says" in why else "1.5"
-        verdicts.add(rule, f"what it sent is no segment: {why}", packet.number, packet.sent, arrival=False)
+        assert why is not None
+        verdicts.add(_RULES[why.kind], f"what it sent is no segment: {why}", packet.number, packet.sent, arrival=False)
     _judge_sendings(view, verdicts)
     Promptness(view, verdicts).look(view.heard)
     Silences(view, verdicts).look(view.heard)

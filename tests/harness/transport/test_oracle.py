@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from harness.transport.oracle.judge import Case, broken, judge
+from harness.transport.segments import Seg, build
 from tests.harness.transport.traces import ISN, OPEN, WIRE, packets, told
 
 CASE = Case(judged=["up"], isns=ISN)
+GOOD = build(Seg(1), WIRE)
 #: The client sends one segment and hears nothing of it.
 LOST = OPEN + "0.11 > ACK seq=1 ack=1 len=1000 lost\n"
 
@@ -112,6 +114,21 @@ def test_a_broken_rule_is_told(rule: str) -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_that_is_just_kept_is_not(rule: str) -> None:
     assert told(RULES[rule][1]) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (bytes(19), "1.5"),
+        (b"\x5d" + GOOD[1:], "1.5"),
+        (GOOD + b"!", "1.3"),
+        (build(Seg(1, payload=bytes(1201)), WIRE), "1.3"),
+        (GOOD[:-1] + b"!", "1.4"),
+    ],
+    ids=["short", "magic", "size", "payload", "checksum"],
+)
+def test_what_is_not_a_segment_breaks_the_rule_that_says_why(data: bytes, rule: str) -> None:
+    assert told(OPEN + f"0.2 > raw={data.hex()}") == [f"{rule} MUST"]
 
 
 def test_a_violation_names_packet_time_and_side() -> None:
