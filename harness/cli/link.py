@@ -22,7 +22,7 @@ from harness.lab.interface import LinkCounters
 from harness.lab.relay.loop import RelayLoop
 from harness.link.named import find_profile
 from harness.link.netem_words import netem_words
-from harness.link.profile import BadProfile, Profile
+from harness.link.profile import BadProfile, Profile, TwoLossModels
 from harness.link.trace import Direction
 
 #: Seconds between two looks at the counters: on a terminal, and where each look is a line.
@@ -91,13 +91,13 @@ def override(profile: Profile, texts: Sequence[str], option: str) -> Profile:
     try:
         return Profile.from_dict(fields)
     except BadProfile as error:
-        raise PlayError(f"{option} {' '.join(texts)}: {error}{_hint(str(error), profile)}") from None
+        raise PlayError(f"{option} {' '.join(texts)}: {error}{_hint(error, profile)}") from None
 
 
-def _hint(message: str, profile: Profile) -> str:
+def _hint(error: BadProfile, profile: Profile) -> str:
     """How to get rid of what the profile itself says, where two fields exclude each other."""
     set_already = [name for name in ("loss", "gemodel", "state") if name in profile.as_dict()]
-    if message.startswith("loss, gemodel, state") and set_already:
+    if isinstance(error, TwoLossModels) and set_already:
         return f"; this profile has {set_already[0]}: add {set_already[0]}=none"
     return ""
 
