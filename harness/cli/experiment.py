@@ -173,13 +173,11 @@ def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
 
 
 def told(outcome: Outcome) -> list[str]:
-    """How it went, in lines: both ends, the speed, what was wrong."""
+    """How it went, in lines: both ends and the speed."""
     lines = [f"{outcome.seconds:.3f} s of virtual time"]
     for role in ROLES:
         events = ", ".join(f"{word} at {at:.3f} s" for at, word in outcome.events[role]) or "no event"
         lines.append(f"{role}: read {len(outcome.received[role]):,} bytes{_speed(outcome, role)}; {events}")
-    for fault in outcome.faults:
-        lines.append(f"wrong: {fault.text}")
     return lines
 
 

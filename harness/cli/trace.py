@@ -51,7 +51,7 @@ class Seen:
 
     bundle: Bundle
     lines: Sequence[str] = ()  #: how it went
-    well: bool = True
+    wrong: Sequence[str] = ()  #: what was wrong with it; empty: all was well
 
     def recording(self) -> Recording:
         """What the pictures are made of."""
@@ -102,7 +102,7 @@ def _simulated(what: experiment.Experiment) -> Seen:
         outcome, bundle = experiment.run(what)
     except experiment.SimError as error:
         raise SeeError(str(error)) from None
-    return Seen(bundle, experiment.told(outcome), outcome.well)
+    return Seen(bundle, experiment.told(outcome), [f"wrong: {fault.text}" for fault in outcome.faults])
 
 
 def load(path: Path, term: Path | None) -> Seen:
@@ -113,7 +113,7 @@ def load(path: Path, term: Path | None) -> Seen:
             bundle = from_json(data)
         except BadBundle as error:
             raise SeeError(f"{path}: {error}") from None
-        return Seen(bundle, [f"it failed: {bundle.message}"] if bundle.message else [], not bundle.message)
+        return Seen(bundle, wrong=[f"it failed: {bundle.message}"] if bundle.message else [])
     wire = _wire(term)
     try:
         packets = tuple(from_capture(data))
@@ -235,8 +235,9 @@ def tell(console: Console, seen: Seen, *, rows: int) -> bool:
         console.print(Text(line.text, style=_STYLES.get(line.kind, "")), soft_wrap=True)
     console.print()
     for text in [*recording.summary(), *seen.lines]:
-        style = "red" if text.startswith(("wrong: ", "it failed: ")) else ""
-        console.print(Text(one_line(text), style=style), soft_wrap=True)
+        console.print(Text(one_line(text)), soft_wrap=True)
+    for text in seen.wrong:
+        console.print(Text(one_line(text), style="red"), soft_wrap=True)
     for text in seen.bundle.misfortunes:
         console.print(Text(f"it takes: {one_line(text)}"), soft_wrap=True)
     for must, word, style in ((True, "broken", "red"), (False, "should be kept", "yellow")):
@@ -245,7 +246,7 @@ def tell(console: Console, seen: Seen, *, rows: int) -> bool:
             console.print(Text(f"{word}: #{row.packet} {one_line(row.text)}", style=style), soft_wrap=True)
         if len(found) > MOST_TOLD:
             console.print(Text(f"{word}: {len(found) - MOST_TOLD} more", style=style))
-    return seen.well and not any(row.must for row in seen.bundle.findings)
+    return not seen.wrong and not any(row.must for row in seen.bundle.findings)
 
 
 # -- write it ----------------------------------------------------------------------------------------------------
