@@ -22,6 +22,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
+from harness.errors import SetupError
+
 HEADER = struct.Struct("!BBHIIII")
 BLOCK = struct.Struct("!II")
 SYN, ACK, FIN, RST = 1, 2, 4, 8
@@ -30,7 +32,7 @@ MOST_BLOCKS = 3
 MODULUS = 1 << 32
 
 
-class BadWire(ValueError):
+class BadWire(SetupError):
     """A term.toml that says nothing usable of the wire; the message names the file and the field."""
 
 
