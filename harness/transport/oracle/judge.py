@@ -1,14 +1,6 @@
-"""The oracle: watches every packet of a run and knows the rules of the handout by their numbers. Pure.
+"""The oracle's way through a run: the ears brought up to each sending, and the parties that judge it. Pure.
 
-    for violation in judge(simulation.packets, wire, Case(stage=5, judged=["up"])):
-        print(violation)            # rule 3.11 (MUST), packet 17 at 1.2000 s: numbers 1 to 1200 again, and ...
-
-Rule 1: it believes the wire and nothing else: what was sent, and what arrived undamaged.
-Rule 2: a MUST is told only where no correct implementation could have done that, however unusual it is; what is merely
-unwise, or cannot be known for certain, is a SHOULD or is not told.
-
-Which rule is where: format here; what may be sent, and again, in oracle_sender.py; acknowledgements and windows in
-oracle_receiver.py; the congestion window in oracle_congestion.py. Ears and numbers: oracle_view.py.
+The theory, and which rule is where, is in the package's own docstring.
 """
 
 from __future__ import annotations

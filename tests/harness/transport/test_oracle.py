@@ -140,6 +140,24 @@ def test_a_violation_names_packet_time_and_side() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("run", "broken"),
+    [
+        ("0.15 < ACK seq=1 ack=101\n 0.31 > ACK seq=1 ack=1 len=100", ["3.11 MUST"]),
+        ("0.15 < ACK seq=1 ack=101 lost\n 0.31 > ACK seq=1 ack=1 len=100", []),
+        ("0.15 < ACK seq=1 ack=101 damaged\n 0.31 > ACK seq=1 ack=1 len=100", []),
+        ("0.15 < ACK seq=1 ack=101 takes 0.16\n 0.31 > ACK seq=1 ack=1 len=100", []),
+        ("0.15 < ACK seq=1 ack=101 lost\n 0.25 > ACK seq=1 ack=1 len=100", ["3.5 MUST"]),
+        (
+            "0.10 > ACK seq=101 ack=1 len=100\n 0.15 < ACK seq=1 ack=101\n 0.41 > ACK seq=1 ack=1 len=200",
+            ["3.11 SHOULD"],
+        ),
+    ],
+)
+def test_the_example_in_the_package_is_true(run: str, broken: list[str]) -> None:
+    assert told(OPEN + "0.10 > ACK seq=1 ack=1 len=100\n" + run) == broken
+
+
 def test_only_the_sides_that_are_asked_for_are_judged() -> None:
     run = packets(RULES["3.11 MUST"][0])
     assert judge(run, WIRE, replace(CASE, judged=["down"])) == []
