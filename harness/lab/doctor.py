@@ -41,7 +41,8 @@ def _docker() -> Finding:
         remedy = "sudo apt-get install docker.io"
     else:
         remedy = "install Docker Desktop and start it"
-    return Finding("docker", False, engine.obstacle, remedy, good_for)
+    what = engine.obstacle.partition(":")[0]  # not all that the client has to say of it
+    return Finding("docker", False, what, remedy, good_for)
 
 
 def _tun() -> Finding:
