@@ -11,14 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.course import Course, CourseError
+from grader.course import Course
 from grader.submission import readable_name
-from harness.course.assignment import Assignment, AssignmentError
+from harness.course.assignment import Assignment
 from harness.course.toml_rows import nearest
-
-
-class PlanError(Exception):
-    """There is nothing to grade; the message says why and what to give instead."""
+from harness.errors import CommandError, UsageError
 
 
 @dataclass(frozen=True)
@@ -52,16 +49,16 @@ def make_plan(
 ) -> Plan:
     """The jobs in a folder of submissions, those asked for if any were.
 
-    Raises PlanError, CourseError, AssignmentError.
+    Raises UsageError, SetupError.
     """
     if not submitted.is_dir():
-        raise PlanError(f"{submitted} is no folder. Give the one that holds <student>/<assignment>/ folders.")
+        raise UsageError(f"{submitted} is no folder. Give the one that holds <student>/<assignment>/ folders.")
     known = {name: course.load(name) for name in assignments}
     plan = Plan()
     there = _folders(submitted, plan.remarks, "")
     for student in students:
         if student not in there:
-            raise PlanError(f'{submitted} has no student "{student}". {nearest(student, map(readable_name, there))}')
+            raise UsageError(f'{submitted} has no student "{student}". {nearest(student, map(readable_name, there))}')
     for student in there:
         if students and student not in students:
             continue
@@ -76,7 +73,7 @@ def make_plan(
             if assignment is not None:
                 plan.jobs.append(Job(student, assignment, submitted / student / name))
     if not plan.jobs:
-        raise PlanError("\n".join([_nothing(submitted, there, assignments), *plan.remarks]))
+        raise UsageError("\n".join([_nothing(submitted, there, assignments), *plan.remarks]))
     return plan
 
 
@@ -92,10 +89,7 @@ def _find(course: Course, name: str, known: dict[str, Assignment], remarks: list
     if name not in known:
         try:
             known[name] = course.load(name)
-        except CourseError as error:
-            remarks.append(f"{where}{readable_name(name)}: {error} Not graded.")
-            return None
-        except AssignmentError as error:
+        except CommandError as error:
             remarks.append(f"{where}{readable_name(name)}: {error} Not graded.")
             return None
     return known[name]
