@@ -7,7 +7,7 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,21 +16,27 @@ from rich.text import Text
 from grader.bench.choose import PlaceError, choose_place, make_images
 from grader.bench.local import closing
 from grader.campaign.campaign import Campaign
-from grader.campaign.plan import Plan, PlanError, make_plan
+from grader.campaign.plan import Plan, make_plan
 from grader.campaign.progress import Display
-from grader.campaign.run_folder import RunError, RunFolder
-from grader.course import CourseError, this_course
+from grader.campaign.run_folder import RunFolder
+from grader.course import this_course
 from grader.release import repository
-from grader.release.diagram import DiagramError
-from grader.release.markers import MarkerError
-from grader.release.starters import ReleaseError, differences, write_starters
-from grader.release.term import TermError
+from grader.release.starters import differences, write_starters
 from grader.reports.terminal import class_table
 from grader.reports.text import no_command
-from harness.course.assignment import AssignmentError
-from harness.lab.interface import LabError
+from harness.cli.console import Commands
+from harness.errors import SetupError, UsageError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+class GraderCommands(Commands):
+    """Those of `grader`."""
+
+    speaker = "grader"
+
+
+app = typer.Typer(
+    cls=GraderCommands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 
 
 class Lab(StrEnum):
@@ -76,12 +82,12 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     course = this_course()
     workers = workers or max(1, min((os.cpu_count() or 2) // 2, 8))
-    try:
-        plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
-        if out.resolve().is_relative_to(submitted.resolve()):
-            raise RunError(f"{out} is inside {submitted}: results among submissions. Give another folder.")
-        with RunFolder(out) as folder:
-            secret = folder.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
+    plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
+    if out.resolve().is_relative_to(submitted.resolve()):
+        raise UsageError(f"{out} is inside {submitted}: results among submissions. Give another folder.")
+    with RunFolder(out) as folder:
+        secret = folder.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
+        try:
             place = choose_place(
                 course,
                 lab=lab,
@@ -91,16 +97,16 @@ def run(
                 assignments=sorted({job.assignment.name for job in plan.jobs}),
                 say=lambda text: console.print(Text(text, style="dim")),
             )
-            with closing(place):
-                kind = f"{place.kind} lab, link engine {place.engine}"
-                many = f"{len(plan.jobs)} submission{'s' if len(plan.jobs) != 1 else ''}"
-                console.print(Text(f"{many}, {workers} at a time, {kind}"))
-                if place.unprotected:
-                    console.print(Text(place.unprotected, style="yellow"))
-                campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
-                status = _show(console, campaign, plan, folder)
-    except (PlanError, RunError, CourseError, AssignmentError, PlaceError, LabError) as error:
-        _refuse(str(error))
+        except PlaceError as error:
+            raise SetupError(str(error)) from None
+        with closing(place):
+            kind = f"{place.kind} lab, link engine {place.engine}"
+            many = f"{len(plan.jobs)} submission{'s' if len(plan.jobs) != 1 else ''}"
+            console.print(Text(f"{many}, {workers} at a time, {kind}"))
+            if place.unprotected:
+                console.print(Text(place.unprotected, style="yellow"))
+            campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
+            status = _show(console, campaign, plan, folder)
     raise typer.Exit(status)
 
 
@@ -112,24 +118,21 @@ def release(
     """Make assignments/ from reference/ and the public tests; with --out, the repository that students clone."""
     console = Console(highlight=False, soft_wrap=True)
     course = this_course()
-    try:
-        if check:
-            stale = [line for name in course.names() for line in differences(course, name)]
-            if stale:
-                console.print(Text("\n".join([*stale, "To make it fresh: grader release"])))
-                raise typer.Exit(1)
-            console.print(Text(f"assignments/ is fresh: {', '.join(course.names()) or 'nothing in it'}"))
-            return
-        if out is not None:
-            files = repository.build(course)
-            repository.write(files, out)
-            console.print(Text(f"{len(files)} files in {out}, searched for answers, hidden tests and private files"))
-            return
-        for name in course.names():
-            for path in write_starters(course, name):
-                console.print(Text(path))
-    except (MarkerError, ReleaseError, TermError, DiagramError, CourseError, AssignmentError) as error:
-        _refuse(str(error))
+    if check:
+        stale = [line for name in course.names() for line in differences(course, name)]
+        if stale:
+            console.print(Text("\n".join([*stale, "To make it fresh: grader release"])))
+            raise typer.Exit(1)
+        console.print(Text(f"assignments/ is fresh: {', '.join(course.names()) or 'nothing in it'}"))
+        return
+    if out is not None:
+        files = repository.build(course)
+        repository.write(files, out)
+        console.print(Text(f"{len(files)} files in {out}, searched for answers, hidden tests and private files"))
+        return
+    for name in course.names():
+        for path in write_starters(course, name):
+            console.print(Text(path))
 
 
 @app.command()
@@ -138,8 +141,8 @@ def images() -> None:
     console = Console(highlight=False, soft_wrap=True)
     try:
         made = make_images(lambda text: console.print(Text(text, style="dim")))
-    except (LabError, PlaceError) as error:
-        _refuse(str(error))
+    except PlaceError as error:
+        raise SetupError(str(error)) from None
     console.print(Text(f"The images are there: {made}"))
 
 
@@ -171,11 +174,6 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -
     console.print(Text(f"Report: {index}"))
     waiting = sum(result["state"] in ("undecided", "ours") for result in results)
     return 1 if waiting or unfinished or plan.remarks else 0
-
-
-def _refuse(message: str) -> NoReturn:
-    Console(stderr=True, highlight=False).print(Text(f"grader: {message}"), soft_wrap=True)
-    raise typer.Exit(2)
 
 
 def main() -> None:

@@ -9,15 +9,12 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.course.assignment import SUITES, Assignment, AssignmentError, Suite, load_assignment
+from harness.course.assignment import SUITES, Assignment, Suite, load_assignment
 from harness.course.toml_rows import nearest
+from harness.errors import SetupError, UsageError
 
 #: The harness that does the grading: the one beside this package.
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
-
-
-class CourseError(Exception):
-    """What was asked for is not there; the message says what is."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +40,18 @@ class Course:
         return self.root / "assignments" / name
 
     def load(self, name: str) -> Assignment:
-        """Its description. Raises CourseError (no such assignment) and AssignmentError (a mistake in it)."""
+        """Its description. Raises UsageError (no such assignment) and SetupError (a mistake in it)."""
         if name not in self.names():
             if "/" not in name and self.reference(name).is_dir() and name not in ("", ".", ".."):
                 where = self.reference(name) / "assignment.toml"
-                raise CourseError(f"{where} is missing, so nothing says how to grade it.")
-            raise CourseError(f'there is no assignment "{name}". {nearest(name, self.names())}')
+                raise SetupError(f"{where} is missing, so nothing says how to grade it.")
+            raise UsageError(f'there is no assignment "{name}". {nearest(name, self.names())}')
         assignment = load_assignment(self.reference(name) / "assignment.toml")
         if assignment.name != name:
-            raise AssignmentError(f'{assignment.path}: its name is "{assignment.name}". Write: name = "{name}"')
+            raise SetupError(f'{assignment.path}: its name is "{assignment.name}". Write: name = "{name}"')
         missing = [f"{suite} ({path})" for suite, path in self.suites(name).items() if not path.is_dir()]
         if missing:
-            raise CourseError(f"{name}: the folder of its tests is missing: {', '.join(missing)}.")
+            raise SetupError(f"{name}: the folder of its tests is missing: {', '.join(missing)}.")
         return assignment
 
     def tests_hash(self, name: str) -> str:

@@ -18,9 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-class SubmissionProblem(Exception):
-    """The submission cannot be taken as it is; the message is for its author."""
+from harness.errors import SubmissionError
 
 
 @dataclass(frozen=True)
@@ -81,14 +79,14 @@ _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR:
 def take_submission(
     source: Path, target: Path, *, student: str, assignment: str, caps: Caps | None = None
 ) -> Submission:
-    """Copy the folder `source` to the new folder `target`. Raises SubmissionProblem; the copy is then incomplete."""
+    """Copy the folder `source` to the new folder `target`. Raises SubmissionError; the copy is then incomplete."""
     copier = _Copier(caps or Caps())
     target.mkdir(mode=0o755, parents=True)
     target.chmod(0o755)
     try:
         root = os.open(source, _FOLDER)
     except OSError as error:
-        raise SubmissionProblem(_why_not_opened(error, "the folder of the submission", is_folder=True)) from None
+        raise SubmissionError(_why_not_opened(error, "the folder of the submission", is_folder=True)) from None
     try:
         root = copier.unwrapped(root)
         into = os.open(target, _FOLDER)
@@ -99,7 +97,7 @@ def take_submission(
     finally:
         os.close(root)
     if not copier.files:
-        raise SubmissionProblem(f"The folder is empty: no file was handed in.{copier.left_out_clause()}")
+        raise SubmissionError(f"The folder is empty: no file was handed in.{copier.left_out_clause()}")
     return Submission(
         student=student,
         assignment=assignment,
@@ -164,7 +162,7 @@ class _Copier:
     def folder(self, source: int, target: int, path: tuple[str, ...]) -> None:
         """Copy what the folder open at `source` holds into the one open at `target`."""
         if len(path) > self.caps.depth:
-            raise SubmissionProblem(f"{_shown(path)}: folders are nested deeper than {self.caps.depth}. Hand in fewer.")
+            raise SubmissionError(f"{_shown(path)}: folders are nested deeper than {self.caps.depth}. Hand in fewer.")
         names = sorted(self._names(source, path), key=os.fsencode)
         self._note_clashes(names, path)
         for name in names:
@@ -174,7 +172,7 @@ class _Copier:
                 continue
             self.entries += 1
             if self.entries > self.caps.files:
-                raise SubmissionProblem(f"More than {self.caps.files:,} files and folders. Hand in your program only.")
+                raise SubmissionError(f"More than {self.caps.files:,} files and folders. Hand in your program only.")
             self._note_name(name, here)
             self._entry(source, target, name, here)
 
@@ -187,7 +185,7 @@ class _Copier:
                         break
                     yield entry.name
         except OSError as error:
-            raise SubmissionProblem(_why_not_opened(error, _shown(path), is_folder=True)) from None
+            raise SubmissionError(_why_not_opened(error, _shown(path), is_folder=True)) from None
 
     def _entry(self, source: int, target: int, name: str, path: tuple[str, ...]) -> None:
         try:
@@ -198,14 +196,14 @@ class _Copier:
                 self._file(source, target, name, path)
             elif stat.S_ISLNK(mode):
                 to = readable_name(os.readlink(name, dir_fd=source))
-                raise SubmissionProblem(
+                raise SubmissionError(
                     f"{_shown(path)} is a symbolic link (to {to}). Hand in the file itself: links are not followed."
                 )
             else:
                 kind = _KINDS.get(stat.S_IFMT(mode), "no ordinary file")
-                raise SubmissionProblem(f"{_shown(path)} is {kind}. Hand in ordinary files and folders only.")
+                raise SubmissionError(f"{_shown(path)} is {kind}. Hand in ordinary files and folders only.")
         except OSError as error:
-            raise SubmissionProblem(_why_not_opened(error, _shown(path))) from None
+            raise SubmissionError(_why_not_opened(error, _shown(path))) from None
 
     def _subfolder(self, source: int, target: int, name: str, path: tuple[str, ...]) -> None:
         inner = os.open(name, _FOLDER, dir_fd=source)
@@ -226,10 +224,10 @@ class _Copier:
         try:
             status = os.fstat(inner)
             if not stat.S_ISREG(status.st_mode):
-                raise SubmissionProblem(f"{_shown(path)} is no ordinary file.")
+                raise SubmissionError(f"{_shown(path)} is no ordinary file.")
             if not status.st_mode & 0o444:
                 # Whoever grades as root could read it all the same; the verdict must not depend on who grades.
-                raise SubmissionProblem(f"{_shown(path)} cannot be read by anyone. Make it readable: chmod u+r.")
+                raise SubmissionError(f"{_shown(path)} cannot be read by anyone. Make it readable: chmod u+r.")
             if status.st_nlink > 1:
                 self.notes.append(f"{_shown(path)} is a hard link ({status.st_nlink} names for one file)")
             runs = bool(status.st_mode & 0o100)
@@ -280,7 +278,7 @@ class _Copier:
         yield held
 
     def _too_large(self, path: tuple[str, ...]) -> None:
-        raise SubmissionProblem(
+        raise SubmissionError(
             f"The files are larger than {self.caps.bytes / 1e6:g} MB together (reached at {_shown(path)})."
             " Hand in sources, not data."
         )

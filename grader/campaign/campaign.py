@@ -20,7 +20,8 @@ from grader.campaign.plan import Job
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
 from grader.job import Cancelled, Graded, Progress, Task, grade, identity_of, ours, refuse, seed_of
-from grader.submission import SubmissionProblem, take_submission
+from grader.submission import take_submission
+from harness.errors import SubmissionError
 from harness.lab.interface import LabError
 
 
@@ -139,7 +140,7 @@ class Campaign:
                 submission = take_submission(
                     job.path, copy / "submission", student=job.student, assignment=job.assignment.name
                 )
-            except SubmissionProblem as problem:
+            except SubmissionError as problem:
                 task = self._task(job, f"refused: {problem}")
                 if done := self.run.finished(job.student, job.assignment.name, task.identity):
                     return done, True

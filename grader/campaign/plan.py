@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.course import Course, CourseError
+from grader.course import Course
 from grader.submission import readable_name
-from harness.course.assignment import Assignment, AssignmentError
+from harness.course.assignment import Assignment
 from harness.course.misplaced import ARCHIVES, plain_name
 from harness.course.toml_rows import nearest
-
-
-class PlanError(Exception):
-    """There is nothing to grade; the message says why and what to give instead."""
+from harness.errors import CommandError, UsageError
 
 
 @dataclass(frozen=True)
@@ -54,16 +51,16 @@ def make_plan(
 ) -> Plan:
     """The jobs in a folder of submissions, those asked for if any were.
 
-    Raises PlanError, CourseError, AssignmentError.
+    Raises UsageError, SetupError.
     """
     if not submitted.is_dir():
-        raise PlanError(f"{submitted} is no folder. Give the one that holds <student>/<assignment>/ folders.")
+        raise UsageError(f"{submitted} is no folder. Give the one that holds <student>/<assignment>/ folders.")
     known = {name: course.load(name) for name in assignments}
     plan = Plan()
     there = _folders(submitted, plan.remarks, "")
     for student in students:
         if student not in there:
-            raise PlanError(f'{submitted} has no student "{student}". {nearest(student, map(readable_name, there))}')
+            raise UsageError(f'{submitted} has no student "{student}". {nearest(student, map(readable_name, there))}')
     for student in there:
         if students and student not in students:
             continue
@@ -80,7 +77,7 @@ def make_plan(
                 plan.jobs.append(Job(student, assignment, submitted / student / name))
         _note_absence(plan, where, names, assignments)
     if not plan.jobs:
-        raise PlanError("\n".join([_nothing(submitted, there, assignments), *plan.remarks]))
+        raise UsageError("\n".join([_nothing(submitted, there, assignments), *plan.remarks]))
     return plan
 
 
@@ -110,10 +107,7 @@ def _find(course: Course, name: str, known: dict[str, Assignment], remarks: list
     if name not in known:
         try:
             known[name] = course.load(name)
-        except CourseError as error:
-            remarks.append(f"{where}{readable_name(name)}: {error} Not graded.")
-            return None
-        except AssignmentError as error:
+        except CommandError as error:
             remarks.append(f"{where}{readable_name(name)}: {error} Not graded.")
             return None
     return known[name]

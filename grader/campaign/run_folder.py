@@ -17,31 +17,28 @@ from typing import Any
 from grader.campaign.journal import Journal, write_file
 from grader.job import Graded
 from grader.reports.html import index_page, instructor_page, student_page
+from harness.errors import SetupError, UsageError
 
 _MINE = ("campaign.json", "journal.jsonl", "index.html")
 
 
-class RunError(Exception):
-    """The folder cannot be used for a run; the message says why and what to give instead."""
-
-
 class RunFolder:
-    """An open run. Use as a context manager. Raises RunError when it cannot be opened."""
+    """An open run. Use as a context manager. Raises UsageError when it cannot be opened."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"{path} cannot be made: {error.strerror}. Give another folder as --out.") from None
+            raise UsageError(f"{path} cannot be made: {error.strerror}. Give another folder as --out.") from None
         if not (path / "campaign.json").exists() and any(not name.startswith(".") for name in os.listdir(path)):
-            raise RunError(f"{path} holds other files. Give a new or an empty folder, or that of an earlier run.")
+            raise UsageError(f"{path} holds other files. Give a new or an empty folder, or that of an earlier run.")
         self._lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise RunError(f"{path} is in use by another grader. Wait for it, or give another folder.") from None
+            raise UsageError(f"{path} is in use by another grader. Wait for it, or give another folder.") from None
         self.journal = Journal(path / "journal.jsonl")
         self.work = path / ".work"
         shutil.rmtree(self.work, ignore_errors=True)
@@ -65,7 +62,7 @@ class RunFolder:
             kept = {"schema": 1, "secret": secrets.token_hex(32)}
             write_file(file, json.dumps(kept).encode() + b"\n", mode=0o600)
         except ValueError:
-            raise RunError(f"{file} is damaged, so results could not be told apart. Give a new folder.") from None
+            raise SetupError(f"{file} is damaged, so results could not be told apart. Give a new folder.") from None
         return given.encode("utf-8", "surrogateescape") if given else bytes.fromhex(kept["secret"])
 
     def folder(self, student: str, assignment: str) -> Path:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from harness.errors import SetupError
+
 #: Where each state stands, in the units of the picture. CLOSED stands twice: where it begins and where it ends.
 _PLACES = {
     "CLOSED": (400, 40),
@@ -34,12 +36,8 @@ _STYLE = """
 """
 
 
-class DiagramError(Exception):
-    """The table of states cannot be drawn; the message says what is missing."""
-
-
 def transitions(text: str, file: str) -> list[tuple[str, str, str]]:
-    """(state, cause, state) of each row that names both, in order. Raises DiagramError."""
+    """(state, cause, state) of each row that names both, in order. Raises SetupError."""
     tree = ast.parse(text)
     words = {
         f"{node.name}.{target.id}": statement.value.value
@@ -56,20 +54,20 @@ def transitions(text: str, file: str) -> list[tuple[str, str, str]]:
             if isinstance(key, ast.Tuple):
                 names = [ast.unparse(part) for part in (*key.elts, value)]
                 if missing := [name for name in names if name not in words]:
-                    raise DiagramError(f"{file}: {missing[0]} is no member of a class in it")
+                    raise SetupError(f"{file}: {missing[0]} is no member of a class in it")
                 before, cause, after = (str(words[name]) for name in names)
                 rows.append((before, cause, after))
     if not rows:
-        raise DiagramError(f"{file}: it has no table {{(State.X, Cause.Y): State.Z}}")
+        raise SetupError(f"{file}: it has no table {{(State.X, Cause.Y): State.Z}}")
     return rows
 
 
 def draw_states(path: Path) -> str:
-    """The picture of a states.py, as SVG. Raises DiagramError."""
+    """The picture of a states.py, as SVG. Raises SetupError."""
     shapes, labels = [], []
     for before, cause, after in transitions(path.read_text(encoding="utf-8"), path.name):
         if missing := {before, after} - _PLACES.keys():
-            raise DiagramError(f"{path.name}: there is no place for {', '.join(sorted(missing))} in the picture")
+            raise SetupError(f"{path.name}: there is no place for {', '.join(sorted(missing))} in the picture")
         end = "CLOSED again" if after == "CLOSED" else after
         shape, (x, y) = _loop(before) if before == after else _arrow(before, end)
         shapes.append(shape)

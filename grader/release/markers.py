@@ -15,6 +15,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.errors import SetupError
+
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 #: In a file that students get as it is; the line itself is taken out.
 GIVEN = "### GIVEN TO STUDENTS"
@@ -24,10 +26,6 @@ MOST_COLUMNS = 110
 _BEGIN = re.compile(rf"^(\s*){BEGIN}(?::?\s+(\S.*?))?\s*$")
 _END = re.compile(rf"^\s*{END}\s*$")
 _NEARLY = re.compile(r"#+\s*(begin|end)\W*(the\s+)?solutions?\b", re.IGNORECASE)
-
-
-class MarkerError(Exception):
-    """The markers are wrong; the message names file and line and says what to write instead."""
 
 
 @dataclass(frozen=True)
@@ -41,33 +39,33 @@ class Region:
 
 
 def regions(text: str, file: str) -> list[Region]:
-    """The answers in a file, in order. Raises MarkerError."""
+    """The answers in a file, in order. Raises SetupError."""
     found: list[Region] = []
     opened: Region | None = None
     for number, line in enumerate(text.splitlines(), 1):
         if begin := _BEGIN.match(line):
             if opened:
-                raise MarkerError(
+                raise SetupError(
                     f"{file}, line {number}: a solution begins inside the one of line {opened.begin}. "
                     f"Write {END} above it."
                 )
             opened = Region(number, 0, begin.group(1), begin.group(2) or "")
         elif _END.match(line):
             if not opened:
-                raise MarkerError(f"{file}, line {number}: a solution ends that never began. Write {BEGIN} above it.")
+                raise SetupError(f"{file}, line {number}: a solution ends that never began. Write {BEGIN} above it.")
             found.append(Region(opened.begin, number, opened.indent, opened.task))
             opened = None
         elif _NEARLY.search(line):
-            raise MarkerError(
+            raise SetupError(
                 f"{file}, line {number}: this is nearly a marker. Write {BEGIN} or {END}, alone on its line."
             )
     if opened:
-        raise MarkerError(f"{file}, line {opened.begin}: this solution never ends. Write {END} below it.")
+        raise SetupError(f"{file}, line {opened.begin}: this solution never ends. Write {END} below it.")
     return found
 
 
 def answers(text: str, file: str) -> list[list[str]]:
-    """The lines between the markers, answer by answer. Raises MarkerError."""
+    """The lines between the markers, answer by answer. Raises SetupError."""
     lines = text.splitlines()
     return [lines[region.begin : region.end - 1] for region in regions(text, file)]
 
@@ -78,14 +76,14 @@ def is_given(text: str) -> bool:
 
 
 def stub(text: str, file: str, *, where: str = "") -> str:
-    """What students get of a file. Raises MarkerError.
+    """What students get of a file. Raises SetupError.
 
     `where` says which part of the assignment the file belongs to, such as "stage 1"; it goes into the sentences.
     """
     lines = text.splitlines()
     found = regions(text, file)
     if not found and not is_given(text):
-        raise MarkerError(
+        raise SetupError(
             f"{file}: it has no solution in it. Put the answer between {BEGIN} and {END}, "
             f"or write {GIVEN} in its first lines if students get it as it is."
         )
@@ -102,7 +100,7 @@ def stub(text: str, file: str, *, where: str = "") -> str:
         try:
             ast.parse(made)
         except SyntaxError as error:
-            raise MarkerError(
+            raise SetupError(
                 f"{file}: without its solutions it is no Python any more ({error.msg}, at "
                 f"{(error.text or '').strip()!r}). Move the markers so that what is left is whole."
             ) from None
@@ -138,13 +136,13 @@ def _quoted(text: str) -> str:
 
 
 def _scopes(text: str, file: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
-    """Functions and classes of a module, inner ones after the outer ones. Raises MarkerError."""
+    """Functions and classes of a module, inner ones after the outer ones. Raises SetupError."""
     if not file.endswith(".py"):
         return []
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        raise MarkerError(f"{file}, line {error.lineno}: this is no Python ({error.msg}).") from None
+        raise SetupError(f"{file}, line {error.lineno}: this is no Python ({error.msg}).") from None
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
 
 

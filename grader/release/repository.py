@@ -18,8 +18,9 @@ import jinja2
 from grader.course import HARNESS, Course
 from grader.release.leaks import Secrets, find_leaks
 from grader.release.markers import answers, is_given, regions
-from grader.release.starters import ReleaseError, differences, files_of, files_of_term
+from grader.release.starters import differences, files_of, files_of_term
 from harness.course.assignment import Assignment
+from harness.errors import SetupError, UsageError
 
 #: Says that a folder is a release, and which files it put there.
 MANIFEST = ".release.json"
@@ -30,11 +31,11 @@ _PAGES = ("guest.md",)
 
 
 def build(course: Course) -> dict[str, bytes]:
-    """Every file of the student repository: path -> content. Raises ReleaseError and what `generate` raises."""
+    """Every file of the student repository: path -> content. Raises SetupError."""
     names = course.names()
     stale = [line for name in names for line in differences(course, name)]
     if stale:
-        raise ReleaseError("\n".join(["assignments/ is not fresh; run: grader release", *stale]))
+        raise SetupError("\n".join(["assignments/ is not fresh; run: grader release", *stale]))
     assignments = [course.load(name) for name in names]
     files = _root_files(assignments)
     files.update({f"harness/{path}": data for path, data in files_of(HARNESS).items()})
@@ -43,7 +44,7 @@ def build(course: Course) -> dict[str, bytes]:
         files.update({f"{name}/{path}": data for path, data in files_of(course.released(name)).items()})
     leaks = find_leaks(files, secrets_of(course, names))
     if leaks:
-        raise ReleaseError("\n".join(["the release would tell what it must not, so nothing was written:", *leaks]))
+        raise SetupError("\n".join(["the release would tell what it must not, so nothing was written:", *leaks]))
     return files
 
 
@@ -133,13 +134,13 @@ def _grader_files(course: Course) -> dict[str, bytes]:
 
 
 def write(files: Mapping[str, bytes], out: Path) -> None:
-    """Put a release into a folder. Raises ReleaseError if it holds something else."""
+    """Put a release into a folder. Raises UsageError if it holds something else."""
     manifest = out / MANIFEST
     before: list[str] = []
     if manifest.is_file():
         before = list(json.loads(manifest.read_text(encoding="utf-8"))["files"])
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ReleaseError(f"{out} holds something that is not a release. Give a new or an empty folder as --out.")
+        raise UsageError(f"{out} holds something that is not a release. Give a new or an empty folder as --out.")
     for path in before:
         if path not in files and _inside(path):
             (out / path).unlink(missing_ok=True)

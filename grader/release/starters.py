@@ -16,6 +16,7 @@ from grader.release.public_view import public_view
 from grader.release.term import load_term, render_handout, term_module
 from harness.course.assignment import Assignment
 from harness.course.forbidden import files_of_programs
+from harness.errors import SetupError
 
 #: The folder of the public tests in a student's copy.
 TESTS = "tests"
@@ -25,14 +26,10 @@ _PRIVATE = frozenset({"README.md", "assignment.toml"})
 TERM, TERM_MODULE = "term.toml", "term.py"
 
 
-class ReleaseError(Exception):
-    """There is something that cannot be released; a line each."""
-
-
 def generate(course: Course, name: str) -> dict[str, bytes]:
     """The made files of assignments/<name>: path (with "/") -> content.
 
-    Raises MarkerError, ReleaseError, CourseError, AssignmentError.
+    Raises UsageError, SetupError.
     """
     assignment = course.load(name)
     made = files_of_term(course, assignment)
@@ -52,7 +49,7 @@ def generate(course: Course, name: str) -> dict[str, bytes]:
 def files_of_term(course: Course, assignment: Assignment) -> dict[str, bytes]:
     """What is made from templates, the term's parameters and the table of states: path -> content.
 
-    Raises TermError and DiagramError.
+    Raises SetupError.
     """
     folder = course.reference(assignment.name)
     term = load_term(folder / TERM) if (folder / TERM).is_file() else None
@@ -72,7 +69,7 @@ def _text(data: bytes, where: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise ReleaseError(
+        raise SetupError(
             f"{where}: it is no text, so it cannot say whether students get it. Keep it elsewhere."
         ) from None
 

@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 
 from harness.course.assignment import Assignment
+from harness.errors import SetupError
 
 #: What the handout says of each checksum: the algorithm, so that it can be written from the sentence.
 _WORDS = "the data as 16-bit words, most significant byte first, an odd last byte as if a zero byte followed"
@@ -34,10 +35,6 @@ CHECKSUM = "{checksum}"
 '''
 
 
-class TermError(Exception):
-    """term.toml is wrong; the message names the file and says what to write instead."""
-
-
 @dataclass(frozen=True)
 class Term:
     """The parameters of one term."""
@@ -48,18 +45,18 @@ class Term:
 
 
 def load_term(path: Path) -> Term:
-    """Read a term.toml. Raises TermError."""
+    """Read a term.toml. Raises SetupError."""
     try:
         row = tomllib.loads(path.read_text(encoding="utf-8"))["term"]
         name, magic, checksum = row["name"], row["magic"], row["checksum"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TermError(f"{path}: it has to hold [term] with name, magic and checksum ({error!r}).") from None
+        raise SetupError(f"{path}: it has to hold [term] with name, magic and checksum ({error!r}).") from None
     if not isinstance(name, str) or not name.isprintable():
-        raise TermError(f'{path}: name has to be a line of text, such as name = "2026 autumn".')
+        raise SetupError(f'{path}: name has to be a line of text, such as name = "2026 autumn".')
     if isinstance(magic, bool) or not isinstance(magic, int) or not 1 <= magic <= 255:
-        raise TermError(f"{path}: magic is {magic!r}. Write a number from 1 to 255, such as magic = 0x5C.")
+        raise SetupError(f"{path}: magic is {magic!r}. Write a number from 1 to 255, such as magic = 0x5C.")
     if checksum not in _CHECKSUMS:
-        raise TermError(f"{path}: checksum is {checksum!r}. Write one of {', '.join(_CHECKSUMS)}.")
+        raise SetupError(f"{path}: checksum is {checksum!r}. Write one of {', '.join(_CHECKSUMS)}.")
     return Term(name, magic, checksum)
 
 
@@ -69,7 +66,7 @@ def term_module(term: Term) -> str:
 
 
 def render_handout(text: str, assignment: Assignment, term: Term | None) -> str:
-    """The handout for a term. Raises TermError when it asks for what there is not.
+    """The handout for a term. Raises SetupError when it asks for what there is not.
 
     It may say {{ term }}, {{ magic }}, {{ checksum }}, {{ checksum_text }}, {{ public(3) }} (points of the public
     checks of stage 3) and {{ points(3) }}.
@@ -86,4 +83,4 @@ def render_handout(text: str, assignment: Assignment, term: Term | None) -> str:
     try:
         return environment.from_string(text).render(words)
     except jinja2.TemplateError as error:
-        raise TermError(f"{assignment.name}/{assignment.handout}: {error}") from None
+        raise SetupError(f"{assignment.name}/{assignment.handout}: {error}") from None

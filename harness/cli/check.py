@@ -21,6 +21,7 @@ from typing import IO, Any
 from harness.course.assignment import Assignment, Check, load_assignment
 from harness.course.forbidden import find_forbidden, forbidden_message
 from harness.course.programs import load_programs
+from harness.errors import UsageError
 
 #: Where an assignment's folder is looked for, from the current folder upwards.
 _PLACES = ("", "assignments")
@@ -29,10 +30,6 @@ TESTS = "tests"
 RESULTS = "lab-results"
 #: The repository this file belongs to: assignments are found from anywhere.
 _HOME = Path(__file__).resolve().parents[2]
-
-
-class CheckError(Exception):
-    """What was asked for cannot be done; the message says what to type instead."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +55,14 @@ def find_assignments(start: Path) -> dict[str, Path]:
 
 
 def find_solution(name: str, folder: Path | None, start: Path) -> Solution:
-    """The assignment of that name and the solution in `folder` (default: the assignment's own). Raises CheckError."""
+    """The assignment of that name and the solution in `folder` (default: the assignment's own). Raises UsageError."""
     known = find_assignments(start)
     if name not in known:
         there = f"There are: {', '.join(sorted(known))}." if known else "Go to the folder you cloned."
-        raise CheckError(f"there is no assignment {name!r} here. {there} (First the assignment, then the folder.)")
+        raise UsageError(f"there is no assignment {name!r} here. {there} (First the assignment, then the folder.)")
     folder = folder or known[name]
     if not folder.is_dir():
-        raise CheckError(f"{folder} is no folder: give the folder that holds your programs.")
+        raise UsageError(f"{folder} is no folder: give the folder that holds your programs.")
     return Solution(load_assignment(known[name] / "assignment.toml"), folder.resolve(), known[name] / TESTS)
 
 
@@ -79,10 +76,10 @@ def forbidden_by_stage(solution: Solution) -> dict[int, str]:
 
 
 def checks_to_run(assignment: Assignment, stage: int | None) -> list[Check]:
-    """The public checks of a stage (None: of all), and those they need, in the rubric's order. Raises CheckError."""
+    """The public checks of a stage (None: of all), and those they need, in the rubric's order. Raises UsageError."""
     numbers = [row.number for row in assignment.stages]
     if stage is not None and stage not in numbers:
-        raise CheckError(f"there is no stage {stage}: {assignment.name} has {numbers[0]} to {numbers[-1]}.")
+        raise UsageError(f"there is no stage {stage}: {assignment.name} has {numbers[0]} to {numbers[-1]}.")
     needed = {check.id for check in assignment.checks_of(stage=stage, suite="public")}
     for check in reversed(assignment.checks):
         if check.id in needed:

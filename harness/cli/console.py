@@ -1,12 +1,17 @@
-"""How every `lab` command speaks: one console, and one way to refuse."""
+"""How every command speaks: one console, and one place that says why a command was not carried out."""
 
 from __future__ import annotations
 
 import codecs
 import sys
+from typing import Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from harness.errors import CommandError
 
 #: Signs that older encodings lack (the consoles of Windows, a terminal of plain ASCII), and what is written instead.
 _PLAIN = {"✓": "+", "✗": "x", "–": "-", "—": "-", "…": "...", "·": "-", "µ": "u", "→": "->", "←": "<-"}
@@ -34,7 +39,15 @@ def console() -> Console:
     return Console(highlight=False, emoji=False)
 
 
-def refuse(message: str) -> typer.Exit:
-    """Say on standard error why nothing was done; to be raised."""
-    Console(stderr=True, highlight=False).print(f"lab: {message}", markup=False, soft_wrap=True)
-    return typer.Exit(2)
+class Commands(TyperGroup):
+    """The commands of one program. A CommandError of any of them ends it with the message and status 2."""
+
+    speaker = "lab"  #: who says the message
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry out what was typed."""
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            Console(stderr=True, highlight=False).print(Text(f"{self.speaker}: {error}"), soft_wrap=True)
+            raise typer.Exit(2) from None

@@ -15,14 +15,14 @@ from typing import Any
 
 from harness.actors.story import Broken, Story
 from harness.course.assignment import Assignment
-from harness.course.programs import ProgramsError, load_programs
-from harness.lab.interface import CannotStart, LabError
+from harness.course.programs import load_programs
+from harness.errors import SubmissionError, UsageError
 from harness.lab.local.lab import local_lab
 from harness.link.named import find_profile
 from harness.link.profile import BadProfile
 from harness.transport.checks.simulation import Transport, transport_of
 from harness.transport.pictures.bundle import Bundle, Finding
-from harness.transport.segments import MODULUS, BadWire
+from harness.transport.segments import MODULUS
 from harness.transport.simulation.catalogue import scenario as find_scenario
 from harness.transport.simulation.scenarios import ROLES, App, Role, Scenario, other
 from harness.transport.simulation.world import Outcome, Setting, World
@@ -31,10 +31,6 @@ from harness.transport.simulation.world import Outcome, Setting, World
 MOST_BYTES, LIMIT = 50_000_000, 3600.0
 #: Processor seconds that an experiment may take: nobody is graded here.
 CPU_SECONDS = 600.0
-
-
-class SimError(Exception):
-    """What was asked for cannot be run; the message says why and what is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,18 +48,18 @@ class Experiment:
     seed: int = 1
 
     def scene(self) -> Scenario:
-        """What happens, as data. Raises SimError."""
+        """What happens, as data. Raises UsageError."""
         if not 0 <= self.size <= MOST_BYTES or not 0 <= self.back <= MOST_BYTES:
-            raise SimError(f"a stream has 0 to {MOST_BYTES:,} bytes")
+            raise UsageError(f"a stream has 0 to {MOST_BYTES:,} bytes")
         if self.scenario:
             try:
                 return find_scenario(self.scenario)
             except KeyError as error:
-                raise SimError(str(error.args[0])) from None
+                raise UsageError(str(error.args[0])) from None
         try:
             profile = find_profile(self.profile)
         except BadProfile as error:
-            raise SimError(f"{error} (`lab profiles` explains them)") from None
+            raise UsageError(f"{error} (`lab profiles` explains them)") from None
         return Scenario(
             name=f"{self.size:,} bytes over {self.profile!r}",
             why="",
@@ -88,14 +84,11 @@ class Experiment:
 
 
 def run(experiment: Experiment) -> tuple[Outcome, Bundle]:
-    """Run it. Raises SimError; what the submission does wrong is in the outcome."""
+    """Run it. Raises CommandError; what the submission does wrong is in the outcome."""
     scenario = experiment.scene()
-    try:
-        with _transports(experiment) as transports:
-            setting = _setting(experiment, scenario, transports[0])
-            outcome = _played(setting, transports)
-    except (LabError, CannotStart, ProgramsError, BadWire) as error:
-        raise SimError(str(error)) from None
+    with _transports(experiment) as transports:
+        setting = _setting(experiment, scenario, transports[0])
+        outcome = _played(setting, transports)
     return outcome, _bundle(experiment, outcome)
 
 
@@ -112,7 +105,7 @@ def _transports(experiment: Experiment) -> Iterator[list[Transport]]:
             build = assignment.build if assignment.build and (folder / assignment.build.file).is_file() else None
             broken = node.build(build.command if build else None, timeout=build.timeout if build else 60)
             if broken is not None:
-                raise SimError(f"{folder}: {broken}")
+                raise SubmissionError(f"{folder}: {broken}")
             nodes.append(node)
         for node in nodes:  # before any is started: what is left of an earlier run is ended here
             node.fresh()
@@ -145,7 +138,7 @@ def _played(setting: Setting, transports: Sequence[Transport]) -> Outcome:
             second: _connection(transports[-1], setting, second, 1 if len(transports) == 1 else 0),
         }
     except Broken as broken:
-        raise SimError(f"{broken.message}{f': {broken.seen}' if broken.seen else ''}") from None
+        raise SubmissionError(f"{broken.message}{f': {broken.seen}' if broken.seen else ''}") from None
     return World(setting, players).run()
 
 
@@ -173,13 +166,11 @@ def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
 
 
 def told(outcome: Outcome) -> list[str]:
-    """How it went, in lines: both ends, the speed, what was wrong."""
+    """How it went, in lines: both ends and the speed."""
     lines = [f"{outcome.seconds:.3f} s of virtual time"]
     for role in ROLES:
         events = ", ".join(f"{word} at {at:.3f} s" for at, word in outcome.events[role]) or "no event"
         lines.append(f"{role}: read {len(outcome.received[role]):,} bytes{_speed(outcome, role)}; {events}")
-    for fault in outcome.faults:
-        lines.append(f"wrong: {fault.text}")
     return lines
 
 
@@ -192,7 +183,7 @@ def _speed(outcome: Outcome, role: Role) -> str:
 def from_options(
     assignment: Assignment, folder: Path, options: Mapping[str, str | int | float], peer: Path | None = None
 ) -> Experiment:
-    """The experiment of a bundle. Raises SimError for options that there are not."""
+    """The experiment of a bundle. Raises UsageError for options that there are not."""
     try:
         made = Experiment(
             assignment=assignment,
@@ -205,5 +196,5 @@ def from_options(
             seed=int(options["seed"]),
         )
     except (KeyError, ValueError, OverflowError) as error:
-        raise SimError(f"the bundle does not say how to run it again: {error}") from None
+        raise UsageError(f"the bundle does not say how to run it again: {error}") from None
     return replace(made, role="server") if options.get("role") == "server" else made

@@ -18,11 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.course.address import Address, BadAddress, parse_address
+from harness.errors import UsageError
 from harness.lab.interface import LinkCounters
 from harness.lab.relay.loop import RelayLoop
 from harness.link.named import find_profile
 from harness.link.netem_words import netem_words
-from harness.link.profile import BadProfile, Profile
+from harness.link.profile import BadProfile, Profile, TwoLossModels
 from harness.link.trace import Direction
 
 #: Seconds between two looks at the counters: on a terminal, and where each look is a line.
@@ -37,10 +38,6 @@ _COLUMNS = (
     ("doubled", "duplicated"),
     ("overtaken", "reordered"),
 )
-
-
-class PlayError(Exception):
-    """What was asked for cannot be; the message says which part and what is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +55,11 @@ class Plan:
 def make_plan(
     name: str, *, listen: str, to: str, up: Sequence[str] = (), down: Sequence[str] = (), seed: int = 1
 ) -> Plan:
-    """Check what was typed. `up` and `down` are `field=value` over the profile's. Raises PlayError."""
+    """Check what was typed. `up` and `down` are `field=value` over the profile's. Raises UsageError."""
     try:
         profile = find_profile(name)
     except BadProfile as error:
-        raise PlayError(f"{error} (`lab profiles` explains them)") from None
+        raise UsageError(f"{error} (`lab profiles` explains them)") from None
     here, there = _address("--listen", listen), _address("--to", to)
     _check_path(here, there)
     return Plan(
@@ -78,26 +75,26 @@ def make_plan(
 def override(profile: Profile, texts: Sequence[str], option: str) -> Profile:
     """The profile with single fields set: `delay=0.2`, `gemodel=0.01,0.3`, `blackout=[[1,2]]`, `loss=none`.
 
-    Raises PlayError with the option, the field and what is allowed.
+    Raises UsageError with the option, the field and what is allowed.
     """
     fields = profile.as_dict()
     for text in texts:
         field, equals, value = (part.strip() for part in text.partition("="))
         if not (field and equals and value):
-            raise PlayError(f"{option} {text}: write FIELD=VALUE, such as delay=0.2 or loss=0.1")
+            raise UsageError(f"{option} {text}: write FIELD=VALUE, such as delay=0.2 or loss=0.1")
         fields[field] = _value(value)
         if value == "none" and field in Profile.__dataclass_fields__:
             del fields[field]
     try:
         return Profile.from_dict(fields)
     except BadProfile as error:
-        raise PlayError(f"{option} {' '.join(texts)}: {error}{_hint(str(error), profile)}") from None
+        raise UsageError(f"{option} {' '.join(texts)}: {error}{_hint(error, profile)}") from None
 
 
-def _hint(message: str, profile: Profile) -> str:
+def _hint(error: BadProfile, profile: Profile) -> str:
     """How to get rid of what the profile itself says, where two fields exclude each other."""
     set_already = [name for name in ("loss", "gemodel", "state") if name in profile.as_dict()]
-    if message.startswith("loss, gemodel, state") and set_already:
+    if isinstance(error, TwoLossModels) and set_already:
         return f"; this profile has {set_already[0]}: add {set_already[0]}=none"
     return ""
 
@@ -118,29 +115,29 @@ def _address(option: str, text: str) -> Address:
     try:
         address = parse_address(text)
     except BadAddress as error:
-        raise PlayError(f"{option} {error}") from None
+        raise UsageError(f"{option} {error}") from None
     if address.kind == "unix":
-        raise PlayError(f"{option} {text}: a link carries TCP (HOST:PORT) or UDP (udp:HOST:PORT), not unix")
+        raise UsageError(f"{option} {text}: a link carries TCP (HOST:PORT) or UDP (udp:HOST:PORT), not unix")
     return address
 
 
 def _check_path(here: Address, there: Address) -> None:
     if here.kind != there.kind:
-        raise PlayError(
+        raise UsageError(
             f"--listen {here} is {here.kind.upper()}, --to {there} is {there.kind.upper()}: write both the same way"
         )
     if here.family != there.family:
-        raise PlayError(
+        raise UsageError(
             f"--listen {here} is IPv{here.family}, --to {there} is IPv{there.family}: use one of them for both"
         )
     if not there.port:
-        raise PlayError(f"--to {there}: port 0 is nobody's; write the port the program listens on")
+        raise UsageError(f"--to {there}: port 0 is nobody's; write the port the program listens on")
     if here == there:
-        raise PlayError(f"--listen and --to are both {here}: the link would lead to itself; listen elsewhere")
+        raise UsageError(f"--listen and --to are both {here}: the link would lead to itself; listen elsewhere")
     loopback = ipaddress.ip_address(here.host).is_loopback
     if here.kind == "udp" and loopback and not ipaddress.ip_address(there.host).is_loopback:
         everywhere = "[::]" if here.family == 6 else "0.0.0.0"
-        raise PlayError(
+        raise UsageError(
             f"--listen {here} is reachable from this machine only, and so is what it sends; to reach {there} "
             f"listen on udp:{everywhere}:{here.port}"
         )

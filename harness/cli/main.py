@@ -15,16 +15,15 @@ from harness.cli import check as checking
 from harness.cli import check_report
 from harness.cli import link as play
 from harness.cli import trace_commands as cli_transport
-from harness.cli.console import console, refuse, tolerate_any_encoding
-from harness.course.assignment import AssignmentError
-from harness.course.programs import ProgramsError
+from harness.cli.console import Commands, console, tolerate_any_encoding
 from harness.lab import doctor
-from harness.lab.interface import LabError
 from harness.link.named import load_profiles
 from harness.link.netem_words import netem_words
 from harness.link.profile import Profile
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 
 
 #: What was typed to get here: the release's own starter script says so.
@@ -39,23 +38,20 @@ def check(
     seed: Annotated[str | None, typer.Option(help="the same random data as in an earlier run")] = None,
 ) -> None:
     """Run the public tests against your solution: points by stage, failures as stories, the next thing to do."""
-    try:
-        solution = checking.find_solution(assignment, path, Path.cwd())
-        checks = checking.checks_to_run(solution.assignment, stage)
-        report = check_report.CheckReport(
-            console=console(),
-            assignment=solution.assignment,
-            wanted=checks,
-            stage=stage,
-            forbidden=checking.forbidden_by_stage(solution),
-            command=" ".join([_COMMAND, "check", assignment, *([shlex.quote(str(path))] if path else [])]),
-        )
-        report.begin()
-        results = checking.Results(Path.cwd(), assignment)
-        for record in checking.run_checks(solution, checks, seed):
-            report.hear(record, results.keep(record))
-    except (checking.CheckError, AssignmentError, ProgramsError) as error:
-        raise refuse(str(error)) from None
+    solution = checking.find_solution(assignment, path, Path.cwd())
+    checks = checking.checks_to_run(solution.assignment, stage)
+    report = check_report.CheckReport(
+        console=console(),
+        assignment=solution.assignment,
+        wanted=checks,
+        stage=stage,
+        forbidden=checking.forbidden_by_stage(solution),
+        command=" ".join([_COMMAND, "check", assignment, *([shlex.quote(str(path))] if path else [])]),
+    )
+    report.begin()
+    results = checking.Results(Path.cwd(), assignment)
+    for record in checking.run_checks(solution, checks, seed):
+        report.hear(record, results.keep(record))
     report.summary()
     if results.trouble:
         console().print(results.trouble, style="yellow", markup=False)
@@ -105,11 +101,8 @@ def link(
     seconds: Annotated[float | None, typer.Option(min=0, help="end by itself after so long")] = None,
 ) -> None:
     """A path through an impaired link between two programs of yours, with counters; Ctrl-C ends it."""
-    try:
-        plan = play.make_plan(profile, listen=listen, to=to, up=up or (), down=down or (), seed=seed)
-        play.play(plan, console(), seconds=seconds)
-    except (play.PlayError, LabError) as error:
-        raise refuse(str(error)) from None
+    plan = play.make_plan(profile, listen=listen, to=to, up=up or (), down=down or (), seed=seed)
+    play.play(plan, console(), seconds=seconds)
 
 
 for _command in cli_transport.COMMANDS:

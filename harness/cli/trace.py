@@ -14,18 +14,16 @@ from rich.text import Text
 
 from harness.cli import check as checking
 from harness.cli import check_report, experiment
-from harness.course.assignment import AssignmentError
-from harness.course.programs import ProgramsError
+from harness.errors import UsageError
 from harness.pictures.capture import BadCapture, from_capture
 from harness.pictures.ladder import one_line
-from harness.pictures.plots import NoPlots
 from harness.transport.checks.simulation import PROGRAM
 from harness.transport.oracle.judge import judge
 from harness.transport.oracle.verdicts import Case
 from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, from_json, to_json
 from harness.transport.pictures.dissector import lua_dissector
 from harness.transport.pictures.pictures import Recording
-from harness.transport.segments import BadWire, Wire, load_wire
+from harness.transport.segments import Wire, load_wire
 from harness.transport.simulation.catalogue import CATALOGUE
 
 #: Most bytes of a file that is read; broken rules that are told.
@@ -42,17 +40,13 @@ _STYLES: Mapping[str, str] = {
 }
 
 
-class SeeError(Exception):
-    """What was asked for cannot be shown, run or written; the message says why and what to do."""
-
-
 @dataclass(frozen=True)
 class Seen:
     """A run, and what there is to say of it beside its packets."""
 
     bundle: Bundle
     lines: Sequence[str] = ()  #: how it went
-    well: bool = True
+    wrong: Sequence[str] = ()  #: what was wrong with it; empty: all was well
 
     def recording(self) -> Recording:
         """What the pictures are made of."""
@@ -79,12 +73,12 @@ def simulate(
     peer: Path | None,
     role: str,
 ) -> Seen:
-    """Run a solution against itself or another one. Raises SeeError."""
+    """Run a solution against itself or another one. Raises CommandError."""
     if role not in ("client", "server"):
-        raise SeeError(f"--role {role}: your solution plays client or server")
-    solution = _solution(assignment, folder)
+        raise UsageError(f"--role {role}: your solution plays client or server")
+    solution = checking.find_solution(assignment, folder, Path.cwd())
     if PROGRAM not in solution.assignment.programs:
-        raise SeeError(f"{assignment} has no connection that could be simulated; lab sim is for transport")
+        raise UsageError(f"{assignment} has no connection that could be simulated; lab sim is for transport")
     return _simulated(
         experiment.Experiment(
             assignment=solution.assignment,
@@ -101,27 +95,24 @@ def simulate(
 
 
 def _simulated(what: experiment.Experiment) -> Seen:
-    try:
-        outcome, bundle = experiment.run(what)
-    except experiment.SimError as error:
-        raise SeeError(str(error)) from None
-    return Seen(bundle, experiment.told(outcome), outcome.well)
+    outcome, bundle = experiment.run(what)
+    return Seen(bundle, experiment.told(outcome), [f"wrong: {fault.text}" for fault in outcome.faults])
 
 
 def load(path: Path, term: Path | None) -> Seen:
-    """A bundle, or a capture read as if it were one. Raises SeeError."""
+    """A bundle, or a capture read as if it were one. Raises CommandError."""
     data = _read(path)
     if data[:1] == b"{":
         try:
             bundle = from_json(data)
         except BadBundle as error:
-            raise SeeError(f"{path}: {error}") from None
-        return Seen(bundle, [f"it failed: {bundle.message}"] if bundle.message else [], not bundle.message)
+            raise UsageError(f"{path}: {error}") from None
+        return Seen(bundle, wrong=[f"it failed: {bundle.message}"] if bundle.message else [])
     wire = _wire(term)
     try:
         packets = tuple(from_capture(data))
     except BadCapture as error:
-        raise SeeError(f"{path}: {error}") from None
+        raise UsageError(f"{path}: {error}") from None
     findings = tuple(
         Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST")
         for row in judge(packets, wire, Case(real=True))
@@ -141,17 +132,17 @@ def load(path: Path, term: Path | None) -> Seen:
 
 
 def dissector(term: Path | None) -> str:
-    """The Lua script for a term. Raises SeeError."""
+    """The Lua script for a term. Raises CommandError."""
     return lua_dissector(_wire(term))
 
 
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise SeeError(f"{path} is larger than {MOST_BYTES // 1_000_000} MB")
+            raise UsageError(f"{path} is larger than {MOST_BYTES // 1_000_000} MB")
         return path.read_bytes()
     except OSError as error:
-        raise SeeError(f"{path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _wire(term: Path | None) -> Wire:
@@ -163,48 +154,36 @@ def _wire(term: Path | None) -> Wire:
             return Wire()
     try:
         return load_wire(term)
-    except BadWire as error:
-        raise SeeError(str(error)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SeeError(f"{term} cannot be read: {error}") from None
+        raise UsageError(f"{term} cannot be read: {error}") from None
 
 
 def _folder(path: Path | None) -> Path | None:
     if path is not None and not path.is_dir():
-        raise SeeError(f"{path} is no folder: give the folder that holds the other solution")
+        raise UsageError(f"{path} is no folder: give the folder that holds the other solution")
     return path.resolve() if path is not None else None
-
-
-def _solution(assignment: str, folder: Path | None) -> checking.Solution:
-    try:
-        return checking.find_solution(assignment, folder, Path.cwd())
-    except (checking.CheckError, AssignmentError) as error:
-        raise SeeError(str(error)) from None
 
 
 # -- run it again ------------------------------------------------------------------------------------------------
 
 
 def replay(console: Console, path: Path, folder: Path | None, *, peer: Path | None, rows: int) -> bool:
-    """Run what a bundle holds again: its check, or its simulation; whether all is well now. Raises SeeError."""
+    """Run what a bundle holds again: its check, or its simulation; whether all is well now. Raises CommandError."""
     try:
         bundle = from_json(_read(path))
     except BadBundle as error:
-        raise SeeError(f"{path}: {error}. `lab trace` shows captures.") from None
-    solution = _solution(bundle.assignment, folder)
+        raise UsageError(f"{path}: {error}. `lab trace` shows captures.") from None
+    solution = checking.find_solution(bundle.assignment, folder, Path.cwd())
     if bundle.check:
         return _check_again(console, bundle, solution)
-    try:
-        what = experiment.from_options(solution.assignment, solution.folder, bundle.run, _folder(peer))
-    except experiment.SimError as error:
-        raise SeeError(str(error)) from None
+    what = experiment.from_options(solution.assignment, solution.folder, bundle.run, _folder(peer))
     return tell(console, _simulated(what), rows=rows)
 
 
 def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) -> bool:
     known = {check.id: check for check in solution.assignment.checks if check.suite == "public"}
     if bundle.check not in known or not bundle.seed:
-        raise SeeError(f"{one_line(bundle.check)} is no public check of {solution.assignment.name}")
+        raise UsageError(f"{one_line(bundle.check)} is no public check of {solution.assignment.name}")
     check = known[bundle.check]
     report = check_report.CheckReport(
         console=console,
@@ -215,11 +194,8 @@ def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) 
         command=f"lab check {solution.assignment.name}",
     )
     results = checking.Results(Path.cwd(), solution.assignment.name)
-    try:
-        for record in checking.run_checks(solution, [check], bundle.seed):
-            report.hear(record, results.keep(record))
-    except (checking.CheckError, ProgramsError) as error:
-        raise SeeError(str(error)) from None
+    for record in checking.run_checks(solution, [check], bundle.seed):
+        report.hear(record, results.keep(record))
     if report.passed:
         console.print("It passes now.", style="green")
     return report.passed
@@ -238,8 +214,9 @@ def tell(console: Console, seen: Seen, *, rows: int) -> bool:
         console.print(Text(line.text, style=_STYLES.get(line.kind, "")), soft_wrap=True)
     console.print()
     for text in [*recording.summary(), *seen.lines]:
-        style = "red" if text.startswith(("wrong: ", "it failed: ")) else ""
-        console.print(Text(one_line(text), style=style), soft_wrap=True)
+        console.print(Text(one_line(text)), soft_wrap=True)
+    for text in seen.wrong:
+        console.print(Text(one_line(text), style="red"), soft_wrap=True)
     for text in seen.bundle.misfortunes:
         console.print(Text(f"it takes: {one_line(text)}"), soft_wrap=True)
     for must, word, style in ((True, "broken", "red"), (False, "should be kept", "yellow")):
@@ -248,7 +225,7 @@ def tell(console: Console, seen: Seen, *, rows: int) -> bool:
             console.print(Text(f"{word}: #{row.packet} {one_line(row.text)}", style=style), soft_wrap=True)
         if len(found) > MOST_TOLD:
             console.print(Text(f"{word}: {len(found) - MOST_TOLD} more", style=style))
-    return seen.well and not any(row.must for row in seen.bundle.findings)
+    return not seen.wrong and not any(row.must for row in seen.bundle.findings)
 
 
 # -- write it ----------------------------------------------------------------------------------------------------
@@ -262,7 +239,7 @@ def write(
     plot: Path | None = None,
     bundle: Path | None = None,
 ) -> list[Path]:
-    """The files that were asked for; the ends of their names choose the form. Raises SeeError."""
+    """The files that were asked for; the ends of their names choose the form. Raises CommandError."""
     recording = seen.recording()
     written = []
     for path, what in ((ladder, "ladder"), (pcap, "pcap"), (plot, "plot"), (bundle, "bundle")):
@@ -273,7 +250,7 @@ def write(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         except OSError as error:
-            raise SeeError(f"{path} cannot be written: {error.strerror}") from None
+            raise UsageError(f"{path} cannot be written: {error.strerror}") from None
         written.append(path)
     return written
 
@@ -284,7 +261,4 @@ def _content(recording: Recording, what: str, suffix: str) -> bytes:
         return text.encode("utf-8")
     if what == "pcap":
         return recording.pcapng()
-    try:
-        return recording.plot("png" if suffix == ".png" else "svg")
-    except NoPlots as error:
-        raise SeeError(str(error)) from None
+    return recording.plot("png" if suffix == ".png" else "svg")

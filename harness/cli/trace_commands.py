@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from harness.cli.console import console, refuse
+from harness.cli.console import console
 
 LadderFile = Annotated[Path | None, typer.Option("--ladder", help="write the ladder here: .svg, or .txt")]
 PcapFile = Annotated[Path | None, typer.Option("--pcap", help="write the packets here: .pcapng, for Wireshark")]
@@ -47,14 +47,11 @@ def sim(
     if scenario == "list":
         print(seeing.scenario_list())
         return
-    try:
-        seen = seeing.simulate(
-            assignment, path, profile=profile, scenario=scenario, seed=seed, size=size, back=back, peer=peer, role=role
-        )
-        well = seeing.tell(console(), seen, rows=rows)
-        _written(console(), seeing.write(seen, ladder=ladder, pcap=pcap, plot=plot, bundle=bundle))
-    except seeing.SeeError as error:
-        raise refuse(str(error)) from None
+    seen = seeing.simulate(
+        assignment, path, profile=profile, scenario=scenario, seed=seed, size=size, back=back, peer=peer, role=role
+    )
+    well = seeing.tell(console(), seen, rows=rows)
+    _written(console(), seeing.write(seen, ladder=ladder, pcap=pcap, plot=plot, bundle=bundle))
     if not well:
         raise typer.Exit(1)
 
@@ -70,12 +67,9 @@ def trace(
     """The packets of a file as a ladder, with the rules they break; or as picture, capture and plot."""
     from harness.cli import trace as seeing
 
-    try:
-        seen = seeing.load(file, term)
-        seeing.tell(console(), seen, rows=rows)
-        _written(console(), seeing.write(seen, ladder=ladder, pcap=pcap, plot=plot))
-    except seeing.SeeError as error:
-        raise refuse(str(error)) from None
+    seen = seeing.load(file, term)
+    seeing.tell(console(), seen, rows=rows)
+    _written(console(), seeing.write(seen, ladder=ladder, pcap=pcap, plot=plot))
 
 
 def replay(
@@ -87,10 +81,7 @@ def replay(
     """Run again what a bundle holds: the failing check with its seed, or the simulation."""
     from harness.cli import trace as seeing
 
-    try:
-        well = seeing.replay(console(), file, path, peer=peer, rows=rows)
-    except seeing.SeeError as error:
-        raise refuse(str(error)) from None
+    well = seeing.replay(console(), file, path, peer=peer, rows=rows)
     if not well:
         raise typer.Exit(1)
 
@@ -99,10 +90,7 @@ def dissector(term: TermFile = None) -> None:
     """Print a Wireshark dissector for this term's segments: `lab dissector > segments.lua`."""
     from harness.cli import trace as seeing
 
-    try:
-        typer.echo(seeing.dissector(term), nl=False)
-    except seeing.SeeError as error:
-        raise refuse(str(error)) from None
+    typer.echo(seeing.dissector(term), nl=False)
 
 
 #: In the order in which `lab --help` shows them.

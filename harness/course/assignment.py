@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Literal, cast
 
 from harness.course.toml_rows import Row, TomlFile, TomlMistake, nearest
+from harness.errors import SetupError
 
 Suite = Literal["public", "hidden"]
 SUITES: tuple[Suite, ...] = ("public", "hidden")
@@ -24,7 +25,7 @@ SUITES: tuple[Suite, ...] = ("public", "hidden")
 SCHEMA = 1
 
 
-class AssignmentError(Exception):
+class AssignmentError(SetupError):
     """assignment.toml is wrong or missing; the message names file and line and says what to write instead."""
 
 

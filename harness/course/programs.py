@@ -6,13 +6,15 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.errors import SubmissionError
+
 #: The file in a submission that overrides rows of the assignment's programs table.
 OVERRIDES = "programs.toml"
 #: Longest command of a program, in bytes: it travels to the student's node in one packet.
 MOST_WORDS = 4096
 
 
-class ProgramsError(Exception):
+class ProgramsError(SubmissionError):
     """The submission's programs.toml is wrong; the message is for its author."""
 
 

@@ -33,8 +33,7 @@ def _docker() -> Finding:
     engine = find_engine()
     if engine.usable:
         return Finding("docker", True, f"engine {engine.version}, cgroup v{engine.cgroup}", "", good_for)
-    why = engine.why_not or ""
-    if "Permission denied" in why:
+    if engine.forbidden:
         remedy = "sudo usermod -aG docker $USER   (then log in again)"
     elif shutil.which("dockerd"):
         remedy = "sudo systemctl start docker   (or by hand: sudo dockerd &)"
@@ -42,7 +41,8 @@ def _docker() -> Finding:
         remedy = "sudo apt-get install docker.io"
     else:
         remedy = "install Docker Desktop and start it"
-    return Finding("docker", False, why.partition(":")[0], remedy, good_for)
+    what = engine.obstacle.partition(":")[0]  # not all that the client has to say of it
+    return Finding("docker", False, what, remedy, good_for)
 
 
 def _tun() -> Finding:

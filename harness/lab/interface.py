@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from harness.course.address import Address
+from harness.errors import SetupError, SubmissionError
 from harness.link.profile import Profile
 from harness.link.trace import Packet
 
 Family = Literal[4, 6]
 
 
-class LabError(Exception):
+class LabError(SetupError):
     """Ours or the machine's fault, never the submission's: the test that meets it is inconclusive."""
 
 
@@ -30,7 +31,7 @@ class NotMeasured(LabError):
     """This system does not tell what a program uses: what hangs on it is left out, and the story says so."""
 
 
-class CannotStart(Exception):
+class CannotStart(SubmissionError):
     """The submission's fault: the program is missing, is not executable, or names no interpreter that exists."""
 
 

@@ -26,6 +26,10 @@ class BadProfile(ValueError):
     """A field has a value that no link can have; the message names the field and the allowed range."""
 
 
+class TwoLossModels(BadProfile):
+    """More than one of loss, gemodel and state is set."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """One direction of a link. `Profile()` changes nothing. Probabilities are from 0 to 1, times in seconds.
@@ -88,7 +92,7 @@ class Profile:
                     _number(name, number, 0, 1, "as probabilities: 5 % is 0.05")
                 object.__setattr__(self, name, numbers)
         if (self.loss > 0) + (self.gemodel is not None) + (self.state is not None) > 1:
-            raise BadProfile("loss, gemodel, state: only one of them can be set")
+            raise TwoLossModels("loss, gemodel, state: only one of them can be set")
 
     def _check_exact(self) -> None:
         for index in _sequence("drop", self.drop):

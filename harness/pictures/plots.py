@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.errors import SetupError
 from harness.pictures.ladder import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _INK, _SOFT, _GRID, _PAPER = "#20242b", "#666b74", "#e4e0d7", "#fcfbf8"
 _SENT, _AGAIN, _LOST, _ACKED, _EDGE, _RTT = "#2f4a6d", "#a15c00", "#b3261e", "#1c7547", "#9a948a", "#7a3e9d"
 
 
-class NoPlots(Exception):
+class NoPlots(SetupError):
     """matplotlib is not there; the message says how to get it."""
 
 

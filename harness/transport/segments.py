@@ -1,7 +1,7 @@
 """The course's segments read and written independently of any solution: parse, build, checksums. Pure.
 
 Rule 1: nothing of a solution is imported here: what this file says of the wire is a second opinion.
-Rule 2: `parse` answers None for what a receiver has to ignore, and `fault` says in words why.
+Rule 2: `parse` answers None for what a receiver has to ignore, and `fault` says why.
 
      0                   1                   2                   3
     +-------+-------+-----------------------------------------------+
@@ -20,6 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import Literal
+
+from harness.errors import SetupError
 
 HEADER = struct.Struct("!BBHIIII")
 BLOCK = struct.Struct("!II")
@@ -29,7 +32,7 @@ MOST_BLOCKS = 3
 MODULUS = 1 << 32
 
 
-class BadWire(ValueError):
+class BadWire(SetupError):
     """A term.toml that says nothing usable of the wire; the message names the file and the field."""
 
 
@@ -122,22 +125,33 @@ def build(seg: Seg, wire: Wire) -> bytes:
     return head[:4] + value.to_bytes(4, "big") + head[8:] + rest
 
 
-def fault(data: bytes, wire: Wire) -> str:
-    """Why a receiver has to ignore these bytes, as a clause; "" if they are a segment."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why bytes are not a segment."""
+
+    kind: Literal["short", "magic", "size", "payload", "checksum"]  #: what is wrong: the first of these that is
+    text: str  #: the same as a clause
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def fault(data: bytes, wire: Wire) -> Fault | None:
+    """Why a receiver has to ignore these bytes; None if they are a segment."""
     if len(data) < HEADER.size:
-        return f"it has {len(data)} bytes, a header has {HEADER.size}"
+        return Fault("short", f"it has {len(data)} bytes, a header has {HEADER.size}")
     magic, flags, length, checksum = HEADER.unpack_from(data)[:4]
     if magic != wire.magic:
-        return f"its first byte is 0x{magic:02x}, the magic is 0x{wire.magic:02x}"
+        return Fault("magic", f"its first byte is 0x{magic:02x}, the magic is 0x{wire.magic:02x}")
     size = HEADER.size + BLOCK.size * (flags >> 4 & 3) + length
     if len(data) != size:
-        return f"it has {len(data)} bytes, its header says {size}"
+        return Fault("size", f"it has {len(data)} bytes, its header says {size}")
     if length > MOST_PAYLOAD:
-        return f"its payload has {length} bytes, at most {MOST_PAYLOAD} are allowed"
+        return Fault("payload", f"its payload has {length} bytes, at most {MOST_PAYLOAD} are allowed")
     expected = CHECKSUMS[wire.checksum](data[:4] + bytes(4) + data[8:])
     if checksum != expected:
-        return f"its checksum is {checksum:08x}, {wire.checksum} gives {expected:08x}"
-    return ""
+        return Fault("checksum", f"its checksum is {checksum:08x}, {wire.checksum} gives {expected:08x}")
+    return None
 
 
 def parse(data: bytes, wire: Wire) -> Seg | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grader.submission import Caps, Submission, SubmissionProblem, readable_name, take_submission
+from grader.submission import Caps, Submission, readable_name, take_submission
+from harness.errors import SubmissionError
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def take(folder: Path, *, into: str = "copy", caps: Caps | None = None) -> Submi
 
 
 def refusal(folder: Path, caps: Caps | None = None) -> str:
-    with pytest.raises(SubmissionProblem) as caught:
+    with pytest.raises(SubmissionError) as caught:
         take(folder, caps=caps)
     return str(caught.value)
 
@@ -182,7 +183,7 @@ def test_pipes_and_sockets_are_refused(handed_in: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(handed_in)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("s")
-        with pytest.raises(SubmissionProblem, match="s is a socket"):
+        with pytest.raises(SubmissionError, match="s is a socket"):
             take(handed_in, into="copy2")
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,33 +32,62 @@ class EngineInfo:
     version: str = ""
     cgroup: str = ""  #: "1" or "2"
     runtimes: tuple[str, ...] = ()
-    why_not: str | None = None  #: a sentence with what to do; None if the lab can use it
+    obstacle: str = ""  #: what keeps the lab from using it; empty: nothing does
+    advice: str = ""  #: what to do about that
+    forbidden: bool = False  #: there is one, and this user may not talk to it
 
     @property
     def usable(self) -> bool:
         """Whether the Docker lab can use it."""
-        return self.why_not is None
+        return not self.obstacle
+
+    @property
+    def why_not(self) -> str | None:
+        """A sentence with what to do; None if the lab can use it."""
+        return f"{self.obstacle}: {self.advice}" if self.obstacle else None
+
+
+class NoEngine(LabError):
+    """No Docker engine answers."""
+
+    def __init__(self, error: Exception) -> None:
+        self.info = EngineInfo(
+            obstacle=f"no Docker engine answers ({_short(error)})",
+            advice="start one, or use --lab local",
+            forbidden=_is_forbidden(error),
+        )
+        super().__init__(self.info.why_not)
+
+
+def _is_forbidden(error: BaseException) -> bool:
+    """Whether the kernel refused it: the client wraps that in errors of its own, as their context or an argument."""
+    inner = (error.__context__, *error.args)
+    return isinstance(error, PermissionError) or any(
+        _is_forbidden(each) for each in inner if isinstance(each, BaseException)
+    )
 
 
 def find_engine() -> EngineInfo:
     """The engine within reach; `why_not` says what keeps the lab from it."""
     try:
         engine = Engine()
-    except LabError as error:
-        return EngineInfo(why_not=str(error))
+    except NoEngine as error:
+        return error.info
     with engine:
         info = engine.info()
     options = " ".join(info.get("SecurityOptions") or ())
-    why_not = None
+    obstacle = advice = ""
     if info.get("OSType") != "linux":
-        why_not = "the engine runs Windows containers: switch it to Linux containers"
+        obstacle, advice = "the engine runs Windows containers", "switch it to Linux containers"
     elif "name=rootless" in options or "name=userns" in options:
-        why_not = "the engine is rootless or maps users, so no wires can be made: use one that runs as root"
+        obstacle = "the engine is rootless or maps users, so no wires can be made"
+        advice = "use one that runs as root"
     return EngineInfo(
         version=info.get("ServerVersion", ""),
         cgroup=str(info.get("CgroupVersion", "1")),
         runtimes=tuple(info.get("Runtimes") or ()),
-        why_not=why_not,
+        obstacle=obstacle,
+        advice=advice,
     )
 
 
@@ -103,7 +133,7 @@ class Engine:
             self._client = docker.from_env(timeout=120)
             self._client.ping()
         except (DockerException, requests.RequestException, OSError) as error:
-            raise LabError(f"no Docker engine answers ({_short(error)}): start one, or use --lab local") from None
+            raise NoEngine(error) from None
 
     def __enter__(self) -> Engine:
         return self
@@ -243,7 +273,7 @@ class Engine:
             except NotFound:
                 return 0
             except APIError as error:
-                if "already in progress" not in _short(error):
+                if error.status_code != HTTPStatus.CONFLICT:  # it is: someone else is removing it
                     raise
             return 1
 
@@ -271,7 +301,7 @@ class Engine:
             except NotFound:
                 return 0
             except APIError as error:
-                if "in use" not in _short(error):
+                if error.status_code != HTTPStatus.CONFLICT:  # it is: it is in use
                     raise
                 return 0
             return 1

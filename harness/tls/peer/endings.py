@@ -203,7 +203,7 @@ class Endings:
         return f"{describe(records[-1])}, then silence"
 
     def _seen(self, ending: Ending) -> str:
-        if ending.detail == "what came is no TLS":
+        if not ending.is_tls:
             return f"no TLS but {show(bytes(self._wire.came.data))}"
         return str(ending)
 

@@ -35,6 +35,7 @@ class Ending:
 
     how: How
     detail: str = ""  #: the alert's name, what this end objects to
+    is_tls: bool = True  #: what came was TLS, as far as this end could read it
 
     def __str__(self) -> str:
         if self.how == "alert":
@@ -218,7 +219,7 @@ class Engine:
             return Ending("refusal", error.verify_message or reason.lower().replace("_", " "))
         came = bytes(self.wire.came.data)
         if not is_tls(came):
-            return Ending("refusal", "what came is no TLS")
+            return Ending("refusal", "what came is no TLS", is_tls=False)
         last = split(came)[0][-1:]
         if not reason and last and (last[0].type == ALERT or len(last[0].body) == _ENCRYPTED_ALERT):
             return Ending("alert", "one without a name here")  # as no_application_protocol in OpenSSL 3.0

@@ -1,14 +1,6 @@
-"""The oracle: watches every packet of a run and knows the rules of the handout by their numbers. Pure.
+"""The oracle's way through a run: the ears brought up to each sending, and the parties that judge it. Pure.
 
-    for violation in judge(simulation.packets, wire, Case(stage=5, judged=["up"])):
-        print(violation)            # rule 3.11 (MUST), packet 17 at 1.2000 s: numbers 1 to 1200 again, and ...
-
-Rule 1: it believes the wire and nothing else: what was sent, and what arrived undamaged.
-Rule 2: a MUST is told only where no correct implementation could have done that, however unusual it is; what is merely
-unwise, or cannot be known for certain, is a SHOULD or is not told.
-
-Which rule is where: format here; what may be sent, and again, in oracle_sender.py; acknowledgements and windows in
-oracle_receiver.py; the congestion window in oracle_congestion.py. Ears and numbers: oracle_view.py.
+The theory, and which rule is where, is in the package's own docstring.
 """
 
 from __future__ import annotations
@@ -26,6 +18,8 @@ from harness.transport.segments import Wire, fault
 __all__ = ["Case", "Level", "Violation", "broken", "judge"]
 
 
+#: The rule that bytes break that are not a segment.
+_RULES = {"short": "1.5", "magic": "1.5", "size": "1.3", "payload": "1.3", "checksum": "1.4"}
 #: Seconds within which two things happen at the same instant: less than a simulation's nanosecond.
 INSTANT = 1e-10
 
@@ -49,8 +43,8 @@ def _judge_side(view: View, wire: Wire, case: Case) -> list[Violation]:
     verdicts = Verdicts(case, view.direction)
     for packet in view.unreadable:
         why = fault(packet.data, wire)
-        rule = "1.4" if "checksum" in why else "1.3" if "payload" in why or "header says" in why else "1.5"
-        verdicts.add(rule, f"what it sent is no segment: {why}", packet.number, packet.sent, arrival=False)
+        assert why is not None
+        verdicts.add(_RULES[why.kind], f"what it sent is no segment: {why}", packet.number, packet.sent, arrival=False)
     _judge_sendings(view, verdicts)
     Promptness(view, verdicts).look(view.heard)
     Silences(view, verdicts).look(view.heard)

@@ -128,7 +128,7 @@ class Conversation:
         seg = parse(data, self.wire)
         if seg is None:
             self._say("student", f"sends {len(data)} bytes that are no segment")
-            self._fail("the student sent what is no segment", "a segment", fault(data, self.wire))
+            self._fail("the student sent what is no segment", "a segment", str(fault(data, self.wire)))
         if len(self.seen) >= MOST_HEARD:
             self._fail("the student sends without end", f"at most {MOST_HEARD:,} segments", "one more")
         high = max((seen.seq for seen in self.seen), default=0)

@@ -13,8 +13,9 @@ from fakes import ALL, END, READS, SECRET, SERVES, FakeBench, Runs, hand_in, pac
 from grader.bench.local import Ended, OnLine, Order
 from grader.campaign.campaign import Campaign
 from grader.campaign.journal import Journal
-from grader.campaign.plan import PlanError, make_plan
-from grader.campaign.run_folder import RunError, RunFolder
+from grader.campaign.plan import make_plan
+from grader.campaign.run_folder import RunFolder
+from harness.errors import SetupError, UsageError
 from harness.lab.interface import LabError
 
 
@@ -359,15 +360,15 @@ def test_an_empty_folder_of_a_student_is_named(runs: Runs) -> None:
 
 
 def test_nothing_to_grade_says_what_to_give(runs: Runs) -> None:
-    with pytest.raises(PlanError, match="holds no submissions"):
+    with pytest.raises(UsageError, match="holds no submissions"):
         make_plan(runs.course, runs.submitted)
-    with pytest.raises(PlanError, match="is no folder"):
+    with pytest.raises(UsageError, match="is no folder"):
         make_plan(runs.course, runs.submitted / "nowhere")
     hand_in(runs.submitted, "ann", "bloking")
-    with pytest.raises(PlanError, match='Did you mean "blocking"'):
+    with pytest.raises(UsageError, match='Did you mean "blocking"'):
         make_plan(runs.course, runs.submitted)
     hand_in(runs.submitted, "ann")
-    with pytest.raises(PlanError, match=r'no student "anne"\. Did you mean "ann"'):
+    with pytest.raises(UsageError, match=r'no student "anne"\. Did you mean "ann"'):
         make_plan(runs.course, runs.submitted, students=["anne"])
 
 
@@ -383,12 +384,12 @@ def test_only_what_is_asked_for_is_graded(runs: Runs) -> None:
 
 def test_a_folder_with_other_files_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("x")
-    with pytest.raises(RunError, match="holds other files"):
+    with pytest.raises(UsageError, match="holds other files"):
         RunFolder(tmp_path)
 
 
 def test_two_graders_do_not_share_a_folder(tmp_path: Path) -> None:
-    with RunFolder(tmp_path / "out"), pytest.raises(RunError, match="in use by another grader"):
+    with RunFolder(tmp_path / "out"), pytest.raises(UsageError, match="in use by another grader"):
         RunFolder(tmp_path / "out")
 
 
@@ -396,7 +397,7 @@ def test_a_damaged_campaign_is_named(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "out") as folder:
         folder.secret(None)
         (tmp_path / "out" / "campaign.json").write_text("{")
-        with pytest.raises(RunError, match="is damaged"):
+        with pytest.raises(SetupError, match="is damaged"):
             folder.secret(None)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from grader.course import this_course
-from grader.release.diagram import DiagramError, draw_states, transitions
+from grader.release.diagram import draw_states, transitions
+from harness.errors import SetupError
 
 STATES = this_course().reference("transport") / "states.py"
 
@@ -22,12 +23,12 @@ def test_every_arrow_of_the_table_is_drawn() -> None:
 def test_a_row_that_names_nothing_is_named(tmp_path: Path) -> None:
     path = tmp_path / "states.py"
     path.write_text(STATES.read_text().replace("State.LAST_ACK, Cause.ACK_OF_FIN", "State.LAST_NACK, Cause.ACK_OF_FIN"))
-    with pytest.raises(DiagramError, match=r"states\.py: State\.LAST_NACK"):
+    with pytest.raises(SetupError, match=r"states\.py: State\.LAST_NACK"):
         draw_states(path)
 
 
 def test_a_state_without_a_place_is_named(tmp_path: Path) -> None:
     path = tmp_path / "states.py"
     path.write_text(STATES.read_text().replace('"LAST-ACK"', '"LIMBO"'))
-    with pytest.raises(DiagramError, match="no place for LIMBO"):
+    with pytest.raises(SetupError, match="no place for LIMBO"):
         draw_states(path)

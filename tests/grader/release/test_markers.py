@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from grader.release.markers import MarkerError, answers, is_given, stub
+from grader.release.markers import answers, is_given, stub
+from harness.errors import SetupError
 
 REFERENCE = '''\
 """A client."""
@@ -92,14 +93,14 @@ def test_answers_are_what_stands_between_the_markers() -> None:
     ],
 )
 def test_wrong_markers_are_named_with_their_line(text: str, line: int, says: str) -> None:
-    with pytest.raises(MarkerError) as caught:
+    with pytest.raises(SetupError) as caught:
         stub(text, "reference/blocking/client.py")
     assert str(caught.value).startswith(f"reference/blocking/client.py, line {line}: ")
     assert says in str(caught.value)
 
 
 def test_a_file_without_a_solution_has_to_say_that_it_is_given() -> None:
-    with pytest.raises(MarkerError, match="it has no solution in it"):
+    with pytest.raises(SetupError, match="it has no solution in it"):
         stub("x = 1\n", "client.py")
     assert stub("### GIVEN TO STUDENTS\nx = 1\n", "client.py") == "x = 1\n"
     assert not is_given("x\n" * 20 + "### GIVEN TO STUDENTS\n")
@@ -107,7 +108,7 @@ def test_a_file_without_a_solution_has_to_say_that_it_is_given() -> None:
 
 def test_what_is_left_has_to_be_python() -> None:
     broken = "def f(\n### BEGIN SOLUTION\n):\n    return 1\n### END SOLUTION\n    return 2\n"
-    with pytest.raises(MarkerError, match="without its solutions it is no Python"):
+    with pytest.raises(SetupError, match="without its solutions it is no Python"):
         stub(broken, "client.py")
 
 

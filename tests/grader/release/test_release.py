@@ -15,8 +15,9 @@ from grader.course import Course
 from grader.release import repository
 from grader.release.leaks import Secrets, find_leaks
 from grader.release.public_view import public_view
-from grader.release.starters import ReleaseError, differences, generate, write_starters
+from grader.release.starters import differences, generate, write_starters
 from harness.course.assignment import Assignment, parse_assignment
+from harness.errors import SetupError, UsageError
 
 CLIENT = '''\
 """The client of stage 1."""
@@ -158,13 +159,13 @@ def test_a_release_replaces_its_own_files_and_no_others(course: Course, tmp_path
 def test_a_folder_with_something_else_is_left_alone(course: Course, tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("x")
-    with pytest.raises(ReleaseError, match="is not a release"):
+    with pytest.raises(UsageError, match="is not a release"):
         repository.write(repository.build(course), tmp_path / "thesis")
 
 
 def test_a_stale_course_is_not_released(course: Course) -> None:
     (course.released("blocking") / "client.py").write_text("old\n")
-    with pytest.raises(ReleaseError, match=r"assignments/blocking/client\.py: stale"):
+    with pytest.raises(SetupError, match=r"assignments/blocking/client\.py: stale"):
         repository.build(course)
 
 
@@ -187,7 +188,7 @@ SECRET_STEPS = "\n".join(HIDDEN_TEST.splitlines()[3:5])
 )
 def test_a_handout_that_tells_too_much_stops_the_release(course: Course, text: str, says: str) -> None:
     (course.released("blocking") / "handout.md").write_text(text)
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(SetupError) as caught:
         repository.build(course)
     assert f"blocking/handout.md: it has {says}" in str(caught.value) or f"handout.md: it {says}" in str(caught.value)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from grader.course import this_course
-from grader.release.term import Term, TermError, load_term, render_handout, term_module
+from grader.release.term import Term, load_term, render_handout, term_module
+from harness.errors import SetupError
 
 BLOCKING = this_course().load("blocking")
 
@@ -37,7 +38,7 @@ def test_a_term_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_named_with_its_file(tmp_path: Path, text: str, named: str) -> None:
-    with pytest.raises(TermError, match=named) as caught:
+    with pytest.raises(SetupError, match=named) as caught:
         load_term(written(tmp_path, text))
     assert "term.toml" in str(caught.value)
 
@@ -55,7 +56,7 @@ def test_the_handout_says_it_too() -> None:
 
 
 def test_a_handout_that_asks_for_what_there_is_not_is_refused() -> None:
-    with pytest.raises(TermError, match=r"blocking/handout\.md"):
+    with pytest.raises(SetupError, match=r"blocking/handout\.md"):
         render_handout("{{ magic }}", BLOCKING, None)
 
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from harness.transport.oracle.judge import Case, broken, judge
+from harness.transport.segments import Seg, build
 from tests.harness.transport.traces import ISN, OPEN, WIRE, packets, told
 
 CASE = Case(judged=["up"], isns=ISN)
+GOOD = build(Seg(1), WIRE)
 #: The client sends one segment and hears nothing of it.
 LOST = OPEN + "0.11 > ACK seq=1 ack=1 len=1000 lost\n"
 
@@ -114,6 +116,21 @@ def test_a_rule_that_is_just_kept_is_not(rule: str) -> None:
     assert told(RULES[rule][1]) == []
 
 
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (bytes(19), "1.5"),
+        (b"\x5d" + GOOD[1:], "1.5"),
+        (GOOD + b"!", "1.3"),
+        (build(Seg(1, payload=bytes(1201)), WIRE), "1.3"),
+        (GOOD[:-1] + b"!", "1.4"),
+    ],
+    ids=["short", "magic", "size", "payload", "checksum"],
+)
+def test_what_is_not_a_segment_breaks_the_rule_that_says_why(data: bytes, rule: str) -> None:
+    assert told(OPEN + f"0.2 > raw={data.hex()}") == [f"{rule} MUST"]
+
+
 def test_a_violation_names_packet_time_and_side() -> None:
     (violation,) = judge(packets(RULES["3.11 MUST"][0]), WIRE, CASE)
     assert (violation.packet, violation.at, violation.direction) == (6, 0.31, "up")
@@ -121,6 +138,24 @@ def test_a_violation_names_packet_time_and_side() -> None:
         "rule 3.11 (MUST), packet 6 at 0.3100 s: "
         "numbers 1 to 100 again, and the ACK of everything below 101 came at 0.2000 s"
     )
+
+
+@pytest.mark.parametrize(
+    ("run", "broken"),
+    [
+        ("0.15 < ACK seq=1 ack=101\n 0.31 > ACK seq=1 ack=1 len=100", ["3.11 MUST"]),
+        ("0.15 < ACK seq=1 ack=101 lost\n 0.31 > ACK seq=1 ack=1 len=100", []),
+        ("0.15 < ACK seq=1 ack=101 damaged\n 0.31 > ACK seq=1 ack=1 len=100", []),
+        ("0.15 < ACK seq=1 ack=101 takes 0.16\n 0.31 > ACK seq=1 ack=1 len=100", []),
+        ("0.15 < ACK seq=1 ack=101 lost\n 0.25 > ACK seq=1 ack=1 len=100", ["3.5 MUST"]),
+        (
+            "0.10 > ACK seq=101 ack=1 len=100\n 0.15 < ACK seq=1 ack=101\n 0.41 > ACK seq=1 ack=1 len=200",
+            ["3.11 SHOULD"],
+        ),
+    ],
+)
+def test_the_example_in_the_package_is_true(run: str, broken: list[str]) -> None:
+    assert told(OPEN + "0.10 > ACK seq=1 ack=1 len=100\n" + run) == broken
 
 
 def test_only_the_sides_that_are_asked_for_are_judged() -> None:

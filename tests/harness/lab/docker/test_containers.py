@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from harness.lab import doctor
 from harness.lab.docker import code_tar as parcel
 from harness.lab.docker import containers, images, owner
 from harness.lab.docker import recipes as nodes
@@ -227,8 +229,20 @@ def test_no_engine_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert not info.usable
     assert info.why_not is not None
     assert "no Docker engine answers" in info.why_not
+    assert not info.forbidden
     with pytest.raises(LabError, match="no Docker engine answers"):
         containers.sweep()
+
+
+def test_an_engine_that_this_user_may_not_talk_to_is_told_from_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
+    monkeypatch.setattr("docker.transport.unixconn.UnixHTTPConnection.connect", refused)
+    assert containers.find_engine().forbidden
+    monkeypatch.setattr(doctor, "_seen", {})
+    assert "usermod -aG docker" in doctor.look("docker").remedy
 
 
 def test_an_engine_that_is_none_is_refused_with_those_there_are() -> None:
