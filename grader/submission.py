@@ -153,7 +153,7 @@ class _Copier:
             try:
                 inner = os.open(names[0], _FOLDER, dir_fd=root)
             except OSError as error:
-                raise SubmissionProblem(_why_not_opened(error, readable_name(names[0]), is_folder=True)) from None
+                raise SubmissionError(_why_not_opened(error, readable_name(names[0]), is_folder=True)) from None
             self.notes.append(f"everything was inside the folder {readable_name(names[0])}/, which was taken off")
             os.close(root)
             root = inner
