@@ -27,7 +27,7 @@ class Channel:
         self._stream = stream
         self._socket = stream._sock  # what the SDK hands out is for reading; the socket below it is for both
         self._socket.settimeout(None)
-        self.lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  #: None: it ended
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # None: it ended
         self.complaints = b""
         self._thread = threading.Thread(target=self._read, daemon=True, name=f"socketlab-{name}")
         self._thread.start()
@@ -41,11 +41,11 @@ class Channel:
                     self.complaints = (self.complaints + data)[-8000:]
                     continue
                 *lines, pending = (pending + data).split(b"\n")
-                for line in lines:
-                    self.lines.put(line)
+                for line in filter(None, lines):
+                    self._lines.put(line)
         except OSError:
             pass
-        self.lines.put(None)
+        self._lines.put(None)
 
     def _exactly(self, count: int) -> bytes:
         data = b""
@@ -63,16 +63,22 @@ class Channel:
         except OSError as error:
             raise self._gone(error) from None
 
-    def hear(self, timeout: float) -> bytes | None:
-        """The next line, None if none comes in time. Raises LabError if the node ended."""
+    def hear(self, timeout: float) -> Any:
+        """What the next line says, None if none comes in time. Raises LabError if the node ended.
+
+        A line that is not JSON (its writer was killed in the middle of it) is answered as the text it is.
+        """
         try:
-            line = self.lines.get(timeout=max(0.0, timeout))
+            line = self._lines.get(timeout=max(0.0, timeout))
         except queue.Empty:
             return None
         if line is None:
-            self.lines.put(None)
+            self._lines.put(None)
             raise self._gone()
-        return line
+        try:
+            return json.loads(line)
+        except (ValueError, RecursionError):
+            return line.decode("utf-8", "replace")
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a line and get its answer. Raises LabError."""
@@ -81,8 +87,7 @@ class Channel:
 
     def answer(self) -> dict[str, Any]:
         """The next line, which has to say that all went well. Raises LabError."""
-        line = self.hear(PATIENCE)
-        said: dict[str, Any] = json.loads(line) if line else {"text": f"no answer within {PATIENCE:g} s"}
+        said: dict[str, Any] = self.hear(PATIENCE) or {"text": f"no answer within {PATIENCE:g} s"}
         if not said.get("ok"):
             raise LabError(f"the lab's {self.name} says: {said.get('text')}")
         return said

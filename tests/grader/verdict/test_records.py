@@ -9,8 +9,8 @@ from fakes import packets, report
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.verdict.outcome import Outcome
-from grader.verdict.records import MOST_TEXT, BadRecord, Built, End, Gone, Phase, Report, Start, Trouble, parse_record
+from harness.tester.outcome import Outcome
+from harness.tester.records import MOST_TEXT, BadRecord, Built, End, Gone, Phase, Report, Start, Trouble, parse_record
 
 
 def parse(data: object) -> object:
@@ -27,6 +27,7 @@ def test_each_kind_of_record_is_read() -> None:
     assert parse({"record": "end"}) == End()
     got = parse(report("a", "fail", message="m", story=[{"at": 1, "who": "student", "what": "w"}], pcapng=packets()))
     assert isinstance(got, Report)
+    assert got.story
     assert (got.outcome, got.message, got.story[0].what) == (Outcome.FAIL, "m", "w")
     assert got.pcapng
 
