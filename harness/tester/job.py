@@ -6,8 +6,9 @@ Rule: a tester believes a job that could be read; what it cannot read is BadJob,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -52,62 +53,55 @@ class Job:
             row = json.loads(text)
         except (ValueError, RecursionError):
             raise BadJob("the job is not JSON: give the tester one job on its standard input") from None
-        reference = _get(row, "reference", lambda value: value is None or isinstance(value, str), "a text or null")
+        reference = _get(row, "reference", "a text or null")
         return cls(
-            lab=_lab(_get(row, "lab", lambda value: isinstance(value, dict), "a table")),
-            assignment=Path(_text(row, "assignment")),
-            suites={name: Path(folder) for name, folder in _get(row, "suites", _is_texts, "a table of texts").items()},
-            checks=_list(row, "checks"),
-            programs=_get(row, "programs", _is_programs, "a table of lists of texts"),
-            build=_get(row, "build", lambda value: isinstance(value, bool), "true or false"),
-            seed=_text(row, "seed"),
-            public_seed=_text(row, "public_seed"),
+            lab=_lab(_get(row, "lab", "a table")),
+            assignment=Path(_get(row, "assignment", "a text")),
+            suites={name: Path(folder) for name, folder in _get(row, "suites", "a table of texts").items()},
+            checks=tuple(_get(row, "checks", "a list of texts")),
+            programs=_get(row, "programs", "a table of lists of texts"),
+            build=_get(row, "build", "true or false"),
+            seed=_get(row, "seed", "a text"),
+            public_seed=_get(row, "public_seed", "a text"),
             reference=Path(reference) if reference else None,
         )
 
 
 def _lab(row: Mapping[str, Any]) -> LocalLab | DockerLab:
-    match row.get("kind"):
-        case "local":
-            return LocalLab(Path(_text(row, "submission")))
-        case "docker":
-            return DockerLab(
-                agents=_list(row, "agents"),
-                warden=_text(row, "warden"),
-                router=_text(row, "router"),
-                captures=_list(row, "captures"),
-                engine=_text(row, "engine"),
-            )
-    raise _bad("kind", "local or docker")
+    if _get(row, "kind", "local or docker") == "local":
+        return LocalLab(Path(_get(row, "submission", "a text")))
+    return DockerLab(
+        agents=tuple(_get(row, "agents", "a list of texts")),
+        warden=_get(row, "warden", "a text"),
+        router=_get(row, "router", "a text"),
+        captures=tuple(_get(row, "captures", "a list of texts")),
+        engine=_get(row, "engine", "a text"),
+    )
 
 
-def _text(row: object, key: str) -> str:
-    text: str = _get(row, key, lambda value: isinstance(value, str), "a text")
-    return text
+def _all(kind: type, values: Iterable[object]) -> bool:
+    return all(isinstance(value, kind) for value in values)
 
 
-def _list(row: object, key: str) -> tuple[str, ...]:
-    return tuple(_get(row, key, _is_list, "a list of texts"))
+#: What a value can have to be, in the words of the message when it is not.
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "a text": lambda value: isinstance(value, str),
+    "a text or null": lambda value: isinstance(value, str | None),
+    "true or false": lambda value: isinstance(value, bool),
+    "local or docker": lambda value: value in ("local", "docker"),
+    "a table": lambda value: isinstance(value, dict),
+    "a list of texts": lambda value: isinstance(value, list) and _all(str, value),
+    "a table of texts": lambda value: isinstance(value, dict) and _all(str, value.values()),
+    "a table of lists of texts": lambda value: (
+        isinstance(value, dict) and _all(list, value.values()) and _all(str, chain(*value.values()))
+    ),
+}
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, dict) and _is_list(list(value.values()))
-
-
-def _is_programs(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_list, value.values()))
-
-
-def _get(row: object, key: str, fits: Callable[[object], bool], what: str) -> Any:
+def _get(row: object, key: str, what: str) -> Any:
     value = row.get(key) if isinstance(row, dict) else None
-    if not fits(value):
-        raise _bad(key, what)
+    if not _FITS[what](value):
+        raise BadJob(
+            f'the job\'s "{key}" is not {what}: grader and tester are of different versions; start the lab again'
+        )
     return value
-
-
-def _bad(key: str, what: str) -> BadJob:
-    return BadJob(f'the job\'s "{key}" is not {what}: grader and tester are of different versions; start the lab again')

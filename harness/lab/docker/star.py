@@ -36,7 +36,6 @@ class TesterExit:
     """How a job's tester ended."""
 
     status: int | None  #: exit status, negative for a signal, None if it had to be stopped at the deadline
-    seconds: float
     complaints: str  #: the end of what our nodes wrote on standard error
     died: NodeEnd | None = None  #: the student's node ended while the job ran; the job was stopped then
 
@@ -66,7 +65,6 @@ class Star:
     def __init__(self, images: Images, *, engine: str, runtime: str | None, worker: int) -> None:
         self.engine = engine
         self.worker = worker
-        self.phases = Phases()  #: of the start
         self._images = images
         self._runtime = runtime
         self._engine = Engine()
@@ -79,10 +77,7 @@ class Star:
         self._volumes = nodes.Volumes(*(f"{name}-{part}" for part in ("trusted", "agent", "code", "lab")))
         self._stopping = threading.Lock()
         self._students = 0
-        #: What keeps spinning students from delaying packets: "fifo" (the router has a real-time priority), "cpuset"
-        #: (students leave a processor to it), or "none".
-        self.punctuality = "none"
-        self._processors = 0  #: of the machine, if students are to leave one free
+        self._processors = 0  #: of the machine, if students are to leave one to the router
 
     @classmethod
     def start(
@@ -116,26 +111,22 @@ class Star:
             "tester": nodes.tester,
             "warden": nodes.warden,
         }
-        with self.phases.timed("create"):
-            for name in dataclasses.astuple(self._volumes):
-                self._engine.create_volume(name, self._labels)
-            ids = {name: self._create(name, make(self._images.node, self._volumes)) for name, make in recipes.items()}
-            self._engine.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
-            self._engine.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
-        with self.phases.timed("start"), ThreadPoolExecutor(len(ids)) as pool:
+        for name in dataclasses.astuple(self._volumes):
+            self._engine.create_volume(name, self._labels)
+        ids = {name: self._create(name, make(self._images.node, self._volumes)) for name, make in recipes.items()}
+        self._engine.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
+        self._engine.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
+        with ThreadPoolExecutor(len(ids)) as pool:
             list(pool.map(self._engine.start, ids.values()))
-        with self.phases.timed("ready"):
-            self._channels["warden"].answer()
-            pids = {name: self._engine.pid(ids[name]) for name in ("link", "tester")}
-            self._channels["warden"].ask({"op": "hold", **pids})
-            for name in ("link", "tester"):
-                if self._channels[name].hear(PATIENCE) is None:
-                    raise LabError(f"the lab's {name} node is not ready after {PATIENCE:g} s")
-            policy = self._channels["warden"].ask({"op": "policy", "pid": pids["link"]})["policy"]
-        if policy == _FIFO:
-            self.punctuality = "fifo"
-        elif (processors := self._engine.info().get("NCPU", 1)) > 1:
-            self.punctuality = "cpuset"
+        self._channels["warden"].answer()
+        pids = {name: self._engine.pid(ids[name]) for name in ("link", "tester")}
+        self._channels["warden"].ask({"op": "hold", **pids})
+        for name in ("link", "tester"):
+            if self._channels[name].hear(PATIENCE) is None:
+                raise LabError(f"the lab's {name} node is not ready after {PATIENCE:g} s")
+        policy = self._channels["warden"].ask({"op": "policy", "pid": pids["link"]})["policy"]
+        # Spinning students must not delay packets: without a real-time priority the router gets its own processor.
+        if policy != _FIFO and (processors := self._engine.info().get("NCPU", 1)) > 1:
             self._processors = processors
 
     def _create(self, name: str, recipe: nodes.Recipe) -> str:
@@ -207,7 +198,6 @@ class Star:
             raise
 
     def _run_tester(self, job: bytes, on_record: Callable[[object], None], deadline: float, watch: Watch) -> TesterExit:
-        begun = time.monotonic()
         channel = self._channel("tester")
         channel.complaints = b""
         channel.say({"job": job.decode("ascii")})
@@ -218,8 +208,7 @@ class Star:
                     pass
                 case {"nursery": "done", "status": int(code)}:
                     complaints = channel.complaints.decode("utf-8", "replace")
-                    seconds = round(time.monotonic() - begun, 4)
-                    return TesterExit(None if stopped else code, seconds, complaints, died)
+                    return TesterExit(None if stopped else code, complaints, died)
                 case {"record": "gone"} as row:
                     on_record(row)
                     watch.wait(_KNOWN_WITHIN)  # else the job may be over before the engine says why
