@@ -27,7 +27,7 @@ class Channel:
         self._stream = stream
         self._socket = stream._sock  # what the SDK hands out is for reading; the socket below it is for both
         self._socket.settimeout(None)
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # None: it ended
+        self.lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  #: None: it ended
         self.complaints = b""
         self._thread = threading.Thread(target=self._read, daemon=True, name=f"socketlab-{name}")
         self._thread.start()
@@ -42,10 +42,10 @@ class Channel:
                     continue
                 *lines, pending = (pending + data).split(b"\n")
                 for line in filter(None, lines):
-                    self._lines.put(line)
+                    self.lines.put(line)
         except OSError:
             pass
-        self._lines.put(None)
+        self.lines.put(None)
 
     def _exactly(self, count: int) -> bytes:
         data = b""
@@ -68,17 +68,23 @@ class Channel:
 
         A line that is not JSON (its writer was killed in the middle of it) is answered as the text it is.
         """
-        try:
-            line = self._lines.get(timeout=max(0.0, timeout))
-        except queue.Empty:
+        if (line := self._line(timeout)) is None:
             return None
-        if line is None:
-            self._lines.put(None)
-            raise self._gone()
         try:
             return json.loads(line)
         except (ValueError, RecursionError):
             return line.decode("utf-8", "replace")
+
+    def _line(self, timeout: float) -> bytes | None:
+        """The next line, None if none comes in time. Raises LabError if the node ended."""
+        try:
+            line = self.lines.get(timeout=max(0.0, timeout))
+        except queue.Empty:
+            return None
+        if line is None:
+            self.lines.put(None)
+            raise self._gone()
+        return line
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a line and get its answer. Raises LabError."""
@@ -87,7 +93,8 @@ class Channel:
 
     def answer(self) -> dict[str, Any]:
         """The next line, which has to say that all went well. Raises LabError."""
-        said: dict[str, Any] = self.hear(PATIENCE) or {"text": f"no answer within {PATIENCE:g} s"}
+        line = self._line(PATIENCE)
+        said: dict[str, Any] = json.loads(line) if line else {"text": f"no answer within {PATIENCE:g} s"}
         if not said.get("ok"):
             raise LabError(f"the lab's {self.name} says: {said.get('text')}")
         return said
