@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from grader.bench.local import Bench, Place
+from grader.bench.task import Task
 from grader.campaign.plan import Job
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
-from grader.job import Cancelled, Graded, Progress, Task, grade, identity_of, ours, refuse, seed_of
+from grader.job import Cancelled, Graded, Progress, grade, identity_of, ours, refuse, seed_of
 from grader.submission import take_submission
 from harness.errors import SubmissionError
 from harness.lab.interface import LabError

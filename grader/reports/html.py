@@ -20,8 +20,8 @@ from markupsafe import Markup
 
 from grader.reports.text import line, visible
 from grader.reports.view import class_view, instructor_view, student_view
-from grader.verdict.outcome import Outcome
 from grader.verdict.scoring import number
+from harness.tester.outcome import Outcome
 
 #: What a state is called, in a word or two.
 STATE_WORDS = {

@@ -1,6 +1,6 @@
 """What there is to see of the checks that did not pass: pictures, packets and bundles, made from the tester's records.
 
-Rule 1: a picture is made here, from data that `grader/verdict/records.py` has checked; no picture comes from a tester.
+Rule 1: a picture is made here, from data that is checked when it is read; no picture comes from a tester.
 Rule 2: a drawing that fails costs its picture and nothing else: no grade depends on one.
 Rule 3: hidden checks' files go into a folder that is never handed out.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from grader.verdict.records import Report
 from grader.verdict.rubric import Verdict
 from harness.course.assignment import Assignment, Check
+from harness.tester.records import Report
 from harness.transport.pictures import artefacts
 from harness.transport.pictures.bundle import Bundle
 from harness.transport.segments import BadWire, Wire, load_wire
@@ -48,7 +48,7 @@ def looks_of(assignment: Assignment, verdicts: Sequence[Verdict]) -> dict[str, d
 
 def _files(report: Report, check: Check, wire: Wire | None, *, plot: bool) -> dict[str, bytes]:
     try:
-        bundle = report.bundle or _captured(report, check, wire)
+        bundle = artefacts.bundle_of(report.bundle) or _captured(report, check, wire)
         if bundle is not None:
             return artefacts.pictures(bundle, pcapng=report.pcapng, plot=plot)
     except Exception as error:  # ours, and no reason to lose a grade

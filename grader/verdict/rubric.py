@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from grader.verdict.outcome import Outcome
-from grader.verdict.records import Report
 from harness.course.assignment import Assignment, Check
+from harness.tester.outcome import Outcome
+from harness.tester.records import Report
 
 
 class Stopped(Enum):

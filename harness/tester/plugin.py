@@ -5,17 +5,14 @@ The same for public and hidden tests. Rule: a report that this file cannot expla
 
 from __future__ import annotations
 
-import base64
-import dataclasses
 import hashlib
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,9 +20,9 @@ from harness.actors.story import Broken
 from harness.course.assignment import Assignment, Check
 from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone
 from harness.tester.cast import Reference
+from harness.tester.outcome import Outcome
+from harness.tester.records import Gone, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
-
-Record = dict[str, Any]
 
 #: A link that delivers its packets later than this (99th percentile, seconds) was not as asked.
 LATE = 0.05
@@ -58,10 +55,6 @@ class Session:
         base = self.public_seed if check.suite == "public" else self.seed
         return int.from_bytes(hashlib.sha256(f"{base}\0{check.id}".encode()).digest()[:8], "big")
 
-    def replay(self, check: Check) -> str:
-        """The command that runs a public check again, with the same random data."""
-        return f"lab check {self.assignment.name} --stage {check.stage} --seed {self.public_seed}"
-
 
 class StoryPlugin:
     """Registered with pytest by object, so that nothing of the submission's can stand in for it."""
@@ -70,7 +63,7 @@ class StoryPlugin:
         self._session = session
         self._emit = emit
         self._checks = {check.id: check for check in session.assignment.checks}
-        self._outcomes: dict[str, str] = {}
+        self._outcomes: dict[str, Outcome] = {}
         self._found: dict[str, str] = {}  # pytest's node id -> check id
         self._scene: Scene | None = None
         self._began = (0.0, 0.0)  # wall clock, monotonic
@@ -93,7 +86,7 @@ class StoryPlugin:
                         self._found[item.nodeid] = check_id
         for check_id in self._session.wanted:
             if check_id not in by_check:
-                self._emit({"record": "trouble", "text": f"no test was found for the check {check_id}"})
+                self._emit(Trouble(f"no test was found for the check {check_id}"))
         items[:] = [by_check[check_id] for check_id in self._session.wanted if check_id in by_check]
 
     # -- one check ---------------------------------------------------------------------------------------------
@@ -151,7 +144,7 @@ class StoryPlugin:
         check = self._checks[self._found[item.nodeid]]
         self._scene = None
         self._began = (time.time(), time.monotonic())
-        self._emit({"record": "start", "check": check.id, "at": self._began[0]})
+        self._emit(Start(check.id, self._began[0]))
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -168,7 +161,7 @@ class StoryPlugin:
         if self._session.broken_build is not None:
             raise Broken("the build failed", seen=self._session.broken_build, verdict="error")
         for needed in check.needs:
-            if self._outcomes.get(needed, "pass") != "pass":
+            if self._outcomes.get(needed, Outcome.PASS) is not Outcome.PASS:
                 raise _Because(needed)
 
     @pytest.hookimpl(wrapper=True)
@@ -180,113 +173,105 @@ class StoryPlugin:
         if call.when == "call" or (call.when == "setup" and error is not None):
             self._report(self._checks[self._found[item.nodeid]], error)
         elif call.when == "teardown" and error is not None:
-            self._emit({"record": "trouble", "text": f"{item.name}: the lab could not be tidied up: {error}"})
+            self._emit(Trouble(f"{item.name}: the lab could not be tidied up: {error}"))
         return (yield)
 
     # -- the record --------------------------------------------------------------------------------------------
 
     def _report(self, check: Check, error: BaseException | None) -> None:
-        record: Record = {
-            "record": "report",
-            "check": check.id,
-            "rule": check.rule,
-            "section": check.section,
-            "hint": check.hint,
-            "seconds": round(time.monotonic() - self._began[1], 4),
-            **_explain(check, error),
-        }
+        report = replace(_explain(check, error), seconds=round(time.monotonic() - self._began[1], 4))
         self._notice(check, error)
         if self._scene is not None:
-            self._add_scene(record, self._scene)
-        if record["outcome"] not in ("pass", "skipped") and check.suite == "public":
-            record["replay"] = self._session.replay(check)
-        self._outcomes[check.id] = record["outcome"]
-        self._emit(record)
+            report = self._with_scene(report, check, self._scene)
+        if not report.outcome.well and check.suite == "public":
+            report = replace(report, seed=self._session.public_seed)
+        self._outcomes[check.id] = report.outcome
+        self._emit(report)
 
     def _notice(self, check: Check, error: BaseException | None) -> None:
         """Say, once and before the report, that the node was lost in this check."""
         if isinstance(error, NodeGone) and not self._gone:
             self._gone = True
-            self._emit({"record": "gone", "check": check.id})
+            self._emit(Gone(check.id))
 
-    def _add_scene(self, record: Record, scene: Scene) -> None:
-        """The story, the proof that the link was applied, what the kernel said, the packets."""
-        if record["outcome"] not in ("pass", "skipped"):
+    def _with_scene(self, report: Report, check: Check, scene: Scene) -> Report:
+        """With the story, the proof that the link was applied, what the kernel said, the packets."""
+        if not report.outcome.well:
             scene.last_words()
-        record["story"] = scene.story.as_dicts()
+        report = replace(report, story=scene.story.for_record())
         try:
             counters = scene.network.counters()
-            record["link"] = {
-                "engine": scene.network.engine,
-                "profile": scene.link_name,
-                **dataclasses.asdict(counters),
-            }
+            link = {"engine": scene.network.engine, "profile": scene.link_name, **asdict(counters)}
+            report = replace(report, link=link)
             trouble = scene.node.trouble()  # asked after a pass, too: a dead node sends nothing wrong
-            if record["outcome"] in ("fail", "timeout"):
+            if report.outcome in (Outcome.FAIL, Outcome.TIMEOUT):
                 if trouble:
-                    record["message"] = f"{record['message']} ({trouble})"
-                self._doubt(record, counters, scene.node)
-            if record["outcome"] not in ("pass", "skipped"):
+                    report = replace(report, message=f"{report.message} ({trouble})")
+                report = self._doubted(report, counters, scene.node)
+            if not report.outcome.well:
                 packets = scene.network.capture(self._began[0], time.time())
-                record["pcapng"] = base64.b64encode(packets).decode("ascii") if packets else None
-                self._add_simulation(record, scene)
+                report = replace(report, pcapng=packets or None, bundle=self._simulation(report, check, scene))
         except (LabError, OSError) as broken:
-            self._notice(self._checks[record["check"]], broken)
-            record.update(outcome="inconclusive", message=f"the lab broke during the check: {broken}")
+            self._notice(check, broken)
+            message = f"the lab broke during the check: {broken}"
+            report = replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
+        return report
 
-    def _add_simulation(self, record: Record, scene: Scene) -> None:
+    def _simulation(self, report: Report, check: Check, scene: Scene) -> dict[str, object] | None:
         """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
-        if scene.simulated is not None:
-            # most assignments need no more than the tester itself
-            from harness.transport.pictures.artefacts import bundled
-            from harness.transport.pictures.bundle import Bundle
+        if scene.simulated is None:
+            return None
+        # most assignments need no more than the tester itself
+        from harness.transport.pictures.artefacts import bundled
+        from harness.transport.pictures.bundle import Bundle
 
-            assert isinstance(scene.simulated, Bundle)
-            assignment, check = self._session.assignment, self._checks[record["check"]]
-            seed = self._session.public_seed if check.suite == "public" else ""
-            facts = {"check": check.id, "title": check.rule, "message": record["message"], "seed": seed}
-            record["bundle"] = bundled(scene.simulated, assignment=assignment.name, **facts)
+        assert isinstance(scene.simulated, Bundle)
+        seed = self._session.public_seed if check.suite == "public" else ""
+        facts = {"check": check.id, "title": check.rule, "message": report.message, "seed": seed}
+        return bundled(scene.simulated, assignment=self._session.assignment.name, **facts)
 
-    def _doubt(self, record: Record, counters: LinkCounters, node: Node) -> None:
+    def _doubted(self, report: Report, counters: LinkCounters, node: Node) -> Report:
         """A failure on a link that was not as asked is inconclusive, unless the submission itself was loud."""
         if not counters.engine_drops and counters.late_p99 <= LATE:
-            return
+            return report
         elapsed = max(time.monotonic() - self._began[1], 0.001)
         share = (_cpu_seconds(node) - self._cpu) / elapsed / max(self._session.assignment.limits.cpus, 0.01)
-        if share <= LOUD:
-            record["message"] = (
-                f"the link was not as asked (p99 {counters.late_p99 * 1000:.0f} ms late, {counters.engine_drops}"
-                f" packets lost by the engine); the check would have said: {record['message']}"
-            )
-            record["outcome"] = "inconclusive"
+        if share > LOUD:
+            return report
+        message = (
+            f"the link was not as asked (p99 {counters.late_p99 * 1000:.0f} ms late, {counters.engine_drops}"
+            f" packets lost by the engine); the check would have said: {report.message}"
+        )
+        return replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
 
 
 class _Because(Exception):
     """A check is skipped because the named one did not pass."""
 
 
-def _explain(check: Check, error: BaseException | None) -> Record:
+def _explain(check: Check, error: BaseException | None) -> Report:
     """Outcome and message for what a test raised."""
-    facts: Record = {"expected": None, "seen": None, "because": None, "message": ""}
+
+    def report(outcome: Outcome, message: str = "") -> Report:
+        return Report(check=check.id, outcome=outcome, message=message)
+
     if error is None:
-        return {**facts, "outcome": "pass"}
+        return report(Outcome.PASS)
     if isinstance(error, _Because):
-        return {**facts, "outcome": "skipped", "because": str(error), "message": f"needs {error} to pass first"}
+        return replace(report(Outcome.SKIPPED, f"needs {error} to pass first"), because=str(error))
     if isinstance(error, Broken):
-        found: Record = {"message": error.message, "expected": error.expected, "seen": error.seen}
-        return {**facts, **found, "outcome": error.verdict}
+        found = report(Outcome(error.verdict), error.message)
+        return replace(found, expected=error.expected, seen=error.seen)
     if isinstance(error, CannotStart):
-        return {**facts, "outcome": "error", "message": str(error)}
+        return report(Outcome.ERROR, str(error))
     if isinstance(error, OutOfTime):
-        message = f"the check did not end within {check.timeout:g} s"
-        return {**facts, "outcome": "timeout", "message": message}
+        return report(Outcome.TIMEOUT, f"the check did not end within {check.timeout:g} s")
     if isinstance(error, LabError):
-        return {**facts, "outcome": "inconclusive", "message": f"the lab could not do its part: {error}"}
+        return report(Outcome.INCONCLUSIVE, f"the lab could not do its part: {error}")
     print("".join(traceback.format_exception(error)), file=sys.stderr)
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}, line {last.lineno}"
-    message = f"the test itself broke (ours): {type(error).__name__}: {error} ({where})"
-    return {**facts, "outcome": "inconclusive", "message": message}
+    return report(Outcome.INCONCLUSIVE, f"the test itself broke (ours): {type(error).__name__}: {error} ({where})")
 
 
 def _cpu_seconds(node: Node) -> float:

@@ -41,7 +41,7 @@ class Channel:
                     self.complaints = (self.complaints + data)[-8000:]
                     continue
                 *lines, pending = (pending + data).split(b"\n")
-                for line in lines:
+                for line in filter(None, lines):
                     self.lines.put(line)
         except OSError:
             pass
@@ -63,7 +63,19 @@ class Channel:
         except OSError as error:
             raise self._gone(error) from None
 
-    def hear(self, timeout: float) -> bytes | None:
+    def hear(self, timeout: float) -> Any:
+        """What the next line says, None if none comes in time. Raises LabError if the node ended.
+
+        A line that is not JSON (its writer was killed in the middle of it) is answered as the text it is.
+        """
+        if (line := self._line(timeout)) is None:
+            return None
+        try:
+            return json.loads(line)
+        except (ValueError, RecursionError):
+            return line.decode("utf-8", "replace")
+
+    def _line(self, timeout: float) -> bytes | None:
         """The next line, None if none comes in time. Raises LabError if the node ended."""
         try:
             line = self.lines.get(timeout=max(0.0, timeout))
@@ -81,7 +93,7 @@ class Channel:
 
     def answer(self) -> dict[str, Any]:
         """The next line, which has to say that all went well. Raises LabError."""
-        line = self.hear(PATIENCE)
+        line = self._line(PATIENCE)
         said: dict[str, Any] = json.loads(line) if line else {"text": f"no answer within {PATIENCE:g} s"}
         if not said.get("ok"):
             raise LabError(f"the lab's {self.name} says: {said.get('text')}")

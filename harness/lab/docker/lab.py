@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from harness.course.address import Address
 from harness.course.assignment import Assignment, Limits
+from harness.lab.docker.description import DockerLab
 from harness.lab.docker.helper import ANSWERED_WITHIN, Helper, Reply
 from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, Usage
 from harness.lab.relay.loop import RelayLoop
@@ -328,13 +329,13 @@ class StarNetwork:
             self._relays.clear()
 
 
-def docker_lab(config: Mapping[str, Any], assignment: Assignment) -> tuple[list[AgentNode], StarNetwork]:
-    """The student nodes and the link that a job's "lab" describes. Raises LabError when a helper is not there."""
+def docker_lab(lab: DockerLab, assignment: Assignment) -> tuple[list[AgentNode], StarNetwork]:
+    """The student nodes and the link that a star describes. Raises LabError when a helper is not there."""
     nodes = [
-        AgentNode(agent, config["warden"], config["router"], assignment.limits, name)
-        for name, agent in zip(("student", "second"), config["agents"], strict=False)
+        AgentNode(agent, lab.warden, lab.router, assignment.limits, name)
+        for name, agent in zip(("student", "second"), lab.agents, strict=False)
     ]
-    network = StarNetwork(config["router"], config["captures"], config["engine"])
+    network = StarNetwork(lab.router, lab.captures, lab.engine)
     for node in nodes:
         node._ask("hello")
         node._tell_warden("guard")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import dataclasses
-import json
 import os
 import secrets
 import threading
@@ -20,13 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.lab.docker import owner
 from harness.lab.docker import recipes as nodes
 from harness.lab.docker.channel import PATIENCE, Channel
 from harness.lab.docker.code_tar import HARNESS, agent_code, archive
 from harness.lab.docker.containers import Engine, sweep
+from harness.lab.docker.description import DockerLab
 from harness.lab.docker.images import Images
 from harness.lab.docker.phases import Phases
 from harness.lab.interface import LabError
@@ -37,7 +36,6 @@ class TesterExit:
     """How a job's tester ended."""
 
     status: int | None  #: exit status, negative for a signal, None if it had to be stopped at the deadline
-    seconds: float
     complaints: str  #: the end of what our nodes wrote on standard error
     died: NodeEnd | None = None  #: the student's node ended while the job ran; the job was stopped then
 
@@ -67,7 +65,6 @@ class Star:
     def __init__(self, images: Images, *, engine: str, runtime: str | None, worker: int) -> None:
         self.engine = engine
         self.worker = worker
-        self.phases = Phases()  #: of the start
         self._images = images
         self._runtime = runtime
         self._engine = Engine()
@@ -80,10 +77,7 @@ class Star:
         self._volumes = nodes.Volumes(*(f"{name}-{part}" for part in ("trusted", "agent", "code", "lab")))
         self._stopping = threading.Lock()
         self._students = 0
-        #: What keeps spinning students from delaying packets: "fifo" (the router has a real-time priority), "cpuset"
-        #: (students leave a processor to it), or "none".
-        self.punctuality = "none"
-        self._processors = 0  #: of the machine, if students are to leave one free
+        self._processors = 0  #: of the machine, if students are to leave one to the router
 
     @classmethod
     def start(
@@ -117,26 +111,22 @@ class Star:
             "tester": nodes.tester,
             "warden": nodes.warden,
         }
-        with self.phases.timed("create"):
-            for name in dataclasses.astuple(self._volumes):
-                self._engine.create_volume(name, self._labels)
-            ids = {name: self._create(name, make(self._images.node, self._volumes)) for name, make in recipes.items()}
-            self._engine.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
-            self._engine.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
-        with self.phases.timed("start"), ThreadPoolExecutor(len(ids)) as pool:
+        for name in dataclasses.astuple(self._volumes):
+            self._engine.create_volume(name, self._labels)
+        ids = {name: self._create(name, make(self._images.node, self._volumes)) for name, make in recipes.items()}
+        self._engine.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
+        self._engine.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
+        with ThreadPoolExecutor(len(ids)) as pool:
             list(pool.map(self._engine.start, ids.values()))
-        with self.phases.timed("ready"):
-            self._channels["warden"].answer()
-            pids = {name: self._engine.pid(ids[name]) for name in ("link", "tester")}
-            self._channels["warden"].ask({"op": "hold", **pids})
-            for name in ("link", "tester"):
-                if self._channels[name].hear(PATIENCE) is None:
-                    raise LabError(f"the lab's {name} node is not ready after {PATIENCE:g} s")
-            policy = self._channels["warden"].ask({"op": "policy", "pid": pids["link"]})["policy"]
-        if policy == _FIFO:
-            self.punctuality = "fifo"
-        elif (processors := self._engine.info().get("NCPU", 1)) > 1:
-            self.punctuality = "cpuset"
+        self._channels["warden"].answer()
+        pids = {name: self._engine.pid(ids[name]) for name in ("link", "tester")}
+        self._channels["warden"].ask({"op": "hold", **pids})
+        for name in ("link", "tester"):
+            if self._channels[name].hear(PATIENCE) is None:
+                raise LabError(f"the lab's {name} node is not ready after {PATIENCE:g} s")
+        policy = self._channels["warden"].ask({"op": "policy", "pid": pids["link"]})["policy"]
+        # Spinning students must not delay packets: without a real-time priority the router gets its own processor.
+        if policy != _FIFO and (processors := self._engine.info().get("NCPU", 1)) > 1:
             self._processors = processors
 
     def _create(self, name: str, recipe: nodes.Recipe) -> str:
@@ -199,34 +189,31 @@ class Star:
         self._engine.remove(container)
         self._containers.remove(container)
 
-    def run_tester(
-        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float, watch: Watch
-    ) -> TesterExit:
+    def run_tester(self, job: bytes, on_record: Callable[[object], None], deadline: float, watch: Watch) -> TesterExit:
         """See Session.run_tester."""
         try:
-            return self._run_tester(job, on_line, deadline, watch)
+            return self._run_tester(job, on_record, deadline, watch)
         except BaseException:
             self.stop()  # the job may still run in there: this star serves nobody any more
             raise
 
-    def _run_tester(
-        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float, watch: Watch
-    ) -> TesterExit:
-        begun = time.monotonic()
+    def _run_tester(self, job: bytes, on_record: Callable[[object], None], deadline: float, watch: Watch) -> TesterExit:
         channel = self._channel("tester")
         channel.complaints = b""
-        channel.say({"job": job})
+        channel.say({"job": job.decode("ascii")})
         stopped, died = False, None
         while True:
-            line = channel.hear(min(deadline - time.monotonic(), _LOOK))
-            if line is not None and line.startswith(b'{"nursery"'):
-                status = None if stopped else int(json.loads(line)["status"])
-                complaints = channel.complaints.decode("utf-8", "replace")
-                return TesterExit(status, round(time.monotonic() - begun, 4), complaints, died)
-            if line is not None:
-                on_line(line)
-                if line.startswith(b'{"record": "gone"'):
+            match channel.hear(min(deadline - time.monotonic(), _LOOK)):
+                case None:
+                    pass
+                case {"nursery": "done", "status": int(code)}:
+                    complaints = channel.complaints.decode("utf-8", "replace")
+                    return TesterExit(None if stopped else code, complaints, died)
+                case {"record": "gone"} as row:
+                    on_record(row)
                     watch.wait(_KNOWN_WITHIN)  # else the job may be over before the engine says why
+                case row:
+                    on_record(row)
             late = time.monotonic() >= deadline
             if stopped and late:
                 raise LabError("the lab's tester node does not end its job: start the lab again")
@@ -302,27 +289,24 @@ class Session:
     watch: Watch  #: over the nodes
 
     @property
-    def lab(self) -> dict[str, Any]:
-        """The job's "lab": how the tester reaches these nodes."""
-        return {
-            "kind": "docker",
-            "agents": self.sockets,
-            "warden": "/trusted/warden.sock",
-            "router": "/trusted/router.sock",
-            "captures": [
-                f"/trusted/capture/{wire}.pcap" for wire in ("tester", *nodes.STUDENTS)[: 1 + len(self.sockets)]
-            ],
-            "engine": self.star.engine,
-            "punctuality": self.star.punctuality,
-        }
+    def lab(self) -> DockerLab:
+        """How the tester reaches these nodes; the job has to name it."""
+        wires = ("tester", *nodes.STUDENTS)[: 1 + len(self.sockets)]
+        return DockerLab(
+            agents=tuple(self.sockets),
+            warden="/trusted/warden.sock",
+            router="/trusted/router.sock",
+            captures=tuple(f"/trusted/capture/{wire}.pcap" for wire in wires),
+            engine=self.star.engine,
+        )
 
-    def run_tester(self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float) -> TesterExit:
-        """Run a job (its "lab" is filled in here), a call per line that comes, until time.monotonic() is `deadline`.
+    def run_tester(self, job: bytes, on_record: Callable[[object], None], deadline: float) -> TesterExit:
+        """Run a job (JSON), a call per line that comes, read as JSON, until time.monotonic() is `deadline`.
 
         Paths in the job are those of the tester node: /code/<name>/... Raises LabError.
         """
         with self.phases.timed("tester"):
-            return self.star.run_tester({**job, "lab": self.lab}, on_line, deadline, self.watch)
+            return self.star.run_tester(job, on_record, deadline, self.watch)
 
 
 @atexit.register

@@ -10,12 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from harness.pictures.capture import BadCapture, from_capture
 from harness.pictures.plots import NoPlots
 from harness.transport.oracle.judge import judge
-from harness.transport.pictures.bundle import Bundle, Finding, as_data, fitting, from_data, to_json
+from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, as_data, fitting, from_data, to_json
 from harness.transport.segments import Wire, parse
 
 #: The files, by what they hold. `save` writes and removes these names and no others.
@@ -41,6 +40,14 @@ def bundled(run: Bundle, **facts: str) -> dict[str, object]:
     left_out = run.left_out + len(run.packets) - len(kept)
     findings = findings[:_MOST_FINDINGS]
     return as_data(replace(run, packets=kept, findings=findings, left_out=left_out, **facts))  # type: ignore[arg-type]
+
+
+def bundle_of(data: object) -> Bundle | None:
+    """The bundle that came with a record; what is none counts as none, since it is to look at and no grade needs it."""
+    try:
+        return from_data(data)
+    except BadBundle:
+        return None
 
 
 def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = "transport") -> Bundle | None:
@@ -74,17 +81,17 @@ def pictures(bundle: Bundle, *, pcapng: bytes | None = None, plot: bool = True) 
     return files
 
 
-def keep(record: Mapping[str, Any], place: Path, *, plot: bool = True) -> list[Path]:
-    """Of a failing check's record, write what there is to see into a folder of its own below `place`; of any other,
-    remove what an earlier run left there. Raises OSError.
+def keep(check: str, data: object, place: Path, *, plot: bool = True) -> list[Path]:
+    """Write what there is to see of a check's bundle into a folder of its own below `place`; without one, remove what
+    an earlier run left there. Raises OSError.
     """
-    name = re.sub(r"[^\w.-]+", "-", str(record["check"]).rpartition("::")[2])[:60]
-    data = record.get("bundle")
-    if data is None:
+    name = re.sub(r"[^\w.-]+", "-", check.rpartition("::")[2])[:60]
+    bundle = bundle_of(data)
+    if bundle is None:
         if (place / name).is_dir():
             save(place / name, {})
         return []
-    return save(place / name, pictures(from_data(data), plot=plot))
+    return save(place / name, pictures(bundle, plot=plot))
 
 
 def save(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
