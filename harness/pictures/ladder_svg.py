@@ -116,9 +116,9 @@ def _arrow(parent: ET.Element, signs: ET.Element, rung: Rung, place: Placed) -> 
     start, end = _ends(rung, place)
     group = ET.SubElement(parent, "g")
     seen = "never arrived" if rung.seen is None else f"arrived {rung.seen:.6f} s"
-    ET.SubElement(group, "title").text = (
-        f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}{'; ' + rung.remark if rung.remark else ''}"
-    )
+    ET.SubElement(
+        group, "title"
+    ).text = f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}{'; ' + rung.remark if rung.remark else ''}"
     _stroke(group, rung.mark, start, end)
     angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))
     share = 1.0 if rung.mark == "lost" else 0.72

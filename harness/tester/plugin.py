@@ -22,7 +22,6 @@ import pytest
 from harness.actors.story import Broken
 from harness.course.assignment import Assignment, Check
 from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone
-from harness.tester.cast import Reference
 from harness.tester.scene import Scene
 
 Record = dict[str, Any]
@@ -109,41 +108,20 @@ class StoryPlugin:
         scene = Scene(
             session.node,
             session.network,
+            assignment=session.assignment,
             programs=session.programs,
             seed=session.seed_of(check),
-            output_limit=session.assignment.limits.output_mb * 1_000_000,
             second=session.second,
-            reference=self._reference(check),
+            reference=session.reference if check.suite == "hidden" else None,
         )
         scene.link("clean")
         scene.story.steps.clear()
         self._cpu = _cpu_seconds(session.node)
         self._began = (time.time(), time.monotonic())
         self._scene = scene
-        if "connection" in session.programs:
-            self._drive(scene, check)
         yield scene
         self._second_used = scene.second_used
-        if scene.transport is not None:
-            scene.transport.close()
         scene.close()
-
-    def _reference(self, check: Check) -> Reference | None:
-        """The reference's programs, for hidden checks only."""
-        if check.suite == "public" or self._session.reference is None:
-            return None
-        return Reference(self._session.reference, self._session.assignment.programs)
-
-    def _drive(self, scene: Scene, check: Check) -> None:
-        """Make the calls of the program `connection` possible; the reference is for hidden checks only."""
-        from harness.transport.checks.simulation import transport_of  # here, as most assignments have no such program
-
-        session = self._session
-        reference = session.reference if check.suite == "hidden" else None
-        scene.transport = transport_of(
-            scene.node, scene.story, session.assignment, session.programs, seed=scene.seed, reference=reference
-        )
-        scene.transport.keep = scene.keep_simulation
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -229,23 +207,18 @@ class StoryPlugin:
             if record["outcome"] not in ("pass", "skipped"):
                 packets = scene.network.capture(self._began[0], time.time())
                 record["pcapng"] = base64.b64encode(packets).decode("ascii") if packets else None
-                self._add_simulation(record, scene)
+                self._add_attachment(record, scene)
         except (LabError, OSError) as broken:
             self._notice(self._checks[record["check"]], broken)
             record.update(outcome="inconclusive", message=f"the lab broke during the check: {broken}")
 
-    def _add_simulation(self, record: Record, scene: Scene) -> None:
-        """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
-        if scene.simulated is not None:
-            # most assignments need no more than the tester itself
-            from harness.transport.pictures.artefacts import bundled
-            from harness.transport.pictures.bundle import Bundle
-
-            assert isinstance(scene.simulated, Bundle)
-            assignment, check = self._session.assignment, self._checks[record["check"]]
-            seed = self._session.public_seed if check.suite == "public" else ""
-            facts = {"check": check.id, "title": check.rule, "message": record["message"], "seed": seed}
-            record["bundle"] = bundled(scene.simulated, assignment=assignment.name, **facts)
+    def _add_attachment(self, record: Record, scene: Scene) -> None:
+        """What the words of its subject leave to look at, and to run it again with."""
+        check = self._checks[record["check"]]
+        seed = self._session.public_seed if check.suite == "public" else ""
+        attachment = scene.attachment(check=check.id, title=check.rule, message=record["message"], seed=seed)
+        if attachment is not None:
+            record["bundle"] = attachment
 
     def _doubt(self, record: Record, counters: LinkCounters, node: Node) -> None:
         """A failure on a link that was not as asked is inconclusive, unless the submission itself was loud."""

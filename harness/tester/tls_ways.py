@@ -36,8 +36,8 @@ def starts(lab: Scene, role: str, *options: object, at: str = "0.0.0.0:0", **how
     """A pipe in that role ("client" or "server"), and who is behind it (as listens takes it). Raises Broken."""
     behind = lab.listens(**how)
     if role == "client":
-        return lab.pipe_client(*options, target=behind, at=at), behind
-    return lab.pipe_server(*options, backend=behind, at=at), behind
+        return lab.tls.pipe_client(*options, target=behind, at=at), behind
+    return lab.tls.pipe_server(*options, backend=behind, at=at), behind
 
 
 def joins(
@@ -56,8 +56,8 @@ def joins(
     """
     near = lab.connects(pipe, receive_buffer=buffer, quietly=quietly)
     if role == "client":
-        return near, lab.tls_server(behind.accepts(), **how)
-    tls = lab.tls_client(near, name=None, **how)
+        return near, lab.tls.server(behind.accepts(), **how)
+    tls = lab.tls.client(near, name=None, **how)
     return behind.accepts(), tls
 
 

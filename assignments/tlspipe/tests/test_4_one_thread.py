@@ -13,12 +13,12 @@ MORE_MEMORY = 24 << 20
 
 
 def test_100_connections(lab: Scene) -> None:
-    pipe = lab.pipe_server(backend=lab.echo())
-    load = lab.tls_load(pipe, count=100, active=20)
-    with lab.measures(every=0.2) as seen:
+    pipe = lab.tls.pipe_server(backend=lab.tls.echo())
+    load = lab.tls.load(pipe, count=100, active=20)
+    with lab.kernel.measures(every=0.2) as seen:
         load.drives(seconds=0.6, rate=5)
     seen.one_thread(pipe)
-    lab.stays_idle(pipe, for_=0.5, at_most=0.1)
+    lab.kernel.finds_idle(pipe, for_=0.5, at_most=0.1)
     load.all_answer()
     load.closes()
 
@@ -27,21 +27,21 @@ def test_100_connections(lab: Scene) -> None:
 def test_nobody_stalls_another(lab: Scene, role: str) -> None:
     if role == "server":
         backend = lab.listens()
-        pipe = lab.pipe_server(backend=backend)
-        lab.stays_silent(pipe, count=10)
+        pipe = lab.tls.pipe_server(backend=backend)
+        lab.tls.stays_silent(pipe, count=10)
         begun = lab.now()
-        tls = lab.tls_client(lab.connects(pipe))
+        tls = lab.tls.client(lab.connects(pipe))
         carries(lab, Way(pipe, tls, backend.accepts()))
     else:
         target = lab.listens()
-        pipe = lab.pipe_client(target=target)
+        pipe = lab.tls.pipe_client(target=target)
         lab.says("a server that takes connections and never shakes hands")
         for _ in range(5):
             lab.connects(pipe)
             target.accepts()
         begun = lab.now()
         plain = lab.connects(pipe)
-        carries(lab, Way(pipe, lab.tls_server(target.accepts()), plain))
+        carries(lab, Way(pipe, lab.tls.server(target.accepts()), plain))
     took = lab.now() - begun
     lab.expect(took < 3, "beside handshakes that stand still", expected="within 3 s", seen=f"{took:.1f} s")
 
@@ -60,7 +60,7 @@ def test_who_does_not_read(lab: Scene, role: str) -> None:
     way = opens(lab, role, receive_buffer=16_384)
     carries(lab, way)
     data = lab.random_bytes(MUCH)
-    with lab.measures() as seen:
+    with lab.kernel.measures() as seen:
         taken = way.tls.sends_what_fits(data, quiet=0.2)
     stops = f"{taken:,} of {MUCH:,} bytes were taken"
     lab.expect(taken < MUCH, "it stops reading", expected="a full connection", seen=stops)

@@ -23,9 +23,9 @@ def exchange(lab: Scene, plain: Peer, tls: TlsPeer, size: int = 300) -> None:
 
 def test_twenty_megabytes(lab: Scene) -> None:
     backend = lab.listens()
-    server = lab.pipe_server(backend=backend)
-    middle = lab.middle(server)
-    client = lab.pipe_client(target=middle.address)
+    server = lab.tls.pipe_server(backend=backend)
+    middle = lab.tls.middle(server)
+    client = lab.tls.pipe_client(target=middle.address)
     left = lab.connects(client, name="the client")
     right = backend.accepts()
     up, down = lab.random_bytes(20_000_000), lab.random_bytes(8_000_000)
@@ -44,9 +44,9 @@ def test_byte_by_byte(lab: Scene, role: str) -> None:
     lab.says("even the handshake comes in small pieces")
     if role == "client":
         plain, raw = lab.connects(pipe), behind.accepts()
-        tls = lab.tls_server(raw, shakes=False)
+        tls = lab.tls.server(raw, shakes=False)
     else:
-        tls = lab.tls_client(lab.connects(pipe), name=None, shakes=False)
+        tls = lab.tls.client(lab.connects(pipe), name=None, shakes=False)
     tls.in_pieces(7)
     tls.handshakes(within=8)
     if role == "server":
@@ -85,13 +85,13 @@ def test_nothing_older(lab: Scene, role: str) -> None:
         if role == "client":
             plain = lab.connects(pipe)
             plain.sends(secret)
-            tls = lab.tls_server(behind.accepts(), versions=[version], shakes=False)
+            tls = lab.tls.server(behind.accepts(), versions=[version], shakes=False)
             tls.handshake_fails()
             came = comes_out(lab, plain)
             lab.expect(not came, "not one byte comes out on the plain side", seen=came)
             is_private(lab, tls.raw_in, secret)
         else:
-            tls = lab.tls_client(lab.connects(pipe), name=None, versions=[version], shakes=False)
+            tls = lab.tls.client(lab.connects(pipe), name=None, versions=[version], shakes=False)
             how = tls.handshake_fails()
             lab.expect(how in ("alert", "reset"), "it gets a fatal alert or a reset", seen=tls.ending)
             lab.expect(not behind.peers, "nobody is connected to")
@@ -126,7 +126,7 @@ def test_the_handshake_needs_no_bytes(lab: Scene) -> None:
     pipe, server = starts(lab, "client")
     plain = lab.connects(pipe)
     raw = server.accepts()
-    tls = lab.tls_server(raw)
+    tls = lab.tls.server(raw)
     greeting = lab.random_bytes(5000)
     tls.sends(greeting)
     plain.reads_exactly(greeting)
@@ -142,7 +142,7 @@ def test_nothing_waits_in_the_clear(lab: Scene) -> None:
     data = lab.random_bytes(50_000)
     plain.sends_in_background(data)
     raw = server.accepts()
-    tls = lab.tls_server(raw, shakes=False)
+    tls = lab.tls.server(raw, shakes=False)
     lab.says("the server does not answer yet, and the client has sent its data already")
     lab.pauses(0.3)
     tls.handshakes()
@@ -166,7 +166,7 @@ def test_the_backend_comes_last(lab: Scene) -> None:
         stranger.sends(before + secret, may_fail=True)
         stranger.sees_reset_or_end()
     lab.expect(not backend.peers, "nobody is connected to before a handshake is done")
-    tls = lab.tls_client(lab.connects(pipe), name=None)
+    tls = lab.tls.client(lab.connects(pipe), name=None)
     exchange(lab, backend.accepts(), tls)
 
 
@@ -196,9 +196,9 @@ def test_no_tls_no_connection(lab: Scene) -> None:
 def test_over_a_mobile_link(lab: Scene) -> None:
     lab.link("mobile")
     backend = lab.listens()
-    server = lab.pipe_server(backend=backend)
-    middle = lab.middle(server)
-    client = lab.pipe_client(target=middle.address)
+    server = lab.tls.pipe_server(backend=backend)
+    middle = lab.tls.middle(server)
+    client = lab.tls.pipe_client(target=middle.address)
     left = lab.connects(client, name="the client")
     right = backend.accepts()
     up, down = lab.random_bytes(100_000), lab.random_bytes(150_000)
@@ -218,8 +218,8 @@ def says_usage(lab: Scene, *words: object) -> bytes:
 
 
 def test_words(lab: Scene) -> None:
-    good = lab.zoo.server()
-    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.zoo.ca)
+    good = lab.tls.zoo.server()
+    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.tls.zoo.ca)
     key = lab.put_file("key.pem", good.key, private=True)
     behind = lab.listens()
     own = ("--cert", cert, "--key", key)
@@ -250,8 +250,8 @@ def test_words(lab: Scene) -> None:
 
 
 def test_files(lab: Scene) -> None:
-    good, other = lab.zoo.server(), lab.zoo.server()
-    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.zoo.ca)
+    good, other = lab.tls.zoo.server(), lab.tls.zoo.server()
+    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.tls.zoo.ca)
     key = lab.put_file("key.pem", good.key, private=True)
     text = lab.put_file("text.pem", b"This is no certificate.\n", private=True)
     others = lab.put_file("others.pem", other.key, private=True)
@@ -273,7 +273,7 @@ def test_files(lab: Scene) -> None:
     ):
         said = says_usage(lab, *wrong)
         lab.expect(any(name in said for name in names), "it names the file", expected=names[0], seen=said[-200:])
-    pipe = lab.pipe_server(backend=behind, identity=good)
+    pipe = lab.tls.pipe_server(backend=behind, identity=good)
     exchange(lab, *joins(lab, "server", pipe, behind))
 
 
@@ -288,7 +288,7 @@ def encrypted(key: bytes) -> bytes:
 
 def test_cannot_listen(lab: Scene) -> None:
     pipe, behind = starts(lab, "server")
-    identity = lab.zoo.server()
+    identity = lab.tls.zoo.server()
     cert = lab.put_file("cert.pem", identity.certificates)
     key = lab.put_file("key.pem", identity.key, private=True)
     again = lab.runs(
@@ -324,12 +324,12 @@ def test_sigterm(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_tells_no_secrets(lab: Scene, role: str) -> None:
-    identity = lab.zoo.server()
+    identity = lab.tls.zoo.server()
     behind = lab.listens()
     if role == "client":
-        pipe = lab.pipe_client(target=behind)
+        pipe = lab.tls.pipe_client(target=behind)
     else:
-        pipe = lab.pipe_server(backend=behind, identity=identity)
+        pipe = lab.tls.pipe_server(backend=behind, identity=identity)
     up, down = b"password=" + lab.random_bytes(24).hex().encode(), lab.random_bytes(24)
     for count, end in enumerate(("clean", "cut", "reset", "garbage"), 1):
         plain, tls = joins(lab, role, pipe, behind)
@@ -359,5 +359,5 @@ def test_tells_no_secrets(lab: Scene, role: str) -> None:
         raw.sends(up)
         raw.sees_reset_or_end()
     lab.pauses(0.1)
-    lab.no_secret(pipe, up, down, identity.key)
+    lab.tls.no_secret(pipe, up, down, identity.key)
     lab.expect(len(pipe.stdout.splitlines()) == 1, "nothing else is on standard output", seen=pipe.stdout)

@@ -109,15 +109,15 @@ def test_tampered_records(lab: Scene, role: str) -> None:
 def test_tampered_on_the_way_back(lab: Scene, role: str) -> None:
     listener = lab.listens()
     if role == "server":
-        pipe = lab.pipe_server(backend=listener)
-        middle = lab.middle(pipe)
-        tls = lab.tls_client(middle.connects())
+        pipe = lab.tls.pipe_server(backend=listener)
+        middle = lab.tls.middle(pipe)
+        tls = lab.tls.client(middle.connects())
         plain = listener.accepts()
     else:
-        middle = lab.middle(listener.address)
-        pipe = lab.pipe_client(target=middle)
+        middle = lab.tls.middle(listener.address)
+        pipe = lab.tls.pipe_client(target=middle)
         plain = lab.connects(pipe)
-        tls = lab.tls_server(listener.accepts())
+        tls = lab.tls.server(listener.accepts())
     plain.sends(b"before")
     tls.reads_exactly(b"before")
     rule = middle.flips("down" if role == "server" else "up")
@@ -168,7 +168,7 @@ def test_plain_text_to_a_server(lab: Scene) -> None:
     lab.says("plain text, and then a handshake as it should be")
     near = lab.connects(ways.pipe)
     near.sends(b"this comes before the ClientHello\r\n")
-    tls = lab.tls_client(near, shakes=False)
+    tls = lab.tls.client(near, shakes=False)
     lab.expect(tls.tries_handshake(), "there is no handshake then", seen="a handshake")
     ways.listener.hears_not_a_byte(for_=0.2)
     lab.says("plain text after the handshake")
@@ -198,7 +198,7 @@ def test_a_server_without_tls(lab: Scene) -> None:
     came = comes_out(lab, way.plain)
     lab.expect(not came, "none of it comes out", seen=came)
     ways.carries(lasting)
-    lab.no_secret(ways.pipe, secret)
+    lab.tls.no_secret(ways.pipe, secret)
 
 
 @ROLES
@@ -240,15 +240,15 @@ def test_the_log_of_a_bad_day(lab: Scene, role: str) -> None:
         way.plain.sends(words[::-1])
         way.tls.reads_exactly(words[::-1])
         deed(way)
-        lab.ends_as(ways.pipe, *expected, count=count)
+        lab.tls.ends_as(ways.pipe, *expected, count=count)
     if role == "server":
         lab.connects(ways.pipe).sends(words)
     else:
         plain = lab.connects(ways.pipe)
         plain.sends(words)
         ways.listener.accepts().sends(b"no TLS: " + words[::-1])
-    lab.ends_as(ways.pipe, "refused", "broken", count=len(deeds) + 1)
-    lab.no_secret(ways.pipe, words, words[::-1], words[-20:])
+    lab.tls.ends_as(ways.pipe, "refused", "broken", count=len(deeds) + 1)
+    lab.tls.no_secret(ways.pipe, words, words[::-1], words[-20:])
 
 
 # -- floods --------------------------------------------------------------------------------------------------------
@@ -297,10 +297,10 @@ def test_floods(lab: Scene, role: str) -> None:
     ]
     if role == "server":
         kinds.append(("attempts to renegotiate", SPOKEN[0], lambda sealer: sealer.renegotiation, 500, True))
-    with lab.measures(every=0.2) as seen:
+    with lab.kernel.measures(every=0.2) as seen:
         for what, versions, make, count, reads in kinds:
             way = ways.opens(versions)
-            sealer = lab.seals(way.tls)
+            sealer = lab.tls.seals(way.tls)
             try:
                 sealer.floods(make(sealer), count, what=what, within=6, reads=reads)
             except Broken as broken:
@@ -321,7 +321,7 @@ def comes_to_rest(lab: Scene, within: float = 12.0) -> None:
 
     def rests() -> bool:
         nonlocal used
-        before, used = used, lab.usage().cpu_seconds
+        before, used = used, lab.kernel.usage().cpu_seconds
         return used - before < 0.04
 
     try:
@@ -335,9 +335,9 @@ def test_answers_that_nobody_reads(lab: Scene) -> None:
     bystander = ways.opens()
     ways.carries(bystander)
     way = ways.opens(SPOKEN[0])
-    sealer = lab.seals(way.tls)
+    sealer = lab.tls.seals(way.tls)
     lab.says("a HelloRequest has 4 bytes, and whoever wants no new handshake answers it with 31")
-    with lab.measures(every=0.2) as seen:
+    with lab.kernel.measures(every=0.2) as seen:
         try:
             many = "records full of HelloRequests, and reads no answer"
             sealer.floods(lambda: sealer.seals(bytes(16_384), HANDSHAKE), 320, what=many, within=1.5, reads=False)
@@ -363,7 +363,7 @@ def test_records_that_cannot_be(lab: Scene, role: str) -> None:
     ]
     for make, versions in makes:
         way = ways.opens(versions)
-        sealer = lab.seals(way.tls)
+        sealer = lab.tls.seals(way.tls)
         sealer.sends(make(sealer), sealer.seals(b"and behind it data"), may_fail=True)
         came = comes_out(lab, way.plain)
         lab.expect(not came, "nothing of it comes out", seen=came)
@@ -378,7 +378,7 @@ def test_handshakes_without_an_end(lab: Scene) -> None:
     header = bytes([22, 3, 1, 64, 0])
     first = header + bytes([1, 255, 255, 255, 3, 3]) + bytes(16_378)
     crumbs = bytes([22, 3, 1, 0, 1, 1]) + bytes([22, 3, 1, 0, 1, 0]) * 10_000
-    with lab.measures(every=0.2) as seen:
+    with lab.kernel.measures(every=0.2) as seen:
         for begins, goes_on in ((first, header + bytes(16_384)), (crumbs, crumbs), (first[:5], b"\0" * 9)):
             peer = lab.connects(ways.pipe)
             if peer.pushes(begins, within=1) is not None:
@@ -388,8 +388,8 @@ def test_handshakes_without_an_end(lab: Scene) -> None:
             ways.carries(bystander)
     seen.memory_stays_within(MORE_MEMORY, what="handshakes have no end")
     lab.says("hundreds of connections that say nothing, and a storm of resets")
-    silent = lab.stays_silent(ways.pipe, count=200, says=HALF_A_HELLO)
-    lab.clumsy(ways.pipe).storms(150, data=HALF_A_HELLO)
+    silent = lab.tls.stays_silent(ways.pipe, count=200, says=HALF_A_HELLO)
+    lab.clients.misbehaving(ways.pipe).storms(150, data=HALF_A_HELLO)
     ways.carries(bystander)
     ways.carries(ways.opens())
     silent.all_end(within=5)
