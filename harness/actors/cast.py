@@ -17,7 +17,7 @@ from harness.actors.datagrams import Datagrams
 from harness.actors.listener import Listener
 from harness.actors.peer import Peer
 from harness.actors.program import PATIENCE, Program, Server
-from harness.actors.story import Broken, Story
+from harness.actors.story import Broken, Story, show
 from harness.course.address import Address, parse_address
 from harness.course.assignment import Assignment
 from harness.lab.interface import CannotStart, Family, LabError, Mangle, Network, Node
@@ -95,7 +95,7 @@ class Cast:
         self.places: dict[Program, Where] = {}  #: the node of each program of the submission
         self.second_used = False  #: whether the second node has to be made fresh
         #: what a failing check leaves to look at, as plain data, or None; is given what only the reporter knows
-        self.attachment: Callable[..., object] = lambda **_: None
+        self.attachment: Callable[..., dict[str, object] | None] = lambda **_: None
         self._last: Program | None = None  # the submission's program that was started last
         self._open: list[Lasting] = []
         self._ports: dict[Peer, int] = {}  # the server's own port of each connection; a relay has another
@@ -302,7 +302,17 @@ class Cast:
         bound.bind((self.network.tester_host(family), 0))
         return bound
 
-    # -- the end -------------------------------------------------------------------------------------------------
+    # -- what is expected, and the end --------------------------------------------------------------------------
+
+    def expect(self, met: object, rule: str, *, expected: object = None, seen: object = None) -> None:
+        """The test's own expectation: `rule` is the sentence that is broken if `met` is false."""
+        if not met:
+            raise Broken(
+                f"not so: {rule}",
+                expected=None if expected is None else str(expected),
+                seen=show(seen) if isinstance(seen, bytes) else None if seen is None else str(seen),
+            )
+        self.story.add("tester", f"finds: {rule}")
 
     def keep(self, thing: Held) -> Held:
         """Have it dismissed at the end of the test."""

@@ -2,7 +2,7 @@
 
 Programs to run, peers to play, a link to impair, and a story that writes itself: these are the words of every test.
 The words of one subject stand together, and are loaded when they are first used: `lab.clients` (many at once, and
-misbehaving ones), `lab.kernel` (what it says of the program), `lab.transport`, `lab.tls`.
+misbehaving ones), `lab.kernel` (what it says of the program), `lab.transport`, `lab.tls` and `lab.pipes`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from harness.actors.cast import Cast
 from harness.actors.measure import Kernel
 from harness.actors.program import PATIENCE
-from harness.actors.story import Broken, show
 from harness.link.named import find_profile
 from harness.link.profile import Profile
 
 if TYPE_CHECKING:
     from harness.actors.clients import Clients
+    from harness.tls.pipes import Pipes
     from harness.tls.words import TlsWords
     from harness.transport.words import TransportWords
 
@@ -53,10 +53,17 @@ class Scene(Cast):
 
     @cached_property
     def tls(self) -> TlsWords:
-        """Pipes, both ends of TLS, and who stands between them."""
+        """Both ends of TLS, who stands between them, and many at once."""
         from harness.tls.words import TlsWords
 
         return TlsWords(self)
+
+    @cached_property
+    def pipes(self) -> Pipes:
+        """The submission's TLS pipes, and ways through them."""
+        from harness.tls.pipes import Pipes
+
+        return Pipes(self, self.tls)
 
     # -- the link ----------------------------------------------------------------------------------------------
 
@@ -70,16 +77,6 @@ class Scene(Cast):
         self.story.add("link", f"the link is now {name!r}")
 
     # -- the rest ----------------------------------------------------------------------------------------------
-
-    def expect(self, met: object, rule: str, *, expected: object = None, seen: object = None) -> None:
-        """The test's own expectation: `rule` is the sentence that is broken if `met` is false."""
-        if not met:
-            raise Broken(
-                f"not so: {rule}",
-                expected=None if expected is None else str(expected),
-                seen=None if seen is None else _shown(seen),
-            )
-        self.story.add("tester", f"finds: {rule}")
 
     def says(self, what: str) -> None:
         """A sentence for the story: what the tester does next, or why."""
@@ -115,7 +112,3 @@ class Scene(Cast):
     def now() -> float:
         """Seconds on a monotonic clock."""
         return time.monotonic()
-
-
-def _shown(seen: object) -> str:
-    return show(seen) if isinstance(seen, bytes) else str(seen)

@@ -1,4 +1,4 @@
-"""The words of a test for the TLS pipe: `lab.tls`. A lab of another assignment never loads it.
+"""What the tester does in TLS: `lab.tls`. A lab of another assignment never loads it.
 
 Rule: words only; what they do is in peer/, middle/, load/ and zoo/.
 """
@@ -9,24 +9,19 @@ import functools
 from collections.abc import Sequence
 
 from harness.actors.cast import Cast
-from harness.actors.listener import Listener
 from harness.actors.load.load import SPARE_FILES, allow_files, connector, echo_exchange
 from harness.actors.peer import Peer
-from harness.actors.program import PATIENCE, Program, Server
-from harness.actors.story import Broken, readable
+from harness.actors.program import PATIENCE, Server
 from harness.course.address import Address
-from harness.lab.interface import Family, LabError
+from harness.lab.interface import Family
 from harness.tls.load.backend import Echo
 from harness.tls.load.load import SilentLoad, TlsLoad, plainly, secured
-from harness.tls.logs import endings, secret_in
 from harness.tls.middle.middle import Middle
 from harness.tls.peer.contexts import BOTH, Versions, client_context, server_context
 from harness.tls.peer.peer import TlsPeer
 from harness.tls.peer.sealer import Sealer
+from harness.tls.record_layer.records import is_tls, plaintext_in
 from harness.tls.zoo.zoo import Identity, Zoo
-
-#: The name of the program in assignment.toml.
-PIPE = "tls_pipe"
 
 
 @functools.cache
@@ -40,87 +35,23 @@ def _good() -> Identity:
 
 
 class TlsWords:
-    """The submission's pipes, both ends of TLS beside them, and who stands between."""
+    """Both ends of TLS, who stands between them, and many at once."""
 
     def __init__(self, cast: Cast) -> None:
         self._cast = cast
         self._story = cast.story
-        self._put_file = cast.node.put_file
-        self._pipes: dict[Program, str] = {}  # what the files of each pipe are called
 
     @property
     def zoo(self) -> Zoo:
         """Certificates good and bad, the same for all tests of a run."""
         return _zoo()
 
-    # -- the submission ------------------------------------------------------------------------------------------
+    @property
+    def good(self) -> Identity:
+        """A good one for server.example, the same for all tests of a run."""
+        return _good()
 
-    def pipe_server(
-        self,
-        *options: object,
-        backend: Listener | Echo | Middle | Address,
-        identity: Identity | None = None,
-        client_ca: bytes | None = None,
-        at: str = "0.0.0.0:0",
-        files: int | None = None,
-        within: float = PATIENCE,
-    ) -> Server:
-        """Start the student's `tls_pipe server` (TLS in front, plain behind) and wait until it listens.
-
-        identity: default a good one of the zoo; client_ca: ask clients for a certificate; files: with so many
-        descriptors and not more. Raises Broken, CannotStart.
-        """
-        stem = self._names()
-        words = ["--forward", _place(backend), *self._pair(stem, identity or _good())]
-        if client_ca is not None:
-            words += ["--client-ca", self._put_file(f"{stem}-ca.pem", client_ca)]
-        return self._pipe("server", [*words, *options], at, stem, within, files)
-
-    def pipe_client(
-        self,
-        *options: object,
-        target: Listener | Echo | Middle | Address,
-        name: str = "server.example",
-        ca: bytes | None = None,
-        identity: Identity | None = None,
-        at: str = "0.0.0.0:0",
-        files: int | None = None,
-        within: float = PATIENCE,
-    ) -> Server:
-        """Start the student's `tls_pipe client` (plain in front, TLS behind) and wait until it listens.
-
-        ca: the roots it believes, default the zoo's; identity: default none is shown; files: with so many descriptors
-        and not more. Raises Broken, CannotStart.
-        """
-        stem = self._names()
-        trusted = self._put_file(f"{stem}-ca.pem", self.zoo.ca if ca is None else ca)
-        words = ["--connect", _place(target), "--ca", trusted, "--name", name]
-        if identity is not None:
-            words += self._pair(stem, identity)
-        return self._pipe("client", [*words, *options], at, stem, within, files)
-
-    def renews(self, pipe: Server, *, identity: Identity | None = None, ca: bytes | None = None) -> None:
-        """Write other certificates (and roots) into the files a pipe was started with; it is not told."""
-        stem = self._pipes[pipe]
-        if identity is not None:
-            self._pair(stem, identity)
-        if ca is not None:
-            self._put_file(f"{stem}-ca.pem", ca)
-        self._story.add("tester", f"writes other certificates into the files of {pipe.name}")
-
-    def _names(self) -> str:
-        return f"pipe{len(self._pipes) + 1}"
-
-    def _pair(self, stem: str, identity: Identity) -> list[str]:
-        certificates = self._put_file(f"{stem}-cert.pem", identity.certificates)
-        return ["--cert", certificates, "--key", self._put_file(f"{stem}-key.pem", identity.key, private=True)]
-
-    def _pipe(self, role: str, words: Sequence[object], at: str, stem: str, within: float, files: int | None) -> Server:
-        pipe = self._cast.serves(PIPE, *words, at=at, within=within, files=files, flags=(role, "--listen"))
-        self._pipes[pipe] = stem
-        return pipe
-
-    # -- the tester's ends of TLS --------------------------------------------------------------------------------
+    # -- one connection ------------------------------------------------------------------------------------------
 
     def client(
         self,
@@ -163,7 +94,7 @@ class TlsWords:
         identity: default a good one for server.example. tickets: session tickets sent under TLS 1.3.
         """
         context = server_context(
-            identity=identity or _good(), client_ca=client_ca, alpn=alpn, versions=versions, tickets=tickets
+            identity=identity or self.good, client_ca=client_ca, alpn=alpn, versions=versions, tickets=tickets
         )
         end = TlsPeer(peer, context, server_side=True)
         if shakes:
@@ -259,46 +190,11 @@ class TlsWords:
         """
         return Sealer(peer)
 
-    # -- what a pipe says ----------------------------------------------------------------------------------------
+    # -- what was seen on the wire ---------------------------------------------------------------------------------
 
-    def ends_as(self, pipe: Program, *words: str, count: int = 1, within: float = PATIENCE) -> None:
-        """So many connections have ended by its log, and the last one as one of these words. Raises Broken."""
-
-        def enough(log: bytearray) -> bool:
-            # Counting first: a flood that is none of these lines must not be looked through again and again.
-            return log.count(b"ended: ") >= count and len(endings(bytes(log))) >= count
-
-        log = pipe.complains(enough, within=within)
-        seen, expected = [readable(word[:40].encode()) for word in endings(log)], " or ".join(words)
-        if len(seen) == count and seen[-1] in words:
-            self._story.add("student", f"{pipe.name} logged: ended: {seen[-1]}")
-            return
-        lines = f"{count} line" + ("s that begin" if count > 1 else " that begins") + " with 'ended: '"
-        late = len(seen) < count and pipe.status(within=0.2) is None
-        raise pipe.broken(
-            f"{pipe.name} logged the end of a connection as {seen[-1]!r}"
-            if len(seen) == count
-            else f"{pipe.name} logged {len(seen)} ends of connections, not {count}"
-            + (f", within {within:g} s" if late else ""),
-            verdict="timeout" if late else "fail",
-            expected=f"{lines}, the last one {expected}",
-            seen=", ".join([*seen[:12], "..."] if len(seen) > 12 else seen) or "none",
-        )
-
-    def no_secret(self, pipe: Program, *secrets: bytes) -> None:
-        """None of these is in its output, as it is or in hex or base64; of a PEM file: no line of it. Raises Broken."""
-        for output, stream in ((pipe.stdout, "standard output"), (pipe.stderr, "standard error")):
-            if (how := secret_in(output, secrets)) is not None:
-                raise Broken(
-                    f"{pipe.name} wrote something secret to its {stream}",
-                    expected="no plaintext, no key in what it prints",
-                    seen=f"a secret, {how}",
-                )
-        self._story.add("tester", f"finds nothing secret in what {pipe.name} printed")
-
-
-def _place(there: Listener | Echo | Middle | Address) -> str:
-    address = there if isinstance(there, Address) else there.address
-    if address.kind != "tcp":
-        raise LabError(f"a pipe cannot be told to go to {address}")
-    return str(address)
+    def is_private(self, wire: bytes, *plain: bytes) -> None:
+        """Whoever listens on the wire sees TLS and learns nothing. Raises Broken."""
+        expect = self._cast.expect
+        expect(wire and is_tls(wire), "on the wire is TLS, from the first byte to the last", seen=wire[:60])
+        leak = plaintext_in(wire, plain)
+        expect(leak is None, "nothing on the wire is plain text", seen=leak and f"plain text, {leak.how}")

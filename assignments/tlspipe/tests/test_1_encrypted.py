@@ -1,11 +1,11 @@
 """Stage 1: plain bytes in on one side, TLS on the wire, plain bytes out on the other; and the same way back."""
 
-from harness.testing import Scene, is_private
+from harness.testing import Scene
 
 
 def test_the_client_encrypts(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.tls.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     plain = lab.connects(pipe)
     tls = lab.tls.server(server.accepts())
     for size in (40, 1000, 4000):
@@ -14,12 +14,12 @@ def test_the_client_encrypts(lab: Scene) -> None:
         tls.reads_exactly(question)
         tls.sends(answer)
         plain.reads_exactly(answer)
-        is_private(lab, tls.raw_in, question)
+        lab.tls.is_private(tls.raw_in, question)
 
 
 def test_the_server_encrypts(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.tls.pipe_server(backend=backend)
+    pipe = lab.pipes.server(backend=backend)
     tls = lab.tls.client(lab.connects(pipe), name=None)  # None: whoever it is; that is for stage 2
     plain = backend.accepts()
     for size in (40, 1000, 4000):
@@ -28,12 +28,12 @@ def test_the_server_encrypts(lab: Scene) -> None:
         plain.reads_exactly(question)
         plain.sends(answer)
         tls.reads_exactly(answer)
-        is_private(lab, tls.raw_in, answer)
+        lab.tls.is_private(tls.raw_in, answer)
 
 
 def test_the_server_speaks_first(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.tls.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     plain = lab.connects(pipe)
     lab.says("the client waits to be greeted, as in many protocols")
     tls = lab.tls.server(server.accepts())
@@ -46,9 +46,9 @@ def test_the_server_speaks_first(lab: Scene) -> None:
 
 def test_two_pipes(lab: Scene) -> None:
     backend = lab.listens()
-    server = lab.tls.pipe_server(backend=backend)
+    server = lab.pipes.server(backend=backend)
     middle = lab.tls.middle(server)
-    client = lab.tls.pipe_client(target=middle.address)
+    client = lab.pipes.client(target=middle.address)
     left = lab.connects(client, name="the client")
     right = backend.accepts()
     up, down = lab.random_bytes(300_000), lab.random_bytes(300_000)
@@ -56,8 +56,8 @@ def test_two_pipes(lab: Scene) -> None:
     right.sends_in_background(down)
     right.reads_exactly(up)
     left.reads_exactly(down)
-    is_private(lab, middle.tap_up, up[:32], up[-32:], down[:32])
-    is_private(lab, middle.tap_down, down[:32], down[-32:], up[:32])
+    lab.tls.is_private(middle.tap_up, up[:32], up[-32:], down[:32])
+    lab.tls.is_private(middle.tap_down, down[:32], down[-32:], up[:32])
 
 
 def test_words_and_files(lab: Scene) -> None:
@@ -78,4 +78,4 @@ def test_words_and_files(lab: Scene) -> None:
         pipe.exits(2)
         lab.expect(b"listening" not in pipe.stdout, "it ends before anything listens", seen=pipe.stdout)
     lab.says("and with the right words it goes")
-    lab.tls.client(lab.connects(lab.tls.pipe_server(backend=backend, identity=good)), name=None)
+    lab.tls.client(lab.connects(lab.pipes.server(backend=backend, identity=good)), name=None)

@@ -5,7 +5,7 @@ from harness.testing import Scene
 
 def test_a_clean_end(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.tls.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     data = lab.random_bytes(4000)
     plain = lab.connects(pipe)
     tls = lab.tls.server(server.accepts())
@@ -16,10 +16,10 @@ def test_a_clean_end(lab: Scene) -> None:
     tls.ends()
     plain.sees_end()
     tls.sees_end()
-    lab.tls.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
 
     backend = lab.listens()
-    pipe = lab.tls.pipe_server(backend=backend)
+    pipe = lab.pipes.server(backend=backend)
     tls = lab.tls.client(lab.connects(pipe), name=None)
     plain = backend.accepts()
     tls.sends(data)
@@ -27,12 +27,12 @@ def test_a_clean_end(lab: Scene) -> None:
     lab.expect(plain.reads_to_end() == data, "all of it comes out, and then the end")
     plain.ends()
     tls.sees_end()
-    lab.tls.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
 
 
 def test_half_of_an_end(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.tls.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     plain = lab.connects(pipe)
     tls = lab.tls.server(server.accepts())
     plain.sends(b"a question, and there are no more")
@@ -50,7 +50,7 @@ def test_half_of_an_end(lab: Scene) -> None:
 
 def test_a_cut(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.tls.pipe_server(backend=backend)
+    pipe = lab.pipes.server(backend=backend)
     tls = lab.tls.client(lab.connects(pipe), name=None)
     plain = backend.accepts()
     tls.sends(b"half a file")
@@ -58,38 +58,38 @@ def test_a_cut(lab: Scene) -> None:
     lab.says("somebody on the way ends the TCP connection, which anybody can")
     tls.cuts()
     plain.sees_reset()
-    lab.tls.ends_as(pipe, "truncated")
+    lab.pipes.ends_as(pipe, "truncated")
 
     server = lab.listens()
-    pipe = lab.tls.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     plain = lab.connects(pipe)
     tls = lab.tls.server(server.accepts())
     tls.cuts()
     plain.sees_reset()
-    lab.tls.ends_as(pipe, "truncated")
+    lab.pipes.ends_as(pipe, "truncated")
 
 
 def test_a_reset(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.tls.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     plain = lab.connects(pipe)
     tls = lab.tls.server(server.accepts())
     plain.sends(b"hello")
     tls.reads_exactly(b"hello")
     plain.resets()
     tls.sees_reset_or_alert()
-    lab.tls.ends_as(pipe, "reset")
+    lab.pipes.ends_as(pipe, "reset")
     plain = lab.connects(pipe)
     tls = lab.tls.server(server.accepts())
     tls.resets()
     plain.sees_reset()
-    lab.tls.ends_as(pipe, "reset", count=2)
+    lab.pipes.ends_as(pipe, "reset", count=2)
 
 
 def test_nobody_there(lab: Scene) -> None:
-    pipe = lab.tls.pipe_client(target=lab.nobody())
+    pipe = lab.pipes.client(target=lab.nobody())
     lab.connects(pipe).sees_reset()
-    lab.tls.ends_as(pipe, "unreachable")
-    pipe = lab.tls.pipe_server(backend=lab.nobody())
+    lab.pipes.ends_as(pipe, "unreachable")
+    pipe = lab.pipes.server(backend=lab.nobody())
     lab.tls.client(lab.connects(pipe), name=None).sees_reset_or_alert()
-    lab.tls.ends_as(pipe, "unreachable")
+    lab.pipes.ends_as(pipe, "unreachable")

@@ -37,7 +37,7 @@ def heard_nothing(backend: Listener) -> None:
 
 def test_clients_prove_themselves(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.tls.pipe_server(backend=backend, client_ca=lab.tls.zoo.ca)
+    pipe = lab.pipes.server(backend=backend, client_ca=lab.tls.zoo.ca)
     is_served(lab, pipe, backend, lab.tls.zoo.client())
     lab.says("a client without a certificate")
     is_refused(lab, pipe)
@@ -49,7 +49,7 @@ def test_clients_prove_themselves(lab: Scene) -> None:
 
 def test_the_clients_name(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.tls.pipe_server("--client-name", "ada.example", backend=backend, client_ca=lab.tls.zoo.ca)
+    pipe = lab.pipes.server("--client-name", "ada.example", backend=backend, client_ca=lab.tls.zoo.ca)
     is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"))
     is_refused(lab, pipe, lab.tls.zoo.client("bob.example"))
     heard_nothing(backend)
@@ -58,7 +58,7 @@ def test_the_clients_name(lab: Scene) -> None:
 
 def test_it_shows_its_certificate(lab: Scene) -> None:
     target = lab.listens()
-    pipe = lab.tls.pipe_client(target=target, identity=lab.tls.zoo.client())
+    pipe = lab.pipes.client(target=target, identity=lab.tls.zoo.client())
     plain = lab.connects(pipe)
     tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca)
     plain.sends(b"hello")
@@ -76,14 +76,14 @@ def test_it_shows_its_certificate(lab: Scene) -> None:
 def test_protocols(lab: Scene, role: str) -> None:
     listener = lab.listens()
     if role == "server":
-        pipe = lab.tls.pipe_server("--alpn", "chat/1", backend=listener)
+        pipe = lab.pipes.server("--alpn", "chat/1", backend=listener)
         is_served(lab, pipe, listener, alpn=("other", "chat/1"))
         is_refused(lab, pipe, alpn=("other",))
         is_refused(lab, pipe)
         heard_nothing(listener)
         is_served(lab, pipe, listener, alpn=("chat/1",))
     else:
-        pipe = lab.tls.pipe_client("--alpn", "chat/1", target=listener)
+        pipe = lab.pipes.client("--alpn", "chat/1", target=listener)
         plain = lab.connects(pipe)
         tls = lab.tls.server(listener.accepts(), alpn=("other", "chat/1"))
         plain.sends(b"hello")
@@ -106,7 +106,7 @@ def test_a_key_that_others_may_read(lab: Scene) -> None:
     cert = lab.put_file("cert.pem", good.certificates)
     words = ("server", "--listen", "127.0.0.1:0", "--forward", "127.0.0.1:9", "--cert", cert, "--key")
     backend = lab.listens()
-    is_served(lab, lab.tls.pipe_server(backend=backend, identity=good), backend)
+    is_served(lab, lab.pipes.server(backend=backend, identity=good), backend)
     if os.name != "posix":
         lab.says("this system has no file modes")
         return

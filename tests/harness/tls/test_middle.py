@@ -49,9 +49,9 @@ class Chain:
     def __init__(self, lab: Scene) -> None:
         self.lab = lab
         self.behind = lab.listens()
-        self.server = lab.tls.pipe_server(backend=self.behind)
+        self.server = lab.pipes.server(backend=self.behind)
         self.middle = lab.tls.middle(self.server)
-        self.client = lab.tls.pipe_client(target=self.middle)
+        self.client = lab.pipes.client(target=self.middle)
 
     def joined(self) -> tuple[Peer, Peer]:
         near = self.lab.connects(self.client)
@@ -307,7 +307,7 @@ def test_two_pipes_do_not_notice_him(chain: Chain) -> None:
     far.ends()
     near.sees_end()
     for pipe in (chain.server, chain.client):
-        chain.lab.tls.ends_as(pipe, "closed")
+        chain.lab.pipes.ends_as(pipe, "closed")
     assert data[:100] not in chain.middle.tap_up and len(chain.middle.tap_up) > 200_000
 
 
@@ -320,7 +320,7 @@ def test_two_pipes_refuse_what_he_did(chain: Chain, direction: Direction, deed: 
     sender.sends(b"one", b"two", apart=0.05, may_fail=True)
     chain.middle.did(rule)
     assert receiver.sees_reset_or_end() == "reset"
-    chain.lab.tls.ends_as(chain.server if direction == "up" else chain.client, "broken")
+    chain.lab.pipes.ends_as(chain.server if direction == "up" else chain.client, "broken")
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
@@ -328,7 +328,7 @@ def test_two_pipes_report_a_truncation(chain: Chain, direction: Direction) -> No
     near, far = chain.joined()
     chain.middle.did(chain.middle.cuts(direction))
     assert (far if direction == "up" else near).sees_reset_or_end() == "reset"
-    chain.lab.tls.ends_as(chain.server if direction == "up" else chain.client, "truncated")
+    chain.lab.pipes.ends_as(chain.server if direction == "up" else chain.client, "truncated")
 
 
 def test_two_pipes_take_single_bytes(chain: Chain) -> None:
@@ -345,4 +345,4 @@ def test_two_pipes_fall_for_nothing(chain: Chain, what: str) -> None:
         rule = chain.middle.injects("up", b"GET / HTTP/1.0\r\n\r\n", record=None if "before" in what else 2)
     assert chain.lab.connects(chain.client).sees_reset_or_end() == "reset"
     chain.middle.did(rule)
-    chain.lab.tls.ends_as(chain.server, "refused", "broken")
+    chain.lab.pipes.ends_as(chain.server, "refused", "broken")

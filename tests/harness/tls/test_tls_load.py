@@ -39,7 +39,7 @@ def story(lab: Scene) -> str:
 def test_everybody_is_served(good: MakeScene, role: str) -> None:
     lab = good()
     echo = lab.tls.echo(tls=role == "client")
-    pipe = lab.tls.pipe_server(backend=echo) if role == "server" else lab.tls.pipe_client(target=echo)
+    pipe = lab.pipes.server(backend=echo) if role == "server" else lab.pipes.client(target=echo)
     before = lab.kernel.usage()
     load = lab.tls.load(pipe, plain=role == "client", count=60, active=10)
     assert load.count == echo.count == 60
@@ -60,7 +60,7 @@ def test_everybody_is_served(good: MakeScene, role: str) -> None:
 def test_greedy_clients_beside(good: MakeScene, role: str) -> None:
     lab = good()
     echo = lab.tls.echo(tls=role == "client")
-    pipe = lab.tls.pipe_server(backend=echo) if role == "server" else lab.tls.pipe_client(target=echo)
+    pipe = lab.pipes.server(backend=echo) if role == "server" else lab.pipes.client(target=echo)
     load = lab.tls.load(pipe, plain=role == "client", count=8)
     traffic = load.drives(seconds=0.5, greedy=2)
     assert traffic.greedy_bytes > 1_000_000
@@ -74,7 +74,7 @@ def test_greedy_clients_beside(good: MakeScene, role: str) -> None:
 @pytest.mark.slow
 def test_silent_connections_are_ended_in_time(good: MakeScene) -> None:
     lab = good()
-    pipe = lab.tls.pipe_server("--handshake-timeout", "1", backend=lab.tls.echo())
+    pipe = lab.pipes.server("--handshake-timeout", "1", backend=lab.tls.echo())
     silent = lab.tls.stays_silent(pipe, count=30)
     half = lab.tls.stays_silent(pipe, count=10, says=bytes([22, 3, 1, 2, 0, 1]))
     assert lab.tls.load(pipe, count=5).count == 5
@@ -86,7 +86,7 @@ def test_silent_connections_are_ended_in_time(good: MakeScene) -> None:
 def test_a_certificate_and_a_protocol(good: MakeScene) -> None:
     lab = good()
     zoo = lab.tls.zoo
-    pipe = lab.tls.pipe_server("--alpn", "echo", backend=lab.tls.echo(), client_ca=zoo.ca)
+    pipe = lab.pipes.server("--alpn", "echo", backend=lab.tls.echo(), client_ca=zoo.ca)
     assert lab.tls.load(pipe, count=5, identity=zoo.client(), alpn=["echo"]).count == 5
     with pytest.raises(Broken) as broken:
         lab.tls.load(pipe, count=5, alpn=["echo"])
@@ -104,7 +104,7 @@ def test_a_certificate_and_a_protocol(good: MakeScene) -> None:
 def test_who_is_not_served_is_found(odd: MakeScene, fault: str, seen: str, plain: bool) -> None:
     lab = odd()
     there = lab.nobody()
-    pipe = lab.tls.pipe_client(fault, target=there) if plain else lab.tls.pipe_server(fault, backend=there)
+    pipe = lab.pipes.client(fault, target=there) if plain else lab.pipes.server(fault, backend=there)
     with pytest.raises(Broken) as broken:
         load = lab.tls.load(pipe, count=10, within=0.7, plain=plain)
         load.all_answer(within=0.7)
@@ -118,7 +118,7 @@ def test_all_is_well(odd: MakeScene, plain: bool) -> None:
     """The control: without a fault the same programs serve."""
     lab = odd()
     there = lab.nobody()
-    pipe = lab.tls.pipe_client("none", target=there) if plain else lab.tls.pipe_server("none", backend=there)
+    pipe = lab.pipes.client("none", target=there) if plain else lab.pipes.server("none", backend=there)
     load = lab.tls.load(pipe, count=20, plain=plain)
     load.all_answer()
     assert load.closes() == 20
@@ -137,7 +137,7 @@ def test_all_is_well(odd: MakeScene, plain: bool) -> None:
 def test_improper_ends_are_found(odd: MakeScene, fault: str, plain: bool, seen: str) -> None:
     lab = odd()
     there = lab.nobody()
-    pipe = lab.tls.pipe_client(fault, target=there) if plain else lab.tls.pipe_server(fault, backend=there)
+    pipe = lab.pipes.client(fault, target=there) if plain else lab.pipes.server(fault, backend=there)
     load = lab.tls.load(pipe, count=10, plain=plain)
     with pytest.raises(Broken) as broken:
         load.closes(within=0.5)
@@ -146,7 +146,7 @@ def test_improper_ends_are_found(odd: MakeScene, fault: str, plain: bool, seen: 
 
 def test_a_certificate_of_strangers_is_not_believed(odd: MakeScene) -> None:
     lab = odd()
-    pipe = lab.tls.pipe_server("none", backend=lab.nobody(), identity=lab.tls.zoo.stranger("server"))
+    pipe = lab.pipes.server("none", backend=lab.nobody(), identity=lab.tls.zoo.stranger("server"))
     with pytest.raises(Broken) as broken:
         lab.tls.load(pipe, count=3)
     assert "certificate verify failed" in str(broken.value.seen)
@@ -154,7 +154,7 @@ def test_a_certificate_of_strangers_is_not_believed(odd: MakeScene) -> None:
 
 def test_who_bears_silence_for_ever_is_found(odd: MakeScene) -> None:
     lab = odd()
-    silent = lab.tls.stays_silent(lab.tls.pipe_server("silent", backend=lab.nobody()), count=5)
+    silent = lab.tls.stays_silent(lab.pipes.server("silent", backend=lab.nobody()), count=5)
     assert silent.count == 5
     with pytest.raises(Broken, match="bears connections"):
         silent.all_end(within=0.3)
@@ -162,7 +162,7 @@ def test_who_bears_silence_for_ever_is_found(odd: MakeScene) -> None:
 
 def test_who_ends_the_silent_too_soon_is_found(odd: MakeScene) -> None:
     lab = odd()
-    silent = lab.tls.stays_silent(lab.tls.pipe_server("hasty", backend=lab.nobody()), count=5)
+    silent = lab.tls.stays_silent(lab.pipes.server("hasty", backend=lab.nobody()), count=5)
     with pytest.raises(Broken, match="before the handshake's time was over"):
         silent.all_end(within=2, after=0.5)
 
@@ -170,5 +170,5 @@ def test_who_ends_the_silent_too_soon_is_found(odd: MakeScene) -> None:
 @pytest.mark.slow
 def test_a_stalled_bystander_is_measured(odd: MakeScene) -> None:
     lab = odd()
-    load = lab.tls.load(lab.tls.pipe_server("stalls", backend=lab.nobody()), count=4, within=10)
+    load = lab.tls.load(lab.pipes.server("stalls", backend=lab.nobody()), count=4, within=10)
     assert load.drives(seconds=1.0, bystander_rate=20).bystander.p99 > 0.3

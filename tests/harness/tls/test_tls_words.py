@@ -68,7 +68,7 @@ def lab(good_scenes: Make) -> Iterator[Scene]:
 def odd(odd_scenes: Make) -> Iterator[Callable[[str], tuple[Scene, Server]]]:
     """A program with that fault, started as a pipe."""
     scene = odd_scenes()
-    yield lambda fault: (scene, scene.tls.pipe_server(fault, backend=scene.nobody()))
+    yield lambda fault: (scene, scene.pipes.server(fault, backend=scene.nobody()))
     scene.close()
 
 
@@ -78,7 +78,7 @@ def odd(odd_scenes: Make) -> Iterator[Callable[[str], tuple[Scene, Server]]]:
 @pytest.mark.parametrize("version", [TLS12, TLS13])
 def test_the_server(lab: Scene, version: object) -> None:
     backend = lab.listens()
-    pipe = lab.tls.pipe_server(backend=backend)
+    pipe = lab.pipes.server(backend=backend)
     tls = lab.tls.client(lab.connects(pipe), versions=(version, version))
     plain = backend.accepts()
     assert len(tls.certificates) == 2
@@ -90,14 +90,14 @@ def test_the_server(lab: Scene, version: object) -> None:
     plain.sees_end()
     plain.ends()
     tls.sees_end()
-    lab.tls.ends_as(pipe, "closed")
-    lab.tls.no_secret(pipe, lab.tls.zoo.server().key, b"up and down")
+    lab.pipes.ends_as(pipe, "closed")
+    lab.pipes.no_secret(pipe, lab.tls.zoo.server().key, b"up and down")
     assert "tls_pipe logged: ended: closed" in [step.what for step in lab.story.steps]
 
 
 def test_the_client(lab: Scene) -> None:
     target = lab.listens()
-    pipe = lab.tls.pipe_client("--alpn", "h2", target=target)
+    pipe = lab.pipes.client("--alpn", "h2", target=target)
     plain = lab.connects(pipe)
     tls = lab.tls.server(target.accepts(), alpn=["h2"])
     assert (tls.sni, tls.alpn) == ("server.example", "h2")
@@ -108,35 +108,35 @@ def test_the_client(lab: Scene) -> None:
     tls.ends()
     plain.sees_end()
     tls.sees_end()
-    lab.tls.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
 
 
 def test_one_after_the_other(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.tls.pipe_server(backend=backend)
+    pipe = lab.pipes.server(backend=backend)
     tls, plain = lab.tls.client(lab.connects(pipe)), backend.accepts()
     tls.cuts()
     plain.sees_reset()
-    lab.tls.ends_as(pipe, "truncated")
+    lab.pipes.ends_as(pipe, "truncated")
     tls, plain = lab.tls.client(lab.connects(pipe)), backend.accepts()
     plain.sends(b"x")  # or the pipe may meet the reset while it connects, and call that unreachable
     tls.reads_exactly(b"x")
     plain.resets()
     assert tls.sees_reset_or_alert() in ("reset", "alert")
-    lab.tls.ends_as(pipe, "reset", count=2)
+    lab.pipes.ends_as(pipe, "reset", count=2)
     old = lab.tls.client(lab.connects(pipe), versions=(TLS11, TLS11), shakes=False)
     assert old.handshake_fails() == "alert"
-    lab.tls.ends_as(pipe, "refused", "broken", count=3)
+    lab.pipes.ends_as(pipe, "refused", "broken", count=3)
 
 
 def test_a_stranger_as_server(lab: Scene) -> None:
     target = lab.listens()
-    pipe = lab.tls.pipe_client(target=target)
+    pipe = lab.pipes.client(target=target)
     plain = lab.connects(pipe)
     tls = lab.tls.server(target.accepts(), identity=lab.tls.zoo.stranger("server"), shakes=False)
     assert tls.handshake_fails() in ("alert", "reset")
     plain.sees_reset()
-    lab.tls.ends_as(pipe, "refused")
+    lab.pipes.ends_as(pipe, "refused")
     plain = lab.connects(pipe)
     with pytest.raises(Broken, match="the TLS handshake failed"):
         lab.tls.server(target.accepts(), identity=lab.tls.zoo.stranger("server"))
@@ -145,26 +145,26 @@ def test_a_stranger_as_server(lab: Scene) -> None:
 @pytest.mark.parametrize("version", [TLS12, TLS13])
 def test_both_show_certificates(lab: Scene, version: object) -> None:
     backend = lab.listens()
-    gate = lab.tls.pipe_server(backend=backend, client_ca=lab.tls.zoo.ca)
+    gate = lab.pipes.server(backend=backend, client_ca=lab.tls.zoo.ca)
     nobody = lab.tls.client(lab.connects(gate), versions=(version, version), shakes=False)
     assert nobody.handshake_fails() in ("alert", "reset")
-    lab.tls.ends_as(gate, "refused")
+    lab.pipes.ends_as(gate, "refused")
     lab.tls.client(lab.connects(gate), versions=(version, version), identity=lab.tls.zoo.client())
     backend.accepts()
     target = lab.listens()
-    shows = lab.tls.pipe_client(target=target, identity=lab.tls.zoo.client())
+    shows = lab.pipes.client(target=target, identity=lab.tls.zoo.client())
     lab.connects(shows)
     tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca, versions=(version, version))
     assert len(tls.certificates) == 2
 
 
 def test_files_are_the_users_and_may_change(lab: Scene) -> None:
-    pipe = lab.tls.pipe_server(backend=lab.nobody())
-    other = lab.tls.pipe_client(target=lab.nobody(), identity=lab.tls.zoo.client())
+    pipe = lab.pipes.server(backend=lab.nobody())
+    other = lab.pipes.client(target=lab.nobody(), identity=lab.tls.zoo.client())
     words = [step.what for step in lab.story.steps if "starts tls_pipe" in step.what]
     keys = [line.split("--key ")[1].split()[0] for line in words]
     assert keys[0] != keys[1] and all(is_private(key) for key in keys)
-    lab.tls.renews(other, identity=(new := lab.tls.zoo.client("new.example")), ca=lab.tls.zoo.stranger_ca)
+    lab.pipes.renews(other, identity=(new := lab.tls.zoo.client("new.example")), ca=lab.tls.zoo.stranger_ca)
     assert Path(keys[1]).read_bytes() == new.key != Path(keys[0]).read_bytes()
     assert is_private(keys[1])
     assert Path(keys[1].replace("-key", "-ca")).read_bytes() == lab.tls.zoo.stranger_ca
@@ -178,7 +178,7 @@ def is_private(path: str) -> bool:
 @pytest.mark.slow
 def test_much_through_it(lab: Scene) -> None:
     backend = lab.listens()
-    tls, plain = lab.tls.client(lab.connects(lab.tls.pipe_server(backend=backend))), backend.accepts()
+    tls, plain = lab.tls.client(lab.connects(lab.pipes.server(backend=backend))), backend.accepts()
     data = lab.random_bytes(3_000_000)
     up = tls.sends_in_background(data, ends=True)
     down = plain.sends_in_background(data[::-1])
@@ -209,19 +209,19 @@ def test_a_program_that_ends(odd: Odd) -> None:
     with pytest.raises(Broken, match="ended, not reset"):
         peer.sees_reset()
     with pytest.raises(Broken, match="as 'closed'") as caught:
-        lab.tls.ends_as(pipe, "refused", "broken")
+        lab.pipes.ends_as(pipe, "refused", "broken")
     assert (caught.value.verdict, caught.value.seen) == ("fail", "closed")
     assert caught.value.expected == "1 line that begins with 'ended: ', the last one refused or broken"
     with pytest.raises(Broken, match=r"1 ends of connections, not 2, within 0\.3 s") as caught:
-        lab.tls.ends_as(pipe, "closed", count=2, within=SOON)
+        lab.pipes.ends_as(pipe, "closed", count=2, within=SOON)
     assert caught.value.verdict == "timeout"
-    lab.tls.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
 
 
 @pytest.mark.slow
 def test_silence(odd: Odd) -> None:
     lab, pipe = odd("silent")
-    for word in (lambda: lab.tls.ends_as(pipe, "closed", within=SOON), lambda: reset_in(lab.connects(pipe))):
+    for word in (lambda: lab.pipes.ends_as(pipe, "closed", within=SOON), lambda: reset_in(lab.connects(pipe))):
         with pytest.raises(Broken) as caught:
             word()
         assert caught.value.verdict == "timeout"
@@ -237,18 +237,18 @@ def reset_in(peer: Peer) -> None:
 def test_a_program_that_ends_without_a_word(odd: Odd) -> None:
     lab, pipe = odd("quits")
     with pytest.raises(Broken, match="0 ends") as caught:
-        lab.tls.ends_as(pipe, "closed")  # at once: nothing can come any more
+        lab.pipes.ends_as(pipe, "closed")  # at once: nothing can come any more
     assert (caught.value.verdict, caught.value.seen) == ("fail", "none")
 
 
 def test_a_program_that_tells_its_key(odd: Odd) -> None:
     lab, pipe = odd("tells")
     lab.connects(pipe).sees_reset_or_end()
-    lab.tls.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
     key = Path(next(iter(told_key(lab)))).read_bytes()
-    lab.tls.no_secret(pipe, lab.tls.zoo.client().key)
+    lab.pipes.no_secret(pipe, lab.tls.zoo.client().key)
     with pytest.raises(Broken, match="something secret to its standard error"):
-        lab.tls.no_secret(pipe, key)
+        lab.pipes.no_secret(pipe, key)
 
 
 def told_key(lab: Scene) -> Iterator[str]:
@@ -260,9 +260,9 @@ def told_key(lab: Scene) -> Iterator[str]:
 def test_a_program_that_logs_twice(odd: Odd) -> None:
     lab, pipe = odd("twice")
     lab.connects(pipe).sees_reset_or_end()
-    lab.tls.ends_as(pipe, "closed", count=3)
+    lab.pipes.ends_as(pipe, "closed", count=3)
     with pytest.raises(Broken, match="3 ends of connections, not 1"):
-        lab.tls.ends_as(pipe, "closed")
+        lab.pipes.ends_as(pipe, "closed")
 
 
 def test_a_program_that_speaks_no_tls(odd: Odd) -> None:
@@ -274,11 +274,11 @@ def test_a_program_that_speaks_no_tls(odd: Odd) -> None:
 
 def test_nowhere_to_go(lab: Scene) -> None:
     with pytest.raises(LabError):
-        lab.tls.pipe_server(backend=lab.listens_udp().address)
+        lab.pipes.server(backend=lab.listens_udp().address)
 
 
 def test_a_handshake_that_is_tried_says_how_it_failed(lab: Scene) -> None:
-    pipe = lab.tls.pipe_server(backend=lab.nobody(), client_ca=lab.tls.zoo.ca)
+    pipe = lab.pipes.server(backend=lab.nobody(), client_ca=lab.tls.zoo.ca)
     early = lab.tls.client(lab.connects(pipe), versions=(TLS12, TLS12), shakes=False)
     assert early.tries_handshake() in ("alert", "reset")
     late = lab.tls.client(lab.connects(pipe), versions=(TLS13, TLS13), shakes=False)
@@ -289,7 +289,7 @@ def test_a_handshake_that_is_tried_says_how_it_failed(lab: Scene) -> None:
 def test_a_pipe_with_few_descriptors_has_few_connections(lab: Scene) -> None:
     target = lab.listens()
     for files in (None, 34):
-        pipe = lab.tls.pipe_client(target=target, files=files)
+        pipe = lab.pipes.client(target=target, files=files)
         for _ in range(2):
             lab.connects(pipe)
         first = target.accepts()

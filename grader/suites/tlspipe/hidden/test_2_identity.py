@@ -25,7 +25,7 @@ class Gate:
     def __init__(self, lab: Scene, name: str, *, ca: bytes | None = None) -> None:
         self.lab, self.name = lab, name
         self.server: Listener = lab.listens()
-        self.pipe: Server = lab.tls.pipe_client(target=self.server, name=name, ca=ca)
+        self.pipe: Server = lab.pipes.client(target=self.server, name=name, ca=ca)
 
     def believes(self, identity: Identity | None, **how: object) -> None:
         """Bytes go to and fro between a client and a server that shows this."""
@@ -297,7 +297,7 @@ def test_other_roots(lab: Scene) -> None:
 def test_the_wanted_name_is_told(lab: Scene) -> None:
     for name in ("server.example", "xn--bcher-kva.example", "a.b.c.server.example", "192.0.2.7", "2001:db8::7"):
         server = lab.listens()
-        pipe = lab.tls.pipe_client(target=server, name=name)
+        pipe = lab.pipes.client(target=server, name=name)
         plain = lab.connects(pipe)
         tls = lab.tls.server(server.accepts(), identity=lab.tls.zoo.server(name))
         expected = None if name[-1] == "7" else name
@@ -311,10 +311,10 @@ def test_a_refused_server_gets_nothing(lab: Scene) -> None:
     lab.says("the client has a lot to say, and says it before it is known who is there")
     for count, name in enumerate(("wrong-name", "untrusted-root"), 1):
         gate.refuses(lab.tls.zoo.beast(name).identity, size=300_000, strictly=True)
-        lab.tls.ends_as(gate.pipe, "refused", count=count)
+        lab.pipes.ends_as(gate.pipe, "refused", count=count)
     lab.says("and one that has nothing to say")
     gate.refuses(lab.tls.zoo.beast("expired").identity, early=False, strictly=True)
-    lab.tls.ends_as(gate.pipe, "refused", count=3)
+    lab.pipes.ends_as(gate.pipe, "refused", count=3)
     gate.believes(lab.tls.zoo.server())
 
 
@@ -323,7 +323,7 @@ def test_the_servers_chain(lab: Scene) -> None:
         identity = lab.tls.zoo.beast(name).identity
         assert identity is not None
         backend = lab.listens()
-        pipe = lab.tls.pipe_server(backend=backend, identity=identity)
+        pipe = lab.pipes.server(backend=backend, identity=identity)
         for version in (TLS12, TLS13):
             tls = lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.ca, versions=[version])
             sent, in_file = len(tls.certificates), identity.certificates.count(b"BEGIN CERTIFICATE")

@@ -32,9 +32,9 @@ HALF_A_HELLO = bytes([22, 3, 1, 2, 0, 1, 0, 1])
 def load_of(lab: Scene, role: str, count: int, active: int) -> tuple[Server, TlsLoad]:
     """Connections through a pipe in this role, with an echo behind it; (pipe, load)."""
     if role == "server":
-        pipe = lab.tls.pipe_server(backend=lab.tls.echo())
+        pipe = lab.pipes.server(backend=lab.tls.echo())
     else:
-        pipe = lab.tls.pipe_client(target=lab.tls.echo(tls=True))
+        pipe = lab.pipes.client(target=lab.tls.echo(tls=True))
     return pipe, lab.tls.load(pipe, count=count, active=active, plain=role == "client")
 
 
@@ -53,7 +53,7 @@ def test_500_connections(lab: Scene, role: str) -> None:
 
 
 def test_greedy_ones_among_many(lab: Scene) -> None:
-    pipe = lab.tls.pipe_server(backend=lab.tls.echo())
+    pipe = lab.pipes.server(backend=lab.tls.echo())
     rate = None if lab.engine == "relay" else 4e6  # what a router carries
     load = lab.tls.load(pipe, count=40, active=10, greedy_rate=rate)
     load.drives(seconds=0.8, rate=3, greedy=2).stays_fair(at_most=0.2)
@@ -61,7 +61,7 @@ def test_greedy_ones_among_many(lab: Scene) -> None:
 
 
 def test_all_come_at_once(lab: Scene) -> None:
-    pipe = lab.tls.pipe_server(backend=lab.tls.echo())
+    pipe = lab.pipes.server(backend=lab.tls.echo())
     silent = lab.tls.stays_silent(pipe, count=100)
     broken_off = lab.tls.stays_silent(pipe, count=100, says=HALF_A_HELLO)
     load = lab.tls.load(pipe, count=60, window=60, within=8)
@@ -72,7 +72,7 @@ def test_all_come_at_once(lab: Scene) -> None:
 
 @ROLES
 def test_who_is_stuck_stalls_nobody(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, receive_buffer=16_384)
+    ways = lab.pipes.ways(role, receive_buffer=16_384)
     data = bytes(MUCH)
     stuck = [ways.opens() for _ in range(3)]
     stuck[0].tls.sends_what_fits(data, quiet=0.15)
@@ -96,7 +96,7 @@ def test_who_is_stuck_stalls_nobody(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_a_slow_handshake_is_none(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, "--handshake-timeout", 0.7)
+    ways = lab.pipes.ways(role, "--handshake-timeout", 0.7)
     open_before = ways.opens()
     begun = lab.now()
     near = lab.connects(ways.pipe, name="one whose handshake comes byte by byte")
@@ -116,13 +116,13 @@ def test_a_slow_handshake_is_none(lab: Scene, role: str) -> None:
 
 
 def test_many_silent_ones_end(lab: Scene) -> None:
-    ways = Ways(lab, "server", "--handshake-timeout", 0.8)
+    ways = lab.pipes.ways("server", "--handshake-timeout", 0.8)
     way = ways.opens()
     silent = lab.tls.stays_silent(ways.pipe, count=150)
     later = lab.tls.stays_silent(ways.pipe, count=50, says=HALF_A_HELLO)
     silent.all_end(within=4, after=0.7)
     later.all_end(within=4, after=0.7)
-    lab.tls.ends_as(ways.pipe, "timeout", count=200)
+    lab.pipes.ends_as(ways.pipe, "timeout", count=200)
     ways.carries(way)
 
 
@@ -131,7 +131,7 @@ def test_many_silent_ones_end(lab: Scene) -> None:
 
 @ROLES
 def test_both_directions_full(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, receive_buffer=16_384)
+    ways = lab.pipes.ways(role, receive_buffer=16_384)
     way = ways.opens()
     ways.carries(way)
     up = lab.random_bytes(MUCH)
@@ -156,7 +156,7 @@ def test_both_directions_full(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_both_send_before_they_read(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, receive_buffer=16_384, versions=(TLS12, TLS12) if role == "server" else BOTH)
+    ways = lab.pipes.ways(role, receive_buffer=16_384, versions=(TLS12, TLS12) if role == "server" else BOTH)
     way = ways.opens()
     data = lab.random_bytes(12_000_000)
     for sending in (way.tls.sends_in_background(data), way.plain.sends_in_background(data)):
@@ -170,7 +170,7 @@ def test_both_send_before_they_read(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_records_as_they_come(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = lab.pipes.ways(role)
     way = ways.opens()
     data = lab.random_bytes(400_000)
     for size in (1, 2, 511, 16_383, 16_384):
@@ -200,7 +200,7 @@ def test_records_as_they_come(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_half_a_record_waits_whole_ones_do_not(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, versions=(TLS12, TLS12) if role == "client" else BOTH)
+    ways = lab.pipes.ways(role, versions=(TLS12, TLS12) if role == "client" else BOTH)
     way = ways.opens()
     ways.carries(way)
     sizes = (16_384, 16_384, 1, 5000, 16_384)
@@ -227,7 +227,7 @@ def test_half_a_record_waits_whole_ones_do_not(lab: Scene, role: str) -> None:
 
 
 def test_half_a_message(lab: Scene) -> None:
-    ways = Ways(lab, "client", versions=(TLS13, TLS13))
+    ways = lab.pipes.ways("client", versions=(TLS13, TLS13))
     ways.carries(ways.opens())
     way = ways.opens()
     sealer = lab.tls.seals(way.tls)
@@ -250,7 +250,7 @@ def test_half_a_message(lab: Scene) -> None:
 
 @ROLES
 def test_nothing_to_do(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, receive_buffer=16_384)
+    ways = lab.pipes.ways(role, receive_buffer=16_384)
     way = ways.opens()
     lab.says("silent ones, half-closed ones, stuck ones, and handshakes that stand still")
     others = [ways.opens() for _ in range(4)]
@@ -327,7 +327,7 @@ def ends_somehow(lab: Scene, ways: Ways, number: int) -> None:
 
 @ROLES
 def test_descriptors_come_back(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = lab.pipes.ways(role)
     lasting = ways.opens()
     ways.carries(lasting)
     lab.pauses(0.2)
@@ -362,9 +362,9 @@ def test_descriptors_come_back(lab: Scene, role: str) -> None:
 @ROLES
 def test_descriptors_run_out(lab: Scene, role: str) -> None:
     if role == "server":
-        pipe = lab.tls.pipe_server(backend=lab.tls.echo(), files=128)
+        pipe = lab.pipes.server(backend=lab.tls.echo(), files=128)
     else:
-        pipe = lab.tls.pipe_client(target=lab.tls.echo(tls=True), files=128)
+        pipe = lab.pipes.client(target=lab.tls.echo(tls=True), files=128)
 
     def comes() -> TlsPeer | Peer:
         near = lab.connects(pipe, quietly=True)

@@ -91,11 +91,11 @@ def test_good_clients(lab: Scene) -> None:
         beast = lab.tls.zoo.beast(name)
         options = ("--client-name", beast.asked) if beast.asked else ()
         if beast.asked not in pipes:
-            pipes[beast.asked] = lab.tls.pipe_server(*options, backend=backend, client_ca=beast.ca)
+            pipes[beast.asked] = lab.pipes.server(*options, backend=backend, client_ca=beast.ca)
         lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
         is_served(lab, pipes[beast.asked], backend, beast.identity)
     lab.says("capitals do not matter in what is asked for, either")
-    pipe = lab.tls.pipe_server("--client-name", "Ada.EXAMPLE", backend=backend, client_ca=lab.tls.zoo.ca)
+    pipe = lab.pipes.server("--client-name", "Ada.EXAMPLE", backend=backend, client_ca=lab.tls.zoo.ca)
     is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"))
 
 
@@ -107,7 +107,7 @@ def test_bad_clients(lab: Scene, group: str) -> None:
     for asked in sorted({beast.asked for beast in beasts}):
         backend = lab.listens()
         options = ("--client-name", asked) if asked else ()
-        pipe = lab.tls.pipe_server(*options, backend=backend, client_ca=lab.tls.zoo.ca)
+        pipe = lab.pipes.server(*options, backend=backend, client_ca=lab.tls.zoo.ca)
         good = lab.tls.zoo.client(asked) if asked else lab.tls.zoo.client()
         is_served(lab, pipe, backend, good)
         for beast in (beast for beast in beasts if beast.asked == asked):
@@ -125,13 +125,13 @@ def test_bad_clients(lab: Scene, group: str) -> None:
 
 def test_much_comes_before_the_refusal(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.tls.pipe_server("--client-name", "ada.example", backend=backend, client_ca=lab.tls.zoo.ca)
+    pipe = lab.pipes.server("--client-name", "ada.example", backend=backend, client_ca=lab.tls.zoo.ca)
     is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"), SPOKEN["1.3"])
     for number, identity in enumerate([None, lab.tls.zoo.stranger("client"), lab.tls.zoo.client("eve.example")], 1):
         near = lab.connects(pipe)
         tls = lab.tls.client(near, identity=identity, versions=SPOKEN["1.3"], shakes=False)
         is_refused(lab, tls, lab.random_bytes(200_000))
-        lab.tls.ends_as(pipe, "refused", count=number)
+        lab.pipes.ends_as(pipe, "refused", count=number)
     heard_nothing(backend)
     is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"), SPOKEN["1.3"])
 
@@ -143,7 +143,7 @@ def test_much_comes_before_the_refusal(lab: Scene) -> None:
 def test_the_clients_chain(lab: Scene, version: str) -> None:
     target = lab.listens()
     identity = lab.tls.zoo.client("ada.example")
-    pipe = lab.tls.pipe_client(target=target, identity=identity)
+    pipe = lab.pipes.client(target=target, identity=identity)
     for asks in (True, False, True):
         plain = lab.connects(pipe)
         tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca if asks else None, versions=SPOKEN[version])
@@ -158,12 +158,12 @@ def test_the_clients_chain(lab: Scene, version: str) -> None:
 def test_the_server_refuses_the_client(lab: Scene, version: str) -> None:
     target = lab.listens()
     for identity in (None, lab.tls.zoo.stranger("client")):
-        pipe = lab.tls.pipe_client(target=target, identity=identity)
+        pipe = lab.pipes.client(target=target, identity=identity)
         plain = lab.connects(pipe)
         plain.sends(b"nobody will ever hear this")
         tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca, versions=SPOKEN[version], shakes=False)
         lab.expect(tls.tries_handshake(), "the server refuses the client", seen="a handshake")
-        came = comes_out(lab, plain)
+        came = comes_out(plain)
         lab.expect(not came, "and nothing comes out of the pipe", seen=came)
         lab.says("a server that wants none")
         plain = lab.connects(pipe)
@@ -178,7 +178,7 @@ def test_the_server_refuses_the_client(lab: Scene, version: str) -> None:
 @VERSIONS
 def test_protocols_of_clients(lab: Scene, version: str) -> None:
     backend = lab.listens()
-    pipe = lab.tls.pipe_server("--alpn", "mail/2", backend=backend)
+    pipe = lab.pipes.server("--alpn", "mail/2", backend=backend)
     for offered in (("mail/2",), ("mail/1", "mail/2", "h2")):
         tls = is_served(lab, pipe, backend, None, SPOKEN[version], offered)
         lab.expect(tls.alpn == "mail/2", "they agree on mail/2", expected="mail/2", seen=tls.alpn)
@@ -189,14 +189,14 @@ def test_protocols_of_clients(lab: Scene, version: str) -> None:
     heard_nothing(backend)
     is_served(lab, pipe, backend, None, SPOKEN[version], ("mail/2",))
     lab.says("without the option it does not matter")
-    pipe = lab.tls.pipe_server(backend=backend)
+    pipe = lab.pipes.server(backend=backend)
     is_served(lab, pipe, backend, None, SPOKEN[version], ("mail/1", "h2"))
 
 
 @VERSIONS
 def test_protocols_of_servers(lab: Scene, version: str) -> None:
     target = lab.listens()
-    pipe = lab.tls.pipe_client("--alpn", "mail/2", target=target)
+    pipe = lab.pipes.client("--alpn", "mail/2", target=target)
 
     def serves(pipe: Server, known: tuple[str, ...]) -> TlsPeer:
         plain = lab.connects(pipe)
@@ -217,11 +217,11 @@ def test_protocols_of_servers(lab: Scene, version: str) -> None:
         plain.sends(lab.random_bytes(100))
         tls = lab.tls.server(target.accepts(), alpn=known, versions=SPOKEN[version], shakes=False)
         tls.handshake_fails(says=b"welcome, whatever you speak")
-        came = comes_out(lab, plain)
+        came = comes_out(plain)
         lab.expect(not came, "nothing comes out of the pipe", seen=came)
     serves(pipe, ("mail/2",))
     lab.says("without the option it does not matter")
-    pipe = lab.tls.pipe_client(target=target)
+    pipe = lab.pipes.client(target=target)
     tls = serves(pipe, ("mail/3", "h2"))
     lab.expect(tls.hello is not None and not tls.hello.alpn, "it offers nothing", seen=tls.hello)
 
@@ -248,4 +248,4 @@ def test_keys_of_others(lab: Scene, role: str) -> None:
     public = lab.runs("tls_pipe", *words, lab.put_file("public.pem", own.key))
     public.exits(2)
     lab.expect(not public.stdout, "it never listened", expected="nothing", seen=public.stdout)
-    lab.tls.no_secret(public, own.key)
+    lab.pipes.no_secret(public, own.key)

@@ -33,7 +33,7 @@ HALF_A_HELLO = bytes([22, 3, 1, 2, 0, 1, 0, 1])
 
 def ways_of(lab: Scene, role: str, *options: object) -> Ways:
     """A pipe with a little room behind a client, so that a flood is felt."""
-    return Ways(lab, role, *options, behind=16_384 if role == "client" else None)
+    return lab.pipes.ways(role, *options, behind=16_384 if role == "client" else None)
 
 
 def hears(tls: TlsPeer, data: bytes) -> bool:
@@ -93,7 +93,7 @@ def test_tampered_records(lab: Scene, role: str) -> None:
         if deed.whole == len(sizes):
             way.plain.reads_exactly(data)
             continue
-        came = comes_out(lab, way.plain)
+        came = comes_out(way.plain)
         most = sum(sizes[: deed.whole])
         lab.expect(
             data[:most].startswith(came),
@@ -109,13 +109,13 @@ def test_tampered_records(lab: Scene, role: str) -> None:
 def test_tampered_on_the_way_back(lab: Scene, role: str) -> None:
     listener = lab.listens()
     if role == "server":
-        pipe = lab.tls.pipe_server(backend=listener)
+        pipe = lab.pipes.server(backend=listener)
         middle = lab.tls.middle(pipe)
         tls = lab.tls.client(middle.connects())
         plain = listener.accepts()
     else:
         middle = lab.tls.middle(listener.address)
-        pipe = lab.tls.pipe_client(target=middle)
+        pipe = lab.pipes.client(target=middle)
         plain = lab.connects(pipe)
         tls = lab.tls.server(listener.accepts())
     plain.sends(b"before")
@@ -124,7 +124,7 @@ def test_tampered_on_the_way_back(lab: Scene, role: str) -> None:
     plain.sends(b"what somebody on the way will change")
     middle.did(rule)
     lab.expect(not hears(tls, b"w"), "the tester's own end of TLS refuses it")
-    came = comes_out(lab, plain)
+    came = comes_out(plain)
     lab.expect(not came, "the plain side sees the end of it, and nothing else", seen=came)
     pipe.keeps_running()
 
@@ -141,7 +141,7 @@ def test_a_record_cut_in_two(lab: Scene, role: str) -> None:
         way.tls.sends(data[1000:])
         way.plain.hears_nothing(for_=0.1)
         way.tls.cuts()
-        came = comes_out(lab, way.plain)
+        came = comes_out(way.plain)
         lab.expect(not came, "nothing of half a record comes out", seen=f"{len(came):,} bytes")
     ways.carries(ways.opens())
 
@@ -175,7 +175,7 @@ def test_plain_text_to_a_server(lab: Scene) -> None:
     for versions in SPOKEN:
         way = ways.opens(versions)
         way.tls.sends_raw(b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n")
-        came = comes_out(lab, way.plain)
+        came = comes_out(way.plain)
         lab.expect(not came, "none of it comes out", seen=came)
     ways.carries(lasting)
 
@@ -190,15 +190,15 @@ def test_a_server_without_tls(lab: Scene) -> None:
         plain.sends(secret)
         wire = ways.listener.accepts()
         wire.sends(greeting)
-        came = comes_out(lab, plain)
+        came = comes_out(plain)
         lab.expect(not came, "nothing of it comes out of the pipe", seen=came)
     lab.says("plain text after the handshake")
     way = ways.opens()
     way.tls.sends_raw(greetings[0])
-    came = comes_out(lab, way.plain)
+    came = comes_out(way.plain)
     lab.expect(not came, "none of it comes out", seen=came)
     ways.carries(lasting)
-    lab.tls.no_secret(ways.pipe, secret)
+    lab.pipes.no_secret(ways.pipe, secret)
 
 
 @ROLES
@@ -240,15 +240,15 @@ def test_the_log_of_a_bad_day(lab: Scene, role: str) -> None:
         way.plain.sends(words[::-1])
         way.tls.reads_exactly(words[::-1])
         deed(way)
-        lab.tls.ends_as(ways.pipe, *expected, count=count)
+        lab.pipes.ends_as(ways.pipe, *expected, count=count)
     if role == "server":
         lab.connects(ways.pipe).sends(words)
     else:
         plain = lab.connects(ways.pipe)
         plain.sends(words)
         ways.listener.accepts().sends(b"no TLS: " + words[::-1])
-    lab.tls.ends_as(ways.pipe, "refused", "broken", count=len(deeds) + 1)
-    lab.tls.no_secret(ways.pipe, words, words[::-1], words[-20:])
+    lab.pipes.ends_as(ways.pipe, "refused", "broken", count=len(deeds) + 1)
+    lab.pipes.no_secret(ways.pipe, words, words[::-1], words[-20:])
 
 
 # -- floods --------------------------------------------------------------------------------------------------------
@@ -365,7 +365,7 @@ def test_records_that_cannot_be(lab: Scene, role: str) -> None:
         way = ways.opens(versions)
         sealer = lab.tls.seals(way.tls)
         sealer.sends(make(sealer), sealer.seals(b"and behind it data"), may_fail=True)
-        came = comes_out(lab, way.plain)
+        came = comes_out(way.plain)
         lab.expect(not came, "nothing of it comes out", seen=came)
     ways.carries(ways.opens())
 

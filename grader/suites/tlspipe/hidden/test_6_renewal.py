@@ -53,13 +53,13 @@ def test_a_server_renews_its_certificate(lab: Scene) -> None:
     if not knows_sighup(lab):
         return
     first, second, third = (lab.tls.zoo.server() for _ in range(3))
-    pipe = lab.tls.pipe_server(backend=lab.tls.echo(), identity=first)
+    pipe = lab.pipes.server(backend=lab.tls.echo(), identity=first)
     lasting = lab.tls.client(lab.connects(pipe))
 
     def now_shows(identity: Identity) -> bool:
         return shows(lab.tls.client(lab.connects(pipe, quietly=True)), identity)
 
-    lab.tls.renews(pipe, identity=second)
+    lab.pipes.renews(pipe, identity=second)
     lab.expect(now_shows(first), "without the signal nothing changes")
     rereads(lab, pipe, lambda: now_shows(second), "new connections see the new certificate")
     unusable = {
@@ -69,14 +69,14 @@ def test_a_server_renews_its_certificate(lab: Scene) -> None:
     }
     for why, identity in unusable.items():
         lab.says(f"files that cannot be used: {why}")
-        lab.tls.renews(pipe, identity=identity)
+        lab.pipes.renews(pipe, identity=identity)
         rereads(lab, pipe, None, "it says on standard error that they cannot be used")
         lab.expect(now_shows(second), "the old certificate stays in use")
-    lab.tls.renews(pipe, identity=third)
+    lab.pipes.renews(pipe, identity=third)
     rereads(lab, pipe, lambda: now_shows(third), "good files are used again")
     lasting.sends(b"still here")
     lasting.reads_exactly(b"still here")
-    lab.tls.no_secret(pipe, first.key, second.key, third.key)
+    lab.pipes.no_secret(pipe, first.key, second.key, third.key)
 
 
 def test_roots_are_renewed(lab: Scene) -> None:
@@ -84,7 +84,7 @@ def test_roots_are_renewed(lab: Scene) -> None:
         return
     lab.says("the server's --client-ca")
     echo = lab.tls.echo()
-    pipe = lab.tls.pipe_server(backend=echo, client_ca=lab.tls.zoo.ca)
+    pipe = lab.pipes.server(backend=echo, client_ca=lab.tls.zoo.ca)
     own, stranger = lab.tls.zoo.client(), lab.tls.zoo.stranger("client")
 
     def lets_in(identity: Identity) -> bool:
@@ -96,7 +96,7 @@ def test_roots_are_renewed(lab: Scene) -> None:
 
     lasting = lab.tls.client(lab.connects(pipe), identity=own)
     lab.expect(lets_in(own) and not lets_in(stranger), "only one of two clients gets in")
-    lab.tls.renews(pipe, ca=lab.tls.zoo.stranger_ca)
+    lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
     rereads(lab, pipe, lambda: lets_in(stranger), "the other one gets in when its root is believed")
     lab.expect(not lets_in(own), "and the first one does not any more")
     lasting.sends(b"still here")
@@ -107,7 +107,7 @@ def test_roots_are_renewed(lab: Scene) -> None:
 def _a_clients_roots(lab: Scene) -> None:
     lab.says("the client's --ca")
     target = lab.listens()
-    pipe = lab.tls.pipe_client(target=target)
+    pipe = lab.pipes.client(target=target)
     good, other = lab.tls.zoo.server(), lab.tls.zoo.stranger("server")
 
     def believes(identity: Identity) -> bool:
@@ -119,9 +119,9 @@ def _a_clients_roots(lab: Scene) -> None:
         return hears(tls, b"hello")
 
     lab.expect(believes(good) and not believes(other), "it believes one of two servers")
-    lab.tls.renews(pipe, ca=lab.tls.zoo.stranger_ca)
+    lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
     rereads(lab, pipe, lambda: believes(other), "it believes the other one when the roots are others")
     lab.expect(not believes(good), "and the first one no more")
-    lab.tls.renews(pipe, ca=b"no roots at all\n")
+    lab.pipes.renews(pipe, ca=b"no roots at all\n")
     rereads(lab, pipe, None, "it says on standard error that a file cannot be used")
     lab.expect(believes(other) and not believes(good), "the old roots stay in use")
