@@ -213,12 +213,12 @@ class Ways:
         self, pipes: Pipes, role: str, pipe: Server, listener: Listener, buffer: int | None, versions: Versions
     ) -> None:
         self.pipe, self.listener = pipe, listener
-        self._pipes, self._role, self._buffer, self._versions = pipes, role, buffer, versions
+        self._pipes, self.role, self._buffer, self._versions = pipes, role, buffer, versions
 
     def opens(self, versions: Versions | None = None, *, quietly: bool = False) -> Way:
         """One more connection. Raises Broken."""
         plain, tls = self._pipes.joins(
-            self._role,
+            self.role,
             self.pipe,
             self.listener,
             buffer=self._buffer,
