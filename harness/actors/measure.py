@@ -36,39 +36,6 @@ class Spell:
     wakeups: float | None  #: a second; None where that is not told
 
 
-def watch(node: Node, seconds: float) -> Spell:
-    """Let some seconds pass and look what was used in them. Raises NotMeasured, LabError."""
-    before, began = node.usage(), time.monotonic()
-    time.sleep(seconds)
-    after, passed = node.usage(), time.monotonic() - began
-    woken = None if before.wakeups is None or after.wakeups is None else max(0, after.wakeups - before.wakeups) / passed
-    share = max(0.0, after.cpu_seconds - before.cpu_seconds) / passed
-    return Spell(seconds=passed, cpu_share=share, wakeups=woken)
-
-
-def stays_idle(node: Node, story: Story, server: Program, *, for_: float, at_most: float) -> None:
-    """It uses no more than that share of a processor, and sleeps. Raises Broken."""
-    spell = None
-    try:
-        for _ in range(_SPELLS):
-            spell = watch(node, for_)
-            server.keeps_running()
-            if spell.cpu_share <= at_most and (spell.wakeups or 0) <= MOST_WAKEUPS:
-                story.add("tester", f"finds {server.name} idle: {_told(spell)}")
-                return
-    except NotMeasured as why:
-        story.add("tester", f"does not measure whether {server.name} is idle: {why}")
-        return
-    assert spell is not None
-    busy = spell.cpu_share > at_most
-    raise Broken(
-        f"{server.name} is busy while there is nothing to do"
-        + ("" if busy else ": it looks for work again and again instead of waiting to be woken"),
-        expected=f"at most {at_most:.0%} of a processor and {MOST_WAKEUPS} wake-ups a second",
-        seen=_told(spell),
-    )
-
-
 def _told(spell: Spell) -> str:
     woken = "" if spell.wakeups is None else f", {spell.wakeups:,.0f} wake-ups a second"
     return f"{spell.cpu_share:.1%} of a processor{woken}"
@@ -95,44 +62,91 @@ def too_many_threads(name: str, usage: Usage) -> Broken | None:
     )
 
 
-def uses_one_thread(node: Node, story: Story, server: Program) -> None:
-    """It has no threads and processes but those its language brings along. Raises Broken."""
-    try:
-        usage = node.usage()
-    except NotMeasured as why:
-        story.add("tester", f"does not count the threads of {server.name}: {why}")
-        return
-    server.keeps_running()
-    if broken := too_many_threads(server.name, usage):
-        raise broken
-    story.add("tester", f"finds {usage.processes} process and {usage.threads} threads")
+class Kernel:
+    """What the kernel says of the submission: `lab.kernel`."""
 
+    def __init__(self, node: Node, story: Story) -> None:
+        self._node = node
+        self._story = story
 
-def returns_to(node: Node, story: Story, before: Usage, *, within: float) -> None:
-    """Threads, processes and open files are no more than they were. Raises Broken."""
-    rows = ("processes", "threads", "open_files")
-    deadline = time.monotonic() + within
-    while True:
-        now = node.usage()
-        if now.processes < before.processes:
-            raise Broken(
-                "a program ended that should have gone on",
-                expected=f"{before.processes:,} running",
-                seen=f"{now.processes:,}",
-            )
-        more = [row for row in rows if getattr(now, row) > getattr(before, row)]
-        if not more:
-            story.add("tester", "finds processes, threads and open files back where they were")
+    def usage(self) -> Usage:
+        """What the student's processes use now. Raises NotMeasured, LabError."""
+        return self._node.usage()
+
+    def measures(self, *, every: float = 0.1) -> Measurement:
+        """Look at what is used again and again while a `with` block runs."""
+        return Measurement(self._node, self._story, every=every)
+
+    def finds_idle(self, server: Program, *, for_: float = 2.0, at_most: float = 0.05) -> None:
+        """A program with nothing to do uses at most that share of a processor, and sleeps. Raises Broken."""
+        spell = None
+        try:
+            for _ in range(_SPELLS):
+                spell = self._watch(for_)
+                server.keeps_running()
+                if spell.cpu_share <= at_most and (spell.wakeups or 0) <= MOST_WAKEUPS:
+                    self._story.add("tester", f"finds {server.name} idle: {_told(spell)}")
+                    return
+        except NotMeasured as why:
+            self._story.add("tester", f"does not measure whether {server.name} is idle: {why}")
             return
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
-    words = {row: row.replace("_", " ") for row in rows}
-    raise Broken(
-        f"{' and '.join(words[row] for row in more)} are not given back",
-        expected=", ".join(f"{getattr(before, row):,} {words[row]}" for row in more) + f" within {within:g} s",
-        seen=", ".join(f"{getattr(now, row):,} {words[row]}" for row in more),
-    )
+        assert spell is not None
+        busy = spell.cpu_share > at_most
+        raise Broken(
+            f"{server.name} is busy while there is nothing to do"
+            + ("" if busy else ": it looks for work again and again instead of waiting to be woken"),
+            expected=f"at most {at_most:.0%} of a processor and {MOST_WAKEUPS} wake-ups a second",
+            seen=_told(spell),
+        )
+
+    def _watch(self, seconds: float) -> Spell:
+        """Let some seconds pass and look what was used in them. Raises NotMeasured, LabError."""
+        before, began = self._node.usage(), time.monotonic()
+        time.sleep(seconds)
+        after, passed = self._node.usage(), time.monotonic() - began
+        woken = None
+        if before.wakeups is not None and after.wakeups is not None:
+            woken = max(0, after.wakeups - before.wakeups) / passed
+        share = max(0.0, after.cpu_seconds - before.cpu_seconds) / passed
+        return Spell(seconds=passed, cpu_share=share, wakeups=woken)
+
+    def finds_one_thread(self, server: Program) -> None:
+        """A program has no threads and processes but those its language brings along. Raises Broken."""
+        try:
+            usage = self._node.usage()
+        except NotMeasured as why:
+            self._story.add("tester", f"does not count the threads of {server.name}: {why}")
+            return
+        server.keeps_running()
+        if broken := too_many_threads(server.name, usage):
+            raise broken
+        self._story.add("tester", f"finds {usage.processes} process and {usage.threads} threads")
+
+    def finds_all_given_back(self, before: Usage, *, within: float = 3.0) -> None:
+        """Threads, processes and open files are no more than they were. Raises Broken."""
+        rows = ("processes", "threads", "open_files")
+        deadline = time.monotonic() + within
+        while True:
+            now = self._node.usage()
+            if now.processes < before.processes:
+                raise Broken(
+                    "a program ended that should have gone on",
+                    expected=f"{before.processes:,} running",
+                    seen=f"{now.processes:,}",
+                )
+            more = [row for row in rows if getattr(now, row) > getattr(before, row)]
+            if not more:
+                self._story.add("tester", "finds processes, threads and open files back where they were")
+                return
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        words = {row: row.replace("_", " ") for row in rows}
+        raise Broken(
+            f"{' and '.join(words[row] for row in more)} are not given back",
+            expected=", ".join(f"{getattr(before, row):,} {words[row]}" for row in more) + f" within {within:g} s",
+            seen=", ".join(f"{getattr(now, row):,} {words[row]}" for row in more),
+        )
 
 
 class Measurement:

@@ -1,6 +1,6 @@
 """Clients that misbehave: too slow, too fast, silent, gone, or not speaking the protocol at all.
 
-Rule: what a clumsy client does is bounded in time and bytes and told in the story; the test judges what the program
+Rule: what such a client does is bounded in time and bytes and told in the story; the test judges what the program
 does then.
 """
 
@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
+from harness.actors.cast import Cast
 from harness.actors.peer import Peer
-from harness.actors.program import PATIENCE
-from harness.actors.story import Broken, Story, difference, show
-
-#: Connects one more client; the argument is whether it stays out of the story.
-Connect = Callable[[bool], Peer]
+from harness.actors.program import PATIENCE, Server
+from harness.actors.story import Broken, difference, show
+from harness.lab.interface import Mangle
 
 #: A line feed that never comes is looked for in pieces of this size, in bytes.
 _PIECE = 65_536
@@ -51,27 +49,38 @@ class Sipper:
         return self.read
 
 
-class Clumsy:
-    """Clumsy clients of one server. Made by `Scene.clumsy`."""
+class Misbehaving:
+    """Clients of one server that misbehave: `lab.clients.misbehaving(server)`."""
 
-    def __init__(self, connect: Connect, story: Story) -> None:
-        self._connect = connect
-        self._story = story
+    def __init__(self, cast: Cast, server: Server, *, receive_buffer: int | None, mangle: Mangle | None) -> None:
+        self._cast = cast
+        self._server = server
+        self._receive_buffer, self._mangle = receive_buffer, mangle
+        self._story = cast.story
+
+    def _connect(self, *, quietly: bool = False) -> Peer:
+        return self._cast.connects(
+            self._server,
+            receive_buffer=self._receive_buffer,
+            mangle=self._mangle,
+            quietly=quietly,
+            name="a clumsy client",
+        )
 
     def drips(self, data: bytes, *, apart: float = 0.0, within: float = 30.0) -> Peer:
         """Send one byte at a time, each a segment of its own."""
-        peer = self._connect(False)
+        peer = self._connect()
         peer.sends(*(data[at : at + 1] for at in range(len(data))), apart=apart, within=within)
         return peer
 
     def never_reads(self, data: bytes, *, quiet: float = 0.5) -> tuple[Peer, int]:
         """Push data and read nothing until nothing more is taken for `quiet` seconds; how many bytes were taken."""
-        peer = self._connect(False)
+        peer = self._connect()
         return peer, peer.sends_what_fits(data, quiet=quiet)
 
     def sips(self, data: bytes = b"", *, every: float = 1.0, count: int = 1) -> Sipper:
         """Send in the background, and read `count` bytes every so many seconds."""
-        peer = self._connect(False)
+        peer = self._connect()
         if data:
             peer.sends_in_background(data)
         self._story.add("tester", f"reads {count:,} bytes every {every:g} s")
@@ -79,7 +88,7 @@ class Clumsy:
 
     def half_closes(self, data: bytes, *, before_reading: float = 0.3, within: float = 10.0) -> bytes:
         """Send all, end the sending side while output is pending, begin to read only then; what came to the end."""
-        peer = self._connect(False)
+        peer = self._connect()
         sending = peer.sends_in_background(data, within=within)
         sending.join(before_reading)  # small buffers are full by now: the program has output that it cannot send
 
@@ -106,7 +115,7 @@ class Clumsy:
     def storms(self, count: int, *, data: bytes = b"") -> None:
         """Connect many, let each say something, then reset all at once (SO_LINGER 0)."""
         self._story.add("tester", f"connects {count:,} clients and resets them all at once")
-        peers = [self._connect(True) for _ in range(count)]
+        peers = [self._connect(quietly=True) for _ in range(count)]
         for peer in peers:
             if data:
                 peer.sends(data, may_fail=True)
@@ -115,7 +124,7 @@ class Clumsy:
 
     def endless_line(self, size: int = 50_000_000, *, within: float = 30.0) -> tuple[Peer, int]:
         """A line without an end: how many bytes were taken before the program hung up, or all of them."""
-        peer = self._connect(False)
+        peer = self._connect()
         self._story.add("tester", f"sends a line of {size:,} bytes without a line feed")
         taken, deadline = 0, time.monotonic() + within
         piece = b"x" * _PIECE
@@ -129,11 +138,11 @@ class Clumsy:
 
     def babbles(self, data: bytes = b"\xff\xfe\xc0 is no text\n") -> Peer:
         """Say what is no UTF-8."""
-        peer = self._connect(False)
+        peer = self._connect()
         peer.sends(data)
         return peer
 
     def stay_silent(self, count: int) -> list[Peer]:
         """Connect so many and say nothing."""
         self._story.add("tester", f"connects {count:,} clients that say nothing")
-        return [self._connect(True) for _ in range(count)]
+        return [self._connect(quietly=True) for _ in range(count)]

@@ -114,7 +114,7 @@ def _transports(experiment: Experiment) -> Iterator[list[Transport]]:
             programs = load_programs(assignment.programs, folder)
             story = Story(time.monotonic)
             transport = transport_of(node, story, assignment, programs, seed=experiment.seed, reference=None)
-            stack.callback(transport.close)
+            stack.callback(transport.dismiss)
             made.append(transport)
         yield made
 

@@ -19,7 +19,6 @@ import pytest
 from harness.actors.story import Broken
 from harness.course.assignment import Assignment, Check
 from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone
-from harness.tester.cast import Reference
 from harness.tester.outcome import Outcome
 from harness.tester.records import Gone, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
@@ -102,41 +101,20 @@ class StoryPlugin:
         scene = Scene(
             session.node,
             session.network,
+            assignment=session.assignment,
             programs=session.programs,
             seed=session.seed_of(check),
-            output_limit=session.assignment.limits.output_mb * 1_000_000,
             second=session.second,
-            reference=self._reference(check),
+            reference=session.reference if check.suite == "hidden" else None,
         )
         scene.link("clean")
         scene.story.steps.clear()
         self._cpu = _cpu_seconds(session.node)
         self._began = (time.time(), time.monotonic())
         self._scene = scene
-        if "connection" in session.programs:
-            self._drive(scene, check)
         yield scene
         self._second_used = scene.second_used
-        if scene.transport is not None:
-            scene.transport.close()
         scene.close()
-
-    def _reference(self, check: Check) -> Reference | None:
-        """The reference's programs, for hidden checks only."""
-        if check.suite == "public" or self._session.reference is None:
-            return None
-        return Reference(self._session.reference, self._session.assignment.programs)
-
-    def _drive(self, scene: Scene, check: Check) -> None:
-        """Make the calls of the program `connection` possible; the reference is for hidden checks only."""
-        from harness.transport.checks.simulation import transport_of  # here, as most assignments have no such program
-
-        session = self._session
-        reference = session.reference if check.suite == "hidden" else None
-        scene.transport = transport_of(
-            scene.node, scene.story, session.assignment, session.programs, seed=scene.seed, reference=reference
-        )
-        scene.transport.keep = scene.keep_simulation
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -210,25 +188,17 @@ class StoryPlugin:
                 report = self._doubted(report, counters, scene.node)
             if not report.outcome.well:
                 packets = scene.network.capture(self._began[0], time.time())
-                report = replace(report, pcapng=packets or None, bundle=self._simulation(report, check, scene))
+                report = replace(report, pcapng=packets or None, bundle=self._attachment(report, check, scene))
         except (LabError, OSError) as broken:
             self._notice(check, broken)
             message = f"the lab broke during the check: {broken}"
             report = replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
         return report
 
-    def _simulation(self, report: Report, check: Check, scene: Scene) -> dict[str, object] | None:
-        """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
-        if scene.simulated is None:
-            return None
-        # most assignments need no more than the tester itself
-        from harness.transport.pictures.artefacts import bundled
-        from harness.transport.pictures.bundle import Bundle
-
-        assert isinstance(scene.simulated, Bundle)
+    def _attachment(self, report: Report, check: Check, scene: Scene) -> dict[str, object] | None:
+        """What the words of its subject leave to look at, and to run it again with."""
         seed = self._session.public_seed if check.suite == "public" else ""
-        facts = {"check": check.id, "title": check.rule, "message": report.message, "seed": seed}
-        return bundled(scene.simulated, assignment=self._session.assignment.name, **facts)
+        return scene.attachment(check=check.id, title=check.rule, message=report.message, seed=seed)
 
     def _doubted(self, report: Report, counters: LinkCounters, node: Node) -> Report:
         """A failure on a link that was not as asked is inconclusive, unless the submission itself was loud."""

@@ -28,12 +28,13 @@ class Lab:
 
     def __init__(self, solution: Solution) -> None:
         self._solution = solution
+        self.transport = self
         self.peers: list[ScriptedPeer] = []
 
     def scripted(
         self, role: Any, *, isn: int = 7000, peer_isn: int = 0x8000_0000 - 500, receive_buffer: int = 65_536
     ) -> ScriptedPeer:
-        """See Scene."""
+        """See TransportWords."""
         made = self._solution.connection(role=role, isn=isn, receive_buffer=receive_buffer)
         self.peers.append(ScriptedPeer(Here(made), role=role, isn=isn, peer_isn=peer_isn))
         return self.peers[-1]

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import threading
 import time
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
 
+from harness.actors.cast import Cast, new_socket
 from harness.actors.load.clients import Bystander, Client, Exchange, Greedy
 from harness.actors.load.generator import Connect, Generator, Plan
 from harness.actors.load.machine import Clocks, Machine, clocks, machine
 from harness.actors.load.traffic import Traffic, Waiting, inconclusive
-from harness.actors.program import Program
-from harness.actors.story import Broken, Story
-from harness.lab.interface import LabError, Node, NotMeasured, Usage
+from harness.actors.program import Server
+from harness.actors.story import Broken
+from harness.lab.interface import LabError, NotMeasured, Usage
 
 #: Descriptors the tester needs beside the clients'.
 SPARE_FILES = 128
@@ -61,29 +63,40 @@ def allow_files(wanted: int) -> None:
         raise LabError(f"the tester may open {soft:,} files here and needs {wanted:,}: {error}") from None
 
 
+def connector(cast: Cast, server: Server, within: float) -> Connect:
+    """How each of thousands of clients connects to a server."""
+    address = server.listening
+    if address.kind == "unix":
+        return lambda: (cast.node.connect_unix(address.path, within), None)
+    place = cast.network.straight_to_student(address.port, address.family).pair
+    return lambda: (new_socket(address.family, socket.SOCK_STREAM), place)
+
+
 class Load:
-    """Clients of one server, held open. Made by `Scene.load`; ended by `closes`, `resets` or the end of the test."""
+    """Clients of one server, held open: `lab.clients.load`. Ended by `closes`, `resets` or the end of the test."""
+
+    _generates: type[Generator] = Generator
 
     def __init__(
         self,
-        node: Node,
-        story: Story,
-        server: Program,
+        cast: Cast,
+        server: Server,
         connect: Connect,
         exchange: Exchange,
         *,
-        greedy_data: bytes,
-        greedy_rate: float | None,
+        greedy_data: bytes = b"-",
+        greedy_rate: float | None = None,
     ) -> None:
-        self._node = node
-        self._story = story
+        """greedy_data is what greedy clients say, over and over; greedy_rate in bytes a second, None: what is taken."""
+        self._node = cast.node
+        self._story = cast.story
         self._server = server
         self._greedy_data = greedy_data
         self._greedy_rate = greedy_rate
         self.seconds = 0.0  #: that connecting and proving took
         self.own_cpu = 0.0  #: seconds of CPU that the generator took so far
         self._loop = asyncio.SelectorEventLoop()  # the only kind that watches plain sockets everywhere
-        self._generator = Generator(self._loop, connect, exchange)
+        self._generator = self._generates(self._loop, connect, exchange)
         self._active: list[Client] = []
         self._bystanders: list[Bystander] = []
         self._numbers = 0
@@ -95,13 +108,17 @@ class Load:
         """Connections held open."""
         return sum(client.open for client in self._generator.clients)
 
+    def memory_per_client(self, before: Usage) -> float:
+        """Bytes of memory that each connection takes now, beside what was used before. Raises NotMeasured."""
+        return max(0, self._node.usage().memory_bytes - before.memory_bytes) / max(1, self.count)
+
     @property
     def stamped(self) -> bool:
         """Whether the kernel times the bystanders' answers."""
         return any(bystander.stamped for bystander in self._bystanders)
 
     def connects(self, *, idle: int, active: int, bystanders: int, within: float, window: int) -> None:
-        """Connect all and prove each. Called by `Scene.load`. Raises Broken, LabError."""
+        """Connect all and prove each; called before a test has it. Raises Broken, LabError."""
         wanted = idle + active + bystanders
         allow_files(wanted + SPARE_FILES)
         self._bystanders = [self._make(Bystander) for _ in range(bystanders)]

@@ -113,7 +113,7 @@ def _room() -> int:
 
 
 class Echo:
-    """Made by `lab.echo`. `address` is what a pipe is told; past the link's relay, which is not made for hundreds."""
+    """Made by `lab.tls.echo`. `address` is what a pipe is told; past the link's relay, which is not for hundreds."""
 
     def __init__(self, listening: socket.socket, story: Story, context: ssl.SSLContext | None = None) -> None:
         host, port = listening.getsockname()[:2]

@@ -1,4 +1,4 @@
-"""Many connections at once to a TLS pipe: `lab.tls_load`, with the measure and the judgement of `lab.load`.
+"""Many connections at once to a TLS pipe: `lab.tls.load`, with the measure and the judgement of `lab.clients.load`.
 
 Rule 1: a connection counts when its handshake is done and an exchange came back through the pipe and what is behind it.
 Rule 2: it counts as ended when the close_notify (plain: the end) that it sent was answered with one and with a FIN.
@@ -12,12 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
-from harness.actors.load.clients import Bystander, Client, Exchange, Greedy, Place
+from harness.actors.load.clients import Bystander, Client, Greedy, Place
 from harness.actors.load.generator import Connect, Generator
 from harness.actors.load.load import SPARE_FILES, Load, Spell, allow_files
-from harness.actors.program import Program
-from harness.actors.story import Broken, Story
-from harness.lab.interface import Node
+from harness.actors.story import Broken
 from harness.tls.load.sockets import PlainSocket, TlsSocket
 
 #: Silent connections that are made at once.
@@ -166,21 +164,8 @@ class TlsGenerator(Generator):
 class _OfPolite(Load):
     """A load whose generator knows how its clients begin and end."""
 
+    _generates = TlsGenerator
     _generator: TlsGenerator
-
-    def __init__(
-        self,
-        node: Node,
-        story: Story,
-        server: Program,
-        connect: Connect,
-        exchange: Exchange,
-        *,
-        greedy_data: bytes,
-        greedy_rate: float | None,
-    ) -> None:
-        super().__init__(node, story, server, connect, exchange, greedy_data=greedy_data, greedy_rate=greedy_rate)
-        self._generator = TlsGenerator(self._loop, connect, exchange)
 
 
 class TlsLoad(_OfPolite):

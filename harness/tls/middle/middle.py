@@ -19,7 +19,7 @@ from harness.tls.record_layer.rules import Change, Direction, Point, Rule, flipp
 
 
 class Middle:
-    """Made by `lab.middle`. `address` is what a student's program is told; each rule is for every connection.
+    """Made by `lab.tls.middle`. `address` is what a student's program is told; each rule is for every connection.
 
     A rule counts from when it is given, in each connection for itself, records from 1. What is encrypted of a TLS 1.3
     handshake counts as application records: give a rule after the handshake to have them out of the count.

@@ -29,7 +29,7 @@ _LISTENS = 0.5
 
 
 class Sealer:
-    """Made by `lab.seals(tls_peer)`, after the handshake. Raises LabError where the keys cannot be had."""
+    """Made by `lab.tls.seals(tls_peer)`, after the handshake. Raises LabError where the keys cannot be had."""
 
     def __init__(self, peer: TlsPeer) -> None:
         self.peer = peer

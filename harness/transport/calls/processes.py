@@ -45,7 +45,7 @@ class Guests:
         # -I: nothing of the submission's stands in for what the guest itself imports; -B: it leaves no files.
         return self._node.start(["python3", "-I", "-B", self._path])
 
-    def close(self) -> None:
+    def dismiss(self) -> None:
         """End them."""
         for remote in self._running.values():
             remote.dismiss()

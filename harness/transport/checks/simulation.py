@@ -97,9 +97,9 @@ class Transport:
         """Stage 2 of the submission."""
         return RemoteReassembler(self.guests.get(0), self.fresh_number(), kind, capacity)
 
-    def close(self) -> None:
+    def dismiss(self) -> None:
         """End the submission's processes."""
-        self.guests.close()
+        self.guests.dismiss()
 
 
 class SimulationCheck:

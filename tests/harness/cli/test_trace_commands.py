@@ -58,7 +58,7 @@ def test_fails(lab):
     from harness.transport.pictures.bundle import Bundle
     from tests.harness.transport import sample
 
-    lab.simulated = Bundle(assignment="", wire=sample.WIRE, packets=tuple(sample.packets()))
+    lab.transport.leaves(Bundle(assignment="", wire=sample.WIRE, packets=tuple(sample.packets())))
     lab.expect(False, f"the seed is right: {lab.random_bytes(4).hex()}")
 """
 TERM = '[term]\nname = "x"\nmagic = 0x5C\nchecksum = "crc-32"\n'

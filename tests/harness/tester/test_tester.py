@@ -104,11 +104,12 @@ def test_forks_for_ever(lab):
 
 def test_leaves_a_daemon(lab):
     lab.runs("hello", "daemon").exits(0)
-    assert lab.waits_until(lambda: lab.usage().processes == 1)
+    assert lab.waits_until(lambda: lab.kernel.usage().processes == 1)
 
 
 def test_nothing_is_left(lab):
-    lab.expect(lab.usage().processes == 0, "no process of an earlier check lives", seen=lab.usage().processes)
+    alive = lab.kernel.usage().processes
+    lab.expect(alive == 0, "no process of an earlier check lives", seen=alive)
     lab.expect(lab.kind_of("left.txt") == "missing", "no file of an earlier check is there")
 
 

@@ -40,7 +40,7 @@ def transport(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transport]:
     node.fresh()
     made = Transport(node, Story(time.monotonic), program=["./guest"], seed=3, wire=Wire(), reference=HERE / "plain")
     yield made
-    made.close()
+    made.dismiss()
     node.close()
 
 

@@ -48,7 +48,7 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
 
     yield make
     for transport in driven:
-        transport.close()
+        transport.dismiss()
     for node in nodes:
         node.close()
 
