@@ -14,7 +14,7 @@ from pathlib import Path
 from grader.course import Course, CourseError
 from grader.submission import readable_name
 from harness.course.assignment import Assignment, AssignmentError
-from harness.course.toml_rows import nearest
+from harness.text.nearest import nearest
 
 
 class PlanError(Exception):

@@ -17,8 +17,8 @@ from harness.cli import check_report, experiment
 from harness.course.assignment import AssignmentError
 from harness.course.programs import ProgramsError
 from harness.pictures.capture import BadCapture, from_capture
-from harness.pictures.ladder import one_line
 from harness.pictures.plots import NoPlots
+from harness.text.printable import printable
 from harness.transport.oracle.judge import judge
 from harness.transport.oracle.verdicts import Case
 from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, from_json, to_json
@@ -162,8 +162,6 @@ def _wire(term: Path | None) -> Wire:
         return load_wire(term)
     except BadWire as error:
         raise SeeError(str(error)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SeeError(f"{term} cannot be read: {error}") from None
 
 
 def _folder(path: Path | None) -> Path | None:
@@ -201,7 +199,7 @@ def replay(console: Console, path: Path, folder: Path | None, *, peer: Path | No
 def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) -> bool:
     known = {check.id: check for check in solution.assignment.checks if check.suite == "public"}
     if bundle.check not in known or not bundle.seed:
-        raise SeeError(f"{one_line(bundle.check)} is no public check of {solution.assignment.name}")
+        raise SeeError(f"{printable(bundle.check)} is no public check of {solution.assignment.name}")
     check = known[bundle.check]
     report = check_report.CheckReport(
         console=console,
@@ -228,21 +226,21 @@ def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) 
 def tell(console: Console, seen: Seen, *, rows: int) -> bool:
     """The ladder in colours, how it went, and which rules were broken; whether all was well."""
     recording = seen.recording()
-    console.print(Text(one_line(recording.title), style="bold"), soft_wrap=True)
+    console.print(Text(printable(recording.title), style="bold"), soft_wrap=True)
     if recording.remark:
-        console.print(Text(one_line(recording.remark), style="dim"), soft_wrap=True)
+        console.print(Text(printable(recording.remark), style="dim"), soft_wrap=True)
     for line in recording.ladder(rows):
         console.print(Text(line.text, style=_STYLES.get(line.kind, "")), soft_wrap=True)
     console.print()
     for text in [*recording.summary(), *seen.lines]:
         style = "red" if text.startswith(("wrong: ", "it failed: ")) else ""
-        console.print(Text(one_line(text), style=style), soft_wrap=True)
+        console.print(Text(printable(text), style=style), soft_wrap=True)
     for text in seen.bundle.misfortunes:
-        console.print(Text(f"it takes: {one_line(text)}"), soft_wrap=True)
+        console.print(Text(f"it takes: {printable(text)}"), soft_wrap=True)
     for must, word, style in ((True, "broken", "red"), (False, "should be kept", "yellow")):
         found = [row for row in seen.bundle.findings if row.must is must]
         for row in found[:MOST_TOLD]:
-            console.print(Text(f"{word}: #{row.packet} {one_line(row.text)}", style=style), soft_wrap=True)
+            console.print(Text(f"{word}: #{row.packet} {printable(row.text)}", style=style), soft_wrap=True)
         if len(found) > MOST_TOLD:
             console.print(Text(f"{word}: {len(found) - MOST_TOLD} more", style=style))
     return seen.well and not any(row.must for row in seen.bundle.findings)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.actors.program import PATIENCE, Program, Server
-from harness.actors.story import Broken, readable
+from harness.actors.story import Broken
 from harness.course.address import Address
 from harness.lab.interface import LabError
+from harness.text.printable import printable
 from harness.tls.traffic_words import TrafficWords
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class TlsWords(TrafficWords):
             return log.count(b"ended: ") >= count and len(endings(bytes(log))) >= count
 
         log = pipe.complains(enough, within=within)
-        seen, expected = [readable(word[:40].encode()) for word in endings(log)], " or ".join(words)
+        seen, expected = [printable(word[:40]) for word in endings(log)], " or ".join(words)
         if len(seen) == count and seen[-1] in words:
             self.story.add("student", f"{pipe.name} logged: ended: {seen[-1]}")
             return

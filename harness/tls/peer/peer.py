@@ -14,7 +14,8 @@ from typing import Any
 
 from harness.actors.peer import Peer
 from harness.actors.program import PATIENCE
-from harness.actors.story import Broken, difference, readable, show
+from harness.actors.story import Broken, difference, show
+from harness.text.printable import printable
 from harness.tls.peer.contexts import TLS10 as TLS10
 from harness.tls.peer.contexts import TLS11 as TLS11
 from harness.tls.peer.contexts import TLS12 as TLS12
@@ -163,7 +164,7 @@ class TlsPeer(Endings):
         self._engine.begin(time.monotonic() + PATIENCE)
 
     def _agreed(self) -> str:
-        sni, alpn = (readable((said or "").encode()) for said in (self.sni, self.alpn))
+        sni, alpn = (printable(said or "") for said in (self.sni, self.alpn))
         words = [VERSION_NAMES.get(self.version, self.version), f"SNI {sni}" if sni else "no SNI"]
         if alpn:
             words.append(f"ALPN {alpn}")

@@ -116,7 +116,7 @@ def test_a_flood_of_the_student_is_lost_on_its_own_wire(star):
 
 @pytest.mark.tun
 def test_a_wrong_request_is_answered_with_what_is_wrong(star):
-    assert "did you mean delay" in star.ask(op="shape", up={"dealy": 1}, down={}, seed=1)["error"]
+    assert 'Did you mean "delay"' in star.ask(op="shape", up={"dealy": 1}, down={}, seed=1)["error"]
     assert "shape, counters" in star.ask(op="reboot")["error"]
     assert "seed" in star.ask(op="shape")["error"]
     with socket.socket(socket.AF_UNIX) as sock:
