@@ -14,10 +14,8 @@ import time
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story, difference, show
 from harness.course.address import Address
+from harness.lab.linger import reset_and_close
 
-#: A linger time of zero makes close() send a reset instead of a FIN (socket(7), SO_LINGER).
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_RESET_ON_CLOSE_WINDOWS = struct.pack("hh", 1, 0)
 #: Bytes that may come where an end is awaited.
 _MOST_UNREAD = 1 << 26
 
@@ -173,13 +171,7 @@ class Peer:
         self._abort()
 
     def _abort(self) -> None:
-        for value in (_RESET_ON_CLOSE, _RESET_ON_CLOSE_WINDOWS):
-            try:
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, value)
-                break
-            except OSError:
-                continue
-        self._socket.close()
+        reset_and_close(self._socket)
 
     # -- listening ---------------------------------------------------------------------------------------------
 

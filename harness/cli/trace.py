@@ -21,7 +21,7 @@ from harness.pictures.plots import NoPlots
 from harness.text.printable import printable
 from harness.transport.oracle.judge import judge
 from harness.transport.oracle.verdicts import Case
-from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, from_json, to_json
+from harness.transport.pictures.bundle import BadBundle, Bundle, findings_of, from_json, to_json
 from harness.transport.pictures.dissector import lua_dissector
 from harness.transport.pictures.pictures import Recording
 from harness.transport.segments import BadWire, Wire, load_wire
@@ -119,10 +119,7 @@ def load(path: Path, term: Path | None) -> Seen:
         packets = tuple(from_capture(data))
     except BadCapture as error:
         raise SeeError(f"{path}: {error}") from None
-    findings = tuple(
-        Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST")
-        for row in judge(packets, wire, Case(real=True))
-    )
+    findings = findings_of(judge(packets, wire, Case(real=True)))
     remark = f"read with magic 0x{wire.magic:02X} and {wire.checksum}"
     return Seen(
         Bundle(

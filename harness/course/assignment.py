@@ -107,6 +107,10 @@ class Assignment:
         """What the whole assignment is worth; extensions come on top of what was lost, not of this."""
         return math.fsum(stage.points for stage in self.stages if not stage.bonus)
 
+    def build_of(self, folder: Path) -> Build | None:
+        """How the submission in a folder is built: None unless it has the file that asks for it."""
+        return self.build if self.build is not None and (folder / self.build.file).is_file() else None
+
     def stage(self, number: int) -> Stage:
         """The stage of that number. Raises KeyError."""
         for stage in self.stages:

@@ -72,9 +72,20 @@ def queued_longest(pids: Iterable[int]) -> float | None:
 
 
 def _together(pids: Iterable[int], add_up: Callable[[list[int]], int]) -> float | None:
-    rows = [_read(f"{thread}/schedstat").split() for thread in _threads(pids)]
-    told = [int(row[1]) for row in rows if len(row) > 1]
+    rows = [waited(thread) for thread in _threads(pids)]
+    told = [row for row in rows if row is not None]
     return add_up(told) / 1e9 if told or not rows else None
+
+
+def waited(folder: str) -> int | None:
+    """Nanoseconds that a process or thread (its folder in /proc) was ready and had no processor; None: not told."""
+    row = _read(f"{folder}/schedstat").split()  # proc(5): time on a processor, time waiting for one, number of turns
+    return int(row[1]) if len(row) > 1 else None
+
+
+def queued_here() -> float:
+    """Seconds that the calling thread was ready and had no processor; 0 where that is not told."""
+    return (waited("/proc/thread-self") or 0) / 1e9
 
 
 def runtimes(pids: Iterable[int]) -> list[str]:

@@ -33,6 +33,7 @@ from collections import deque
 from heapq import heappop, heappush
 from pathlib import Path
 
+from harness.lab.node.proc import waited
 from harness.lab.router.packet import direction, identity, payload_start, repaired, udp_start
 from harness.lab.timer import wake_me_exactly
 from harness.link.model import SECOND, Link, direction_seeds
@@ -105,7 +106,7 @@ class Router:
     def shape(self, up: Profile, down: Profile, seed: int) -> None:
         """What the link does from now on."""
         self._start = time.monotonic_ns()
-        self._waited_before, self._drops_before = _waited(), _tun_drops()
+        self._waited_before, self._drops_before = waited("/proc/self") or 0, _tun_drops()
         self._refused = 0
         seeds = direction_seeds(seed)
         self._links: dict[Direction, Link] = {
@@ -211,7 +212,7 @@ class Router:
             "engine_drops": _tun_drops() - self._drops_before + self._refused,
             "scheduler": self._scheduler,
             "seconds": (time.monotonic_ns() - self._start) / SECOND,
-            "waited": (_waited() - self._waited_before) / SECOND,
+            "waited": ((waited("/proc/self") or 0) - self._waited_before) / SECOND,
         }
 
 
@@ -222,14 +223,6 @@ def _tun_drops() -> int:
         if name.strip() == "tun0":
             return int(numbers.split()[11])
     return 0
-
-
-def _waited() -> int:
-    """Nanoseconds that we were ready to run and did not (/proc/self/schedstat); 0 if the kernel keeps no account."""
-    try:
-        return int(Path("/proc/self/schedstat").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0
 
 
 # -- setting up --------------------------------------------------------------------------------------------------
