@@ -41,6 +41,12 @@ def _open_files(pid: int) -> int:
         return 0  # it ended meanwhile
 
 
+def memory(pids: Iterable[int]) -> int:
+    """Bytes of anonymous memory and tmpfs that these processes have in memory."""
+    lines = (line.split() for pid in pids for line in _read(f"/proc/{pid}/status").splitlines())
+    return 1024 * sum(int(line[1]) for line in lines if line[:1] in (["RssAnon:"], ["RssShmem:"]))
+
+
 def wakeups(pids: Iterable[int]) -> int:
     """How often the threads of these processes have slept so far (proc(5): voluntary_ctxt_switches)."""
     count = 0
