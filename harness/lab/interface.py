@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from harness.course.address import Address
+from harness.link.addresses import Family as Family
 from harness.link.profile import Profile
 from harness.link.trace import Packet
-
-Family = Literal[4, 6]
 
 
 class LabError(Exception):

@@ -20,6 +20,7 @@ from statistics import median
 import dpkt
 from dpkt import ethernet, ip, pcap, pcapng, udp
 
+from harness.link.addresses import NODE, prefix
 from harness.link.model import Fate
 from harness.link.trace import Direction, Packet
 from harness.pictures import wires
@@ -29,7 +30,7 @@ from harness.text.printable import printable
 #: The wires' numbers, as harness/pictures/wires.py has them: the second endpoint stands where the lab has the tester.
 _SECOND, _FIRST, _OTHER_NODE = 0, 1, 2
 _ORDER = (_FIRST, _OTHER_NODE, _SECOND)
-_ADDRESSES = {_FIRST: bytes([10, 77, 2, 2]), _SECOND: bytes([10, 77, 1, 2])}
+_ADDRESSES = {end: prefix(end + 1, 4) + bytes((NODE,)) for end in (_FIRST, _SECOND)}
 _MACS = {_FIRST: b"\x02\x77\x00\x00\x00\x02", _SECOND: b"\x02\x77\x00\x00\x00\x01"}
 #: The dissector takes datagrams from or to this port without looking at them first.
 PORT = 7777

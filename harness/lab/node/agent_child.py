@@ -16,6 +16,8 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 
+from harness.lab.node.reply import Refused
+
 #: The ordinary user of every program of the submission (docker/prepare-student.sh puts it into /etc/passwd).
 STUDENT = 40001
 #: Seconds within which a helper that removes what is left has to be done.
@@ -29,15 +31,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 #: /proc as it was when we were started. The warden covers it by a read-only one before anything of the student's runs:
 #: a program could lower its oom_score_adj, fill the memory with what counts for no process, and have the agent killed.
 _PROC = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-class Refused(Exception):
-    """A request that cannot be fulfilled; `kind` says whose fault it is, as in the answer's "error"."""
-
-    def __init__(self, kind: str, text: str, number: int = 0) -> None:
-        super().__init__(text)
-        self.kind = kind
-        self.number = number
 
 
 # -- becoming the student ----------------------------------------------------------------------------------------
