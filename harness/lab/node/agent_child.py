@@ -54,14 +54,22 @@ def _default_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, int, int]) -> int:
-    """Start a program as the student, in a session of its own; its process id. Raises Refused("start")."""
+def _fork() -> tuple[int, int, int]:
+    """The process id (0 in the child), and both ends of a pipe: where the child is heard, where it tells."""
     told, tells = os.pipe()
     try:
-        pid = os.fork()
-    except OSError as error:
+        return os.fork(), told, tells
+    except OSError:
         os.close(told)
         os.close(tells)
+        raise
+
+
+def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, int, int]) -> int:
+    """Start a program as the student, in a session of its own; its process id. Raises Refused("start")."""
+    try:
+        pid, told, tells = _fork()
+    except OSError as error:
         raise Refused("start", "the node is full of the submission's processes", error.errno or 0) from None
     if pid == 0:
         try:
@@ -95,12 +103,9 @@ def _away_from_stdio(descriptors: Sequence[int]) -> list[int]:
 
 def by_student(work: Callable[[], str | None], within: float) -> str | None:
     """Run `work` in a child that is the student; its answer. Raises Refused if it died, failed or took too long."""
-    told, tells = os.pipe()
     try:
-        pid = os.fork()
+        pid, told, tells = _fork()
     except OSError as error:
-        os.close(told)
-        os.close(tells)
         raise Refused("node", f"no process for a helper: {error.strerror}") from None
     if pid == 0:
         try:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.actors.peer import Peer
+from harness.actors.peer import Peer, in_background
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, difference, show
 from harness.text.printable import printable
@@ -227,17 +227,12 @@ class TlsPeer(Endings):
         ends: with a close_notify behind the data.
         """
 
-        def pump() -> None:
-            try:
-                self.sends(data, record=record, within=within)
-                if ends:
-                    self.sends_close_notify()
-            except Broken as broken:
-                self._tell(broken.message)
+        def send() -> None:
+            self.sends(data, record=record, within=within)
+            if ends:
+                self.sends_close_notify()
 
-        thread = threading.Thread(target=pump, daemon=True)
-        thread.start()
-        return thread
+        return in_background(send, self._tell)
 
     def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
         """Send until nothing more is taken for `quiet` seconds; answers how many bytes were made into records.
