@@ -42,9 +42,5 @@ def address(wire: int, family: Family, end: int = NODE) -> str:
 
 
 def hardware(wire: int, end: int) -> str:
-    """The Ethernet address of one end of a wire.
-
-    >>> hardware(WIRES["tester"], LINK)
-    '02:77:00:00:01:01'
-    """
+    """The Ethernet address of one end of a wire."""
     return f"02:77:00:00:{wire:02x}:{end:02x}"

@@ -64,6 +64,8 @@ def allow_files(wanted: int) -> None:
 class Load:
     """Clients of one server, held open. Made by `Scene.load`; ended by `closes`, `resets` or the end of the test."""
 
+    _generates: type[Generator] = Generator
+
     def __init__(
         self,
         node: Node,
@@ -83,7 +85,7 @@ class Load:
         self.seconds = 0.0  #: that connecting and proving took
         self.own_cpu = 0.0  #: seconds of CPU that the generator took so far
         self._loop = asyncio.SelectorEventLoop()  # the only kind that watches plain sockets everywhere
-        self._generator = Generator(self._loop, connect, exchange)
+        self._generator = self._generates(self._loop, connect, exchange)
         self._active: list[Client] = []
         self._bystanders: list[Bystander] = []
         self._numbers = 0

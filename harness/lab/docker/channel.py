@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.lab.interface import LabError
-from harness.lab.node.reply import Refused, decode
+from harness.lab.node.reply import Refused, decode, otherwise
 from harness.text.lines import Lines
 
 #: Seconds within which a node of ours has to answer.
@@ -88,12 +88,10 @@ class Channel:
     def answer(self) -> dict[str, Any]:
         """The next line, which has to say that all went well. Raises LabError."""
         line = self.hear(PATIENCE)
-        try:
+        with otherwise(LabError, f"the lab's {self.name} says"):
             if line is None:
                 raise Refused("node", f"no answer within {PATIENCE:g} s")
             return decode(line)
-        except Refused as refused:
-            raise LabError(f"the lab's {self.name} says: {refused}") from None
 
     def _gone(self, error: BaseException | None = None) -> LabError:
         last = self.complaints.decode("utf-8", "replace").strip().splitlines()[-1:]

@@ -20,7 +20,7 @@ from harness.course.address import Address
 from harness.course.assignment import Assignment, Limits
 from harness.lab.docker.helper import ANSWERED_WITHIN, Helper, Reply
 from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, Usage
-from harness.lab.node.reply import Refused
+from harness.lab.node.reply import Refused, otherwise
 from harness.lab.relay.loop import RelayLoop
 from harness.link.addresses import WIRES, address
 from harness.link.profile import Profile
@@ -91,10 +91,8 @@ class AgentNode:
             raise
 
     def _tell_warden(self, op: str) -> None:
-        try:
+        with otherwise(LabError, f"the lab's warden cannot {op}"):
             self._warden.ask({"op": op, "node": self._name})
-        except Refused as refused:
-            raise LabError(f"the lab's warden cannot {op}: {refused}") from None
 
     def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
         """See Node.build."""
@@ -111,10 +109,8 @@ class AgentNode:
         self._tell_warden("fresh")
         with contextlib.suppress(Refused):
             self._router.ask({"op": "flush"})  # no packet of the test before enters the next
-        try:
+        with otherwise(CannotStart, "what was built cannot be copied to the working folder"):
             self._ask("populate")
-        except Refused as refused:
-            raise CannotStart(f"what was built cannot be copied to the working folder: {refused}") from None
 
     def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> AgentProcess:
         """See Node.start."""
@@ -149,11 +145,8 @@ class AgentNode:
 
     def listen_unix(self, name: str) -> tuple[socket.socket, str]:
         """See Node.listen_unix."""
-        try:
+        with otherwise(LabError, f"no listening socket {name!r} can be made in the student's node"):
             reply, descriptors = self._ask("listen_unix", name=name)
-        except Refused as refused:
-            why = f"no listening socket {name!r} can be made in the student's node: {refused}"
-            raise LabError(why) from None
         return socket.socket(fileno=descriptors[0]), reply["path"]
 
     def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
@@ -185,10 +178,8 @@ class AgentNode:
 
     def usage(self) -> Usage:
         """See Node.usage."""
-        try:
+        with otherwise(LabError, "the student's node cannot be measured"):
             return Usage(**self._ask("usage")[0])
-        except Refused as refused:
-            raise LabError(f"the student's node cannot be measured: {refused}") from None
 
     def trouble(self) -> str | None:
         """See Node.trouble."""
@@ -296,10 +287,8 @@ class StarNetwork:
         return LinkCounters(**{name: reply[name] for name in LinkCounters.__dataclass_fields__ if name in reply})
 
     def _ask(self, request: Mapping[str, Any]) -> Reply:
-        try:
+        with otherwise(LabError, f"the lab's router cannot {request['op']}"):
             return self._router.ask(request)[0]
-        except Refused as refused:
-            raise LabError(f"the lab's router cannot {request['op']}: {refused}") from None
 
     def packets(self, start: float, end: float) -> list[Packet] | None:
         """See Network.packets."""

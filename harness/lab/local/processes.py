@@ -155,18 +155,5 @@ def _elsewhere(found: Sequence[psutil.Process]) -> dict[str, Any]:
     return {
         "open_files": sum(row["num_fds"] for row in rows),
         "memory_bytes": sum(row["memory_info"].rss for row in rows),
-        "runtimes": [runtime(row["exe"]) for row in rows],
+        "runtimes": [proc.known_by(PurePath(row["exe"]).name.lower()) or "native" for row in rows],
     }
-
-
-def runtime(executable: str) -> str:
-    """What an executable is by its name; a compiled program counts as native.
-
-    >>> runtime("/Library/Frameworks/Python.framework/Versions/3.12/Resources/Python.app/Contents/MacOS/Python")
-    'python'
-    """
-    name = PurePath(executable).name.lower()
-    for known in ("python", "node", "java"):
-        if name.startswith(known):
-            return known
-    return "shell" if name in ("sh", "bash", "zsh", "dash") else "native"

@@ -26,6 +26,7 @@ from harness.lab.interface import LabError
 from harness.lab.netem.kernel import NetemCounters, NetemQdisc
 from harness.lab.router.tun import (
     QUEUE,
+    Answer,
     CannotRoute,
     Control,
     Router,
@@ -123,15 +124,15 @@ class NetemRouter(Router):
         """What impairs the link now."""
         return "router" if self._through_tun else "netem"
 
-    def flush(self) -> None:
+    def do_flush(self) -> None:
         """Forget what is under way: a new netem does, as the old one goes with what it holds."""
-        super().flush()
+        super().do_flush()
         if not self._through_tun:
             self.shape(*self._shaped)
 
-    def counters(self) -> dict[str, object]:
-        """See Router.counters; the kernel's account where it is netem, which knows nothing of lateness."""
-        answer = super().counters() | {"engine": self.engine}
+    def do_counters(self) -> Answer:
+        """See Router.do_counters; the kernel's account where it is netem, which knows nothing of lateness."""
+        answer = super().do_counters() | {"engine": self.engine}
         if not self._through_tun:
             answer |= _sums([found for wire, _ in _WIRES if (found := _counters(wire))])
         return answer

@@ -8,7 +8,8 @@ A request is one JSON object, {"op": VERB, ...}; the answer is {"ok": true, ...}
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 #: Longest request that comes as a line, in bytes.
@@ -39,12 +40,21 @@ def perform(server: object, request: bytes | None, verbs: Collection[str] = ()) 
     return verb(**arguments)
 
 
-def encode(said: Mapping[str, Any] | Exception) -> bytes:
-    """The answer: what was said, or why not."""
+def encode(said: Mapping[str, Any] | Exception | None) -> bytes:
+    """The answer: what was said (None: no more than that it was done), or why not."""
     if isinstance(said, Exception):
         why = said if isinstance(said, Refused) else Refused("request", f"{type(said).__name__}: {said}")
         return json.dumps({"ok": False, "error": why.kind, "text": str(why), "errno": why.number}).encode("ascii")
-    return json.dumps({"ok": True, **said}).encode("ascii")
+    return json.dumps({"ok": True, **(said or {})}).encode("ascii")
+
+
+@contextmanager
+def otherwise(kind: Callable[[str], Exception], what: str) -> Iterator[None]:
+    """Raise an error of another kind in the place of Refused: what could not be done, and why."""
+    try:
+        yield
+    except Refused as refused:
+        raise kind(f"{what}: {refused}") from None
 
 
 def decode(answer: bytes) -> dict[str, Any]:

@@ -120,11 +120,10 @@ class Warden:
         self._hands: dict[str, Hand] = {}  # student node -> who stands in it
         self._captures: list[subprocess.Popen[bytes]] = []
 
-    def do_hold(self, *, link: int, tester: int) -> Answer:
+    def do_hold(self, *, link: int, tester: int) -> None:
         """Take the link node and wire the tester to it, once."""
         self._link_net = os.open(f"/proc/{link}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._asks["tester"] = self._wire("tester", tester)
-        return {}
 
     def do_policy(self, *, pid: int) -> Answer:
         """How a process is scheduled: a number of sched(7), 1 is SCHED_FIFO."""
@@ -132,7 +131,7 @@ class Warden:
 
     def do_wire(
         self, *, student: int, folders: list[dict[str, Any]], capture: bool = True, second: int | None = None
-    ) -> Answer:
+    ) -> None:
         """Wire one new student node to the link, or two, remember their folders, begin the captures."""
         self.do_unwire()
         for name, pid in (("student", student), ("second", second)):
@@ -141,9 +140,8 @@ class Warden:
                 self._asks[name] = self._wire(name, pid)
         if capture:
             self._start_captures()
-        return {}
 
-    def do_unwire(self) -> Answer:
+    def do_unwire(self) -> None:
         """End the captures and let go of the student nodes; their wires are removed with both ends."""
         for capture in self._captures:
             capture.kill()  # its file is complete after every packet
@@ -156,25 +154,21 @@ class Warden:
                 self._asks.pop(name).close()
             with inside_network(self._link_net), contextlib.suppress(Refused):
                 _ip(f"link del w{WIRES[name]}\n")  # gone already if the node is
-        return {}
 
-    def do_fresh(self, *, node: str = "student") -> Answer:
+    def do_fresh(self, *, node: str = "student") -> None:
         """Replace every folder of a student node but /build by an empty one; end the last test's connections."""
         for name in (node, "tester"):
             if name in self._asks:
                 end_connections(self._asks[name])
         self._mount(node, "fresh")
-        return {}
 
-    def do_guard(self, *, node: str = "student") -> Answer:
+    def do_guard(self, *, node: str = "student") -> None:
         """Make /proc read-only, when the agent is there and before anything of the student's is."""
         self._mount(node, "guard")
-        return {}
 
-    def do_seal(self, *, node: str = "student") -> Answer:
+    def do_seal(self, *, node: str = "student") -> None:
         """Make /build read-only, after the build."""
         self._mount(node, "seal")
-        return {}
 
     def _mount(self, node: str, word: str) -> None:
         if node not in self._hands:
@@ -206,30 +200,13 @@ class Warden:
                 path = f"{CAPTURES}/{which}.pcap"
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
-                command = [
-                    "tcpdump",
-                    "-i",
-                    f"w{number}",
-                    "-w",
-                    path,
-                    "-U",
-                    "--immediate-mode",
-                    "-n",
-                    "-s",
-                    "0",
-                    "-B",
-                    "16384",
-                ]
-                command += ["-Z", "root", "--time-stamp-precision=nano", "ip or (ip6 and not dst net ff02::/16)"]
-                self._captures.append(
-                    subprocess.Popen(
-                        command,
-                        stdin=subprocess.DEVNULL,
-                        stdout=subprocess.DEVNULL,
-                        stderr=None,
-                        preexec_fn=_limit_file_size,
-                    )
+                options = "-U --immediate-mode -n -s 0 -B 16384 -Z root --time-stamp-precision=nano"
+                command = ["tcpdump", "-i", f"w{number}", "-w", path, *options.split()]
+                command.append("ip or (ip6 and not dst net ff02::/16)")
+                capture = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=_limit_file_size
                 )
+                self._captures.append(capture)
 
     def answer(self, line: bytes | None, *, tester: bool) -> bytes:
         """Do what a line asks for (None: it was too long); the line to answer with."""

@@ -126,7 +126,7 @@ class Router:
         self._lateness.clear()
         self._fates.clear()
 
-    def flush(self) -> None:
+    def do_flush(self) -> None:
         """Forget what is under way."""
         self._heap.clear()
 
@@ -190,28 +190,17 @@ class Router:
     #: What the control socket may ask for, each by a method `do_VERB`.
     VERBS = ("shape", "counters", "fates", "flush", "quit")
 
-    def do_shape(self, *, seed: int, up: Mapping[str, object] = _NO, down: Mapping[str, object] = _NO) -> Answer:
+    def do_shape(self, *, seed: int, up: Mapping[str, object] = _NO, down: Mapping[str, object] = _NO) -> None:
         """See `shape`. Raises BadProfile."""
         self.shape(Profile.from_dict(up), Profile.from_dict(down), seed)
-        return {}
-
-    def do_counters(self) -> Answer:
-        """See `counters`."""
-        return self.counters()
 
     def do_fates(self, *, since: float = 0.0) -> Answer:
         """What happened to packets from then on."""
         return {"fates": [fate for fate in self._fates if fate[0] >= since]}
 
-    def do_flush(self) -> Answer:
-        """See `flush`."""
-        self.flush()
-        return {}
-
-    def do_quit(self) -> Answer:
+    def do_quit(self) -> None:
         """The answer is the last."""
         self.over = True
-        return {}
 
     def answer(self, line: bytes | None) -> bytes:
         """Do what a line of the control socket asks for (None: it was too long); the line to answer with."""
@@ -223,7 +212,7 @@ class Router:
             said = encode(error)
         return said + b"\n"
 
-    def counters(self) -> dict[str, object]:
+    def do_counters(self) -> Answer:
         """The fields of LinkCounters; scheduler; seconds since set; seconds of them that a processor was waited for."""
         up, down = self._links["up"], self._links["down"]
         late = sorted(self._lateness)

@@ -12,12 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
-from harness.actors.load.clients import Bystander, Client, Exchange, Greedy, Place
+from harness.actors.load.clients import Bystander, Client, Greedy, Place
 from harness.actors.load.generator import Connect, Generator
 from harness.actors.load.load import SPARE_FILES, Load, Spell, allow_files
-from harness.actors.program import Program
-from harness.actors.story import Broken, Story
-from harness.lab.interface import Node
+from harness.actors.story import Broken
 from harness.tls.load.sockets import PlainSocket, TlsSocket
 
 #: Silent connections that are made at once.
@@ -167,20 +165,7 @@ class _OfPolite(Load):
     """A load whose generator knows how its clients begin and end."""
 
     _generator: TlsGenerator
-
-    def __init__(
-        self,
-        node: Node,
-        story: Story,
-        server: Program,
-        connect: Connect,
-        exchange: Exchange,
-        *,
-        greedy_data: bytes,
-        greedy_rate: float | None,
-    ) -> None:
-        super().__init__(node, story, server, connect, exchange, greedy_data=greedy_data, greedy_rate=greedy_rate)
-        self._generator = TlsGenerator(self._loop, connect, exchange)
+    _generates = TlsGenerator
 
 
 class TlsLoad(_OfPolite):

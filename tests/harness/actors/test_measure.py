@@ -240,9 +240,11 @@ def test_what_is_told_elsewhere_is_told_here_too() -> None:
     assert 0 < here["memory_bytes"] <= there["memory_bytes"]
 
 
-def test_an_executable_is_known_by_its_name_elsewhere() -> None:
+def test_an_executable_is_known_by_its_name_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = "/opt/homebrew/Cellar/python@3.12/Python.app/Contents/MacOS"
-    named = [processes.runtime(path) for path in (f"{folder}/Python", "/bin/zsh", "/work/echo", "")]
+    exes = iter([f"{folder}/Python", "/bin/zsh", "/work/echo", ""])
+    monkeypatch.setattr(psutil.Process, "exe", lambda _: next(exes))
+    named = processes._elsewhere([psutil.Process() for _ in range(4)])["runtimes"]
     assert named == ["python", "shell", "native", "native"]
 
 
