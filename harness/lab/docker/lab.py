@@ -97,9 +97,12 @@ class AgentNode:
     def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
         """See Node.build."""
         words = None if command is None else list(command)
-        reply, _ = self._ask("build", command=words, timeout=timeout, within=timeout + ANSWERED_WITHIN)
+        text: str | None
+        try:
+            text = self._ask("build", command=words, timeout=timeout, within=timeout + ANSWERED_WITHIN)[0]["text"]
+        except Refused as refused:
+            text = str(refused)
         self._tell_warden("seal")
-        text: str | None = reply["text"]
         return text
 
     def fresh(self) -> None:
@@ -346,6 +349,7 @@ def docker_lab(config: Mapping[str, Any], assignment: Assignment) -> tuple[list[
     ]
     network = StarNetwork(config["router"], config["captures"], config["engine"])
     for node in nodes:
-        node._ask("hello")
+        with otherwise(LabError, "the agent of the student's node does not work"):
+            node._ask("hello")
         node._tell_warden("guard")
     return nodes, network
