@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.course.assignment import SUITES, Assignment, Suite, load_assignment
-from harness.course.toml_rows import nearest
 from harness.errors import SetupError, UsageError
+from harness.text.nearest import nearest
 
 #: The harness that does the grading: the one beside this package.
 HARNESS = Path(__file__).resolve().parent.parent / "harness"

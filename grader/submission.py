@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import SubmissionError
+from harness.text.printable import SPACES, printable
 
 
 @dataclass(frozen=True)
@@ -91,16 +92,8 @@ def readable_name(name: str) -> str:
     >>> readable_name("caf\udce9.py")
     'caf\\xe9.py'
     """
-    shown = "".join(_readable(char) for char in name)
+    shown = printable(name, keep=SPACES)
     return shown if len(shown) <= 200 else f"{shown[:200]}…"
-
-
-def _readable(char: str) -> str:
-    if 0xDC80 <= ord(char) <= 0xDCFF:
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return char.encode("unicode_escape").decode("ascii")
-    return char
 
 
 @dataclass

@@ -14,8 +14,8 @@ from pathlib import Path
 from grader.course import Course
 from grader.submission import readable_name
 from harness.course.assignment import Assignment
-from harness.course.toml_rows import nearest
 from harness.errors import CommandError, UsageError
+from harness.text.nearest import nearest
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story, difference, show
 from harness.course.address import Address
+from harness.lab.linger import reset_and_close
 
-#: A linger time of zero makes close() send a reset instead of a FIN (socket(7), SO_LINGER).
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_RESET_ON_CLOSE_WINDOWS = struct.pack("hh", 1, 0)
 #: Bytes that may come where an end is awaited.
 _MOST_UNREAD = 1 << 26
 
@@ -118,16 +117,7 @@ class Peer:
 
     def sends_in_background(self, data: bytes, *, within: float = 30.0) -> threading.Thread:
         """Send from a thread while the test goes on reading; a connection that ends early ends the thread."""
-
-        def pump() -> None:
-            try:
-                self.sends(data, within=within)
-            except Broken as broken:
-                self._tell(broken.message)
-
-        thread = threading.Thread(target=pump, daemon=True)
-        thread.start()
-        return thread
+        return in_background(lambda: self.sends(data, within=within), self._tell)
 
     def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
         """Send until nothing more is taken for `quiet` seconds; answers how many bytes were."""
@@ -173,13 +163,7 @@ class Peer:
         self._abort()
 
     def _abort(self) -> None:
-        for value in (_RESET_ON_CLOSE, _RESET_ON_CLOSE_WINDOWS):
-            try:
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, value)
-                break
-            except OSError:
-                continue
-        self._socket.close()
+        reset_and_close(self._socket)
 
     # -- listening ---------------------------------------------------------------------------------------------
 
@@ -380,3 +364,17 @@ def _plainly(error: OSError) -> str:
     if isinstance(error, BrokenPipeError):
         return "a closed connection"
     return (error.strerror or str(error)).lower()
+
+
+def in_background(send: Callable[[], object], tell: Callable[[str], object]) -> threading.Thread:
+    """Send from a thread; that the connection ended meanwhile is told, and no more."""
+
+    def pump() -> None:
+        try:
+            send()
+        except Broken as broken:
+            tell(broken.message)
+
+    thread = threading.Thread(target=pump, daemon=True)
+    thread.start()
+    return thread

@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from harness.actors.story import Broken, Story, Who, difference, readable, show
+from harness.actors.story import Broken, Story, Who, difference, show
 from harness.course.address import Address, BadAddress, parse_address
 from harness.lab.interface import Process
+from harness.text.printable import printable
 
 #: Seconds a test waits for something a correct program does at once.
 PATIENCE = 5.0
@@ -313,7 +314,7 @@ class Program:
             self._complained = True
             self._story.add(self.who, f"{self.name} wrote on standard error:")
             for line in complaint.splitlines()[-8:]:
-                self._story.add(self.who, f"| {readable(line[:300])}")
+                self._story.add(self.who, f"| {printable(line[:300])}")
 
     def dismiss(self) -> None:
         """End of the test: kill what still runs and let go of the input."""

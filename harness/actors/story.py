@@ -87,12 +87,6 @@ def show(data: bytes, *, most: int = 60) -> str:
     return f"{shown} ({len(data):,} bytes)" if len(data) <= most // 3 else f"{shown} … ({len(data):,} bytes)"
 
 
-def readable(line: bytes) -> str:
-    """A line that a program wrote for people, with everything that is no text made visible."""
-    text = line.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def _bytes(count: int) -> str:
     return "1 byte" if count == 1 else f"{count:,} bytes"
 

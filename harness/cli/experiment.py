@@ -21,7 +21,7 @@ from harness.lab.local.lab import local_lab
 from harness.link.named import find_profile
 from harness.link.profile import BadProfile
 from harness.transport.checks.simulation import Transport, transport_of
-from harness.transport.pictures.bundle import Bundle, Finding
+from harness.transport.pictures.bundle import Bundle, findings_of
 from harness.transport.segments import MODULUS
 from harness.transport.simulation.catalogue import scenario as find_scenario
 from harness.transport.simulation.scenarios import ROLES, App, Role, Scenario, other
@@ -102,7 +102,7 @@ def _transports(experiment: Experiment) -> Iterator[list[Transport]]:
         for folder in folders:
             node, _, leave = local_lab(folder, assignment.limits)
             stack.callback(leave)
-            build = assignment.build if assignment.build and (folder / assignment.build.file).is_file() else None
+            build = assignment.build_of(folder)
             broken = node.build(build.command if build else None, timeout=build.timeout if build else 60)
             if broken is not None:
                 raise SubmissionError(f"{folder}: {broken}")
@@ -148,9 +148,6 @@ def _connection(transport: Transport, setting: Setting, role: Role, which: int) 
 
 def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
     first = outcome.setting.first
-    findings = tuple(
-        Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST") for row in outcome.violations
-    )
     return Bundle(
         assignment=experiment.assignment.name,
         title=outcome.setting.scenario.name,
@@ -161,7 +158,7 @@ def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
         wire=outcome.setting.wire,
         names=(first, other(first)),
         packets=tuple(outcome.packets),
-        findings=findings,
+        findings=findings_of(outcome.violations),
     )
 
 

@@ -16,10 +16,10 @@ from harness.cli import check as checking
 from harness.cli import check_report, experiment
 from harness.errors import UsageError
 from harness.pictures.capture import BadCapture, from_capture
-from harness.pictures.ladder import one_line
+from harness.text.printable import printable
 from harness.transport.oracle.judge import judge
 from harness.transport.oracle.verdicts import Case
-from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, from_json, to_json
+from harness.transport.pictures.bundle import BadBundle, Bundle, findings_of, from_json, to_json
 from harness.transport.pictures.dissector import lua_dissector
 from harness.transport.pictures.pictures import Recording
 from harness.transport.segments import Wire, load_wire
@@ -110,10 +110,7 @@ def load(path: Path, term: Path | None) -> Seen:
         packets = tuple(from_capture(data))
     except BadCapture as error:
         raise UsageError(f"{path}: {error}") from None
-    findings = tuple(
-        Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST")
-        for row in judge(packets, wire, Case(real=True))
-    )
+    findings = findings_of(judge(packets, wire, Case(real=True)))
     remark = f"read with magic 0x{wire.magic:02X} and {wire.checksum}"
     return Seen(
         Bundle(
@@ -149,10 +146,7 @@ def _wire(term: Path | None) -> Wire:
         term = folder / "term.toml" if folder else None
         if term is None or not term.is_file():
             return Wire()
-    try:
-        return load_wire(term)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{term} cannot be read: {error}") from None
+    return load_wire(term)
 
 
 def _folder(path: Path | None) -> Path | None:
@@ -180,7 +174,7 @@ def replay(console: Console, path: Path, folder: Path | None, *, peer: Path | No
 def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) -> bool:
     known = {check.id: check for check in solution.assignment.checks if check.suite == "public"}
     if bundle.check not in known or not bundle.seed:
-        raise UsageError(f"{one_line(bundle.check)} is no public check of {solution.assignment.name}")
+        raise UsageError(f"{printable(bundle.check)} is no public check of {solution.assignment.name}")
     check = known[bundle.check]
     report = check_report.CheckReport(
         console=console,
@@ -204,22 +198,22 @@ def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) 
 def tell(console: Console, seen: Seen, *, rows: int) -> bool:
     """The ladder in colours, how it went, and which rules were broken; whether all was well."""
     recording = seen.recording()
-    console.print(Text(one_line(recording.title), style="bold"), soft_wrap=True)
+    console.print(Text(printable(recording.title), style="bold"), soft_wrap=True)
     if recording.remark:
-        console.print(Text(one_line(recording.remark), style="dim"), soft_wrap=True)
+        console.print(Text(printable(recording.remark), style="dim"), soft_wrap=True)
     for line in recording.ladder(rows):
         console.print(Text(line.text, style=_STYLES.get(line.kind, "")), soft_wrap=True)
     console.print()
     for text in [*recording.summary(), *seen.lines]:
-        console.print(Text(one_line(text)), soft_wrap=True)
+        console.print(Text(printable(text)), soft_wrap=True)
     for text in seen.wrong:
-        console.print(Text(one_line(text), style="red"), soft_wrap=True)
+        console.print(Text(printable(text), style="red"), soft_wrap=True)
     for text in seen.bundle.misfortunes:
-        console.print(Text(f"it takes: {one_line(text)}"), soft_wrap=True)
+        console.print(Text(f"it takes: {printable(text)}"), soft_wrap=True)
     for must, word, style in ((True, "broken", "red"), (False, "should be kept", "yellow")):
         found = [row for row in seen.bundle.findings if row.must is must]
         for row in found[:MOST_TOLD]:
-            console.print(Text(f"{word}: #{row.packet} {one_line(row.text)}", style=style), soft_wrap=True)
+            console.print(Text(f"{word}: #{row.packet} {printable(row.text)}", style=style), soft_wrap=True)
         if len(found) > MOST_TOLD:
             console.print(Text(f"{word}: {len(found) - MOST_TOLD} more", style=style))
     return not seen.wrong and not any(row.must for row in seen.bundle.findings)

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
 
-from harness.course.toml_rows import Row, TomlFile, TomlMistake, nearest
 from harness.errors import SetupError
+from harness.text.nearest import nearest
+from harness.text.toml_rows import Row, TomlFile, TomlMistake
 
 Suite = Literal["public", "hidden"]
 SUITES: tuple[Suite, ...] = ("public", "hidden")
@@ -107,6 +108,10 @@ class Assignment:
         """What the whole assignment is worth; extensions come on top of what was lost, not of this."""
         return math.fsum(stage.points for stage in self.stages if not stage.bonus)
 
+    def build_of(self, folder: Path) -> Build | None:
+        """How the submission in a folder is built: None unless it has the file that asks for it."""
+        return self.build if self.build is not None and (folder / self.build.file).is_file() else None
+
     def stage(self, number: int) -> Stage:
         """The stage of that number. Raises KeyError."""
         for stage in self.stages:
@@ -128,17 +133,12 @@ class Assignment:
 
 def load_assignment(path: Path) -> Assignment:
     """Read and validate an assignment.toml. Raises AssignmentError."""
+    if not path.exists():
+        raise AssignmentError(f"{path}: there is no such file. An assignment is described by its assignment.toml.")
     try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise AssignmentError(
-            f"{path}: there is no such file. An assignment is described by its assignment.toml."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise AssignmentError(f"{path}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from None
-    except OSError as error:
-        raise AssignmentError(f"{path}: cannot be read ({error.strerror}).") from None
-    return parse_assignment(text, path)
+        return _read(TomlFile.read(path), path)
+    except TomlMistake as mistake:
+        raise AssignmentError(str(mistake)) from None
 
 
 def parse_assignment(text: str, path: Path) -> Assignment:

@@ -13,10 +13,9 @@ from typing import Literal, Protocol
 
 from harness.course.address import Address
 from harness.errors import SetupError, SubmissionError
+from harness.link.addresses import Family as Family
 from harness.link.profile import Profile
 from harness.link.trace import Packet
-
-Family = Literal[4, 6]
 
 
 class LabError(SetupError):

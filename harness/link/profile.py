@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from harness.text.nearest import nearest
+
 Distribution = Literal["normal", "pareto", "paretonormal"]
 
 #: Longest delay or blackout of a profile, in seconds: an hour, so that a figure in milliseconds is noticed.
@@ -118,16 +120,8 @@ class Profile:
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
-                raise BadProfile(f"{name}: no such field{nearest(name, known)}")
+                raise BadProfile(f"{name}: no such field. {nearest(name, known)}")
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ looks at every value
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """The end of a message about an unknown name: what it may have been meant to be."""
-    import difflib  # only for a message: the router's start must not wait for it
-
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(sorted(known))}"
 
 
 def _is_number(value: object) -> bool:

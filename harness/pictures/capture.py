@@ -20,15 +20,17 @@ from statistics import median
 import dpkt
 from dpkt import ethernet, ip, pcap, pcapng, udp
 
+from harness.link.addresses import NODE, prefix
 from harness.link.model import Fate
 from harness.link.trace import Direction, Packet
 from harness.pictures import wires
-from harness.pictures.ladder import Notes, one_line
+from harness.pictures.ladder import Notes
+from harness.text.printable import printable
 
 #: The wires' numbers, as harness/pictures/wires.py has them: the second endpoint stands where the lab has the tester.
 _SECOND, _FIRST, _OTHER_NODE = 0, 1, 2
 _ORDER = (_FIRST, _OTHER_NODE, _SECOND)
-_ADDRESSES = {_FIRST: bytes([10, 77, 2, 2]), _SECOND: bytes([10, 77, 1, 2])}
+_ADDRESSES = {end: prefix(end + 1, 4) + bytes((NODE,)) for end in (_FIRST, _SECOND)}
 _MACS = {_FIRST: b"\x02\x77\x00\x00\x00\x02", _SECOND: b"\x02\x77\x00\x00\x00\x01"}
 #: The dissector takes datagrams from or to this port without looking at them first.
 PORT = 7777
@@ -64,7 +66,7 @@ def to_pcapng(
     frames = _frames(packets[: wires.MOST_PACKETS // 2], notes or {})
     if len(packets) > wires.MOST_PACKETS // 2:
         remark = f"{remark} (the first {wires.MOST_PACKETS // 2} packets of {len(packets)})".strip()
-    return wires.as_pcapng(frames, note=one_line(remark), names=[one_line(name) for name in names[::-1]])
+    return wires.as_pcapng(frames, note=printable(remark), names=[printable(name) for name in names[::-1]])
 
 
 def _frames(packets: Sequence[Packet], notes: Notes) -> list[wires.Packet]:
@@ -78,7 +80,7 @@ def _frames(packets: Sequence[Packet], notes: Notes) -> list[wires.Packet]:
             words = [f"#{packet.number} sent", _fate(packet) if packet.arrived is None else ""]
             words += [note.text for note in notes.get(packet.number, ())]
             frame = _frame(packet.data, begin, packet.number, 64)
-            comment = one_line("; ".join(filter(None, words)))
+            comment = printable("; ".join(filter(None, words)))
             rows.append((packet.sent, 1, packet.number, wires.Packet(packet.sent, begin, frame, comment)))
         if packet.arrived is not None:
             comment = "; ".join(filter(None, [f"#{packet.number} arrived", _fate(packet)]))
@@ -129,7 +131,7 @@ def from_capture(data: bytes) -> list[Packet]:
     try:
         datagrams, names = _read(data)
     except (dpkt.Error, ValueError, struct.error, IndexError, OverflowError) as error:
-        raise BadCapture(f"it cannot be read as a capture: {one_line(str(error)) or 'it is cut off'}") from None
+        raise BadCapture(f"it cannot be read as a capture: {printable(str(error)) or 'it is cut off'}") from None
     if not datagrams:
         raise BadCapture("there is no UDP datagram in it")
     start = datagrams[0].at

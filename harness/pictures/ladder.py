@@ -16,6 +16,7 @@ from typing import Literal
 
 from harness.link.model import Fate
 from harness.link.trace import Direction, Event, Packet
+from harness.text.printable import printable
 
 #: What happened to a packet, as far as it is drawn in a way of its own.
 Mark = Literal["", "lost", "damaged", "copy", "overtook"]
@@ -85,17 +86,6 @@ class Fold:
 Row = Rung | Fold
 
 
-def one_line(text: str) -> str:
-    r"""The text without anything that steers a terminal or ends a line.
-
-    >>> one_line("a\x1b[2J\n")
-    'a\\x1b[2J\\n'
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def plain_label(packet: Packet) -> str:
     """What a packet is called when nobody knows better."""
     return f"{len(packet.data)} bytes"
@@ -117,10 +107,10 @@ def rungs_of(
                 packet.sent,
                 packet.arrived,
                 packet.direction,
-                one_line(describe(packet)),
+                printable(describe(packet)),
                 _MARKS.get(packet.fate, ""),
                 _remark(packet.fate, packet.why, len(packet.delivered)),
-                tuple(Note(one_line(note.text), note.broken) for note in mine),
+                tuple(Note(printable(note.text), note.broken) for note in mine),
             )
         )
     return rungs
@@ -134,7 +124,7 @@ def rungs_of_events(events: Iterable[Event]) -> list[Rung]:
             event.at,
             event.due,
             event.direction,
-            one_line(f"{event.protocol} {event.size}"),
+            printable(f"{event.protocol} {event.size}"),
             _MARKS.get(event.fate, ""),
             _remark(event.fate, event.why, None),
         )
@@ -146,7 +136,7 @@ def _remark(fate: Fate, why: str, left: int | None) -> str:
     if fate == "delivered":
         return ""
     if fate == "lost":
-        return f"lost ({one_line(why)})" if why else "lost"
+        return f"lost ({printable(why)})" if why else "lost"
     if fate == "truncated" and left is not None:
         return f"cut to {left} bytes"
     return {
@@ -223,7 +213,7 @@ class Line:
 
 def ladder_lines(rows: Iterable[Row], *, names: tuple[str, str] = NAMES) -> list[Line]:
     """The ladder as lines of text, the head first."""
-    left, right = (one_line(name) for name in names)
+    left, right = (printable(name) for name in names)
     head = f"{'#':>5}  {'sent':>9}  {'seen':>9}   {left:<{_LANE - len(right) + 2}}{right}"
     lines = [Line(head, "head")]
     for row in rows:

@@ -12,8 +12,9 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
-from harness.pictures.ladder import NAMES, Fold, Mark, Note, Row, Rung, one_line
+from harness.pictures.ladder import NAMES, Fold, Mark, Note, Row, Rung
 from harness.pictures.ladder_layout import LEFT, RIGHT, Layout, Placed, lay_out
+from harness.text.printable import printable
 
 WIDTH = 1200
 _NOTES, _NOTE_CHARACTERS, _NOTE_LINE = 938.0, 42, 14.5
@@ -48,7 +49,7 @@ def ladder_svg(rows: Sequence[Row], *, names: tuple[str, str] = NAMES, title: st
     """A standalone SVG of 1,200 pixels' width. `remark` is a line below the title: profile, seed, what to look for."""
     layout = lay_out(rows)
     svg = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
-    svg.set("aria-label", one_line(title or "packets between the two ends"))
+    svg.set("aria-label", printable(title or "packets between the two ends"))
     ET.SubElement(svg, "style").text = _STYLE
     paper = ET.SubElement(svg, "rect", width=str(WIDTH), fill=_PAPER)
     _head(svg, title, remark, names)
@@ -73,7 +74,7 @@ def ladder_svg(rows: Sequence[Row], *, names: tuple[str, str] = NAMES, title: st
 
 
 def _head(svg: ET.Element, title: str, remark: str, names: tuple[str, str]) -> None:
-    title = one_line(title or "Packets between the two ends")
+    title = printable(title or "Packets between the two ends")
     size = 19 if len(title) <= 100 else 14
     title = title if len(title) <= 150 else f"{title[:149]}…"
     _text(svg, 24, 34, title, "b").set("style", f"font-size:{size}px")
@@ -116,8 +117,9 @@ def _arrow(parent: ET.Element, signs: ET.Element, rung: Rung, place: Placed) -> 
     start, end = _ends(rung, place)
     group = ET.SubElement(parent, "g")
     seen = "never arrived" if rung.seen is None else f"arrived {rung.seen:.6f} s"
-    title = f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}"
-    ET.SubElement(group, "title").text = f"{title}; {rung.remark}" if rung.remark else title
+    ET.SubElement(
+        group, "title"
+    ).text = f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}{'; ' + rung.remark if rung.remark else ''}"
     _stroke(group, rung.mark, start, end)
     angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))
     share = 1.0 if rung.mark == "lost" else 0.72
@@ -250,7 +252,7 @@ def _text(parent: ET.Element, x: float, y: float, words: str, kind: str = "", an
         element.set("class", kind)
     if anchor != "start":
         element.set("text-anchor", anchor)
-    element.text = one_line(words) or None
+    element.text = printable(words) or None
     return element
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import SetupError
-from harness.pictures.ladder import one_line
+from harness.text.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,8 +90,8 @@ def _fill(figure: Figure, curves: Curves, title: str) -> None:
     figure.subplots_adjust(left=0.093, right=0.985, top=0.915, bottom=0.06)
     top, middle, bottom = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [5, 3, 2.2], "hspace": 0.13})
     words: dict[str, Any] = {"ha": "left", "parse_math": False}
-    figure.text(0.012, 0.962, one_line(title), size=15, weight="bold", color=_INK, **words)
-    figure.text(0.012, 0.934, one_line(curves.name), color=_SOFT, **words)
+    figure.text(0.012, 0.962, printable(title), size=15, weight="bold", color=_INK, **words)
+    figure.text(0.012, 0.934, printable(curves.name), color=_SOFT, **words)
     _numbers(top, curves)
     _windows(middle, curves)
     _round_trips(bottom, curves)

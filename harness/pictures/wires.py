@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 from dpkt import pcapng
 
+from harness.link.addresses import PREFIX, prefix
+
 #: Most packets of one file; a test that needs more is read from its beginning.
 MOST_PACKETS = 20_000
 #: Most bytes of packets in one file.
@@ -40,8 +42,8 @@ class Packet:
         ip = self.data[_ETHERNET:]
         number = self.wire + 1
         if ip[:1] and ip[0] >> 4 == 6:
-            return ip[8:12] == bytes([0xFD, 0x77, 0, number])
-        return ip[12:15] == bytes([10, 77, number])
+            return ip[8:12] == prefix(number, 6)
+        return ip[12:15] == prefix(number, 4)
 
     @property
     def identity(self) -> bytes:
@@ -65,8 +67,8 @@ class Packet:
         """Whether both ends are nodes of the star: not one of the kernel's own multicasts."""
         ip = self.data[_ETHERNET:]
         if ip[:1] and ip[0] >> 4 == 6:
-            return ip[8:11] == ip[24:27] == b"\xfd\x77\x00"
-        return ip[12:14] == ip[16:18] == b"\x0a\x4d"
+            return ip[8:11] == ip[24:27] == PREFIX[6]
+        return ip[12:14] == ip[16:18] == PREFIX[4]
 
 
 class WireFile:

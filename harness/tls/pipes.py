@@ -14,9 +14,10 @@ from harness.actors.cast import Cast
 from harness.actors.listener import Listener
 from harness.actors.peer import Peer
 from harness.actors.program import PATIENCE, Program, Server
-from harness.actors.story import Broken, readable
+from harness.actors.story import Broken
 from harness.course.address import Address
 from harness.lab.interface import LabError
+from harness.text.printable import printable
 from harness.tls.load.backend import Echo
 from harness.tls.logs import endings, secret_in
 from harness.tls.middle.middle import Middle
@@ -178,7 +179,7 @@ class Pipes:
             return log.count(b"ended: ") >= count and len(endings(bytes(log))) >= count
 
         log = pipe.complains(enough, within=within)
-        seen, expected = [readable(word[:40].encode()) for word in endings(log)], " or ".join(words)
+        seen, expected = [printable(word[:40]) for word in endings(log)], " or ".join(words)
         if len(seen) == count and seen[-1] in words:
             self._story.add("student", f"{pipe.name} logged: ended: {seen[-1]}")
             return

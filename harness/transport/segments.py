@@ -14,7 +14,6 @@ Flags: SYN 1, ACK 2, FIN 4, RST 8, number of SACK blocks in bits 4 and 5; bits 6
 from __future__ import annotations
 
 import struct
-import tomllib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import SetupError
+from harness.text.toml_rows import TomlFile, TomlMistake
 
 HEADER = struct.Struct("!BBHIIII")
 BLOCK = struct.Struct("!II")
@@ -79,14 +79,17 @@ class Wire:
 
 
 def load_wire(path: Path) -> Wire:
-    """The wire of a term.toml. Raises BadWire, OSError."""
+    """The wire of a term.toml. Raises BadWire."""
     try:
-        term = tomllib.loads(path.read_text())["term"]
-        return Wire(magic=term["magic"], checksum=term["checksum"])
-    except KeyError as error:
-        raise BadWire(f"{path}: has no {error.args[0]} (it needs [term] with magic and checksum)") from None
-    except (tomllib.TOMLDecodeError, TypeError, BadWire) as error:
-        raise BadWire(f"{path}: {error}") from None
+        row = TomlFile.read(path).row("term")
+        magic, checksum = row.whole("magic", example="0x5C"), row.text("checksum", example='"crc-32"')
+        if magic > 255:
+            row.wrong("magic", f"magic is {magic}", "Write a number from 1 to 255, such as magic = 0x5C.")
+        if checksum not in CHECKSUMS:
+            row.wrong("checksum", f"checksum is {checksum!r}", f"Write one of {', '.join(CHECKSUMS)}.")
+    except TomlMistake as mistake:
+        raise BadWire(str(mistake)) from None
+    return Wire(magic, checksum)
 
 
 @dataclass(frozen=True, slots=True)

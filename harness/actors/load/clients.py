@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.actors.story import difference, show
+from harness.lab.linger import reset_and_close
 
 #: (what a client says, exactly what has to come back) by a client's number and its turn; turn 0 is the proof.
 Exchange = Callable[[int, int], tuple[bytes, bytes]]
@@ -26,8 +27,6 @@ Place = tuple[str, int]
 _SO_TIMESTAMPNS = 35
 _CHUNK = 262_144
 _IN_PROGRESS = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, 10035)  # 10035: Windows' WSAEWOULDBLOCK
-#: A linger time of zero makes close() send a reset instead of a FIN (socket(7), SO_LINGER).
-_RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 #: Ours, not the server's: no descriptor, port, memory or route.
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETUNREACH)
 
@@ -298,15 +297,6 @@ class Greedy(Client):
         self.read += len(data)
         if not data:
             self.fails("the program ended the connection")
-
-
-def reset_and_close(sock: socket.socket) -> None:
-    """Close with a reset (a Unix socket: just close)."""
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    except OSError:
-        pass
-    sock.close()
 
 
 def _reason(error: OSError) -> str:

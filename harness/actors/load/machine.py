@@ -9,6 +9,8 @@ import sys
 import time
 from dataclasses import dataclass
 
+from harness.lab.node.proc import queued_here
+
 #: The share of a processor above which a submission of several threads made the machine busy by itself.
 LOUD = 0.5
 #: A machine that stretched the program's time by more than this cannot say that anything took too long.
@@ -54,7 +56,7 @@ class Machine:
 def clocks() -> Clocks:
     """Now. To be called in the thread that is measured."""
     stolen, of_all = _stolen()
-    return Clocks(time.monotonic(), time.thread_time(), _queued(), stolen, of_all)
+    return Clocks(time.monotonic(), time.thread_time(), queued_here(), stolen, of_all)
 
 
 def machine(
@@ -78,15 +80,6 @@ def machine(
         factor *= 1.0 + (after.queued - before.queued) / max(after.cpu - before.cpu, 1e-6)
         queued += after.queued - before.queued
     return Machine(factor=factor, queued=queued, late=late)
-
-
-def _queued() -> float:
-    """proc(5): schedstat is time on a processor, time waiting for one, both in ns, and the number of turns."""
-    try:
-        with open("/proc/thread-self/schedstat") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError):
-        return 0.0
 
 
 def _stolen() -> tuple[float, float]:

@@ -14,9 +14,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.lab.interface import LabError
+from harness.lab.node.reply import Refused, decode, otherwise
+from harness.text.lines import Lines
 
 #: Seconds within which a node of ours has to answer.
 PATIENCE = 15.0
+#: Longest line of a node of ours (bytes): a report with its capture.
+MOST_LINE = 32_000_000
 
 
 class Channel:
@@ -33,15 +37,17 @@ class Channel:
         self._thread.start()
 
     def _read(self) -> None:
-        pending = b""
+        lines = Lines(MOST_LINE)
         try:
             while header := self._exactly(8):  # Docker's frame: stream, three zeros, length (big-endian)
                 data = self._exactly(int.from_bytes(header[4:], "big"))
                 if header[0] == 2:
                     self.complaints = (self.complaints + data)[-8000:]
                     continue
-                *lines, pending = (pending + data).split(b"\n")
-                for line in filter(None, lines):
+                for line in lines.feed(data):
+                    if line is None:
+                        self.complaints = b"it wrote a line of more than %d bytes" % MOST_LINE
+                        raise OSError
                     self.lines.put(line)
         except OSError:
             pass
@@ -93,11 +99,10 @@ class Channel:
 
     def answer(self) -> dict[str, Any]:
         """The next line, which has to say that all went well. Raises LabError."""
-        line = self._line(PATIENCE)
-        said: dict[str, Any] = json.loads(line) if line else {"text": f"no answer within {PATIENCE:g} s"}
-        if not said.get("ok"):
-            raise LabError(f"the lab's {self.name} says: {said.get('text')}")
-        return said
+        with otherwise(LabError, f"the lab's {self.name} says"):
+            if (line := self._line(PATIENCE)) is None:
+                raise Refused("node", f"no answer within {PATIENCE:g} s")
+            return decode(line)
 
     def _gone(self, error: BaseException | None = None) -> LabError:
         last = self.complaints.decode("utf-8", "replace").strip().splitlines()[-1:]

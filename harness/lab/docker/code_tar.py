@@ -15,7 +15,7 @@ HARNESS = Path(__file__).resolve().parents[2]
 def agent_code() -> dict[str, Path]:
     """What is readable in a student node: the agent and what it imports, nothing else."""
     packages = ("__init__.py", "lab/__init__.py", "lab/node/__init__.py")
-    modules = ("agent.py", "agent_child.py", "agent_kernel.py", "proc.py")
+    modules = ("agent.py", "agent_child.py", "agent_kernel.py", "proc.py", "reply.py")
     files = (*packages, *(f"lab/node/{name}" for name in modules))
     return {
         "agent/__main__.py": HARNESS / "lab/node/agent.py",

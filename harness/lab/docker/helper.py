@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.lab.interface import LabError
+from harness.lab.node.reply import decode
 
 Reply = dict[str, Any]
 
@@ -40,7 +41,7 @@ class Helper:
     def ask(
         self, request: Mapping[str, Any], *, given: Sequence[int] = (), within: float = ANSWERED_WITHIN
     ) -> tuple[Reply, list[int]]:
-        """The answer and the descriptors that came with it. Raises LabError when none comes.
+        """The answer and the descriptors that came with it. Raises Refused, and LabError when none comes.
 
         A helper that was met before and has hung up since is told by the error it was made with (`gone`).
         """
@@ -50,9 +51,9 @@ class Helper:
                 if self._socket is None:
                     self._socket = self._connect()
                 self._socket.settimeout(within)
-                answer = self._exchange(self._socket, json.dumps(request).encode("ascii"), given)
+                answer, descriptors = self._exchange(self._socket, json.dumps(request).encode("ascii"), given)
                 done = self._met = True
-                return answer
+                return decode(answer), descriptors
             except (OSError, ValueError) as error:
                 hung_up = self._met and isinstance(error, ConnectionError | FileNotFoundError)
                 kind = self._gone if hung_up else LabError
@@ -75,7 +76,7 @@ class Helper:
                     raise
                 time.sleep(0.005)  # it is being started
 
-    def _exchange(self, connection: socket.socket, request: bytes, given: Sequence[int]) -> tuple[Reply, list[int]]:
+    def _exchange(self, connection: socket.socket, request: bytes, given: Sequence[int]) -> tuple[bytes, list[int]]:
         if self._kind == socket.SOCK_SEQPACKET:
             socket.send_fds(connection, [request], list(given))
             data, descriptors, _, _ = socket.recv_fds(connection, _PACKET, _DESCRIPTORS)
@@ -89,5 +90,4 @@ class Helper:
                 data += chunk
         if not data:
             raise ConnectionResetError("it hung up")
-        reply: Reply = json.loads(data)
-        return reply, descriptors
+        return data, descriptors

@@ -255,12 +255,7 @@ def _limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> C
     if user is not None:
         nproc = process_limit
     elif sys.platform == "linux":
-        mine = str(os.getuid())
-        nproc = process_limit + sum(
-            int(row.get("Threads", 0))
-            for name in os.listdir("/proc")
-            if name.isdigit() and (row := processes._status(int(name))) and row["Uid"].split()[0] == mine
-        )
+        nproc = process_limit + processes.threads_of(os.getuid())
     files = limits.open_files
     largest = limits.file_mb * 1_000_000
     dies = die_with_parent()

@@ -26,6 +26,7 @@ from harness.lab.interface import LabError
 from harness.lab.netem.kernel import NetemCounters, NetemQdisc
 from harness.lab.router.tun import (
     QUEUE,
+    Answer,
     CannotRoute,
     Control,
     Router,
@@ -36,6 +37,7 @@ from harness.lab.router.tun import (
     run_batch,
     set_up_guard,
 )
+from harness.link.addresses import FAMILIES, LINK, WIRES, address, network
 from harness.link.model import direction_seeds
 from harness.link.netem_wire import qdisc_of
 from harness.link.netem_words import beyond_netem
@@ -70,27 +72,20 @@ rule del pref 42
 rule add pref 42 iif w3 from {second} to {student} lookup {table}
 """
 _NETWORKS = {
-    "-4": {
-        "near": "10.77.1.1",
-        "far": "10.77.2.1",
-        "third": "10.77.3.1",
-        "tester": "10.77.1.0/24",
-        "student": "10.77.2.0/24",
-        "second": "10.77.3.0/24",
-    },
-    "-6": {
-        "near": "fd77:1::1",
-        "far": "fd77:2::1",
-        "third": "fd77:3::1",
-        "tester": "fd77:1::/64",
-        "student": "fd77:2::/64",
-        "second": "fd77:3::/64",
-    },
+    f"-{family}": {
+        "near": address(WIRES["tester"], family, LINK),
+        "far": address(WIRES["student"], family, LINK),
+        "third": address(WIRES["second"], family, LINK),
+        **{node: network(wire, family) for node, wire in WIRES.items()},
+    }
+    for family in FAMILIES
 }
 
 
 class NetemRouter(Router):
     """netem on the wires; with `falls_back`, the router itself for the profiles that netem is not for."""
+
+    PLAIN = (*Router.PLAIN, LabError)
 
     def __init__(self, tun: int, scheduler: str, *, falls_back: bool) -> None:
         self._falls_back = falls_back
@@ -129,22 +124,15 @@ class NetemRouter(Router):
         """What impairs the link now."""
         return "router" if self._through_tun else "netem"
 
-    def flush(self) -> None:
+    def do_flush(self) -> None:
         """Forget what is under way: a new netem does, as the old one goes with what it holds."""
-        super().flush()
+        super().do_flush()
         if not self._through_tun:
             self.shape(*self._shaped)
 
-    def answer(self, line: bytes) -> dict[str, object] | None:
-        """See Router.answer; what the machine refuses is an answer, too."""
-        try:
-            return super().answer(line)
-        except (LabError, CannotRoute) as error:
-            return {"ok": False, "error": str(error)}
-
-    def counters(self) -> dict[str, object]:
-        """See Router.counters; the kernel's account where it is netem, which knows nothing of lateness."""
-        answer = super().counters() | {"engine": self.engine}
+    def do_counters(self) -> Answer:
+        """See Router.do_counters; the kernel's account where it is netem, which knows nothing of lateness."""
+        answer = super().do_counters() | {"engine": self.engine}
         if not self._through_tun:
             answer |= _sums([found for wire, _ in _WIRES if (found := _counters(wire))])
         return answer

@@ -5,14 +5,12 @@ Rule 2: it believes nothing that the student made, and touches the student's pat
 Rule 3: nothing the student does ends it: no memory, process, descriptor or malformed byte; errors become answers.
 
 It is root without capabilities but SETUID, SETGID, KILL and CHOWN. The tester speaks to it over a Unix SOCK_SEQPACKET
-socket in a folder that only root may enter. One JSON object a packet, {"op": VERB, ...}, is answered by
-{"ok": true, ...} or {"ok": false, "error": WHOSE, "text": WHY, "errno": N}; descriptors travel beside the answer.
-WHOSE is "start" or "os" (what the submission did or left), "request" or "node" (ours).
+socket in a folder that only root may enter. One request a packet is answered by one packet (reply.py says what is in
+them); descriptors travel beside the answer.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
@@ -23,7 +21,7 @@ import sys
 import time
 from typing import Any
 
-from harness.lab.node.agent_child import STUDENT, Refused, by_student, copy_tree, remove_ipc, spawn, watch
+from harness.lab.node.agent_child import STUDENT, by_student, copy_tree, remove_ipc, spawn, watch
 from harness.lab.node.agent_kernel import (
     StudentsRights,
     capabilities,
@@ -33,6 +31,7 @@ from harness.lab.node.agent_kernel import (
     memory_used,
     students_processes,
 )
+from harness.lab.node.reply import Refused, encode, perform
 
 SUBMISSION, BUILD, WORK, FILES = "/submission", "/build", "/work", "/files"
 #: All that a program finds in its environment, as after a login.
@@ -105,7 +104,7 @@ class Agent:
                 raise ConnectionError
             self._received = fds
             answer, given = self._answer(packet)
-            socket.send_fds(connection, [json.dumps(answer).encode("ascii")], given)
+            socket.send_fds(connection, [answer], given)
         except OSError:
             self._selector.unregister(connection)
             connection.close()
@@ -113,20 +112,14 @@ class Agent:
             for descriptor in (*fds, *given):
                 os.close(descriptor)
 
-    def _answer(self, packet: bytes) -> Said:
+    def _answer(self, packet: bytes) -> tuple[bytes, list[int]]:
         try:
-            request = json.loads(packet)
-            verb = getattr(self, "do_" + request.pop("op"), None)
-            if verb is None:
-                raise Refused("request", "no such verb")
-            said, given = verb(**request)
-            return {"ok": True, **said}, given
-        except Refused as refused:
-            return {"ok": False, "error": refused.kind, "text": str(refused), "errno": refused.number}, []
+            said, given = perform(self, packet)
+            return encode(said), given
         except OSError as error:
-            return {"ok": False, "error": "os", "text": error.strerror or str(error), "errno": error.errno or 0}, []
+            return encode(Refused("os", error.strerror or str(error), error.errno or 0)), []
         except Exception as error:
-            return {"ok": False, "error": "request", "text": f"{type(error).__name__}: {error}"}, []
+            return encode(error), []
 
     def _reap(self) -> None:
         try:

@@ -16,6 +16,8 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 
+from harness.lab.node.reply import Refused
+
 #: The ordinary user of every program of the submission (docker/prepare-student.sh puts it into /etc/passwd).
 STUDENT = 40001
 #: Seconds within which a helper that removes what is left has to be done.
@@ -29,15 +31,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 #: /proc as it was when we were started. The warden covers it by a read-only one before anything of the student's runs:
 #: a program could lower its oom_score_adj, fill the memory with what counts for no process, and have the agent killed.
 _PROC = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-class Refused(Exception):
-    """A request that cannot be fulfilled; `kind` says whose fault it is, as in the answer's "error"."""
-
-    def __init__(self, kind: str, text: str, number: int = 0) -> None:
-        super().__init__(text)
-        self.kind = kind
-        self.number = number
 
 
 # -- becoming the student ----------------------------------------------------------------------------------------
@@ -61,14 +54,22 @@ def _default_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, int, int]) -> int:
-    """Start a program as the student, in a session of its own; its process id. Raises Refused("start")."""
+def _fork() -> tuple[int, int, int]:
+    """The process id (0 in the child), and both ends of a pipe: where the child is heard, where it tells."""
     told, tells = os.pipe()
     try:
-        pid = os.fork()
-    except OSError as error:
+        return os.fork(), told, tells
+    except OSError:
         os.close(told)
         os.close(tells)
+        raise
+
+
+def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, int, int]) -> int:
+    """Start a program as the student, in a session of its own; its process id. Raises Refused("start")."""
+    try:
+        pid, told, tells = _fork()
+    except OSError as error:
         raise Refused("start", "the node is full of the submission's processes", error.errno or 0) from None
     if pid == 0:
         try:
@@ -102,12 +103,9 @@ def _away_from_stdio(descriptors: Sequence[int]) -> list[int]:
 
 def by_student(work: Callable[[], str | None], within: float) -> str | None:
     """Run `work` in a child that is the student; its answer. Raises Refused if it died, failed or took too long."""
-    told, tells = os.pipe()
     try:
-        pid = os.fork()
+        pid, told, tells = _fork()
     except OSError as error:
-        os.close(told)
-        os.close(tells)
         raise Refused("node", f"no process for a helper: {error.strerror}") from None
     if pid == 0:
         try:

@@ -33,13 +33,7 @@ class StudentsRights:
 
 
 def _first(*paths: str) -> str:
-    for path in paths:
-        try:
-            with open(path, errors="replace") as file:  # a process may give itself any bytes as its name
-                return file.read()
-        except OSError:
-            continue
-    return ""
+    return next(filter(None, map(proc.read, paths)), "")
 
 
 def _rows(text: str) -> dict[str, int]:

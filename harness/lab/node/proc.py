@@ -19,7 +19,8 @@ _GO_NOTE, _NEAR_THE_START = b"\x04\x00\x00\x00Go\x00\x00", 65_536
 MOST = 64
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
+    """A file of the kernel's; nothing if it cannot be read."""
     try:
         with open(path, errors="replace") as file:  # a process may give itself any bytes as its name
             return file.read()
@@ -41,11 +42,17 @@ def _open_files(pid: int) -> int:
         return 0  # it ended meanwhile
 
 
+def memory(pids: Iterable[int]) -> int:
+    """Bytes of anonymous memory and tmpfs that these processes have in memory."""
+    lines = (line.split() for pid in pids for line in read(f"/proc/{pid}/status").splitlines())
+    return 1024 * sum(int(line[1]) for line in lines if line[:1] in (["RssAnon:"], ["RssShmem:"]))
+
+
 def wakeups(pids: Iterable[int]) -> int:
     """How often the threads of these processes have slept so far (proc(5): voluntary_ctxt_switches)."""
     count = 0
     for thread in _threads(pids):
-        _, _, after = _read(f"{thread}/status").rpartition("\nvoluntary_ctxt_switches:")
+        _, _, after = read(f"{thread}/status").rpartition("\nvoluntary_ctxt_switches:")
         word = after.split(maxsplit=1)[:1]
         count += int(word[0]) if word and word[0].isdigit() else 0
     return count
@@ -72,9 +79,20 @@ def queued_longest(pids: Iterable[int]) -> float | None:
 
 
 def _together(pids: Iterable[int], add_up: Callable[[list[int]], int]) -> float | None:
-    rows = [_read(f"{thread}/schedstat").split() for thread in _threads(pids)]
-    told = [int(row[1]) for row in rows if len(row) > 1]
+    rows = [waited(thread) for thread in _threads(pids)]
+    told = [row for row in rows if row is not None]
     return add_up(told) / 1e9 if told or not rows else None
+
+
+def waited(folder: str) -> int | None:
+    """Nanoseconds that a process or thread (its folder in /proc) was ready and had no processor; None: not told."""
+    row = read(f"{folder}/schedstat").split()  # proc(5): time on a processor, time waiting for one, number of turns
+    return int(row[1]) if len(row) > 1 else None
+
+
+def queued_here() -> float:
+    """Seconds that the calling thread was ready and had no processor; 0 where that is not told."""
+    return (waited("/proc/thread-self") or 0) / 1e9
 
 
 def runtimes(pids: Iterable[int]) -> list[str]:
@@ -90,14 +108,17 @@ def _runtime(pid: int) -> str:
         return "native"  # the least that is allowed
 
 
+def known_by(name: str) -> str:
+    """What an executable of that name is that somebody installed; "" for a name that says nothing."""
+    if name in _SHELLS:
+        return "shell"
+    return next((runtime for begins, runtime in _NAMES.items() if name.startswith(begins)), "")
+
+
 def what_is(name: str, path: str, user: int) -> str:
     """What an executable is that this user runs: known by its name if it is installed, else by its content."""
     owner = os.stat(path).st_uid
-    if owner == 0 or owner != user:
-        for begins, runtime in _NAMES.items():
-            if name.startswith(begins):
-                return runtime
-        if name in _SHELLS:
-            return "shell"
+    if (owner == 0 or owner != user) and (known := known_by(name)):
+        return known
     with open(path, "rb") as executable:
         return "go" if _GO_NOTE in executable.read(_NEAR_THE_START) else "native"

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -282,10 +280,3 @@ def small_buffers(sock: socket.socket) -> None:
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-
-
-def reset_on_close(sock: socket.socket) -> None:
-    """Make `close` send a RST (SO_LINGER with 0 seconds)."""
-    with contextlib.suppress(OSError):
-        form = "hh" if sys.platform == "win32" else "ii"
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from functools import partial
 
 from harness.lab.interface import Mangle
+from harness.lab.linger import reset_on_close
 from harness.lab.relay.core import Core
 from harness.lab.relay.mangle import BEFORE_RESET
-from harness.lab.relay.stream import Stream, prepare, reset_on_close, travel
+from harness.lab.relay.stream import Stream, prepare, travel
 from harness.link.trace import Direction
 
 Place = tuple[str, int]

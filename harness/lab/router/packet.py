@@ -7,25 +7,20 @@ from __future__ import annotations
 
 import struct
 
+from harness.link.addresses import FAMILIES, WIRES, prefix
 from harness.link.trace import Direction
 
 _UDP = 17
-#: First bytes of the student's network and of those of its peers, the tester and the second student node
-#: (harness/lab/docker/lab.py gives the addresses).
-_STUDENT_4, _PEERS_4 = bytes((10, 77, 2)), (bytes((10, 77, 1)), bytes((10, 77, 3)))
-_STUDENT_6, _PEERS_6 = bytes((0xFD, 0x77, 0, 2)), (bytes((0xFD, 0x77, 0, 1)), bytes((0xFD, 0x77, 0, 3)))
+#: What the addresses of the student and of its peers, the tester and the second student node, begin with.
+_STUDENT = [prefix(WIRES["student"], family) for family in FAMILIES]
+_PEERS = [prefix(WIRES[node], family) for node in ("tester", "second") for family in FAMILIES]
 
 
 def direction(packet: bytes) -> Direction | None:
     """Down if it goes to the student's network, up if to the tester's or the second node's, None for others."""
     version = packet[0] >> 4 if packet else 0
-    if version == 4:
-        towards = packet[16:19]
-        return "down" if towards == _STUDENT_4 else "up" if towards in _PEERS_4 else None
-    if version == 6:
-        towards = packet[24:28]
-        return "down" if towards == _STUDENT_6 else "up" if towards in _PEERS_6 else None
-    return None
+    towards = packet[16:19] if version == 4 else packet[24:28] if version == 6 else b""
+    return "down" if towards in _STUDENT else "up" if towards in _PEERS else None
 
 
 def identity(packet: bytes) -> int | None:

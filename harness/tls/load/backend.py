@@ -12,10 +12,10 @@ import ssl
 import threading
 from dataclasses import dataclass
 
-from harness.actors.load.clients import reset_and_close
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story
 from harness.course.address import Address
+from harness.lab.linger import reset_and_close
 
 #: Bytes held back for one connection before it is read no further.
 _FULL = 262_144

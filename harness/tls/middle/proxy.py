@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from harness.actors.load.clients import reset_and_close
 from harness.actors.story import Story
 from harness.lab.interface import LabError
+from harness.lab.linger import reset_and_close
 from harness.tls.record_layer.rules import Direction, Rule, Way
 
 #: Bytes kept of each direction of a connection; bytes held back in one before it is read no further.

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.actors.peer import Peer
+from harness.actors.peer import Peer, in_background
 from harness.actors.program import PATIENCE
-from harness.actors.story import Broken, difference, readable, show
+from harness.actors.story import Broken, difference, show
+from harness.text.printable import printable
 from harness.tls.peer.contexts import TLS10 as TLS10
 from harness.tls.peer.contexts import TLS11 as TLS11
 from harness.tls.peer.contexts import TLS12 as TLS12
@@ -163,7 +164,7 @@ class TlsPeer(Endings):
         self._engine.begin(time.monotonic() + PATIENCE)
 
     def _agreed(self) -> str:
-        sni, alpn = (readable((said or "").encode()) for said in (self.sni, self.alpn))
+        sni, alpn = (printable(said or "") for said in (self.sni, self.alpn))
         words = [VERSION_NAMES.get(self.version, self.version), f"SNI {sni}" if sni else "no SNI"]
         if alpn:
             words.append(f"ALPN {alpn}")
@@ -226,17 +227,12 @@ class TlsPeer(Endings):
         ends: with a close_notify behind the data.
         """
 
-        def pump() -> None:
-            try:
-                self.sends(data, record=record, within=within)
-                if ends:
-                    self.sends_close_notify()
-            except Broken as broken:
-                self._tell(broken.message)
+        def send() -> None:
+            self.sends(data, record=record, within=within)
+            if ends:
+                self.sends_close_notify()
 
-        thread = threading.Thread(target=pump, daemon=True)
-        thread.start()
-        return thread
+        return in_background(send, self._tell)
 
     def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
         """Send until nothing more is taken for `quiet` seconds; answers how many bytes were made into records.

@@ -229,8 +229,7 @@ class Sealer:
                 finished = finished or opened[1]
             encrypted = encrypted or record[0] == CHANGE_CIPHER_SPEC
         if not self._server:
-            hello = bytes([1]) + len(hellos[0]).to_bytes(3, "big") + hellos[0]
-            self._again = sealing.hello_again(hello, finished[4:])
+            self._again = sealing.hello_again(hellos[0], finished[4:])
         return traffic
 
 

@@ -11,10 +11,10 @@ Rule: what a stranger sends never raises; what cannot be read is answered None o
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from harness.tls.record_layer.hello import CLIENT_HELLO, read_hello, shorts, vector, vectors
 from harness.tls.record_layer.leaks import Leak as Leak
 from harness.tls.record_layer.leaks import plaintext_in as plaintext_in
 
@@ -193,10 +193,10 @@ class ClientHello:
 def client_hello(stream: bytes) -> ClientHello | None:
     """What the ClientHello at the front of a stream says; None if there is none, or not all of it."""
     for kind, body in messages(stream):
-        if kind == 1:
+        if kind == CLIENT_HELLO:
             try:
                 return _client_hello(body)
-            except (IndexError, ValueError, struct.error):
+            except ValueError:
                 return None
         return None
     return None
@@ -221,7 +221,7 @@ def certificates(stream: bytes) -> list[bytes] | None:
     for kind, body in messages(stream):
         if kind == 11:
             try:
-                return list(_vectors(_vector(body, 0, 3)[0], 3))
+                return list(vectors(vector(body, 0, 3)[0], 3))
             except ValueError:
                 return None
     return None
@@ -238,56 +238,29 @@ def _messages(spoken: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-def _vector(data: bytes, at: int, width: int) -> tuple[bytes, int]:
-    """A vector behind its length of `width` bytes (RFC 8446, section 3.4), and where the next thing is."""
-    end = at + width + int.from_bytes(data[at : at + width])
-    if at + width > len(data) or end > len(data):
-        raise ValueError("a vector that is longer than what holds it")
-    return data[at + width : end], end
-
-
-def _vectors(data: bytes, width: int) -> Iterable[bytes]:
-    at = 0
-    while at < len(data):
-        item, at = _vector(data, at, width)
-        yield item
-
-
-def _shorts(data: bytes) -> tuple[int, ...]:
-    return struct.unpack(f"!{len(data) // 2}H", data)
-
-
 def _client_hello(body: bytes) -> ClientHello:
-    (legacy,) = struct.unpack_from("!H", body)
-    session, at = _vector(body, 34, 1)
-    suites, at = _vector(body, at, 2)
-    _, at = _vector(body, at, 1)  # compression methods
-    extensions: dict[int, bytes] = {}
-    block = _vector(body, at, 2)[0] if at < len(body) else b""
-    at = 0
-    while at < len(block):
-        (number,) = struct.unpack_from("!H", block, at)
-        extensions[number], at = _vector(block, at + 2, 2)
+    hello = read_hello(body)
+    extensions = dict(hello.extensions)
     return ClientHello(
-        legacy_version=legacy,
-        random=body[2:34],
-        session_id=session,
-        cipher_suites=_shorts(suites),
+        legacy_version=hello.version,
+        random=hello.random,
+        session_id=hello.session_id,
+        cipher_suites=hello.suites,
         extensions=tuple(extensions),
         sni=_sni(extensions.get(0)),
         alpn=_alpn(extensions.get(16)),
-        supported_versions=_shorts(_vector(extensions[43], 0, 1)[0]) if 43 in extensions else (),
+        supported_versions=shorts(vector(extensions[43], 0, 1)[0]) if 43 in extensions else (),
     )
 
 
 def _sni(data: bytes | None) -> str | None:
     if data is None:
         return None
-    names = _vector(data, 0, 2)[0]
-    return _vector(names, 1, 2)[0].decode("latin-1") if names[:1] == b"\0" else None
+    names = vector(data, 0, 2)[0]
+    return vector(names, 1, 2)[0].decode("latin-1") if names[:1] == b"\0" else None
 
 
 def _alpn(data: bytes | None) -> tuple[str, ...]:
     if data is None:
         return ()
-    return tuple(name.decode("latin-1") for name in _vectors(_vector(data, 0, 2)[0], 1))
+    return tuple(name.decode("latin-1") for name in vectors(vector(data, 0, 2)[0], 1))

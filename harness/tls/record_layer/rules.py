@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.tls.record_layer.hello import CLIENT_HELLO, read_hello, shorts
+
 Direction = Literal["up", "down"]
 #: What becomes of a direction at a point: a FIN, a reset of the whole connection, or silence.
 Fate = Literal["end", "reset", "stall"]
@@ -296,38 +298,25 @@ def flipped(record: bytes, at: int | None = None) -> bytes:
 
 
 #: RFC 8446, section 4.2.1; the code of TLS 1.3 in it.
-_SUPPORTED_VERSIONS, _TLS13 = 43, b"\x03\x04"
+_SUPPORTED_VERSIONS, _TLS13 = 43, 0x0304
 
 
 def without_tls13(record: bytes) -> bytes | None:
-    """A ClientHello that does not offer TLS 1.3 any more; None if the record is none, or never did.
-
-    handshake type 1, length (3), version (2), random (32), then session id, cipher suites and compression methods,
-    each with its length, then the extensions: type (2), length (2), body (RFC 8446, section 4.1.2).
-    """
-    if len(record) < HEADER + 39 or record[0] != 22 or record[HEADER] != 1:
+    """A ClientHello that does not offer TLS 1.3 any more; None if the record is none, or never did."""
+    if len(record) < HEADER + 4 or record[0] != 22 or record[HEADER] != CLIENT_HELLO:
         return None
     try:
-        place = HEADER + 4 + 2 + 32
-        place += 1 + record[place]
-        place += 2 + struct.unpack_from("!H", record, place)[0]
-        place += 1 + record[place]
-        kept, extensions, found = bytearray(), record[place + 2 :], False
-        while extensions:
-            kind, length = struct.unpack_from("!HH", extensions)
-            body, extensions = extensions[4 : 4 + length], extensions[4 + length :]
-            if kind == _SUPPORTED_VERSIONS:
-                versions = [body[at : at + 2] for at in range(1, len(body), 2)]
-                found = _TLS13 in versions
-                left = b"".join(version for version in versions if version != _TLS13)
-                if not left:
-                    continue  # without the extension: TLS 1.2
-                body = bytes([len(left)]) + left
-            kept += struct.pack("!HH", kind, len(body)) + body
-    except (struct.error, IndexError):
+        hello = read_hello(record[HEADER + 4 :])
+        versions = shorts(dict(hello.extensions).get(_SUPPORTED_VERSIONS, b"\0")[1:])
+    except ValueError:
         return None
-    if not found:
+    if _TLS13 not in versions:
         return None
-    hello = record[HEADER + 4 : place] + struct.pack("!H", len(kept)) + kept
-    message = b"\x01" + len(hello).to_bytes(3, "big") + hello
+    left = b"".join(struct.pack("!H", version) for version in versions if version != _TLS13)
+    kept = tuple(
+        (kind, bytes([len(left)]) + left if kind == _SUPPORTED_VERSIONS else body)
+        for kind, body in hello.extensions
+        if left or kind != _SUPPORTED_VERSIONS  # without the extension: TLS 1.2
+    )
+    message = hello._replace(extensions=kept).message()
     return record[:3] + struct.pack("!H", len(message)) + message

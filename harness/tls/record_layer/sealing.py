@@ -18,6 +18,8 @@ from typing import NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
+from harness.tls.record_layer.hello import read_hello
+
 #: Bytes of plaintext in a record at most (RFC 8446, section 5.1); of an AEAD's tag and nonce.
 LONGEST, TAG, NONCE = 2**14, 16, 12
 APPLICATION_DATA = 23
@@ -174,6 +176,8 @@ def traffic12(master: bytes, client_random: bytes, server_random: bytes, suite: 
 
 ALERT, HANDSHAKE = 21, 22
 CLOSE_NOTIFY, USER_CANCELED = 0, 90
+#: RFC 5746: the extension, and the cipher suite that stands for an empty one.
+_RENEGOTIATION_INFO, _NO_RENEGOTIATION_YET = 0xFF01, 0x00FF
 
 
 def key_update(*, request: bool) -> bytes:
@@ -182,26 +186,12 @@ def key_update(*, request: bool) -> bytes:
 
 
 def hello_again(hello: bytes, verify_data: bytes) -> bytes:
-    """A ClientHello that renegotiates, made of the first one and the client's Finished (RFC 5746, section 3.5).
+    """A ClientHello that renegotiates, made of the first one's body and the client's Finished (RFC 5746, section 3.5).
 
-    Handshake header (4 bytes), version (2), random (32), session id, cipher suites, compression, extensions.
+    Raises ValueError.
     """
-    place = 4 + 34
-    place += 1 + hello[place]
-    suites_at = place + 2
-    suites = hello[suites_at : suites_at + int.from_bytes(hello[place:suites_at], "big")]
-    rest = suites_at + len(suites)
-    methods_end = rest + 1 + hello[rest]
-    kept = b""
-    extensions = hello[methods_end + 2 :]
-    while extensions:
-        kind, length = struct.unpack_from("!HH", extensions)
-        if kind != 0xFF01:
-            kept += extensions[: 4 + length]
-        extensions = extensions[4 + length :]
-    kept += struct.pack("!HHB", 0xFF01, 1 + len(verify_data), len(verify_data)) + verify_data
-    pairs = [suites[at : at + 2] for at in range(0, len(suites), 2)]
-    left = b"".join(pair for pair in pairs if pair != b"\x00\xff")  # "no renegotiation yet"
-    body = hello[4:place] + struct.pack("!H", len(left)) + left + hello[rest:methods_end]
-    body += struct.pack("!H", len(kept)) + kept
-    return b"\x01" + len(body).to_bytes(3, "big") + body
+    first = read_hello(hello)
+    kept = [row for row in first.extensions if row[0] != _RENEGOTIATION_INFO]
+    info = (_RENEGOTIATION_INFO, bytes([len(verify_data)]) + verify_data)
+    suites = tuple(suite for suite in first.suites if suite != _NO_RENEGOTIATION_YET)
+    return first._replace(suites=suites, extensions=(*kept, info)).message()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from harness.actors.story import Broken
 from harness.lab.interface import LabError, Usage
+from harness.lab.node.proc import queued_here
 
 #: Seconds of calls after which the kernel is asked for the first time, and again and again.
 SUSPICIOUS = 0.2
@@ -173,15 +174,6 @@ class Meter:
         except LabError:
             self._measurable = False
             return Spent()
-        own, queued = _own_queue(), usage.queued_seconds or 0.0
+        own, queued = queued_here(), usage.queued_seconds or 0.0
         longest = queued if usage.queued_longest is None else usage.queued_longest
         return Spent(usage.cpu_seconds, queued + own, longest + own)
-
-
-def _own_queue() -> float:
-    """Seconds that this thread was ready and got no processor (Linux, /proc/PID/schedstat)."""
-    try:
-        with open("/proc/thread-self/schedstat", "rb") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        return 0.0

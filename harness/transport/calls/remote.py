@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from harness.actors.program import Stream
-from harness.actors.story import Broken, Story, Verdict, readable
+from harness.actors.story import Broken, Story, Verdict
 from harness.lab.interface import Process
+from harness.text.printable import printable
 from harness.transport.calls.meter import Meter, TooSlow
 
 #: Longest line of a guest, in bytes: a window of 1 MiB in base64 fits three times.
@@ -153,9 +154,9 @@ class Remote:
             found = _loads(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             what = "a line that is no JSON" if not isinstance(error, RecursionError) else "JSON without an end"
-            self._fault(f"answered with {what}", expected="a JSON object", seen=readable(line[:120]))
+            self._fault(f"answered with {what}", expected="a JSON object", seen=printable(line[:120]))
         if not isinstance(found, dict):
-            self._fault("answered with JSON that is no object", expected='{"…": …}', seen=readable(line[:120]))
+            self._fault("answered with JSON that is no object", expected='{"…": …}', seen=printable(line[:120]))
         return found
 
     # -- what can be wrong -------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ class Remote:
         if complaint:
             self._story.add("student", f"{self.name} wrote on standard error:")
             for line in complaint.splitlines()[-8:]:
-                self._story.add("student", f"| {readable(line[:300])}")
+                self._story.add("student", f"| {printable(line[:300])}")
         return Broken(f"{self._who} {what}", expected=expected, seen=seen, verdict=verdict)
 
     @property
@@ -222,4 +223,4 @@ class Remote:
 
 def _plain(text: object) -> str:
     """Text of the other side as it may stand in a message."""
-    return readable(str(text)[:500].encode("utf-8", "replace"))
+    return printable(str(text)[:500])

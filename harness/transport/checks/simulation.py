@@ -22,7 +22,7 @@ from harness.transport.calls.meter import LEAST_BUDGET, TooSlow
 from harness.transport.calls.player import Player
 from harness.transport.calls.processes import Guests
 from harness.transport.calls.reference import Solution, load_solution
-from harness.transport.pictures.bundle import Bundle, Finding
+from harness.transport.pictures.bundle import Bundle, findings_of
 from harness.transport.segments import MODULUS, Wire, load_wire
 from harness.transport.simulation import k_of_n as kofn
 from harness.transport.simulation import shrink
@@ -214,9 +214,6 @@ class SimulationCheck:
 
     def _bundle(self, outcome: Outcome, found: shrink.Shrunk | None = None) -> Bundle:
         setting = outcome.setting
-        broken = [
-            Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST") for row in outcome.violations
-        ]
         return Bundle(
             assignment="transport",
             title=f"{self.scenario.name} ({self._who()})",
@@ -225,7 +222,7 @@ class SimulationCheck:
             wire=setting.wire,
             names=(setting.first, other(setting.first)),
             packets=tuple(outcome.packets),
-            findings=tuple(broken),
+            findings=findings_of(outcome.violations),
         )
 
     def _who(self) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.pictures.capture import BadCapture, from_capture
 from harness.pictures.plots import NoPlots
 from harness.transport.oracle.judge import judge
-from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, as_data, fitting, from_data, to_json
+from harness.transport.pictures.bundle import BadBundle, Bundle, as_data, findings_of, fitting, from_data, to_json
 from harness.transport.segments import Wire, parse
 
 #: The files, by what they hold. `save` writes and removes these names and no others.
@@ -31,9 +31,7 @@ def bundled(run: Bundle, **facts: str) -> dict[str, object]:
 
     `facts`: fields that only the reporter knows: assignment, check, message, seed; a title if the run has none.
     """
-    findings = run.findings
-    if not findings:
-        findings = tuple(Finding(v.packet, str(v), v.level == "MUST") for v in judge(run.packets, run.wire))
+    findings = run.findings or findings_of(judge(run.packets, run.wire))
     kept = tuple(fitting(run.packets, findings))
     title = run.title or facts.pop("title", "")
     facts = {**facts, "title": title}

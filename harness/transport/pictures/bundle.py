@@ -18,6 +18,7 @@ from typing import Any, get_args
 from harness.link.model import Fate
 from harness.link.trace import Direction, Packet
 from harness.pictures.ladder import Note
+from harness.transport.oracle.verdicts import Violation
 from harness.transport.pictures.pictures import Recording
 from harness.transport.segments import BadWire, Wire
 
@@ -41,6 +42,11 @@ class Finding:
     packet: int  #: number of the packet, 0 for none in particular
     text: str  #: with the rule's number
     must: bool = True  #: it fails a check; else it is told only
+
+
+def findings_of(violations: Iterable[Violation]) -> tuple[Finding, ...]:
+    """What the oracle found, as a bundle keeps it."""
+    return tuple(Finding(row.packet, f"rule {row.rule}: {row.text}", row.level == "MUST") for row in violations)
 
 
 @dataclass(frozen=True, kw_only=True)

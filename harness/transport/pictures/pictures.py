@@ -13,9 +13,10 @@ from typing import Literal
 
 from harness.link.trace import Packet
 from harness.pictures.capture import to_pcapng
-from harness.pictures.ladder import MOST_ROWS, Line, Note, Row, folded, ladder_lines, one_line, rungs_of
+from harness.pictures.ladder import MOST_ROWS, Line, Note, Row, folded, ladder_lines, rungs_of
 from harness.pictures.ladder_svg import ladder_svg
 from harness.pictures.plots import Curves, Dots, draw
+from harness.text.printable import printable
 from harness.transport.pictures.reading import Flow, Reading, Sending, read
 from harness.transport.segments import Wire
 
@@ -78,7 +79,7 @@ class Recording:
         for way, flow in self.reading.flows.items():
             begin, to = self.names if way == "up" else self.names[::-1]
             lines.append(f"{begin} to {to}: {_told(flow)}")
-        return [one_line(line) for line in lines]
+        return [printable(line) for line in lines]
 
     def _rows(self, most: int) -> list[Row]:
         return folded(rungs_of(self.packets, describe=self.reading.label, notes=self.notes), most)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from harness.link.profile import Profile
+from harness.text.nearest import nearest
 from harness.transport.simulation.scenarios import App, Change, Garbage, Lose, Replay, Role, Scenario, What
 
 #: Bytes of most streams, and of a segment's payload.
@@ -271,8 +272,5 @@ CATALOGUE: dict[str, Scenario] = {
 def scenario(name: str, **changes: object) -> Scenario:
     """The scenario of that name, with other fields where they are given. Raises KeyError with the nearest names."""
     if name not in CATALOGUE:
-        from difflib import get_close_matches
-
-        close = get_close_matches(name, CATALOGUE, n=3, cutoff=0.3)
-        raise KeyError(f"no scenario {name!r}; did you mean {' or '.join(map(repr, close or CATALOGUE))}?")
+        raise KeyError(f"no scenario {name!r}. {nearest(name, CATALOGUE)}")
     return replace(CATALOGUE[name], **changes) if changes else CATALOGUE[name]  # type: ignore[arg-type]

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from harness.actors import measure
 from harness.actors.story import Broken, Story
 from harness.lab.interface import LabError, NotMeasured, Usage
-from harness.lab.local import macos
+from harness.lab.local import processes
 from harness.lab.node import proc
 from harness.tester.scene import Scene
 from tests.harness.tester.local_scene import MakeScene, local_scenes
@@ -229,32 +230,26 @@ def test_where_nothing_is_told_nothing_is_judged() -> None:
 
 # -- macOS -----------------------------------------------------------------------------------------------------------
 
-PS = """    1     0  12000   0:09.75 /sbin/launchd
-  501     1   9000   1:02.50 /opt/homebrew/Cellar/python@3.12/Python.app/Contents/MacOS/Python
-  502   501    100 1-00:00:01.25 /bin/sh
-  503   502      8   0:00.00 ./echo server
-  600     1    100   0:00.00 /bin/zsh
-what is no row
-"""
+
+def test_what_is_told_elsewhere_is_told_here_too() -> None:
+    """The way of macOS, where only psutil is asked, beside that of Linux."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as python:
+        found = [psutil.Process(python.pid)]
+        there, here = processes._elsewhere(found), processes._linux(found)
+        python.communicate()
+    assert (there["open_files"], there["runtimes"]) == (here["open_files"], here["runtimes"])
+    assert 0 < here["memory_bytes"] <= there["memory_bytes"]
 
 
-def test_macos_is_asked_through_its_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = macos.descendants(macos.parse_processes(PS), [501])
-    assert [row.pid for row in rows] == [501, 502, 503]
-    assert [row.cpu for row in rows] == [62.5, 86401.25, 0.0]
-    assert macos.count_threads("USER PID\nme 501\n    501\n") == 2
-    assert macos.count_files("p501\nfcwd\nftxt\nf0\nf1\nf12\n") == 3
-
-    said = {"ps -A": PS, "ps -M": "USER\na\nb\nc\nd\n", "lsof -n": "f0\nf1\n"}
-    monkeypatch.setattr(macos, "_run", lambda *words: said[" ".join(words[:2])])
-    monkeypatch.setattr(macos, "_of_the_dead", lambda: 1.0)
-    usage = macos.usage([501])
-    assert (usage.processes, usage.threads, usage.open_files) == (3, 4, 2)
-    assert usage.memory_bytes == 9108 * 1024
-    assert usage.cpu_seconds == 62.5 + 86401.25 + 1.0
-    assert usage.runtimes == ["python", "shell", "native"]
+def test_an_executable_is_known_by_its_name_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = "/opt/homebrew/Cellar/python@3.12/Python.app/Contents/MacOS"
+    exes = iter([f"{folder}/Python", "/bin/zsh", "/work/echo", ""])
+    monkeypatch.setattr(psutil.Process, "exe", lambda _: next(exes))
+    named = processes._elsewhere([psutil.Process() for _ in range(4)])["runtimes"]
+    assert named == ["python", "shell", "native", "native"]
 
 
-def test_a_tool_that_is_missing_is_no_fail() -> None:
-    with pytest.raises(NotMeasured):
-        macos._run("no-such-tool-anywhere")
+def test_who_may_not_be_looked_at_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil.Process, "as_dict", lambda _, names: dict.fromkeys(names))
+    with pytest.raises(NotMeasured, match=f"process {os.getpid()}"):
+        processes._told([psutil.Process()], ["num_fds"])

@@ -65,7 +65,7 @@ def test_the_rest_of_the_profile_stays_and_none_takes_a_field_away():
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"name": "mobil"}, ["'mobil'", "did you mean mobile", "lab profiles"]),
+        ({"name": "mobil"}, ["'mobil'", 'Did you mean "mobile"', "lab profiles"]),
         ({"up": ["delay=5000"]}, ["--up delay=5000", "delay: 5000", "0 to 3600", "seconds"]),
         ({"down": ["loss=5%"]}, ["--down loss=5%", "'5%' is not a number", "0 to 1", "5 % is 0.05"]),
         ({"up": ["rate=1.5"]}, ["rate: 1.5", "whole number", "0 to 100000000000"]),

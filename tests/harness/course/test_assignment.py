@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.course.assignment import Assignment, AssignmentError, load_assignment, parse_assignment
-from harness.course.toml_rows import nearest
+from harness.text.nearest import nearest
 
 GOOD = """\
 [assignment]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.tls.logs import endings, secret_in
+from harness.tls.record_layer.hello import read_hello
 from harness.tls.record_layer.records import (
     ALERT,
     APPLICATION_DATA,
@@ -107,6 +108,11 @@ def test_one_that_says_less() -> None:
     found = client_hello(hello(name=None, maximum_version=ssl.TLSVersion.TLSv1_2))
     assert found is not None
     assert (found.sni, found.alpn, found.supported_versions, found.versions) == (None, (), (), (0x0303,))
+
+
+def test_what_was_read_is_written_again_byte_by_byte() -> None:
+    message = split(hello(alpn=["h2"]))[0][0].body
+    assert read_hello(message[4:]).message() == message
 
 
 def test_one_in_small_records() -> None:

@@ -106,10 +106,10 @@ def test_the_wire_comes_from_term_toml(tmp_path: Path) -> None:
     for text, word in (
         ("[term]\nmagic = 300\nchecksum = 'crc-32'", "magic"),
         ("[term]\nmagic = 3\nchecksum = 'md5'", "md5"),
-        ("[term]\nmagic = 3", "no checksum"),
-        ("", "no term"),
-        ("term = 3", "term.toml"),
-        ("[", "term.toml"),
+        ("[term]\nmagic = 3", '"checksum" is missing'),
+        ("", '"magic" is missing in .term.'),
+        ("term = 3", "term.toml, line 1"),
+        ("[", "term.toml, line 1"),
     ):
         term.write_text(text)
         with pytest.raises(BadWire, match=word):

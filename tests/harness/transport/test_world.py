@@ -303,7 +303,7 @@ def test_a_connection_that_is_never_done_is_ended():
 
 
 def test_an_application_that_is_not_heard_is_a_wrong_scenario():
-    with pytest.raises(KeyError, match="did you mean 'half-close'"):
+    with pytest.raises(KeyError, match='Did you mean "half-close"'):
         scenario("half close")
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from harness.course.address import Address
 from harness.lab.interface import LabError, Mangle
+from harness.lab.linger import reset_on_close
 from harness.lab.relay.loop import RelayLoop
-from harness.lab.relay.stream import reset_on_close
 from harness.link.profile import Profile
 
 

@@ -105,7 +105,7 @@ print(json.dumps({
     assert seen["others"] == 2
     assert seen["setuid"] == []
     packages = ["__init__.py", "lab/__init__.py", "lab/node/__init__.py"]
-    agent = [f"lab/node/{name}.py" for name in ("agent", "agent_child", "agent_kernel", "proc")]
+    agent = [f"lab/node/{name}.py" for name in ("agent", "agent_child", "agent_kernel", "proc", "reply")]
     assert seen["lab"] == sorted(["agent/__main__.py", *(f"agent/harness/{name}" for name in [*packages, *agent])])
 
 
