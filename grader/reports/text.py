@@ -1,7 +1,7 @@
 r"""Text of unknown origin, made safe to look at. Pure.
 
 Rule: what a terminal or a browser would act on without showing it (control characters, escape sequences, marks that
-turn the direction of writing, bytes that are not UTF-8) becomes a visible escape such as \x1b or \u202e.
+change the direction of writing, bytes that are not UTF-8) becomes a visible escape such as \x1b or \u202e.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import unicodedata
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
-#: What begins a command in the log of GitHub Actions. Tables fold, so it may come to stand at the beginning of a line.
+#: What begins a command in a GitHub Actions log. Tables wrap, so it may end up at the beginning of a line.
 _COMMAND = re.compile(r":(?=:)|#(?=#\[)")
 
 
 def visible(text: str, *, keep: str = "\n\t") -> str:
-    r"""The text with everything unseen escaped; `keep` are the characters left as they are.
+    r"""The text with everything invisible escaped; `keep` are the characters left as they are.
 
     >>> visible("a\x1b[31mb\r\n")
     'a\\x1b[31mb\\r\n'

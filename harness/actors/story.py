@@ -13,7 +13,7 @@ from typing import Literal
 Who = Literal["tester", "student", "link"]
 Verdict = Literal["fail", "timeout", "error"]
 
-#: Steps kept per story; a test that loops over thousands of exchanges says the rest in one line.
+#: Steps kept per story; a test with thousands of exchanges sums up the rest in one line.
 MOST_STEPS = 400
 
 
@@ -69,7 +69,7 @@ class Story:
 
 
 def show(data: bytes, *, most: int = 60) -> str:
-    """Bytes as people read them: text in quotes where it is text, hex where it is not, long ones cut with their size.
+    """Bytes for people to read: text in quotes, anything else in hex, long ones cut and with their size.
 
     >>> show(b"Saturday\\n")
     '"Saturday\\\\n"'
@@ -90,7 +90,7 @@ def show(data: bytes, *, most: int = 60) -> str:
 
 
 def readable(line: bytes) -> str:
-    """A line that a program wrote for people, with everything that is no text made visible."""
+    """A line that a program printed, with everything that is not text made visible."""
     text = line.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
@@ -100,7 +100,7 @@ def _bytes(count: int) -> str:
 
 
 def difference(expected: bytes, seen: bytes) -> str:
-    """Where two byte strings part, as a clause for a message.
+    """Where two byte strings differ, as a clause for a message.
 
     >>> difference(b"abc", b"abd")
     'they differ from byte 2 on'

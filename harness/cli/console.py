@@ -1,4 +1,4 @@
-"""How every `lab` command speaks: one console, and one way to refuse."""
+"""Output of every `lab` command: one console, and one way to refuse."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ def console() -> Console:
 
 
 def refuse(message: str) -> typer.Exit:
-    """Say on standard error why nothing was done; to be raised."""
+    """Print on standard error why nothing was done; returns the exception to raise."""
     Console(stderr=True, highlight=False).print(f"lab: {message}", markup=False, soft_wrap=True)
     return typer.Exit(2)

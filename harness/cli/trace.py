@@ -1,6 +1,6 @@
-"""What `lab sim`, `lab trace` and `lab replay` do: find it or run it, tell it, write the files that were asked for.
+"""What `lab sim`, `lab trace` and `lab replay` do: load or run something, print it, write the wanted files.
 
-Rule: whatever is in a file comes out printable; what cannot be read, run or written is a sentence, never a traceback.
+Rule: whatever is in a file is printed safely; what cannot be read, run or written gives a sentence, never a traceback.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from harness.transport.pictures.pictures import Recording
 from harness.transport.segments import BadWire, Wire, load_wire
 from harness.transport.simulation.catalogue import CATALOGUE
 
-#: Most bytes of a file that is read; broken rules that are told.
+#: Most bytes of a file that is read; most broken rules that are printed.
 MOST_BYTES, MOST_TOLD = 100_000_000, 20
 _STYLES: Mapping[str, str] = {
     "head": "bold",
@@ -47,18 +47,18 @@ class SeeError(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """A run, and what there is to say of it beside its packets."""
+    """A run, and what there is to say about it besides its packets."""
 
     bundle: Bundle
     lines: Sequence[str] = ()  #: how it went
     well: bool = True
 
     def recording(self) -> Recording:
-        """What the pictures are made of."""
+        """The recording that pictures are made from."""
         return self.bundle.recording()
 
 
-# -- find it, or run it ------------------------------------------------------------------------------------------
+# -- load it, or run it ------------------------------------------------------------------------------------------
 
 
 def scenario_list() -> str:
@@ -106,7 +106,7 @@ def _simulated(what: experiment.Experiment) -> Seen:
 
 
 def load(path: Path, term: Path | None) -> Seen:
-    """A bundle, or a capture read as if it were one. Raises SeeError."""
+    """Load a bundle, or a capture as if it were one. Raises SeeError."""
     data = _read(path)
     if data[:1] == b"{":
         try:
@@ -168,7 +168,7 @@ def _wire(term: Path | None) -> Wire:
 
 def _folder(path: Path | None) -> Path | None:
     if path is not None and not path.is_dir():
-        raise SeeError(f"{path} is no folder: give the folder that holds the other solution")
+        raise SeeError(f"{path} is not a folder: give the folder that holds the other solution")
     return path.resolve() if path is not None else None
 
 
@@ -183,7 +183,7 @@ def _solution(assignment: str, folder: Path | None) -> checking.Solution:
 
 
 def replay(console: Console, path: Path, folder: Path | None, *, peer: Path | None, rows: int) -> bool:
-    """Run what a bundle holds again: its check, or its simulation; whether all is well now. Raises SeeError."""
+    """Run a bundle's check or simulation again; returns whether all is well now. Raises SeeError."""
     try:
         bundle = from_json(_read(path))
     except BadBundle as error:
@@ -201,7 +201,7 @@ def replay(console: Console, path: Path, folder: Path | None, *, peer: Path | No
 def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) -> bool:
     known = {check.id: check for check in solution.assignment.checks if check.suite == "public"}
     if bundle.check not in known or not bundle.seed:
-        raise SeeError(f"{one_line(bundle.check)} is no public check of {solution.assignment.name}")
+        raise SeeError(f"{one_line(bundle.check)} is not a public check of {solution.assignment.name}")
     check = known[bundle.check]
     report = check_report.CheckReport(
         console=console,
@@ -222,11 +222,11 @@ def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) 
     return report.passed
 
 
-# -- tell it -----------------------------------------------------------------------------------------------------
+# -- print it ----------------------------------------------------------------------------------------------------
 
 
 def tell(console: Console, seen: Seen, *, rows: int) -> bool:
-    """The ladder in colours, how it went, and which rules were broken; whether all was well."""
+    """Print the ladder in colours, how it went, and the broken rules; returns whether all was well."""
     recording = seen.recording()
     console.print(Text(one_line(recording.title), style="bold"), soft_wrap=True)
     if recording.remark:
@@ -259,7 +259,7 @@ def write(
     plot: Path | None = None,
     bundle: Path | None = None,
 ) -> list[Path]:
-    """The files that were asked for; the ends of their names choose the form. Raises SeeError."""
+    """Write the files that were asked for; their suffixes choose the format. Raises SeeError."""
     recording = seen.recording()
     written = []
     for path, what in ((ladder, "ladder"), (pcap, "pcap"), (plot, "plot"), (bundle, "bundle")):

@@ -1,4 +1,4 @@
-"""How each program of a submission is started: the assignment's table with the submission's own rows over it."""
+"""How each program of a submission is started: the assignment's table with the submission's own rows on top."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def load_programs(table: Mapping[str, Sequence[str]], folder: Path) -> dict[str,
         with path.open("rb") as file:
             text = file.read(65536).decode("utf-8")
         rows = tomllib.loads(text)
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, no TOML, or a number without end
-        raise ProgramsError(f"{OVERRIDES} cannot be read: {error}. Mend it or remove it.") from None
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, not TOML, or an endless number
+        raise ProgramsError(f"{OVERRIDES} cannot be read: {error}. Fix it or remove it.") from None
     except RecursionError:
-        raise ProgramsError(f"{OVERRIDES} cannot be read: it is nested too deeply. Mend it or remove it.") from None
+        raise ProgramsError(f"{OVERRIDES} cannot be read: it is nested too deeply. Fix it or remove it.") from None
     unknown = set(rows) - {"programs"}
     if unknown or not isinstance(rows.get("programs", {}), dict):
         raise ProgramsError(f"{OVERRIDES} has to hold one table, [programs], and nothing else.")

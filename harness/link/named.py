@@ -36,7 +36,7 @@ def find_profile(name: str) -> NamedProfile:
     """The link of that name. Raises BadProfile with the nearest names there are."""
     profiles = _ours()
     if name not in profiles:
-        raise BadProfile(f"{name!r}: no link profile has this name{nearest(name, list(profiles))}")
+        raise BadProfile(f"{name!r}: there is no link profile of this name{nearest(name, list(profiles))}")
     return profiles[name]
 
 

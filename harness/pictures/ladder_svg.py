@@ -1,7 +1,7 @@
 """The ladder as a picture: arrows that slope with the delay, signs for what the link did, notes beside them. Pure.
 
-Rule 1: nothing is told by colour alone: lost ends in an X, damaged carries a bolt, a copy is a double line, what
-        overtook carries a double chevron.
+Rule 1: nothing is shown by colour alone: lost ends in an X, damaged has a bolt, a copy is a double line, what
+        overtook has a double chevron.
 Rule 2: built as a tree of elements, never as text, so that no label can become markup.
 """
 
@@ -54,7 +54,7 @@ def ladder_svg(rows: Sequence[Row], *, names: tuple[str, str] = NAMES, title: st
     _head(svg, title, remark, names)
     body = ET.SubElement(svg, "g", transform=f"translate(0 {_TOP:g})")
     _lanes(body, layout)
-    arrows, words, signs = (ET.SubElement(body, "g") for _ in range(3))  # from the lowest layer to the highest
+    arrows, words, signs = (ET.SubElement(body, "g") for _ in range(3))  # from the bottom layer to the top
     for place in layout.placed:
         if isinstance(place.row, Fold):
             _fold(words, place.row, place.y_sent)
@@ -116,9 +116,9 @@ def _arrow(parent: ET.Element, signs: ET.Element, rung: Rung, place: Placed) -> 
     start, end = _ends(rung, place)
     group = ET.SubElement(parent, "g")
     seen = "never arrived" if rung.seen is None else f"arrived {rung.seen:.6f} s"
-    ET.SubElement(group, "title").text = (
-        f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}{'; ' + rung.remark if rung.remark else ''}"
-    )
+    ET.SubElement(
+        group, "title"
+    ).text = f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}{'; ' + rung.remark if rung.remark else ''}"
     _stroke(group, rung.mark, start, end)
     angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))
     share = 1.0 if rung.mark == "lost" else 0.72
@@ -204,7 +204,7 @@ def _fold(parent: ET.Element, fold: Fold, y: float) -> None:
 
 
 def _notes(body: ET.Element, placed: Iterable[Placed]) -> float:
-    """The notes in their column, each as near to its packet as the one before lets it; answers where they end."""
+    """Draw the notes in their column, each as near to its packet as the one before allows; returns where they end."""
     free = -_TOP
     for place in placed:
         if isinstance(place.row, Fold):
@@ -235,7 +235,7 @@ def _note(body: ET.Element, note: Note, lines: Sequence[str], top: float, height
 
 
 def _duration(seconds: float) -> str:
-    """A time as people read it.
+    """A time for people to read.
 
     >>> _duration(0.0124), _duration(0.96), _duration(12.0)
     ('12.4 ms', '960 ms', '12.0 s')

@@ -335,7 +335,7 @@ def test_what_is_no_submission_is_named(runs: Runs) -> None:
 def test_nothing_to_grade_says_what_to_give(runs: Runs) -> None:
     with pytest.raises(PlanError, match="holds no submissions"):
         make_plan(runs.course, runs.submitted)
-    with pytest.raises(PlanError, match="is no folder"):
+    with pytest.raises(PlanError, match="is not a folder"):
         make_plan(runs.course, runs.submitted / "nowhere")
     hand_in(runs.submitted, "ann", "bloking")
     with pytest.raises(PlanError, match='Did you mean "blocking"'):
