@@ -160,10 +160,6 @@ class Network(Protocol):
         """The address of the student's node as its own sockets have it (numeric)."""
         ...
 
-    def student_any(self, family: Family) -> str:
-        """The address a student's server is told to bind to: the any-address, numeric."""
-        ...
-
     def to_student(
         self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
     ) -> Address:

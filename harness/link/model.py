@@ -68,7 +68,6 @@ class Link:
         self.delivered = 0  #: that came out, copies included
         self.lost = 0  #: that did not come out, overflow not included
         self.duplicated = 0  #: copies made
-        self.corrupted = 0
         self.reordered = 0  #: due before one that entered earlier
         self.overflowed = 0  #: that found the queue full
         self.why = ""  #: why the last lost packet was lost: drop, blackout, loss or limit
@@ -262,7 +261,6 @@ class Link:
         size = packet if isinstance(packet, int) else len(packet)
         if size <= header:
             return packet, "delivered"
-        self.corrupted += 1
         bit = self._place() % ((size - header) * 8)
         if isinstance(packet, int):
             return packet, "corrupted"

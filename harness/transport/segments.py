@@ -25,7 +25,6 @@ HEADER = struct.Struct("!BBHIIII")
 BLOCK = struct.Struct("!II")
 SYN, ACK, FIN, RST = 1, 2, 4, 8
 MOST_PAYLOAD = 1200  #: bytes
-MOST_BLOCKS = 3
 MODULUS = 1 << 32
 
 

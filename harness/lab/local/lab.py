@@ -298,9 +298,6 @@ class LocalNetwork:
     def student_host(self, family: Family) -> str:
         return self._student[family]
 
-    def student_any(self, family: Family) -> str:
-        return "::" if family == 6 else "0.0.0.0"
-
     def to_student(
         self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
     ) -> Address:

@@ -46,7 +46,6 @@ class NetemCounters:
     sent: int  #: packets that left it, copies included
     sent_bytes: int
     dropped: int  #: lost, and refused because the queue was full
-    overlimits: int  #: times that the queue was full
     queued: int  #: packets that it holds now
     backlog: int  #: bytes of them
     impairments: dict[str, int] | None  #: its own account by kind, from Linux 7.2 on: delayed, dropped, ...
@@ -141,7 +140,6 @@ def _counters_of(message: Any) -> NetemCounters:
         sent=basic["packets"],
         sent_bytes=basic["bytes"],
         dropped=queue["drops"],
-        overlimits=queue["overlimits"],
         queued=queue["qlen"],
         backlog=queue["backlog"],
         impairments=impairments,

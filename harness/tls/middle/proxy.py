@@ -19,13 +19,10 @@ from harness.actors.story import Story
 from harness.lab.interface import LabError
 from harness.tls.record_layer.rules import Direction, Rule, Way
 
-#: Bytes kept of each direction of a connection; bytes held back in one before it is read no further.
+#: Bytes kept of each direction of a connection; bytes held back in one before reading stops.
 TAP, BACKLOG = 16 << 20, 256 << 10
-#: Bytes kept of all connections together; connections at once. Who makes more is reset at once: no test needs them,
-#: and a hostile program is not to fill the tester with them.
-TAPS, MOST = 64 << 20, 64
-#: Connections at once, and all in all; who makes more sees resets. The first few are kept as far as TAP, others as far
-#: as _SHORT: a program that connects without end must not fill the tester.
+#: Most connections at once, and altogether; further ones are reset. Of the first few TAP bytes are kept, of the others
+#: _SHORT: a program that connects without end must not fill the tester's memory.
 MOST, EVER = 64, 1000
 _FULLY, _SHORT = 4, 64 << 10
 #: Seconds that the target may take to accept, and seconds between two looks at legs that are not being read.

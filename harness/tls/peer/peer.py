@@ -241,7 +241,7 @@ class TlsPeer(Endings):
     def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
         """Send until nothing more is taken for `quiet` seconds; answers how many bytes were made into records.
 
-        The last record may be only partly sent: `sends_rest` sends the rest.
+        The last record may be only partly sent: whatever is sent next goes after its rest.
         """
         view, taken = memoryview(data), 0
         try:
@@ -254,11 +254,6 @@ class TlsPeer(Endings):
             pass
         self._tell(f"sends as much as is taken without reading: {taken:,} bytes")
         return taken
-
-    def sends_rest(self, *, within: float = PATIENCE) -> None:
-        """Send what `sends_what_fits` left. Raises Broken."""
-        if self._engine.flush(time.monotonic() + within) or self._engine.unsent:
-            raise self._not_taken(self._engine.unsent, within, None)
 
     def sends_raw(self, data: bytes, *, may_fail: bool = False, within: float = PATIENCE) -> None:
         """Write bytes past TLS onto the connection: no record of ours. Raises Broken."""

@@ -79,7 +79,7 @@ ALERTS = {
     120: "no_application_protocol",
 }
 
-_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
+_VERSIONS = range(0x0300, 0x0305)  # SSL 3.0 to TLS 1.3
 
 
 class Record(NamedTuple):
@@ -160,11 +160,6 @@ def alert(body: bytes) -> str | None:
         return None
     level = "fatal" if body[0] == 2 else "warning"
     return f"alert {level} {ALERTS.get(body[1], body[1])}"
-
-
-def version_name(version: int) -> str:
-    """A version as people write it: 0x0304 is TLS 1.3."""
-    return _VERSIONS.get(version, f"version 0x{version:04x}")
 
 
 # -- what is said in the clear -------------------------------------------------------------------------------------
