@@ -113,7 +113,7 @@ def run(
 @app.command()
 def release(
     out: Annotated[Path | None, typer.Option(help="write the whole student repository into this folder")] = None,
-    check: Annotated[bool, typer.Option("--check", help="only say what in assignments/ is not fresh")] = False,
+    check: Annotated[bool, typer.Option("--check", help="only list what is out of date in assignments/")] = False,
 ) -> None:
     """Make assignments/ from reference/ and the public tests; with --out, the repository that students clone."""
     console = Console(highlight=False, soft_wrap=True)
@@ -147,7 +147,7 @@ def images() -> None:
 
 
 def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -> int:
-    """Run the campaign before everyone's eyes; the exit status."""
+    """Run the campaign and show its progress; returns the exit status."""
     interrupted, unfinished = False, 0
     results: list[dict[str, Any]] = []
     try:
@@ -175,7 +175,7 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -
 
 
 def main() -> None:
-    """The entry point; an interrupt before anything has begun is no error of the program."""
+    """The entry point; an interrupt before anything has begun is not an error."""
     try:
         app()
     except KeyboardInterrupt:

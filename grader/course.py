@@ -24,7 +24,7 @@ class Course:
     root: Path
 
     def names(self) -> list[str]:
-        """The assignments there are."""
+        """The names of all assignments."""
         return sorted(path.parent.name for path in (self.root / "reference").glob("*/assignment.toml"))
 
     def reference(self, name: str) -> Path:
@@ -55,7 +55,7 @@ class Course:
         return assignment
 
     def tests_hash(self, name: str) -> str:
-        """A hash of all that decides a verdict beside the submission: tests, harness, rubric, the reference as peer."""
+        """A hash of what decides a verdict besides the submission: tests, harness, rubric, the reference as peer."""
         reference = self.reference(name)
         labelled = [("assignment", reference, _sources(reference))]
         labelled += [(suite, folder, _sources(folder)) for suite, folder in self.suites(name).items()]

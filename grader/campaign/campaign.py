@@ -1,6 +1,6 @@
 """Many jobs, some workers, one run folder. A job that is done is not run again; one that breaks stops no other.
 
-Rule 1: workers grade, the caller's thread shows: what happens comes as events, in order.
+Rule 1: workers grade, the caller's thread displays; what happens reaches it as events, in order.
 Rule 2: however it ends (done, interrupted, killed), what has finished is on the disk, and the next run does the rest.
 """
 
@@ -34,7 +34,7 @@ class Event:
     job: Job
     progress: Progress | None = None  #: "goes on"
     result: dict[str, Any] | None = None  #: "ends"
-    again: bool = False  #: "ends": the result is that of an earlier run
+    again: bool = False  #: "ends": the result is from an earlier run
     text: str = ""  #: "breaks": why there is no result
 
 
@@ -47,7 +47,7 @@ class Campaign:
     place: Place
     secret: bytes
     workers: int = 1
-    again: bool = False  #: grade again what waits for a person
+    again: bool = False  #: grade again what is waiting for a person
     _todo: queue.SimpleQueue[Job] = field(default_factory=queue.SimpleQueue)
     _events: queue.SimpleQueue[Event | None] = field(default_factory=queue.SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -131,7 +131,7 @@ class Campaign:
         return ""
 
     def _grade(self, number: int, job: Job) -> tuple[dict[str, Any], bool]:
-        """The job's result, and whether it was there already. Raises Cancelled."""
+        """The job's result, and whether it existed already. Raises Cancelled."""
         begun = time.monotonic()
         copy = self.run.work / f"{number}"
         shutil.rmtree(copy, ignore_errors=True)
@@ -206,4 +206,4 @@ class Campaign:
             try:
                 bench.close()
             except LabError:
-                pass  # the place sweeps what is left when it is closed
+                pass  # the place sweeps up what is left when it is closed

@@ -28,19 +28,19 @@ class Job:
 
     @property
     def name(self) -> str:
-        """How it is called in messages."""
+        """Its name in messages."""
         return f"{readable_name(self.student)}/{self.assignment.name}"
 
 
 @dataclass
 class Plan:
-    """The jobs, and what is left out."""
+    """The jobs, and remarks on what was left out."""
 
     jobs: list[Job] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)  #: one sentence each
 
 
-#: Names that the run's own folder needs, so that no student can have them.
+#: Names that the run's own folder needs, so no student can have them.
 RESERVED = frozenset({"journal.jsonl", "campaign.json", "index.html"})
 
 
@@ -52,7 +52,7 @@ def make_plan(
     Raises UsageError, SetupError.
     """
     if not submitted.is_dir():
-        raise UsageError(f"{submitted} is no folder. Give the one that holds <student>/<assignment>/ folders.")
+        raise UsageError(f"{submitted} is not a folder. Give the one that holds <student>/<assignment>/ folders.")
     known = {name: course.load(name) for name in assignments}
     plan = Plan()
     there = _folders(submitted, plan.remarks, "")
@@ -96,7 +96,7 @@ def _find(course: Course, name: str, known: dict[str, Assignment], remarks: list
 
 
 def _folders(folder: Path, remarks: list[str], where: str) -> list[str]:
-    """Names of the folders in a folder, in the order of their bytes. Hidden ones are passed over, others named."""
+    """Names of the folders in a folder, in the order of their bytes. Hidden ones are skipped, others get a remark."""
     names = []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))

@@ -41,7 +41,7 @@ class Display:
             self._live.stop()
 
     def see(self, event: Event) -> None:
-        """Take note of an event, and say what is worth a line."""
+        """Take note of an event, and print a line if it deserves one."""
         name, checks, possible = event.job.name, len(event.job.assignment.checks), event.job.assignment.points
         if event.kind == "begins":
             self._running[name] = (time.monotonic(), Progress("copying"), checks, possible)

@@ -16,7 +16,7 @@ from harness.errors import SetupError
 from harness.text.toml_rows import TomlFile, TomlMistake
 from harness.transport.segments import BadWire, load_wire
 
-#: What the handout says of each checksum: the algorithm, so that it can be written from the sentence.
+#: What the handout says about each checksum: the algorithm, so that it can be written from the sentence.
 _WORDS = "the data as 16-bit words, most significant byte first, an odd last byte as if a zero byte followed"
 _CHECKSUMS = {
     "internet-16": f"It is the Internet checksum (RFC 1071): {_WORDS}; the ones' complement of their ones' "
@@ -63,7 +63,7 @@ def term_module(term: Term) -> str:
 
 
 def render_handout(text: str, assignment: Assignment, term: Term | None) -> str:
-    """The handout for a term. Raises SetupError when it asks for what there is not.
+    """The handout for a term. Raises SetupError when it asks for something that does not exist.
 
     It may say {{ term }}, {{ magic }}, {{ checksum }}, {{ checksum_text }}, {{ public(3) }} (points of the public
     checks of stage 3) and {{ points(3) }}.

@@ -6,12 +6,12 @@ import re
 
 from harness.text.printable import SPACES, printable
 
-#: What begins a command in the log of GitHub Actions. Tables fold, so it may come to stand at the beginning of a line.
+#: What begins a command in a GitHub Actions log. Tables wrap, so it may end up at the beginning of a line.
 _COMMAND = re.compile(r":(?=:)|#(?=#\[)")
 
 
 def visible(text: str, *, keep: str = "\n\t") -> str:
-    r"""The text with everything unseen escaped; `keep` are the characters left as they are.
+    r"""The text with everything invisible escaped; `keep` are the characters left as they are.
 
     >>> visible("a\x1b[31mb\r\n")
     'a\\x1b[31mb\\r\n'

@@ -18,7 +18,7 @@ from harness.text.printable import printable
 
 #: Seconds a test waits for something a correct program does at once.
 PATIENCE = 5.0
-#: Seconds that what a program has sent may be on its way when it has ended.
+#: Seconds that data may still be under way after the program that sent it has ended.
 UNDER_WAY = 3.0
 #: How far into an output the line `listening on ADDRESS` is looked for, in bytes.
 ANNOUNCED_WITHIN = 16_384
@@ -57,12 +57,12 @@ class Stream:
             self._on_flood()
 
     def so_far(self) -> bytes:
-        """What came so far."""
+        """The output so far."""
         with self._changed:
             return bytes(self._data)
 
     def head(self, most: int) -> bytes:
-        """The first bytes of it."""
+        """Its first bytes."""
         with self._changed:
             return bytes(self._data[:most])
 
@@ -75,7 +75,7 @@ class Stream:
 class Program:
     """A started program. Methods named in the third person are steps of the test's story."""
 
-    who: Who = "student"  #: whose deeds these are, in the story
+    who: Who = "student"  #: who acts in the story
 
     def __init__(self, name: str, process: Process, story: Story, *, output_limit: int) -> None:
         self.name = name
@@ -86,7 +86,7 @@ class Program:
         self._changed = threading.Condition(threading.RLock())
         self._out = Stream(process.stdout, output_limit, self._changed, self._end_flood)
         self._err = Stream(process.stderr, output_limit, self._changed, self._end_flood)
-        self._complained = False  # the story has its standard error
+        self._complained = False  # its standard error is already in the story
         self._status: int | None = None
 
     def _end_flood(self) -> None:
@@ -107,7 +107,7 @@ class Program:
     def prints(self, expected: bytes, *, within: float = PATIENCE, sent_by: Program | None = None) -> None:
         """Its whole standard output, at its end, equals `expected`.
 
-        sent_by: the program that it has it from; if that has ended, what is still missing is not waited for.
+        sent_by: the program that sends the data; once that has ended, missing data is not waited for.
         """
         self._story.add("tester", f"expects {self.name} to print exactly {show(expected)}")
         ended = self._waits(lambda data: len(data) > len(expected), within, sent_by)
@@ -128,7 +128,7 @@ class Program:
         raise self.broken(reason, expected=show(expected), seen=show(seen))
 
     def _waits(self, ready: Callable[[bytearray], bool], within: float, source: Program | None) -> bool:
-        """As Stream.wait. Raises Broken when the source has ended and nothing comes any more."""
+        """`Stream.wait` for standard output. Raises Broken when the source has ended and nothing more comes."""
         if source is None:
             return self._out.wait(ready, within)
         deadline = time.monotonic() + within
@@ -190,12 +190,12 @@ class Program:
             )
 
     def complains(self, ready: Callable[[bytearray], bool], *, within: float = PATIENCE) -> bytes:
-        """Wait until `ready(standard error so far)` or its end; answers what came, also when it was not enough."""
+        """Wait until `ready(standard error so far)` or its end; returns what came, even if it was not enough."""
         self._err.wait(ready, within)
         self._check_flood()
         return self.stderr
 
-    # -- what it is told ---------------------------------------------------------------------------------------
+    # -- its input ---------------------------------------------------------------------------------------------
 
     def stdin_sends(self, data: bytes) -> None:
         """Write all of `data` to its standard input (blocks while the pipe is full, at most until it ends)."""
@@ -208,7 +208,7 @@ class Program:
             self._story.add(self.who, f"{self.name} closed its standard input, {len(view):,} bytes unread")
 
     def stdin_sends_in_background(self, data: bytes) -> threading.Thread:
-        """The same in a thread, for programs that answer while they are told."""
+        """The same in a thread, for programs that answer while they read."""
 
         def pump() -> None:
             self.stdin_sends(data)
@@ -237,7 +237,7 @@ class Program:
     # -- how it ends -------------------------------------------------------------------------------------------
 
     def status(self, *, within: float) -> int | None:
-        """Its exit status, waiting at most that long; None if it still runs then."""
+        """Its exit status, waiting at most that long; None if it is still running then."""
         if self._status is None:
             self._status = self._process.wait(within)
         return self._status
@@ -266,7 +266,7 @@ class Program:
                 expected=f"exit status {words}",
                 seen="it still runs",
             )
-        for stream in (self._out, self._err):  # its last words may be on their way to the collectors
+        for stream in (self._out, self._err):  # the collectors may not have its last words yet
             stream.wait(lambda _: False, 0.5)
         self._story.add(self.who, f"{self.name} ended: {self.ending()}")
         if status not in allowed:
@@ -327,7 +327,7 @@ class Server(Program):
     """A program that printed `listening on ADDRESS`."""
 
     asked: Address  #: what it was told to listen on
-    listening: Address  #: what it said; testers use the port only
+    listening: Address  #: what it printed; testers use the port only
 
     @property
     def address(self) -> Address:
@@ -385,7 +385,7 @@ class Server(Program):
         )
 
     def _listening_line(self) -> bytes | None:
-        for stream in (self._out, self._err):  # on standard error where standard output carries data
+        for stream in (self._out, self._err):  # on standard error if standard output carries data
             for line in stream.head(ANNOUNCED_WITHIN).split(b"\n")[:-1]:
                 if line.startswith(b"listening on "):
                     return line[len(b"listening on ") :].strip()

@@ -13,7 +13,7 @@ from typing import Literal
 Who = Literal["tester", "student", "link"]
 Verdict = Literal["fail", "timeout", "error"]
 
-#: Steps kept per story; a test that loops over thousands of exchanges says the rest in one line.
+#: Steps kept per story; a test with thousands of exchanges sums up the rest in one line.
 MOST_STEPS = 400
 
 
@@ -67,7 +67,7 @@ class Story:
 
 
 def show(data: bytes, *, most: int = 60) -> str:
-    """Bytes as people read them: text in quotes where it is text, hex where it is not, long ones cut with their size.
+    """Bytes for people to read: text in quotes, anything else in hex, long ones cut and with their size.
 
     >>> show(b"Saturday\\n")
     '"Saturday\\\\n"'
@@ -92,7 +92,7 @@ def _bytes(count: int) -> str:
 
 
 def difference(expected: bytes, seen: bytes) -> str:
-    """Where two byte strings part, as a clause for a message.
+    """Where two byte strings differ, as a clause for a message.
 
     >>> difference(b"abc", b"abd")
     'they differ from byte 2 on'

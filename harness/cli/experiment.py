@@ -1,4 +1,4 @@
-"""`lab sim`: a student's connection against itself or another one, in virtual time, over a link of one's choice.
+"""`lab sim`: a student's connection against itself or another one, in virtual time, over any link.
 
 The only file here that starts programs on the machine of whoever types it: trusted code, as with every local lab.
 """
@@ -27,7 +27,7 @@ from harness.transport.simulation.catalogue import scenario as find_scenario
 from harness.transport.simulation.scenarios import ROLES, App, Role, Scenario, other
 from harness.transport.simulation.world import Outcome, Setting, World
 
-#: Bytes of one transfer at most, and seconds of virtual time it may take.
+#: Most bytes of one transfer, and seconds of virtual time it may take.
 MOST_BYTES, LIMIT = 50_000_000, 3600.0
 #: Processor seconds that an experiment may take: nobody is graded here.
 CPU_SECONDS = 600.0
@@ -42,13 +42,13 @@ class Experiment:
     peer: Path | None = None  #: of another solution; None: against itself
     role: Role = "client"  #: what the student's solution plays against another one
     profile: str = "wifi-lossy"  #: name of the link
-    scenario: str = ""  #: one of the catalogue's instead of a profile
+    scenario: str = ""  #: one from the catalogue, instead of a profile
     size: int = 32_768  #: bytes from the client to the server
     back: int = 0  #: bytes from the server to the client
     seed: int = 1
 
     def scene(self) -> Scenario:
-        """What happens, as data. Raises UsageError."""
+        """The scenario as data. Raises UsageError."""
         if not 0 <= self.size <= MOST_BYTES or not 0 <= self.back <= MOST_BYTES:
             raise UsageError(f"a stream has 0 to {MOST_BYTES:,} bytes")
         if self.scenario:
@@ -72,7 +72,7 @@ class Experiment:
         )
 
     def options(self) -> dict[str, str | int | float]:
-        """What `lab replay` has to know to run it again, besides the folders."""
+        """What `lab replay` needs to run it again, besides the folders."""
         return {
             "profile": self.profile,
             "scenario": self.scenario,
@@ -94,7 +94,7 @@ def run(experiment: Experiment) -> tuple[Outcome, Bundle]:
 
 @contextmanager
 def _transports(experiment: Experiment) -> Iterator[list[Transport]]:
-    """What drives the student's folder, and the peer's if there is one, each in a place of its own."""
+    """What drives the student's solution, and the peer's if there is one, each in a node of its own."""
     assignment = experiment.assignment
     folders = [experiment.folder] + ([experiment.peer] if experiment.peer else [])
     with ExitStack() as stack:
@@ -107,7 +107,7 @@ def _transports(experiment: Experiment) -> Iterator[list[Transport]]:
             if broken is not None:
                 raise SubmissionError(f"{folder}: {broken}")
             nodes.append(node)
-        for node in nodes:  # before any is started: what is left of an earlier run is ended here
+        for node in nodes:  # before any is started: this ends what is left of an earlier run
             node.fresh()
         made = []
         for node, folder in zip(nodes, folders, strict=True):
@@ -163,7 +163,7 @@ def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
 
 
 def told(outcome: Outcome) -> list[str]:
-    """How it went, in lines: both ends and the speed."""
+    """How it went, as lines: both ends and the speed."""
     lines = [f"{outcome.seconds:.3f} s of virtual time"]
     for role in ROLES:
         events = ", ".join(f"{word} at {at:.3f} s" for at, word in outcome.events[role]) or "no event"
@@ -172,7 +172,7 @@ def told(outcome: Outcome) -> list[str]:
 
 
 def _speed(outcome: Outcome, role: Role) -> str:
-    """Goodput: from the beginning to the last byte."""
+    """Goodput, from the beginning to the last byte."""
     size, end = len(outcome.received[role]), outcome.finished(role)
     return f" by {end:.3f} s ({size * 8 / end / 1e6:.3g} Mbit/s)" if size and end else ""
 
@@ -180,7 +180,7 @@ def _speed(outcome: Outcome, role: Role) -> str:
 def from_options(
     assignment: Assignment, folder: Path, options: Mapping[str, str | int | float], peer: Path | None = None
 ) -> Experiment:
-    """The experiment of a bundle. Raises UsageError for options that there are not."""
+    """The experiment of a bundle. Raises UsageError for unknown options."""
     try:
         made = Experiment(
             assignment=assignment,

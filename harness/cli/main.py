@@ -61,7 +61,7 @@ def check(
 
 @app.command("doctor")
 def doctor_() -> None:
-    """What this machine can do, and for each missing thing the one command that would bring it."""
+    """What this machine can do, and for each missing thing the one command that installs it."""
     terminal = console()
     for finding in doctor.examine():
         sign = "[green]✓[/]" if finding.there else "[red]✗[/]"
@@ -110,7 +110,7 @@ for _command in cli_transport.COMMANDS:
 
 
 def main() -> None:
-    """The entry point; an interrupted run is no error of the program."""
+    """The entry point; an interrupted run is not an error."""
     try:
         app(prog_name=_COMMAND)
     except KeyboardInterrupt:

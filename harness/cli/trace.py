@@ -1,6 +1,6 @@
-"""What `lab sim`, `lab trace` and `lab replay` do: find it or run it, tell it, write the files that were asked for.
+"""What `lab sim`, `lab trace` and `lab replay` do: load or run something, print it, write the wanted files.
 
-Rule: whatever is in a file comes out printable; what cannot be read, run or written is a sentence, never a traceback.
+Rule: whatever is in a file is printed safely; what cannot be read, run or written gives a sentence, never a traceback.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.transport.pictures.pictures import Recording
 from harness.transport.segments import Wire, load_wire
 from harness.transport.simulation.catalogue import CATALOGUE
 
-#: Most bytes of a file that is read; broken rules that are told.
+#: Most bytes of a file that is read; most broken rules that are printed.
 MOST_BYTES, MOST_TOLD = 100_000_000, 20
 _STYLES: Mapping[str, str] = {
     "head": "bold",
@@ -41,18 +41,18 @@ _STYLES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Seen:
-    """A run, and what there is to say of it beside its packets."""
+    """A run, and what there is to say about it besides its packets."""
 
     bundle: Bundle
     lines: Sequence[str] = ()  #: how it went
     wrong: Sequence[str] = ()  #: what was wrong with it; empty: all was well
 
     def recording(self) -> Recording:
-        """What the pictures are made of."""
+        """The recording that pictures are made from."""
         return self.bundle.recording()
 
 
-# -- find it, or run it ------------------------------------------------------------------------------------------
+# -- load it, or run it ------------------------------------------------------------------------------------------
 
 
 def scenario_list() -> str:
@@ -97,7 +97,7 @@ def _simulated(what: experiment.Experiment) -> Seen:
 
 
 def load(path: Path, term: Path | None) -> Seen:
-    """A bundle, or a capture read as if it were one. Raises CommandError."""
+    """Load a bundle, or a capture as if it were one. Raises CommandError."""
     data = _read(path)
     if data[:1] == b"{":
         try:
@@ -151,7 +151,7 @@ def _wire(term: Path | None) -> Wire:
 
 def _folder(path: Path | None) -> Path | None:
     if path is not None and not path.is_dir():
-        raise UsageError(f"{path} is no folder: give the folder that holds the other solution")
+        raise UsageError(f"{path} is not a folder: give the folder that holds the other solution")
     return path.resolve() if path is not None else None
 
 
@@ -159,7 +159,7 @@ def _folder(path: Path | None) -> Path | None:
 
 
 def replay(console: Console, path: Path, folder: Path | None, *, peer: Path | None, rows: int) -> bool:
-    """Run what a bundle holds again: its check, or its simulation; whether all is well now. Raises CommandError."""
+    """Run a bundle's check or simulation again; returns whether all is well now. Raises CommandError."""
     try:
         bundle = from_json(_read(path))
     except BadBundle as error:
@@ -174,7 +174,7 @@ def replay(console: Console, path: Path, folder: Path | None, *, peer: Path | No
 def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) -> bool:
     known = {check.id: check for check in solution.assignment.checks if check.suite == "public"}
     if bundle.check not in known or not bundle.seed:
-        raise UsageError(f"{printable(bundle.check)} is no public check of {solution.assignment.name}")
+        raise UsageError(f"{printable(bundle.check)} is not a public check of {solution.assignment.name}")
     check = known[bundle.check]
     report = check_report.CheckReport(
         console=console,
@@ -192,11 +192,11 @@ def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) 
     return report.passed
 
 
-# -- tell it -----------------------------------------------------------------------------------------------------
+# -- print it ----------------------------------------------------------------------------------------------------
 
 
 def tell(console: Console, seen: Seen, *, rows: int) -> bool:
-    """The ladder in colours, how it went, and which rules were broken; whether all was well."""
+    """Print the ladder in colours, how it went, and the broken rules; returns whether all was well."""
     recording = seen.recording()
     console.print(Text(printable(recording.title), style="bold"), soft_wrap=True)
     if recording.remark:
@@ -230,7 +230,7 @@ def write(
     plot: Path | None = None,
     bundle: Path | None = None,
 ) -> list[Path]:
-    """The files that were asked for; the ends of their names choose the form. Raises CommandError."""
+    """Write the files that were asked for; their suffixes choose the format. Raises CommandError."""
     recording = seen.recording()
     written = []
     for path, what in ((ladder, "ladder"), (pcap, "pcap"), (plot, "plot"), (bundle, "bundle")):

@@ -1,6 +1,6 @@
-"""`lab sim`, `lab trace`, `lab replay`, `lab dissector`: seeing what a connection does. No logic here.
+"""`lab sim`, `lab trace`, `lab replay`, `lab dissector`: see what a connection does. No logic here.
 
-What they need is imported when they are called: `lab check` of another assignment does not wait for it.
+What they need is imported when they are called, so that `lab check` of another assignment does not wait for it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def sim(
     plot: PlotFile = None,
     bundle: Annotated[Path | None, typer.Option(help="write the run here, for `lab replay`")] = None,
 ) -> None:
-    """Your connection against itself, in virtual time: how it went, and every packet."""
+    """Run your connection against itself in virtual time: how it went, and every packet."""
     from harness.cli import trace as seeing
 
     if scenario == "list":

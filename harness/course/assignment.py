@@ -1,7 +1,7 @@
 """assignment.toml -> Assignment: what is asked and what each check is worth. Pure but for one read.
 
 Rule 1: every mistake is named with file and line, and says what to write instead; the first found is raised.
-Rule 2: what passes here is believed everywhere else: points add up, names are known, needs point backwards.
+Rule 2: what passes here is trusted everywhere else: points add up, names are known, needs point backwards.
 Rule 3: the format is public. The copy that students get has `public = true` and no hidden rows.
 """
 
@@ -22,7 +22,7 @@ from harness.text.toml_rows import Row, TomlFile, TomlMistake
 Suite = Literal["public", "hidden"]
 SUITES: tuple[Suite, ...] = ("public", "hidden")
 
-#: The one version of the format that there is.
+#: The only version of the format so far.
 SCHEMA = 1
 
 
@@ -49,7 +49,7 @@ class Limits:
     file_mb: int = 64  #: largest file
     disk_mb: int = 64  #: everything it writes
     cpus: float = 1.0  #: cores
-    nodes: int = 1  #: student nodes: 1, or 2 where a submission is to talk with itself over the link; limits are each's
+    nodes: int = 1  #: student nodes: 1, or 2 if a submission talks to itself over the link; limits are per node
     output_mb: int = 16  #: per stream of a program; more is cut and the program ended
     seconds: float = 120.0  #: one grading, all checks
 
@@ -64,7 +64,7 @@ class Stage:
     section: str  #: of the handout
     programs: tuple[str, ...] = ()  #: names in the programs table whose sources the forbidden names are looked for in
     forbidden: tuple[str, ...] = ()  #: modules, builtins or attributes these sources must not use
-    bonus: bool = False  #: an extension: its points make up for others, the whole is worth no more by it
+    bonus: bool = False  #: an extension: its points make up for lost ones, the total stays the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +233,7 @@ def _stages(file: TomlFile, programs: Mapping[str, object]) -> tuple[Stage, ...]
                 row.wrong("programs", f'no program "{name}" in [programs]', nearest(name, programs))
         for name in forbidden:
             if not _DOTTED.fullmatch(name):
-                row.wrong("forbidden", f"{name!r} is no Python name", 'Write it as "asyncio" or "os.fork".')
+                row.wrong("forbidden", f"{name!r} is not a Python name", 'Write it as "asyncio" or "os.fork".')
         if forbidden and not needed:
             row.wrong("forbidden", "forbidden names, but no program to look in", "Add: programs = [...]")
         stages.append(

@@ -1,4 +1,4 @@
-"""How each program of a submission is started: the assignment's table with the submission's own rows over it."""
+"""How each program of a submission is started: the assignment's table with the submission's own rows on top."""
 
 from __future__ import annotations
 

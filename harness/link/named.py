@@ -37,7 +37,7 @@ def find_profile(name: str) -> NamedProfile:
     """The link of that name. Raises BadProfile with the nearest names there are."""
     profiles = _ours()
     if name not in profiles:
-        raise BadProfile(f"{name!r}: no link profile has this name. {nearest(name, profiles)}")
+        raise BadProfile(f"{name!r}: there is no link profile of this name. {nearest(name, profiles)}")
     return profiles[name]
 
 

@@ -1,7 +1,7 @@
 """The ladder as a picture: arrows that slope with the delay, signs for what the link did, notes beside them. Pure.
 
-Rule 1: nothing is told by colour alone: lost ends in an X, damaged carries a bolt, a copy is a double line, what
-        overtook carries a double chevron.
+Rule 1: nothing is shown by colour alone: lost ends in an X, damaged has a bolt, a copy is a double line, what
+        overtook has a double chevron.
 Rule 2: built as a tree of elements, never as text, so that no label can become markup.
 """
 
@@ -55,7 +55,7 @@ def ladder_svg(rows: Sequence[Row], *, names: tuple[str, str] = NAMES, title: st
     _head(svg, title, remark, names)
     body = ET.SubElement(svg, "g", transform=f"translate(0 {_TOP:g})")
     _lanes(body, layout)
-    arrows, words, signs = (ET.SubElement(body, "g") for _ in range(3))  # from the lowest layer to the highest
+    arrows, words, signs = (ET.SubElement(body, "g") for _ in range(3))  # from the bottom layer to the top
     for place in layout.placed:
         if isinstance(place.row, Fold):
             _fold(words, place.row, place.y_sent)
@@ -205,7 +205,7 @@ def _fold(parent: ET.Element, fold: Fold, y: float) -> None:
 
 
 def _notes(body: ET.Element, placed: Iterable[Placed]) -> float:
-    """The notes in their column, each as near to its packet as the one before lets it; answers where they end."""
+    """Draw the notes in their column, each as near to its packet as the one before allows; returns where they end."""
     free = -_TOP
     for place in placed:
         if isinstance(place.row, Fold):
@@ -236,7 +236,7 @@ def _note(body: ET.Element, note: Note, lines: Sequence[str], top: float, height
 
 
 def _duration(seconds: float) -> str:
-    """A time as people read it.
+    """A time for people to read.
 
     >>> _duration(0.0124), _duration(0.96), _duration(12.0)
     ('12.4 ms', '960 ms', '12.0 s')

@@ -17,7 +17,7 @@ from dpkt import pcapng
 
 from harness.link.addresses import PREFIX, prefix
 
-#: Most packets of one file; a test that needs more is read from its beginning.
+#: Most packets of one file; of a longer test the first ones are kept.
 MOST_PACKETS = 20_000
 #: Most bytes of packets in one file.
 MOST_BYTES = 8_000_000
@@ -38,7 +38,7 @@ class Packet:
 
     @property
     def entered(self) -> bool:
-        """Whether it came from the node on this wire, so that it went into the link."""
+        """Whether it was sent by the node on this wire, into the link."""
         ip = self.data[_ETHERNET:]
         number = self.wire + 1
         if ip[:1] and ip[0] >> 4 == 6:
@@ -64,7 +64,7 @@ class Packet:
 
     @property
     def between(self) -> bool:
-        """Whether both ends are nodes of the star: not one of the kernel's own multicasts."""
+        """Whether both ends are nodes of the star: it is not one of the kernel's own multicasts."""
         ip = self.data[_ETHERNET:]
         if ip[:1] and ip[0] >> 4 == 6:
             return ip[8:11] == ip[24:27] == PREFIX[6]
@@ -77,7 +77,7 @@ class WireFile:
     def __init__(self, path: str, wire: int) -> None:
         self._path = path
         self._wire = wire
-        self._offset = _HEADER  #: of the first record that is not older than all that was asked for
+        self._offset = _HEADER  #: of the first record that a later call may still ask for
 
     def between(self, start: float, end: float) -> Iterator[Packet]:
         """The packets of a span of wall-clock time. Later calls may not ask for earlier times. Raises OSError."""
@@ -105,7 +105,7 @@ class WireFile:
 
 
 def explain(packets: Sequence[Packet]) -> None:
-    """Write into each packet's comment what the link did to it. `packets` are of both wires, in order of time."""
+    """Write what the link did to each packet into its comment. `packets` are from both wires, in order of time."""
     leaving: dict[bytes, deque[Packet]] = defaultdict(deque)
     for packet in packets:
         if not packet.entered and packet.between:
@@ -157,7 +157,7 @@ def merged(wires: Sequence[Iterator[Packet]]) -> tuple[list[Packet], bool]:
     return packets, cut
 
 
-#: What the interfaces of a file are called, by wire.
+#: The names of a file's interfaces, by wire.
 WIRES = ("tester", "student")
 
 

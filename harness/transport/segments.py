@@ -1,7 +1,7 @@
 """The course's segments read and written independently of any solution: parse, build, checksums. Pure.
 
-Rule 1: nothing of a solution is imported here: what this file says of the wire is a second opinion.
-Rule 2: `parse` answers None for what a receiver has to ignore, and `fault` says why.
+Rule 1: nothing of a solution is imported here: this file is a second opinion on the wire format.
+Rule 2: `parse` returns None for what a receiver has to ignore, and `fault` says why.
 
      0                   1                   2                   3
     +-------+-------+-----------------------------------------------+
@@ -28,12 +28,11 @@ HEADER = struct.Struct("!BBHIIII")
 BLOCK = struct.Struct("!II")
 SYN, ACK, FIN, RST = 1, 2, 4, 8
 MOST_PAYLOAD = 1200  #: bytes
-MOST_BLOCKS = 3
 MODULUS = 1 << 32
 
 
 class BadWire(SetupError):
-    """A term.toml that says nothing usable of the wire; the message names the file and the field."""
+    """A term.toml without a usable wire format; the message names the file and the field."""
 
 
 def _internet(data: bytes) -> int:
@@ -56,7 +55,7 @@ def _words(data: bytes) -> tuple[int, ...]:
     return struct.unpack(f"!{len(even) // 2}H", even)
 
 
-#: The checksums that a term can ask for, over header, blocks and payload with the field itself zero.
+#: The checksums that a term can choose, over header, blocks and payload with the field itself zero.
 CHECKSUMS: dict[str, Callable[[bytes], int]] = {
     "internet-16": _internet,
     "fletcher-32": _fletcher,
@@ -66,7 +65,7 @@ CHECKSUMS: dict[str, Callable[[bytes], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What differs from term to term."""
+    """The parts of the wire format that differ from term to term."""
 
     magic: int = 0x5C  #: first byte of every segment
     checksum: str = "crc-32"  #: a name in CHECKSUMS
@@ -109,17 +108,17 @@ class Seg:
 
     @property
     def size(self) -> int:
-        """Sequence numbers it takes: those of SYN and FIN count, payload on a SYN does not."""
+        """How many sequence numbers it takes: SYN and FIN count, payload on a SYN does not."""
         return self.syn + (0 if self.syn else len(self.payload)) + self.fin
 
     @property
     def is_pure_ack(self) -> bool:
-        """It says nothing but what was received and how much more may come."""
+        """Whether it only acknowledges and offers a window."""
         return self.ack and not (self.syn or self.fin or self.rst or self.payload)
 
 
 def build(seg: Seg, wire: Wire) -> bytes:
-    """The datagram. Builds what a receiver has to refuse, too, as far as the fields hold it."""
+    """The datagram. Also builds what a receiver has to refuse, as far as the fields can hold it."""
     flags = SYN * seg.syn | ACK * seg.ack | FIN * seg.fin | RST * seg.rst | len(seg.sack) << 4 | seg.reserved
     rest = b"".join(BLOCK.pack(left % MODULUS, right % MODULUS) for left, right in seg.sack) + seg.payload
     numbers = (seg.sequence % MODULUS, seg.acknowledgement % MODULUS, seg.window)
@@ -169,7 +168,7 @@ def parse(data: bytes, wire: Wire) -> Seg | None:
 
 
 def near(number: int, reference: int) -> int:
-    """The unbounded number that is `number` modulo 2^32 and lies nearest to `reference`.
+    """The unbounded number that equals `number` modulo 2^32 and is nearest to `reference`.
 
     >>> near(5, 0xFFFFFFFF) == 0x100000005
     True
@@ -181,7 +180,7 @@ def describe(data: bytes, wire: Wire, *, sequence_base: int = 0, acknowledgement
     """One line for traces: "SYN ACK seq=0 ack=1 win=4096"; the bases make its numbers relative."""
     seg = parse(data, wire)
     if seg is None:
-        return f"no segment ({len(data)} bytes)"
+        return f"not a segment ({len(data)} bytes)"
     return describe_seg(seg, sequence_base=sequence_base, acknowledgement_base=acknowledgement_base)
 
 

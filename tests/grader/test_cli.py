@@ -57,7 +57,7 @@ def test_what_waits_for_a_person_shows_in_the_status(bench: FakeBench, tmp_path:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["{in}/nowhere"], "is no folder"),
+        (["{in}/nowhere"], "is not a folder"),
         (["{empty}"], "holds no submissions"),
         (["{in}", "--assignment", "bloking"], 'there is no assignment "bloking". Did you mean "blocking"?'),
         (["{in}", "--student", "an"], 'no student "an". Did you mean "ann"?'),

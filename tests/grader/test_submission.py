@@ -96,7 +96,7 @@ def test_a_linked_folder_is_refused(handed_in: Path) -> None:
 def test_a_submission_that_is_a_link_itself_is_refused(handed_in: Path) -> None:
     link = handed_in.parent / "link"
     link.symlink_to(handed_in)
-    assert "no folder of its own" in refusal(link)
+    assert "not a real folder" in refusal(link)
 
 
 def test_pipes_and_sockets_are_refused(handed_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,7 @@ def test_odd_names_are_noted(handed_in: Path) -> None:
     (handed_in / "-rf").write_text("x")
     assert take(handed_in).notes == (
         "CLIENT.py and client.py are one file on systems that ignore case",
-        "the name a\\nb has characters that cannot be seen",
+        "the name a\\nb has invisible characters",
     )
 
 

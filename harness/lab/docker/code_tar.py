@@ -1,4 +1,4 @@
-"""Code on its way into the lab: which files a node is given, as a tar. Links and special files do not travel."""
+"""Code on its way into the lab: the files a node gets, as a tar. Links and special files are left out."""
 
 from __future__ import annotations
 

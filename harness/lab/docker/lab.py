@@ -231,10 +231,6 @@ class StarNetwork:
         """See Network.student_host."""
         return address(_STUDENT, family)
 
-    def student_any(self, family: Family) -> str:
-        """See Network.student_any."""
-        return "::" if family == 6 else "0.0.0.0"
-
     def to_student(
         self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
     ) -> Address:

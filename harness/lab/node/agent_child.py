@@ -1,6 +1,6 @@
-"""Children of the agent that become the student: programs, and helpers that touch what is the student's.
+"""Children of the agent that become the student: programs, and helpers that touch the student's files.
 
-Rule: whatever looks at a path of the student's does it with the student's rights, never with root's.
+Rule: whatever looks at a student's path does it with the student's rights, never with root's.
 It runs in the student node (see harness/lab/node/agent.py): standard library only, Linux only.
 """
 
@@ -20,16 +20,16 @@ from harness.lab.node.reply import Refused
 
 #: The ordinary user of every program of the submission (docker/prepare-student.sh puts it into /etc/passwd).
 STUDENT = 40001
-#: Seconds within which a helper that removes what is left has to be done.
+#: Seconds that a helper that removes what is left may take.
 REMOVED_WITHIN = 5.0
-#: How much nicer (nice(2)) programs are than the agent, so that it is heard among 128 that spin.
+#: How much nicer (nice(2)) programs are than the agent, so that it gets its turn among 128 that spin.
 NICER = 10
 #: Longest answer of a helper, in bytes.
 ANSWER = 65536
 
 _libc = ctypes.CDLL(None, use_errno=True)
 #: /proc as it was when we were started. The warden covers it by a read-only one before anything of the student's runs:
-#: a program could lower its oom_score_adj, fill the memory with what counts for no process, and have the agent killed.
+#: a program could lower its oom_score_adj, fill memory that is charged to no process, and get the agent killed.
 _PROC = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
@@ -37,7 +37,7 @@ _PROC = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def become_student() -> None:
-    """In a child: give up everything but what the student's user has. The first victim when memory ends."""
+    """In a child: give up everything but what the student's user has. It is the first victim when memory runs out."""
     score = os.open("self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC, dir_fd=_PROC)
     os.write(score, b"1000")
     os.close(score)
@@ -88,7 +88,7 @@ def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, 
             os._exit(127)
     os.close(tells)
     with open(told, "rb", buffering=0) as pipe:
-        said = pipe.read(4)  # the end comes at once: exec closes the other side
+        said = pipe.read(4)  # it ends at once: exec closes the other side
     if said:
         os.waitpid(pid, 0)
         number = struct.unpack("i", said)[0]
@@ -130,7 +130,7 @@ def by_student(work: Callable[[], str | None], within: float) -> str | None:
 
 
 def read_until(descriptor: int, deadline: float) -> bytes:
-    """What comes from a descriptor until its end or the deadline, the last of it. Closes it."""
+    """The last part of what comes from a descriptor until its end or the deadline. Closes it."""
     data = b""
     while (left := deadline - time.monotonic()) > 0:
         if select.select([descriptor], [], [], left)[0]:
@@ -145,13 +145,13 @@ def read_until(descriptor: int, deadline: float) -> bytes:
 def watch(pid: int, output: int, deadline: float, keep: int) -> tuple[int | None, bytes]:
     """The exit status of a child (None: not in time) and the last `keep` bytes of its output. Closes the output.
 
-    What the child leaves running may hold the output open; it is not waited for.
+    What the child leaves running may hold the output open; this does not wait for it.
     """
     os.set_blocking(output, False)
     tail = b""
     ended = False
     while True:
-        done, word = os.waitpid(pid, os.WNOHANG)  # before the reading: all that it wrote is there then
+        done, word = os.waitpid(pid, os.WNOHANG)  # before reading: then all that it wrote is there
         try:
             for _ in range(64):
                 chunk = os.read(output, 65536)

@@ -1,7 +1,7 @@
-"""A hand in the student node's mount namespace: gives it fresh folders, seals the build. Part of the warden.
+"""A child in the student node's mount namespace: gives the node fresh folders, seals the build. Part of the warden.
 
-Rule: the child that stands in there calls mount(2) and umount2(2) with paths fixed here and nothing else. It opens no
-file, loads no code, and ends when the warden lets go of it.
+Rule: the child in there calls mount(2) and umount2(2) with paths fixed here and nothing else. It opens no
+file, loads no code, and ends when the warden closes its socket.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from harness.lab.node.reply import Refused
 CLONE_NEWNS = 0x00020000  # sched.h
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = (1, 2, 4, 8, 32, 4096, 16384)  # mount(2)
 MNT_DETACH = 2  # umount2(2)
-#: The folder that is kept from test to test; the submission is copied and built there.
+#: The folder that lasts from test to test; the submission is copied and built there.
 BUILD = "/build"
-#: Seconds the child may take for one word.
+#: Seconds the child may take for one command.
 PATIENCE = 5.0
 
 #: The C library, with the kernel's error kept for `check`.
@@ -39,7 +39,7 @@ class Folder:
 
     @property
     def options(self) -> bytes:
-        """As mount(2) wants them for a tmpfs."""
+        """Mount options for a tmpfs, as mount(2) takes them."""
         return f"size={self.mb}m,nr_inodes={self.inodes},mode={self.mode},uid={self.uid},gid={self.uid}".encode()
 
 
@@ -66,7 +66,7 @@ def seal() -> None:
 
 
 def guard() -> None:
-    """Cover /proc by itself, read-only: no program changes its oom_score_adj. Raises Refused."""
+    """Mount /proc over itself read-only: no program can change its oom_score_adj. Raises Refused."""
     check(libc.mount(b"/proc", b"/proc", None, MS_BIND | MS_REC, None), "covering /proc")
     flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
     check(libc.mount(None, b"/proc", None, flags, None), "making /proc read-only")
@@ -90,7 +90,7 @@ class Hand:
             raise
 
     def tell(self, word: str) -> None:
-        """Do what a word says: "guard", "fresh" or "seal"."""
+        """Run a command: "guard", "fresh" or "seal"."""
         self._mine.sendall(word.encode())
         self._hear(word)
 
@@ -103,7 +103,7 @@ class Hand:
             raise Refused("node", said.decode() or f"{what}: the child that mounts died")
 
     def close(self) -> None:
-        """Let go."""
+        """Let the child end."""
         self._mine.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._child, 9)
@@ -113,7 +113,7 @@ class Hand:
 def _serve(pid: int, folders: Sequence[Folder], asked: socket.socket) -> None:
     """The child: never returns."""
     try:
-        channel = os.dup2(asked.fileno(), 0)  # nothing else of the warden's goes along
+        channel = os.dup2(asked.fileno(), 0)  # no other descriptor of the warden's goes along
         os.closerange(1, 4096)
         said = b"+"
         try:

@@ -1,6 +1,6 @@
-"""What /proc says of a process, read the same way in the student's node and in the local lab. Linux only.
+"""What /proc says about a process, read the same way in the student's node and in the local lab. Linux only.
 
-Standard library only: it travels into the student node beside the agent. What a process calls itself is not believed;
+Standard library only: it travels into the student node beside the agent. What a process calls itself is not trusted;
 what the kernel says that it executes is, and the name of that only where the submission cannot have given it.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 
-#: What an executable's name begins with -> what it is.
+#: The beginning of an executable's name -> what it is.
 _NAMES = {"python": "python", "pypy": "python", "node": "node", "java": "java"}
 _SHELLS = ("sh", "dash", "bash", "busybox", "ash", "zsh")
 #: A note that Go's linker puts near the start of every executable (.note.go.buildid): the size of its name, its type
@@ -36,10 +36,10 @@ def open_files(pids: Iterable[int]) -> int:
 def _open_files(pid: int) -> int:
     folder = f"/proc/{pid}/fd"
     try:
-        # Since Linux 6.2 the size is the count; to list 11,000 of them takes milliseconds.
+        # Since Linux 6.2 the size is the count; listing 11,000 of them takes milliseconds.
         return os.stat(folder).st_size or len(os.listdir(folder))
     except OSError:
-        return 0  # it ended meanwhile
+        return 0  # it has ended meanwhile
 
 
 def memory(pids: Iterable[int]) -> int:
@@ -63,18 +63,18 @@ def _threads(pids: Iterable[int]) -> Iterator[str]:
         try:
             names = os.listdir(f"/proc/{pid}/task")
         except OSError:
-            continue  # it ended meanwhile
+            continue  # it has ended meanwhile
         for name in names:
             yield f"/proc/{pid}/task/{name}"
 
 
 def queued(pids: Iterable[int]) -> float | None:
-    """Seconds that the threads of these processes were ready and had no processor (schedstat); None: not told."""
+    """Seconds that the threads of these processes were ready and had no processor (schedstat); None: not reported."""
     return _together(pids, sum)
 
 
 def queued_longest(pids: Iterable[int]) -> float | None:
-    """The most of these seconds that one of the threads has waited; None: not told."""
+    """The longest that any one of the threads has waited so; None: not reported."""
     return _together(pids, lambda told: max(told, default=0))
 
 
@@ -105,7 +105,7 @@ def _runtime(pid: int) -> str:
     try:
         return what_is(os.path.basename(os.readlink(link)), link, os.stat(f"/proc/{pid}").st_uid)
     except OSError:
-        return "native"  # the least that is allowed
+        return "native"  # the strictest choice: it allows the fewest threads
 
 
 def known_by(name: str) -> str:

@@ -1,6 +1,6 @@
 """Ends TCP connections of a network namespace, as `ss -K` does but in a tenth of a millisecond: sock_diag(7).
 
-Connections outlive their programs (retransmissions, FIN-WAIT); their packets would be on the next test's link.
+Connections outlive their programs (retransmissions, FIN-WAIT); their packets would reach the next test's link.
 Message layouts: linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h.
 """
 
@@ -31,7 +31,7 @@ def diagnosis() -> socket.socket:
 
 
 def end_connections(asking: socket.socket) -> int:
-    """End all TCP connections of the namespace; how many. A kernel that cannot lets them age. Raises OSError."""
+    """End all TCP connections of the namespace; returns how many. If the kernel cannot, they age. Raises OSError."""
     found = [
         (family, identity)
         for family in (socket.AF_INET, socket.AF_INET6)
@@ -45,7 +45,7 @@ def end_connections(asking: socket.socket) -> int:
 
 
 def _forget_answers(asking: socket.socket) -> None:
-    """Why a connection could not be ended: from a kernel that ends none, thousands would overflow the buffer."""
+    """Read away reports on connections that could not be ended: thousands would overflow the buffer."""
     asking.settimeout(0)
     try:
         while True:
@@ -63,7 +63,7 @@ def _connections(asking: socket.socket, family: int) -> Iterator[bytes]:
         data = asking.recv(1 << 17)
         while data:
             length, kind, _, sequence, _ = _HEADER.unpack_from(data)
-            if sequence == SOCK_DIAG_BY_FAMILY:  # else it tells why an earlier connection could not be ended
+            if sequence == SOCK_DIAG_BY_FAMILY:  # otherwise it reports an earlier connection that could not be ended
                 if kind in (NLMSG_DONE, NLMSG_ERROR):
                     return
                 yield data[_HEADER.size : length][_IDENTITY]

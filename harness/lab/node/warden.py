@@ -1,11 +1,11 @@
 """The privileged, trusted helper of a star: makes the wires, hands the student node fresh folders, starts the captures.
 
-Rule 1: it reads no byte that the student made and executes nothing from the student node. Into that node's mount
-namespace it reaches with a child that mounts and nothing else (harness/lab/node/mounts.py).
+Rule 1: it reads no byte that the student made and executes nothing from the student node. That node's mount
+namespace it reaches through a child that only mounts (harness/lab/node/mounts.py).
 Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (FOR_TESTER).
 
-A request a line, an answer a line: reply.py says what is in them. It sees the host's process ids; why, and why it has
-each capability, is told in docker/README.md.
+One request per line, one answer per line: reply.py says what is in them. It sees the host's process ids;
+docker/README.md says why, and why it has each capability.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _ip(batch: str) -> None:
 
 
 def switch_offloads_off(interface: str) -> None:
-    """For an interface of the current network namespace; kinds it does not know are passed over."""
+    """Switch them off for an interface of the current network namespace; unknown kinds are skipped."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for command in OFFLOADS:
             value = array.array("B", struct.pack("II", command, 0))  # struct ethtool_value
@@ -80,9 +80,9 @@ def switch_offloads_off(interface: str) -> None:
 
 
 def wire_batches(number: int, pid: int) -> tuple[str, str]:
-    """What ip(8) is told in the link node, and then in the other node, to make wire `number` to process `pid`'s node.
+    """The ip(8) commands for the link node, then for the other node, to make wire `number` to process `pid`'s node.
 
-    Neighbours are permanent and duplicate address detection is off: no packet is on the wire but the programs' own.
+    Neighbours are permanent and duplicate address detection is off: only the programs' own packets are on the wire.
     """
     name = f"w{number}"
     here, there = hardware(number, LINK), hardware(number, NODE)
@@ -111,13 +111,13 @@ route add default via {near6}
 class Warden:
     """The verbs are the methods whose names begin with `do_`."""
 
-    #: What the tester may ask for; the rest is the host's.
+    #: What the tester may ask for; the rest is for the host.
     FOR_TESTER = ("guard", "fresh", "seal")
 
     def __init__(self) -> None:
         self._link_net = -1
-        self._asks: dict[str, socket.socket] = {}  # node -> what its connections are asked with
-        self._hands: dict[str, Hand] = {}  # student node -> who stands in it
+        self._asks: dict[str, socket.socket] = {}  # node -> the socket that lists and ends its connections
+        self._hands: dict[str, Hand] = {}  # student node -> the child in it
         self._captures: list[subprocess.Popen[bytes]] = []
 
     def do_hold(self, *, link: int, tester: int) -> None:
@@ -153,7 +153,7 @@ class Warden:
             if name in self._asks:
                 self._asks.pop(name).close()
             with inside_network(self._link_net), contextlib.suppress(Refused):
-                _ip(f"link del w{WIRES[name]}\n")  # gone already if the node is
+                _ip(f"link del w{WIRES[name]}\n")  # already gone if the node is
 
     def do_fresh(self, *, node: str = "student") -> None:
         """Replace every folder of a student node but /build by an empty one; end the last test's connections."""
@@ -163,7 +163,7 @@ class Warden:
         self._mount(node, "fresh")
 
     def do_guard(self, *, node: str = "student") -> None:
-        """Make /proc read-only, when the agent is there and before anything of the student's is."""
+        """Make /proc read-only, once the agent runs and before anything of the student's does."""
         self._mount(node, "guard")
 
     def do_seal(self, *, node: str = "student") -> None:
@@ -176,7 +176,7 @@ class Warden:
         self._hands[node].tell(word)
 
     def _wire(self, which: str, pid: int) -> socket.socket:
-        """Wire a node to the link; what its connections are asked with."""
+        """Wire a node to the link; returns the socket that lists and ends its connections."""
         number = WIRES[which]
         link, node = wire_batches(number, pid)
         with inside_network(self._link_net):
@@ -227,7 +227,7 @@ def _limit_file_size() -> None:
 
 
 class Loop:
-    """Hears the host and the testers, one line at a time."""
+    """Listens to the host and the testers, one line at a time."""
 
     def __init__(self, warden: Warden) -> None:
         self._warden = warden
@@ -246,7 +246,7 @@ class Loop:
         self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
 
     def serve(self, host_in: BinaryIO, host_out: BinaryIO) -> None:
-        """Until the host hangs up."""
+        """Serve until the host hangs up."""
         lines = host_in.fileno()
         self._selector.register(lines, selectors.EVENT_READ, lambda: self._hear(lines, host_out.fileno(), tester=False))
         try:

@@ -1,4 +1,4 @@
-"""What a `Mangle` makes of the bytes of one direction of a connection: when to write how much. Pure.
+"""Applies a `Mangle` to the bytes of one direction of a connection: says when to write how much. Pure.
 
 Times are integer nanoseconds and come in as `now`; the relay does what `next` says.
 """
@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from harness.lab.interface import Mangle
 from harness.link.model import SECOND
 
-#: Nanoseconds between what came before and a reset that is the relay's own, not a peer's. A reset at once could
-#: overtake the reader: Linux lets a connect() fail whose connection is reset before the program has woken up.
+#: Nanoseconds between earlier bytes and a reset that is the relay's own, not a peer's. A reset at once could
+#: overtake the reader: on Linux connect() fails if the connection is reset before the program has woken up.
 BEFORE_RESET = 20_000_000
 
 
@@ -24,7 +24,7 @@ class Step(NamedTuple):
 
 
 class Mangler:
-    """Takes what arrived, gives what to do. With the default Mangle everything passes as it came."""
+    """Takes what arrived, says what to do. With the default Mangle everything passes unchanged."""
 
     def __init__(self, mangle: Mangle) -> None:
         self._mangle = mangle
@@ -35,14 +35,14 @@ class Mangler:
         self._turn = 0  # which slice is next
         self._hold = 0  # nothing happens before this time
         self._stalled = mangle.stall_at is None
-        self._reset_due = 0  # when the reset that the Mangle asks for comes; 0: not near yet
+        self._reset_due = 0  # when to do the reset that the Mangle asks for; 0: not yet known
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     @property
     def to_be_reset(self) -> bool:
-        """The sender has reset the connection, and some bytes before that still wait."""
+        """The sender has reset the connection, but bytes it sent before are still waiting."""
         return self._ending == "reset"
 
     def feed(self, data: bytes, *, now: int) -> None:
@@ -54,7 +54,7 @@ class Mangler:
         self._waiting += data
 
     def end(self, how: Literal["end", "reset"]) -> None:
-        """The stream ended behind the bytes fed so far."""
+        """The stream ended after the bytes fed so far."""
         self._ending = how
 
     def next(self, *, now: int) -> Step:

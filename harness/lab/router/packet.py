@@ -1,4 +1,4 @@
-"""The little that the router has to know of IP packets: which way, where the payload starts, how to repair. Pure.
+"""The little that the router has to know about IP packets: direction, start of the payload, checksums. Pure.
 
 IPv4: RFC 791 section 3.1; IPv6: RFC 8200 section 3; UDP: RFC 768; the checksum: RFC 1071.
 """
@@ -24,7 +24,7 @@ def direction(packet: bytes) -> Direction | None:
 
 
 def identity(packet: bytes) -> int | None:
-    """The identification field of an IPv4 packet, which a capture shows as well; IPv6 has none."""
+    """The identification field of an IPv4 packet, which a capture shows, too; IPv6 has none."""
     return int.from_bytes(packet[4:6]) if packet[0] >> 4 == 4 else None
 
 
@@ -39,7 +39,7 @@ def udp_start(packet: bytes) -> int:
 
 
 def payload_start(packet: bytes) -> int:
-    """Where damage may begin: behind the UDP header, else behind the IP header."""
+    """Where damage may begin: after the UDP header, else after the IP header."""
     start = udp_start(packet)
     if start:
         return start + 8
@@ -47,7 +47,7 @@ def payload_start(packet: bytes) -> int:
 
 
 def repaired(packet: bytes, start: int) -> bytes:
-    """A damaged or shortened UDP packet (UDP header at `start`) with lengths and checksums that are right again."""
+    """A damaged or shortened UDP packet (UDP header at `start`) with corrected lengths and checksums."""
     fixed = bytearray(packet)
     length = len(packet) - start
     struct.pack_into("!H", fixed, start + 4, length)
@@ -56,7 +56,7 @@ def repaired(packet: bytes, start: int) -> bytes:
         struct.pack_into("!H", fixed, 10, 0)
         struct.pack_into("!H", fixed, 10, checksum(bytes(fixed[:start])))
         addresses = fixed[12:20]
-        if packet[start + 6 : start + 8] == b"\0\0":  # the sender made none
+        if packet[start + 6 : start + 8] == b"\0\0":  # the sender used none
             return bytes(fixed)
     else:
         struct.pack_into("!H", fixed, 4, length)

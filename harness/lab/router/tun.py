@@ -1,4 +1,4 @@
-"""The link between two nodes, in real time: a router whose every packet passes a `Link`. Linux, root, /dev/net/tun.
+"""The link between two nodes, in real time: a router that sends every packet through a `Link`. Linux, root, TUN.
 
     python3 -B -m harness.lab.router.tun --control /trusted/router.sock
 
@@ -6,9 +6,10 @@ The kernel routes whatever comes from a wire into tun0; this program holds it as
 back; the kernel then routes it to the other wire. It prints "ready" when packets flow. Wires may come and go.
 
 Rule 1: nobody on a wire can talk to this node itself: its input is dropped, neighbour discovery excepted.
-Rule 2: it starts in a moment: standard library only, no import that is not needed.
+Rule 2: it starts fast: standard library only, no unneeded import.
 
-The control socket takes a request a line and answers one a line (harness/lab/node/reply.py says what is in them):
+The control socket takes one request per line and answers each with a line (harness/lab/node/reply.py says what is in
+them):
     {"op": "shape", "up": {fields of Profile}, "down": {...}, "seed": N}     from now on; the counters start again
     {"op": "counters"}              the fields of LinkCounters, and scheduler, seconds, waited
     {"op": "fates", "since": T}     [[time, direction, fate, length, IPv4 id or null], ...], time.time() from T on
@@ -44,11 +45,11 @@ from harness.link.profile import BadProfile, Profile
 from harness.link.trace import Direction
 from harness.text.lines import Lines
 
-#: Packets that the kernel keeps for us in tun0; the rest is dropped there, which counts as ours (engine_drops).
+#: Packets that the kernel queues for us in tun0; more are dropped there, which counts as our loss (engine_drops).
 QUEUE = 20_000
 #: Bytes of the Ethernet header, which netem counts on a wire and a TUN device does not have.
 _FRAMING = 14
-#: Packets read before those due are looked at.
+#: Packets read before looking at those that are due.
 _TURN = 64
 _KEPT_LATENESS, _KEPT_FATES = 16_384, 50_000
 
@@ -62,9 +63,9 @@ rule add pref 120 lookup 100
 route replace default dev tun0 table 100
 """
 
-#: Nobody talks to this node, nobody sends in another's name, the second student node (w3) reaches the first one only,
-#: so that every packet of a submission to itself passes the link once, and a student's wire has an end to what it
-#: carries: more would be lost in tun0, which counts as ours, and a submission could undo its fail by flooding.
+#: Nobody talks to this node, nobody sends in another's name, the second student node (w3) reaches only the first,
+#: so that every packet of a submission to itself passes the link once, and a student's wire has a limit on what it
+#: carries: more would be lost in tun0, which counts as ours, so a submission could undo its fail by flooding.
 _NFT = Template("""table inet link
 delete table inet link
 table inet link {
@@ -96,11 +97,11 @@ _NO: Mapping[str, object] = {}
 
 
 class CannotRoute(Exception):
-    """This machine does not let us; the message says what is missing."""
+    """This machine cannot route; the message says what is missing."""
 
 
 class Router:
-    """The packets: from tun0 through the links into a heap, and back when they are due."""
+    """Takes packets from tun0 through the links into a heap, and back when they are due."""
 
     def __init__(self, tun: int, scheduler: str) -> None:
         self._tun = tun
@@ -254,7 +255,7 @@ def open_tun() -> int:
 
 
 def set_up_routes() -> None:
-    """Everything that comes from a wire goes into tun0. Raises CannotRoute."""
+    """Route everything that comes from a wire into tun0. Raises CannotRoute."""
     need("/proc/sys/net/ipv4/ip_forward", "1", "net.ipv4.ip_forward=1")
     for name in ("all", "tun0"):
         # Seen from tun0 every source is on another device; strict filtering would drop all.
@@ -267,12 +268,12 @@ def set_up_routes() -> None:
 
 
 def set_up_guard() -> None:
-    """Nobody is heard here, and nobody speaks for another. Raises CannotRoute."""
+    """Install the packet filter above. Raises CannotRoute."""
     run_batch(["nft", "-f", "-"], _NFT)
 
 
 def need(path: str, allowed: str, sysctl: str) -> None:
-    """The setting has one of the values, or can be given the first. Raises CannotRoute naming `sysctl`."""
+    """Check that a setting has one of the allowed values, or set the first. Raises CannotRoute naming `sysctl`."""
     setting = Path(path)
     if setting.read_text().strip() in allowed.split():
         return
@@ -283,7 +284,7 @@ def need(path: str, allowed: str, sysctl: str) -> None:
 
 
 def run_batch(argv: list[str], lines: str) -> None:
-    """Give a command its lines. Raises CannotRoute."""
+    """Run a command with these lines as its input. Raises CannotRoute."""
     try:
         done = subprocess.run(argv, input=lines, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -293,7 +294,7 @@ def run_batch(argv: list[str], lines: str) -> None:
 
 
 def be_punctual() -> str:
-    """Wake up when asked to: timer slack of 1 ns and a real-time priority, if it can be had. Answers the scheduler."""
+    """Wake up when asked to: timer slack of 1 ns and a real-time priority, if possible. Returns the scheduler."""
     wake_me_exactly()
     gc.freeze()
     gc.disable()  # nothing here makes cycles
@@ -339,7 +340,7 @@ class Control:
 
 
 def route(tun: int, router: Router, control: Control) -> None:
-    """Until somebody asks to quit."""
+    """Route until somebody asks to quit."""
     while True:
         waiting: list[int | socket.socket] = [tun, *control.sockets]
         for ready in select.select(waiting, [], [], router.timeout())[0]:

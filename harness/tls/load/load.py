@@ -1,7 +1,7 @@
-"""Many connections at once to a TLS pipe: `lab.tls.load`, with the measure and the judgement of `lab.clients.load`.
+"""Many connections at once to a TLS pipe: `lab.tls.load`, measured and judged as `lab.clients.load` does.
 
-Rule 1: a connection counts when its handshake is done and an exchange came back through the pipe and what is behind it.
-Rule 2: it counts as ended when the close_notify (plain: the end) that it sent was answered with one and with a FIN.
+Rule 1: a connection counts once its handshake is done and an exchange has come back from behind the pipe.
+Rule 2: it counts as ended once the close_notify (plain: FIN) that it sent was answered with the same and a FIN.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Polite(Client):
         self._gone = gone
         self.said_at = time.monotonic()
         if self.sock is None:
-            return  # it has failed while others had their turn, and that is known
+            return  # it failed while others were being served; that is recorded
         try:
             cast(PlainSocket, self.sock).parts()
         except OSError as error:
@@ -108,14 +108,14 @@ class PoliteGreedy(Polite, Greedy):
 
 
 class Silent(Client):
-    """A client that connects and never shakes hands: how long it was borne, and how it was ended."""
+    """A client that connects and never shakes hands: how long it was tolerated, and how it was ended."""
 
     ended_after: float | None = None  #: seconds from its connection to its end
     how = ""  #: "end" or "reset"
     heard = 0  #: bytes that came
 
     def joins(self, says: bytes) -> None:
-        """It is connected now; what it sends, if anything."""
+        """It is connected now; `says`: what it sends, if anything."""
         self.said_at = time.monotonic()
         if says and self.sock is not None:
             try:
@@ -147,7 +147,7 @@ class TlsGenerator(Generator):
         return await self._each(clients, lambda client, done: cast(Polite, client).parts(done), window, deadline)
 
     async def greet(self, clients: Sequence[Silent], says: bytes, *, deadline: float) -> int:
-        """Connect each and have it say that; how many are not connected at the deadline."""
+        """Connect each and have it send `says`; how many are not connected at the deadline."""
 
         def joined(client: Client, done: Callable[[Client, float], None]) -> None:
             cast(Silent, client).joins(says)
@@ -169,7 +169,7 @@ class _OfPolite(Load):
 
 
 class TlsLoad(_OfPolite):
-    """As `actors.load.load.Load`: `count`, `seconds`, `all_answer()`, `drives(...)`, `resets()`; and a proper end."""
+    """A load (harness.actors.load.load.Load) over TLS, whose connections can also end properly."""
 
     def closes(self, *, within: float = 10.0, window: int = 100) -> int:  # type: ignore[override]  # tells more
         """End all connections properly, see the other side end each, answer how many. Raises Broken, LabError."""
@@ -202,10 +202,10 @@ class TlsLoad(_OfPolite):
 
 
 class SilentLoad(_OfPolite):
-    """Connections to a TLS server that never shake hands; that one ends is no fault, whenever it does."""
+    """Connections to a TLS server that never shake hands. One that ends is not a failure, whenever it ends."""
 
     def opens(self, count: int, *, says: bytes, within: float) -> None:
-        """Connect so many, each saying that. Raises Broken, LabError."""
+        """Open `count` connections, each sending `says`. Raises Broken, LabError."""
         allow_files(count + SPARE_FILES)
         clients = [self._silent() for _ in range(count)]
         self._generator.clients.extend(clients)
@@ -213,14 +213,14 @@ class SilentLoad(_OfPolite):
         missing = self._do(self._generator.greet(clients, says, deadline=time.monotonic() + within), within)
         if missing:
             raise Broken(
-                f"{self._server.name} takes no further connection",
+                f"{self._server.name} takes no further connections",
                 verdict="timeout",
                 expected=f"{count:,} connections within {within:g} s",
                 seen=f"{count - missing:,}",
             )
 
     def all_end(self, *, within: float, after: float = 0.0) -> None:
-        """The server ends each within so many seconds of its connection, and none sooner than `after`.
+        """The server ends each within `within` seconds of connecting, and none sooner than `after`.
 
         Raises Broken, LabError.
         """
@@ -233,7 +233,7 @@ class SilentLoad(_OfPolite):
         if len(took) < len(clients) or max(took, default=0.0) > within:
             self._tell(
                 Broken(
-                    f"{self._server.name} bears connections that never shake hands",
+                    f"{self._server.name} keeps connections that never shake hands",
                     verdict="timeout",
                     expected=f"the end of each within {within:g} s",
                     seen=f"{len(clients) - len(took):,} of {len(clients):,} are open",

@@ -1,8 +1,8 @@
-"""A man in the middle of a TCP connection: he sees every byte of both directions and spoils what a test tells him to.
+"""A man in the middle of a TCP connection: he sees every byte of both directions and changes what a test tells him to.
 
-Rule 1: what he is not told to spoil passes as it is: bytes, half-closes, resets. Rule 2: every wait and every buffer
-has a bound. Rule 3: what he does is told in the story, when he is told to and when he has done it.
-Up is from the one who connected to him, down is back. What becomes of the bytes: harness/tls/record_layer/rules.py.
+Rule 1: what he is not told to change passes as it is: bytes, half-closes, resets. Rule 2: every wait and every buffer
+has a bound. Rule 3: the story says what he is told to do, and when he has done it.
+Up is from the side that connected to him, down is back. What happens to the bytes: harness/tls/record_layer/rules.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.tls.record_layer.rules import Change, Direction, Point, Rule, flipp
 class Middle:
     """Made by `lab.tls.middle`. `address` is what a student's program is told; each rule is for every connection.
 
-    A rule counts from when it is given, in each connection for itself, records from 1. What is encrypted of a TLS 1.3
+    A rule counts from when it is given, in each connection separately, records from 1. What is encrypted of a TLS 1.3
     handshake counts as application records: give a rule after the handshake to have them out of the count.
     """
 
@@ -65,7 +65,7 @@ class Middle:
         application: int | None = None,
         within: float = PATIENCE,
     ) -> None:
-        """Wait until so much came in a direction of the last connection since its beginning. Raises Broken."""
+        """Wait until that much has come in a direction of the last connection since it began. Raises Broken."""
         wanted = Point(record=record, application=application, bytes=bytes)
 
         def come() -> bool:
@@ -83,7 +83,7 @@ class Middle:
             )
 
     def did(self, rule: Rule, *, within: float = PATIENCE) -> None:
-        """Wait until a rule has been applied: what the test is about has happened. Raises Broken."""
+        """Wait until a rule has been applied. Raises Broken."""
         if not self._passages.waits(lambda: rule.done > 0, within):
             raise Broken(
                 f"the man in the middle had no occasion within {within:g} s: {rule.what}",
@@ -115,7 +115,7 @@ class Middle:
         return self._spoils(direction, "flips a bit", application, record, lambda whole: [flipped(whole, at)])
 
     def drops(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
-        """Let the n-th record vanish."""
+        """Drop the n-th record."""
         return self._spoils(direction, "drops a record", application, record, lambda _: [])
 
     def duplicates(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
@@ -123,12 +123,12 @@ class Middle:
         return self._spoils(direction, "sends a record twice", application, record, lambda whole: [whole, whole])
 
     def reorders(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
-        """Let the n-th record and the one after it change places."""
+        """Swap the n-th record and the one after it."""
         at = _point(application, record)
         return self._rules(Rule(direction, _what("swaps two records", direction), at, swap=True))
 
     def changes(self, direction: Direction, change: Change) -> Rule:
-        """Have every record go through `change(number, bytes with header)`, which answers what goes on instead.
+        """Pass every record through `change(number, bytes with header)`, which returns what is sent on instead.
 
         None: as it is; b"": nothing.
         """
@@ -142,7 +142,7 @@ class Middle:
     def injects(
         self, direction: Direction, data: bytes, *, application: int | None = None, record: int | None = None
     ) -> Rule:
-        """Put bytes of his own before the n-th record; default: at once, or before the handshake of who comes."""
+        """Insert bytes before the n-th record; default: at once, or before the handshake of a new connection."""
         at = Point(record=record, application=application)
         return self._rules(Rule(direction, _what(f"splices in {show(data)}", direction), at, inject=data))
 
@@ -166,7 +166,7 @@ class Middle:
         record: int | None = None,
         application: int | None = None,
     ) -> Rule:
-        """A bare FIN towards the receiver after n bytes or records (default: now); what follows is thrown away.
+        """A bare FIN towards the receiver after n bytes or records (default: now); what follows is discarded.
 
         The other direction goes on, and so does the connection with the sender.
         """
@@ -193,20 +193,20 @@ class Middle:
         record: int | None = None,
         application: int | None = None,
     ) -> Rule:
-        """Let nothing pass any more after n bytes or records (default: now), until `goes_on`."""
+        """Hold everything back after n bytes or records (default: now), until `goes_on`."""
         at = Point(record=record, application=application, bytes=bytes)
         return self._rules(Rule(direction, _what("lets nothing pass", direction), at, fate="stall"))
 
     def drips(self, direction: Direction, *, size: int = 1, every: float = 0.0, most: int = 1 << 40) -> None:
         """Pass on `size` bytes at a time, each a write of its own, for the next `most` bytes.
 
-        every: seconds between two of them, whole milliseconds; 0: as fast as they go, some 10,000 a second.
+        every: seconds between two of them, whole milliseconds; 0: as fast as possible, some 10,000 a second.
         """
         self._story.add("tester", f"has the man in the middle pass on {size:,} bytes at a time {_way(direction)}")
         self._passages.drips(direction, size, every, most)
 
     def goes_on(self) -> None:
-        """Forget all rules, and pass on what was held back."""
+        """Forget all rules and pass on what was held back."""
         self._story.add("tester", "has the man in the middle let everything pass again")
         self._passages.forgets()
 
@@ -216,7 +216,7 @@ class Middle:
         return rule
 
     def stops_listening(self) -> None:
-        """Take no further connection."""
+        """Accept no more connections."""
         self._passages.stops_listening()
 
     def dismiss(self) -> None:

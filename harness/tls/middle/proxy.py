@@ -1,7 +1,7 @@
 """The sockets of a man in the middle: one thread, one selector, every connection with two legs.
 
-Rule 1: every read, write and connect is non-blocking; a direction that holds too much is read no further.
-Rule 2: the rules are in spoil; nothing here looks into a byte. One lock: the test's thread gives rules meanwhile.
+Rule 1: every read, write and connect is non-blocking; a direction that holds too much is not read from.
+Rule 2: what a rule does is in rules.py; nothing here looks at a byte. One lock: the test's thread adds rules.
 """
 
 from __future__ import annotations
@@ -19,16 +19,13 @@ from harness.lab.interface import LabError
 from harness.lab.linger import reset_and_close
 from harness.tls.record_layer.rules import Direction, Rule, Way
 
-#: Bytes kept of each direction of a connection; bytes held back in one before it is read no further.
+#: Bytes kept of each direction of a connection; bytes held back in one before reading stops.
 TAP, BACKLOG = 16 << 20, 256 << 10
-#: Bytes kept of all connections together; connections at once. Who makes more is reset at once: no test needs them,
-#: and a hostile program is not to fill the tester with them.
-TAPS, MOST = 64 << 20, 64
-#: Connections at once, and all in all; who makes more sees resets. The first few are kept as far as TAP, others as far
-#: as _SHORT: a program that connects without end must not fill the tester.
+#: Most connections at once, and altogether; further ones are reset. Of the first few TAP bytes are kept, of the others
+#: _SHORT: a program that connects without end must not fill the tester's memory.
 MOST, EVER = 64, 1000
 _FULLY, _SHORT = 4, 64 << 10
-#: Seconds that the target may take to accept; between two looks at legs that are not read.
+#: Seconds that the target may take to accept, and seconds between two looks at legs that are not being read.
 _CONNECT, _LOOK = 10.0, 0.02
 _CHUNK = 65_536
 _UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, 10035)  # 10035: Windows' WSAEWOULDBLOCK
@@ -37,7 +34,7 @@ _GIVE_UP = 5.0  #: seconds within which the thread has to end
 
 
 class Seen(NamedTuple):
-    """How much came in a direction of a connection so far."""
+    """How much has come in a direction of a connection so far."""
 
     bytes: int
     record: int
@@ -45,27 +42,27 @@ class Seen(NamedTuple):
 
 
 class Leg:
-    """A socket, the direction that comes in by it and the one that goes out by it."""
+    """A socket with the direction that comes in through it and the one that goes out."""
 
     def __init__(self, sock: socket.socket, comes: Way, goes: Way) -> None:
         self.sock = sock
         self.comes, self.goes = comes, goes
         self.tap = bytearray()
-        self.count = 0  # bytes that came, those beyond the tap too
+        self.count = 0  # bytes that came, also those beyond the tap
         self.events = 0  # what the selector watches
         self.finished = False  # the FIN has been sent
         self.due = 0.0  # time.monotonic() before which nothing is sent, where bytes go one at a time
 
 
 class Drip:
-    """So many bytes at a time."""
+    """Bytes go out a few at a time."""
 
     def __init__(self, size: int, every: float, most: int) -> None:
         self.size, self.every, self.left = size, every, most
 
 
 class Passage:
-    """One connection through the man in the middle."""
+    """One connection through the man in the middle, with a leg to each side."""
 
     def __init__(self, near: socket.socket, far: socket.socket, tell: Callable[[str], None], *, tap: int = TAP) -> None:
         self.up, self.down = Way(tell), Way(tell)
@@ -82,7 +79,7 @@ class Passage:
         return self.up if direction == "up" else self.down
 
     def leg(self, direction: Direction) -> Leg:
-        """By which the direction comes in."""
+        """The leg through which the direction comes in."""
         return self.near if direction == "up" else self.far
 
     # -- what can be done now ------------------------------------------------------------------------------------
@@ -129,13 +126,13 @@ class Passage:
         return all(leg.finished and leg.comes.ended for leg in self.legs)
 
     def closes(self) -> None:
-        """Let go of both."""
+        """Close both sockets."""
         self.over = True
         for leg in self.legs:
             leg.sock.close()
 
     def resets(self) -> None:
-        """Both sides see a reset."""
+        """Reset both sides."""
         if not self.over:
             self.over = True
             for leg in self.legs:
@@ -172,18 +169,18 @@ class Passages:
             return [bytes(passage.leg(direction).tap) for passage in self._all]
 
     def seen(self, direction: Direction) -> Seen:
-        """How much came in a direction of the last connection. To be called by what `waits` calls."""
+        """How much came in a direction of the last connection. Only for the predicate of `waits`."""
         if not self._all:
             return Seen(0, 0, 0)
         way = self._all[-1].way(direction)
         return Seen(self._all[-1].leg(direction).count, way.records, way.applications)
 
     def waits(self, met: Callable[[], bool], within: float) -> bool:
-        """Until something is so. Raises LabError when the thread has ended, as a change that raises makes it."""
+        """Wait until `met()` holds; whether it did. Raises LabError if the thread has crashed, as a change may."""
         with self._changed:
             so = self._changed.wait_for(lambda: self._trouble is not None or met(), within)
         if self._trouble is not None:
-            raise LabError(f"the man in the middle has come to grief: {self._trouble!r}")
+            raise LabError(f"the man in the middle has crashed: {self._trouble!r}")
         return so
 
     def obeys(self, rule: Rule) -> None:
@@ -195,7 +192,7 @@ class Passages:
         self._wakes()
 
     def drips(self, direction: Direction, size: int, every: float, most: int) -> None:
-        """So many bytes at a time, for all connections from now on."""
+        """Pass on `size` bytes at a time, in all connections from now on."""
         with self._changed:
             self._drips[direction] = (size, every, most)
             for passage in self._living():
@@ -203,7 +200,7 @@ class Passages:
         self._wakes()
 
     def forgets(self) -> None:
-        """No rules any more."""
+        """Drop all rules."""
         with self._changed:
             self._rules.clear()
             self._drips.clear()
@@ -214,7 +211,7 @@ class Passages:
         self._wakes()
 
     def stops_listening(self) -> None:
-        """Take no further connection."""
+        """Accept no more connections."""
         with self._changed:
             if self._listening is not None:
                 self._selector.unregister(self._listening)
@@ -245,7 +242,7 @@ class Passages:
         try:
             self._ours.send(b"!")
         except OSError:
-            pass  # full: it wakes anyway
+            pass  # full: it will wake up anyway
 
     # -- the thread ----------------------------------------------------------------------------------------------
 
@@ -272,7 +269,7 @@ class Passages:
                 self._changed.notify_all()
 
     def _prepare(self, now: float) -> float:
-        """Watch what is wanted now; the seconds after which to look again, whatever happens."""
+        """Watch what is wanted now; returns the seconds after which to look again in any case."""
         pause = 0.5
         for passage in self._living():
             for leg in passage.legs:
@@ -309,7 +306,7 @@ class Passages:
         try:
             near, _ = self._listening.accept()
         except OSError:
-            return  # gone again
+            return  # it has gone again
         if len(self._all) >= EVER or len(self._living()) >= MOST:
             self._tell("resets a connection: there are too many")
             reset_and_close(near)
@@ -348,7 +345,7 @@ class Passages:
                 self._ends(passage)
 
     def _goes_on(self, passage: Passage) -> None:
-        """Send what may go, and notice what no event tells: a reset of a leg that is not read."""
+        """Send what may go, and notice what no event reports: a reset of a leg that is not being read."""
         now = time.monotonic()
         if not passage.connected:
             if now >= passage.give_up:

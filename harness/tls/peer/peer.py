@@ -1,4 +1,4 @@
-"""The tester's end of a TLS connection, told as a story: it shakes hands, speaks, listens, and misbehaves on purpose.
+"""The tester's end of a TLS connection, told as a story: it shakes hands, sends, reads, and misbehaves on purpose.
 
 The rules of harness.actors.peer: bytes are believed, nothing else; every wait has a bound. How connections end is in
 `endings`.
@@ -28,19 +28,19 @@ from harness.tls.record_layer.records import ClientHello, client_hello, is_tls, 
 
 #: Data in a record at most (RFC 8446, section 5.1).
 RECORD = 16_384
-#: What people call what `ssl` calls the versions.
+#: The usual names of the versions, by those of `ssl`.
 VERSION_NAMES = {"TLSv1.3": "TLS 1.3", "TLSv1.2": "TLS 1.2", "TLSv1.1": "TLS 1.1", "TLSv1": "TLS 1.0"}
-#: Data asked of OpenSSL at a time; it gives one record.
+#: Bytes asked of OpenSSL at a time; it gives one record.
 _MOST = 65_536
-#: Data kept for who reads it later, in bytes.
+#: Most bytes of data kept for a later read.
 _MOST_KEPT = 1 << 26
 
 
 class TlsPeer(Endings):
-    """One end of TLS over the connection of a `Peer`, which stays usable for what is to go past TLS."""
+    """One end of TLS over the connection of a `Peer`, which can still be used to bypass TLS."""
 
     def __init__(self, raw: Peer, context: ssl.SSLContext, *, server_side: bool, name: str | None = None) -> None:
-        """`name`: what a client wants to reach, None: it does not say. Nothing is sent yet."""
+        """`name`: the server that a client asks for, None: it does not say. Nothing is sent yet."""
         connection, ahead = raw.lends()
         self.raw = raw  #: the plain connection underneath
         self.name = raw.name
@@ -113,7 +113,7 @@ class TlsPeer(Endings):
 
     @property
     def engine(self) -> Engine:
-        """OpenSSL and the wire, for who drives them himself."""
+        """OpenSSL and the wire, for driving them directly."""
         return self._engine
 
     def hides(self, *markers: bytes) -> None:
@@ -222,9 +222,9 @@ class TlsPeer(Endings):
     def sends_in_background(
         self, data: bytes, *, record: int = RECORD, within: float = 30.0, ends: bool = False
     ) -> threading.Thread:
-        """Send from a thread while the test goes on reading; a connection that ends early ends the thread.
+        """Send from a thread while the test keeps reading; a connection that ends early ends the thread.
 
-        ends: with a close_notify behind the data.
+        ends: with a close_notify after the data.
         """
 
         def send() -> None:
@@ -237,7 +237,7 @@ class TlsPeer(Endings):
     def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
         """Send until nothing more is taken for `quiet` seconds; answers how many bytes were made into records.
 
-        The last record may still wait here for the rest of the way: `sends_rest` sends it.
+        The last record may be only partly sent: whatever is sent next goes after its rest.
         """
         view, taken = memoryview(data), 0
         try:
@@ -250,11 +250,6 @@ class TlsPeer(Endings):
             pass
         self._tell(f"sends as much as is taken without reading: {taken:,} bytes")
         return taken
-
-    def sends_rest(self, *, within: float = PATIENCE) -> None:
-        """Send what `sends_what_fits` left. Raises Broken."""
-        if self._engine.flush(time.monotonic() + within) or self._engine.unsent:
-            raise self._not_taken(self._engine.unsent, within, None)
 
     def sends_raw(self, data: bytes, *, may_fail: bool = False, within: float = PATIENCE) -> None:
         """Write bytes past TLS onto the connection: no record of ours. Raises Broken."""
@@ -276,7 +271,7 @@ class TlsPeer(Endings):
         self._wire.tamper = change
 
     def in_pieces(self, size: int, *, apart: float = 0.0) -> None:
-        """From now on write to the connection so many bytes at a time, `apart` seconds between them. 0: no more."""
+        """From now on write to the connection `size` bytes at a time, `apart` seconds apart. 0: no more."""
         if size:
             self._tell(f"writes {size:,} bytes at a time" + (f", {apart:g} s apart" if apart else ""))
         self._wire.piece, self._wire.apart = size, apart
@@ -331,7 +326,7 @@ class TlsPeer(Endings):
         raise Broken("something came too soon", expected=f"nothing for {for_:g} s", seen=seen)
 
     def keeps(self, data: bytes) -> None:
-        """Data that somebody else read from the engine, for who reads next. Raises Broken when it does not end."""
+        """Keep data that was read from the engine elsewhere for the next read. Raises Broken when it does not end."""
         self._unread += data
         if len(self._unread) > _MOST_KEPT:
             raise Broken("the program sends data without end", expected="what was sent", seen=show(bytes(self._unread)))
@@ -348,7 +343,7 @@ class TlsPeer(Endings):
         return bytes(self._unread)
 
     def _collect(self, count: int, within: float, awaited: str = "") -> tuple[bytes, Ending | None]:
-        """So many bytes; fewer, and the ending, if it ends before. Raises Broken (timeout)."""
+        """`count` bytes; fewer, and the ending, if it ends before that. Raises Broken (timeout)."""
         deadline = time.monotonic() + within
         ending = None
         try:

@@ -1,8 +1,8 @@
 """Records of the tester's own under the live keys of a TlsPeer: what no TLS library would send.
 
-Rule 1: from the first record on all that goes out is the sealer's: OpenSSL does not know the keys' next number any
-more. What it would send is thrown away; reading goes on through it.
-Rule 2: what is made has to be sent, in this order: each record takes a number.
+Rule 1: from the first record on, everything that goes out is the sealer's: OpenSSL no longer knows the next sequence
+number. What it would send is discarded; reading still goes through it.
+Rule 2: every record made has to be sent, in order: each takes a number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Bytes of a flood that are written at a time, and between two looks at what comes back.
 _BATCH = 65_536
 _CLIENT_HELLO, _SERVER_HELLO = 1, 2
-#: Seconds for which what comes back is read, however much it is.
+#: Seconds for which replies are read, however many there are.
 _LISTENS = 0.5
 
 
@@ -101,13 +101,13 @@ class Sealer:
         return self.alert(sealing.USER_CANCELED, level=1)
 
     def close_notify(self) -> bytes:
-        """The proper end."""
+        """A close_notify: the proper end."""
         return self.alert(sealing.CLOSE_NOTIFY, level=1)
 
     def renegotiation(self) -> bytes:
-        """A ClientHello in the middle of a TLS 1.2 connection, as a client sends that wants to begin anew.
+        """A ClientHello in the middle of a TLS 1.2 connection, as a client sends that wants to start over.
 
-        A server that goes on with the old keys says no_renegotiation (RFC 5746, section 4.5): the tester's OpenSSL,
+        A server that keeps the old keys says no_renegotiation (RFC 5746, section 4.5): the tester's OpenSSL,
         which never asked, reads nothing more after that; what is sent still counts.
         """
         if self.is_tls13:
@@ -119,7 +119,7 @@ class Sealer:
     # -- sending -------------------------------------------------------------------------------------------------
 
     def sends(self, *records: bytes, what: str = "", may_fail: bool = False, within: float = PATIENCE) -> None:
-        """Write records that were made here, all at once. Raises Broken. `what`: how the story calls them."""
+        """Write records that were made here, all at once. Raises Broken. `what`: their name in the story."""
         count = f"{len(records):,} records" if len(records) > 1 else "a record"
         self._tell(f"sends {what or count + ' of its own: ' + show(b''.join(records))}")
         try:
@@ -134,8 +134,8 @@ class Sealer:
     ) -> int:
         """Send so many records, each made by `make`, such as `sealer.key_update`; answers how many were taken.
 
-        Fewer only if the program ended the connection, which it may; Broken if it stops reading. reads: take what it
-        answers meanwhile; data is kept for who reads it.
+        Fewer only if the program ended the connection, which it may; Broken if it stops reading. reads: read what it
+        answers meanwhile; data is kept for a later read.
         """
         self._tell(f"sends {count:,} {what}, as fast as they are taken")
         deadline = time.monotonic() + within
@@ -154,7 +154,7 @@ class Sealer:
         return sent
 
     def hears(self) -> None:
-        """Read what is there, without waiting; data is kept for who reads it."""
+        """Read what is there, without waiting; data is kept for a later read."""
         until = time.monotonic() + _LISTENS
         try:
             while isinstance(came := self._engine.read(_BATCH, time.monotonic()), bytes):
@@ -162,7 +162,7 @@ class Sealer:
                 if time.monotonic() > until:
                     return
             while self._engine.wire.receive(time.monotonic()) and time.monotonic() < until:
-                pass  # OpenSSL has given up, and who floods goes on
+                pass  # OpenSSL has given up; the flood goes on
         except TimeoutError:
             pass
 
@@ -195,7 +195,7 @@ class Sealer:
             raise LabError(f"the key log has no {label}: is the handshake complete?") from None
 
     def _traffic13(self, suite: Suite) -> Traffic:
-        """The keys, at the number that OpenSSL has come to.
+        """The keys, at the sequence number that OpenSSL has reached.
 
         What it sent is opened again: under the handshake's keys first, then under those of the data.
         """
@@ -234,7 +234,7 @@ class Sealer:
 
 
 def _hello(stream: bytes, wanted: int) -> bytes:
-    """The hello of one side: not always its first message. Raises Broken for one that came in a way of its own."""
+    """The hello of one side: not always its first message. Raises Broken if it did not come in the usual form."""
     for kind, body in messages(stream):
         if kind == wanted:
             return body

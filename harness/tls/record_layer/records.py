@@ -1,11 +1,11 @@
-"""TLS records as they are on the wire: split, named, read as far as they are not encrypted. Pure.
+"""TLS records as they are on the wire: split, named, and read where they are not encrypted. Pure.
 
     0      type: 20 change_cipher_spec, 21 alert, 22 handshake, 23 application_data
     1..2   version: 3.1 to 3.3, of no meaning any more
     3..4   length of the body, most significant byte first
     5..    body; from some record on encrypted: TLS 1.3 (RFC 8446, section 5.1) then calls every record type 23
 
-Rule: what a stranger sends never raises; what cannot be read is answered None or left in the rest.
+Rule: nothing the other side sends raises; what cannot be read is None or stays in the rest.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ ALERTS = {
     120: "no_application_protocol",
 }
 
-_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
+_VERSIONS = range(0x0300, 0x0305)  # SSL 3.0 to TLS 1.3
 
 
 class Record(NamedTuple):
@@ -96,7 +96,7 @@ class Record(NamedTuple):
 
 
 def begins_a_record(head: bytes) -> bool:
-    """Whether so many bytes (any number) can be how a record begins."""
+    """Whether these bytes, however many, can be the beginning of a record."""
     if not head:
         return True
     if not CHANGE_CIPHER_SPEC <= head[0] <= APPLICATION_DATA or (len(head) > 1 and head[1] != 3):
@@ -105,7 +105,7 @@ def begins_a_record(head: bytes) -> bool:
 
 
 def split(stream: bytes) -> tuple[list[Record], bytes]:
-    """The whole records at the front of a stream, and the rest: an unfinished record, or what is no record at all."""
+    """The whole records at the front of a stream, and the rest: an unfinished record, or no record at all."""
     records, at = [], 0
     while at + HEADER <= len(stream) and begins_a_record(stream[at : at + HEADER]):
         kind, version, length = struct.unpack_from("!BHH", stream, at)
@@ -118,7 +118,7 @@ def split(stream: bytes) -> tuple[list[Record], bytes]:
 
 def is_tls(stream: bytes) -> bool:
     """Whether a stream is records and nothing else; the last one may be unfinished."""
-    at = 0  # not split(): millions of empty records are to cost no memory
+    at = 0  # not split(): millions of empty records must cost no memory
     while at + HEADER <= len(stream) and begins_a_record(stream[at : at + HEADER]):
         length = int.from_bytes(stream[at + 3 : at + HEADER])
         if at + HEADER + length > len(stream):
@@ -155,16 +155,11 @@ def describe(record: Record) -> str:
 
 
 def alert(body: bytes) -> str | None:
-    """The body of an alert in words: None unless it is one in the clear."""
+    """The body of an alert in words: None unless it is an unencrypted alert."""
     if len(body) != 2 or body[0] not in (1, 2):
         return None
     level = "fatal" if body[0] == 2 else "warning"
     return f"alert {level} {ALERTS.get(body[1], body[1])}"
-
-
-def version_name(version: int) -> str:
-    """A version as people write it: 0x0304 is TLS 1.3."""
-    return _VERSIONS.get(version, f"version 0x{version:04x}")
 
 
 # -- what is said in the clear -------------------------------------------------------------------------------------
@@ -203,7 +198,7 @@ def client_hello(stream: bytes) -> ClientHello | None:
 
 
 def messages(stream: bytes) -> list[tuple[int, bytes]]:
-    """The handshake messages (type, body) that are in the clear: those before the first change of cipher.
+    """The unencrypted handshake messages (type, body): those before the first change of cipher.
 
     Alerts may come between them, as the warning unrecognized_name does.
     """

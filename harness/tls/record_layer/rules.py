@@ -1,7 +1,7 @@
 """What a man in the middle does to one direction of a connection, record by record and byte by byte. Pure.
 
-Rule 1: without a rule about records every byte goes on at once; with one, whole records do, in their order.
-Rule 2: a rule counts from when it was given: for a connection that came later, from its beginning.
+Rule 1: without a rule about records every byte is passed on at once; with one, whole records are, in order.
+Rule 2: a rule counts from when it was given; in a connection that came later, from its beginning.
 Records: type (1 byte), version (2), length of the body (2), body (RFC 8446, section 5.1).
 """
 
@@ -15,9 +15,9 @@ from typing import Literal
 from harness.tls.record_layer.hello import CLIENT_HELLO, read_hello, shorts
 
 Direction = Literal["up", "down"]
-#: What becomes of a direction at a point: a FIN, a reset of the whole connection, or silence.
+#: What happens to a direction at a point: a FIN, a reset of the whole connection, or silence.
 Fate = Literal["end", "reset", "stall"]
-#: (number of the record, counted from 1, its bytes with the header) -> what goes on instead; None: as it is.
+#: (number of the record, counted from 1, its bytes with the header) -> what is sent instead; None: it is unchanged.
 Change = Callable[[int, bytes], bytes | None]
 
 HEADER = 5
@@ -31,7 +31,7 @@ _LONGEST = 2**14 + 2048
 class Point:
     """A place in a direction: the n-th record, the n-th of type application_data (from 1), or after n bytes.
 
-    Under TLS 1.3 what is encrypted of the handshake is of that type as well. All None: at once.
+    Under TLS 1.3 the encrypted part of the handshake has that type as well. All None: at once.
     """
 
     record: int | None = None
@@ -48,16 +48,16 @@ class Point:
 
 @dataclass(eq=False)
 class Rule:
-    """What is to be done in a direction. `done` counts how often it was, over all connections."""
+    """What to do in a direction. `done` counts how often it was done, over all connections."""
 
     direction: Direction
     what: str  #: for the story: a verb and its object
     at: Point = field(default_factory=Point)
-    act: Callable[[bytes], list[bytes]] | None = None  #: what becomes of the record at the point
-    change: Change | None = None  #: what becomes of every record
+    act: Callable[[bytes], list[bytes]] | None = None  #: what to send for the record at the point
+    change: Change | None = None  #: what to send for every record
     inject: bytes | None = None  #: put before the record at the point
     fate: Fate | None = None  #: after the point
-    swap: bool = False  #: the record at the point and the next change places
+    swap: bool = False  #: swap the record at the point with the next
     done: int = 0
 
     @property
@@ -73,7 +73,7 @@ class _Active:
     def __init__(self, rule: Rule, way: Way) -> None:
         self.rule = rule
         self.records, self.applications, self.bytes = way.records, way.applications, way.passed
-        self.kept: bytes | None = None  # the record that waits for its successor
+        self.kept: bytes | None = None  # the record that waits for the next one
         self.over = False
 
     def is_at(self, way: Way, application: bool) -> bool:
@@ -83,7 +83,7 @@ class _Active:
         return at.record is not None and way.records - self.records == at.record
 
     def room(self, way: Way) -> int | None:
-        """Bytes that may still pass before the fate; None: as many as there are."""
+        """Bytes that may still pass before the fate; None: no limit."""
         if self.over or self.rule.fate is None or self.rule.of_records:
             return None
         return max(0, (self.rule.at.bytes or 0) - (way.passed - self.bytes))
@@ -94,18 +94,18 @@ class _Active:
 
 
 class Way:
-    """One direction. Bytes go in by `takes`, an end by `ends`; what goes on is in `out` and, after it, `fate`."""
+    """One direction. Bytes go in by `takes`, an end by `ends`; what comes out is in `out` and, after it, `fate`."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._active: list[_Active] = []
         self._held = bytearray()  # a record that is not whole yet
-        self._through = 0  # bytes of a record whose beginning has gone on already
-        self._late = bytearray()  # what was to go on and met a stall
-        self._behind = bytearray()  # what came after that, not looked at yet
+        self._through = 0  # bytes still to come of a record whose beginning has been passed on
+        self._late = bytearray()  # what was about to be passed on when the stall began
+        self._behind = bytearray()  # what came after that, not parsed yet
         self._tls = True  # so far it looks like TLS
         self.records = self.applications = 0  #: that came, whole
-        self.passed = 0  #: bytes that went on
+        self.passed = 0  #: bytes that were passed on
         self.out = bytearray()  #: to be sent on
         self.fate: Literal["end", "reset"] | None = None  #: what comes after `out`
         self.stalled = False
@@ -117,14 +117,14 @@ class Way:
         return len(self.out) + len(self._held) + len(self._late) + len(self._behind)
 
     def obeys(self, rule: Rule) -> None:
-        """From now on. What is to happen at once happens now, or at the end of the record under way."""
+        """Follow a rule from now on. What is to happen at once happens now, or at the end of the current record."""
         self._active.append(_Active(rule, self))
         if not self._through and not self._held:
             self._at_once()
         self._emit(b"")
 
     def forgets(self) -> None:
-        """No rules any more; what was held back goes on."""
+        """Drop all rules; what was held back is passed on."""
         kept = [active.kept for active in self._active if active.kept is not None]
         self._active.clear()
         self.stalled = False
@@ -183,11 +183,11 @@ class Way:
             self._at_once()
 
     def _step(self) -> bool:
-        """One record; False if it takes more bytes to go on."""
+        """Handle one record; False if more bytes are needed."""
         if len(self._held) < HEADER:
             if self._wants_records():
                 return False
-            if self._held[0] in _TYPES:  # a header in pieces: it waits for its 5 bytes
+            if self._held[0] in _TYPES:  # a header in pieces: wait for all 5 bytes
                 return False
             self._tls = False
             return True
@@ -248,7 +248,7 @@ class Way:
         return changed
 
     def _at_once(self) -> None:
-        """Between two records: what was to be put in as soon as possible."""
+        """Between two records: insert what was to be inserted as soon as possible."""
         for active in self._active:
             rule = active.rule
             if rule.inject is not None and not active.over and rule.at == Point():
@@ -259,7 +259,7 @@ class Way:
     # -- bytes ---------------------------------------------------------------------------------------------------
 
     def _emit(self, data: bytes) -> None:
-        """Send on, as far as the nearest point at which something is to happen."""
+        """Pass on bytes, as far as the next point at which something is to happen."""
         if self.fate is not None:
             return
         if self.stalled:

@@ -5,7 +5,7 @@ TLS 1.3, section 5.2, what is encrypted and what goes over the wire:
     inner  = content || type of the content (1 byte) || zeros, as many as one likes
     record = 23, 3.3, length of what follows || AEAD(key, iv xor sequence number, inner, additional data: the header)
 
-Rule: nothing here asks whether a record makes sense; that is what it is for. The one who seals counts.
+Rule: nothing here asks whether a record makes sense; that is the point. The caller counts the records.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Suite(NamedTuple):
         return ChaCha20Poly1305(key) if self.chacha else AESGCM(key)
 
 
-#: By OpenSSL's names: those of TLS 1.3 (section B.4); of TLS 1.2 all that end like this.
+#: By OpenSSL's names: those of TLS 1.3 (section B.4); for TLS 1.2, endings of the names.
 SUITES = {
     "TLS_AES_128_GCM_SHA256": Suite("sha256", 16),
     "TLS_AES_256_GCM_SHA384": Suite("sha384", 32),
@@ -56,7 +56,7 @@ _SUITES_12 = {
 
 
 def suite_of(name: str) -> Suite | None:
-    """The suite that OpenSSL calls so; None if records of it cannot be made here."""
+    """The suite with that OpenSSL name; None if its records cannot be made here."""
     if name in SUITES:
         return SUITES[name]
     return next((suite for end, suite in _SUITES_12.items() if name.endswith(end)), None)
@@ -100,7 +100,7 @@ class Traffic:
         return self.seals_inner(content + bytes([kind]) + bytes(padding))
 
     def seals_inner(self, inner: bytes) -> bytes:
-        """The next record, of what stands inside."""
+        """The next record, given its inner plaintext."""
         header = struct.pack("!BHH", APPLICATION_DATA, 0x0303, len(inner) + TAG)
         sealed = self._aead.encrypt(_nonce(self._iv, self.number), inner, header)
         self.number += 1
@@ -152,8 +152,8 @@ class Traffic12:
     def _nonces(self) -> tuple[bytes, bytes]:
         if self._suite.chacha:
             return _nonce(self._iv, self.number), b""
-        # GCM: 8 bytes of the sender's choice go in front of each record, never the same ones twice (RFC 5288,
-        # section 3). OpenSSL counts up from a random number, which ours do not meet.
+        # GCM: 8 bytes of the sender's choice precede each record, never the same ones twice (RFC 5288,
+        # section 3). OpenSSL counts up from a random number, which ours will not hit.
         explicit = (self.number ^ (1 << 63)).to_bytes(8, "big")
         return self._iv + explicit, explicit
 

@@ -1,4 +1,4 @@
-"""The beasts that servers show to a client, second table: is the certificate to be believed? Good ones first."""
+"""The certificates that servers present, second table: is the certificate to be trusted? Good ones first."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The beasts that clients show to a server: a table, good ones first.
+"""The certificates that clients present to a server: a table, good ones first.
 
-A client's name is compared as it stands: RFC 9525 and its wildcards are about servers.
+A client's name is compared literally: RFC 9525 and its wildcards are about servers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The beasts that servers show to a client, first table: whose certificate is it? Good ones first."""
+"""The certificates that servers present, first table: whose certificate is it? Good ones first."""
 
 from __future__ import annotations
 

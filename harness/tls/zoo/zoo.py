@@ -1,13 +1,13 @@
-"""A zoo of certificates: one beast for each rule by which a TLS pipe has to judge the other end.
+"""A zoo of certificates: one for each rule by which a TLS pipe has to judge the other end.
 
-Each beast that has to be refused is wrong in exactly one way; each that has to be accepted looks odd and is not.
-All are made anew for each run; making all takes a fraction of a second, a name alone takes nothing.
+Each one that has to be refused is wrong in exactly one way; each that has to be accepted only looks wrong.
+They are made anew for each run; making all of them takes a fraction of a second, listing their names nothing.
 
 Left out, since a correct pipe may judge either way:
-- expired trust anchors: RFC 5280, section 6.1.1 (d), asks for no more of an anchor than its name and key;
+- expired trust anchors: RFC 5280, section 6.1.1 (d), asks an anchor only for its name and key;
 - revocation: it needs a list or a responder, and Python asks for neither unless it is told to;
-- keys and hashes too weak to be used (RSA of 1024 bits, SHA-1, MD5): where the limit is, is each system's own policy,
-  and a system that refuses them refuses to present them as well;
+- keys and hashes too weak to be used (RSA of 1024 bits, SHA-1, MD5): each system sets the limit by its own policy,
+  and a system that refuses them also refuses to present them;
 - an ECDSA certificate without digitalSignature: OpenSSL looks at it under TLS 1.2, and not under TLS 1.3;
 - anyExtendedKeyUsage, CA:TRUE in an end's certificate, Ed25519, wildcards over a top-level domain: libraries differ;
 - certificates of version 1 and 2, which have no extensions;
@@ -45,33 +45,33 @@ class Identity:
 
 @dataclass(frozen=True)
 class Beast:
-    """One certificate, or none, that is shown to a pipe."""
+    """One certificate, or none, that is presented to a pipe."""
 
     name: str
-    role: Role  #: who shows it
-    rule: str  #: what has to be seen in it, a sentence
-    section: str  #: where the rule stands, such as "RFC 9525, section 6.3"
-    identity: Identity | None  #: None: no certificate is shown
-    asked: str  #: what the pipe is told: --name for servers, --client-name for clients ("": not given)
+    role: Role  #: who presents it
+    rule: str  #: what a pipe has to notice in it, a sentence
+    section: str  #: where to find the rule, such as "RFC 9525, section 6.3"
+    identity: Identity | None  #: None: no certificate is presented
+    asked: str  #: what the pipe is given: --name for servers, --client-name for clients ("": not given)
     accepted: bool  #: whether a correct pipe accepts it
     ca: bytes  #: PEM of the roots that the pipe is told to trust
 
 
 def names_of_beasts(role: Role, *, accepted: bool | None = None) -> list[str]:
-    """The names of the beasts, all or those with that verdict, without making any."""
+    """The names of the certificates, all or those with that verdict, without making any."""
     return [cage.name for cage in _CAGES[role] if accepted in (None, cage.accepted)]
 
 
 class Zoo:
-    """Two authorities that know nothing of each other, and what the first of them signs."""
+    """Two unrelated authorities, and what the first of them signs."""
 
     def __init__(self) -> None:
         self._now = datetime.now(UTC)
-        # Names that say nothing: whom to believe is not to be read from them.
+        # Names that say nothing, so that nobody can tell from them whom to trust.
         self._root = issued_by_trustme(_authority(f"root {secrets.token_hex(4)}"))
         self._stranger = issued_by_trustme(_authority(f"root {secrets.token_hex(4)}"))
         self._made: dict[str, Beast] = {}
-        self.ca = self._root.pem  #: PEM of the root that is to be trusted
+        self.ca = self._root.pem  #: PEM of the trusted root
         self.stranger_ca = self._stranger.pem  #: PEM of a root that signed nothing but strangers
 
     def server(self, *names: str, lifetime: Lifetime = VALID) -> Identity:
@@ -83,16 +83,16 @@ class Zoo:
         return self._good(an_end("client", *(names or (CLIENT,)), lifetime=lifetime))
 
     def stranger(self, role: Role, *names: str) -> Identity:
-        """Good, if only its root (`stranger_ca`) were trusted."""
+        """It would be good if its root (`stranger_ca`) were trusted."""
         default = SERVER if role == "server" else CLIENT
         return self._good(an_end(role, *(names or (default,))), self._stranger)
 
     def beasts(self, role: Role) -> list[Beast]:
-        """All that are shown by servers, or by clients."""
+        """All certificates that servers, or clients, present."""
         return [self.beast(cage.name) for cage in _CAGES[role]]
 
     def beast(self, name: str) -> Beast:
-        """The beast of that name, the same one whenever it is asked for. Raises KeyError."""
+        """The certificate of that name, always the same one. Raises KeyError."""
         if name not in self._made:
             role, cage = _find(name)
             self._made[name] = Beast(

@@ -1,6 +1,6 @@
-"""A guest's answers as values: every one passes a validator here, and what does not is `Broken`. docs/guest.md.
+"""A guest's answers as values: each is validated here, and what is invalid raises `Broken`. docs/guest.md.
 
-Rule: nothing behind this file looks at a guest's answer again, so every type, size and number is checked here.
+Rule: nothing else checks a guest's answer again, so every type, size and number is checked here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.transport.calls.player import Turn
 from harness.transport.calls.remote import Answer, Remote
 from harness.transport.segments import Seg
 
-#: What a connection may send in one instant, datagrams and bytes together.
+#: What a connection may send in one instant: datagrams, and bytes altogether.
 MOST_DATAGRAMS, MOST_BYTES = 4096, 3 << 20
 #: Longest datagram: what UDP carries.
 LONGEST_DATAGRAM = 65_507
@@ -44,25 +44,25 @@ class _Checked:
 
     def _bytes(self, call: str, value: object, most: int) -> bytes:
         if not isinstance(value, str):
-            self._bad(f"{call} is no text of base64", "base64", value)
+            self._bad(f"{call} is not a base64 text", "base64", value)
         try:
             data = b64decode(value, validate=True)
         except (BadBase64, ValueError):
-            self._bad(f"{call} is no base64", "base64", value)
+            self._bad(f"{call} is not base64", "base64", value)
         if len(data) > most:
             self._bad(f"{call} gave {len(data):,} bytes", f"at most {most:,} bytes", data[:20])
         return data
 
     def _rows(self, call: str, value: object, most: int = MOST_ROWS) -> list[Any]:
         if not isinstance(value, list):
-            self._bad(f"{call} is no list", "a list", value)
+            self._bad(f"{call} is not a list", "a list", value)
         if len(value) > most:
             self._bad(f"{call} has {len(value):,} entries", f"at most {most:,}", value[:3])
         return value
 
     def _pair(self, call: str, value: object) -> tuple[Any, Any]:
         if not isinstance(value, list) or len(value) != 2:
-            self._bad(f"{call} is no pair", "[a, b]", value)
+            self._bad(f"{call} is not a pair", "[a, b]", value)
         return value[0], value[1]
 
 
@@ -124,7 +124,7 @@ class RemoteConnection(_Checked):
     def _timer(self, value: object, now: float, fired: bool) -> float | None:
         if value is None:
             return None
-        # No float yet: a whole number may be too large for one. What is no number, and infinity, is outside as well.
+        # Not converted to float yet: an int may be too large for one. This refuses NaN and infinity, too.
         if type(value) not in (int, float) or not -LATEST <= value <= LATEST:  # type: ignore[operator]
             self._bad("next_timer gave no time", "seconds since the start, or None for never", value)
         timer = float(value)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ class RemoteConnection(_Checked):
         return timer
 
     def drop(self) -> None:
-        """Let the guest forget it."""
+        """Tell the guest to forget it."""
         if self._remote.runs:
             self._remote.doing = "drop"
             self._remote.ask({"do": "drop", "id": self._id})

@@ -1,4 +1,4 @@
-"""One instant of one connection as plain data: what all who drive connections speak, here or behind a guest. Pure."""
+"""One instant of one connection as plain data: how connections are driven, here or behind a guest. Pure."""
 
 from __future__ import annotations
 

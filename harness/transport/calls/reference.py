@@ -1,7 +1,7 @@
 """A solution in this process, from a folder: the peer that submissions are tested against, in the tester only.
 
 Rule: the folder's modules have ordinary names and import each other by them, so they are loaded with the folder first
-on the module path and then kept under private names; nothing else in this process can come by them, or be taken for
+on the module path and then kept under private names; nothing else in this process can import them, or be mistaken for
 one of them.
 """
 
@@ -19,7 +19,7 @@ _loaded: dict[Path, Solution] = {}
 
 
 class Solution:
-    """What the folder offers, as the guest would lend it."""
+    """What the folder offers, as the guest would offer it."""
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
         self._modules = modules

@@ -1,7 +1,7 @@
 """The tester's end of a guest: one line out, one line back, within bounds. docs/guest.md is the protocol.
 
-Rule 1: whatever the other side does (die, hang, flood, write nonsense) ends in `Broken`, and one sentence says so.
-Rule 2: bytes become plain data here and nowhere else; what the data may be is `harness.transport.calls.calls`.
+Rule 1: whatever the other side does (die, hang, flood, write nonsense) ends in a `Broken` of one sentence.
+Rule 2: bytes become plain data here and nowhere else; `harness.transport.calls.calls` says what the data may be.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Remote:
         """`start` begins the program, now and after each time it ended. Raises CannotStart."""
         self.name = name
         self.meter = meter
-        self.doing = ""  #: what goes on, for messages: "at 1.250000 s, receive_datagram"
+        self.doing = ""  #: what is being done, for messages: "at 1.250000 s, receive_datagram"
         self._start = start
         self._story = story
         self._buffer = bytearray()
@@ -91,9 +91,9 @@ class Remote:
     # -- one call ----------------------------------------------------------------------------------------------
 
     def ask(self, request: Request, *, received: bool = False) -> Answer:
-        """The answer to a call, if it is none of the errors. Raises Broken, LabError.
+        """The answer to a call, unless it is an error. Raises Broken, LabError.
 
-        `received`: the call brings a datagram, so that the time it takes counts as that of the receive path.
+        `received`: the call brings a datagram, so its time counts as that of the receive path.
         """
         process = self._process
         if process is None:
@@ -108,7 +108,7 @@ class Remote:
         return found
 
     def meter_called(self, seconds: float, received: bool) -> None:
-        """Account for a call; a program that was found too slow is ended."""
+        """Account for a call; a program that proves too slow is ended."""
         try:
             self.meter.called(seconds, received=received)
         except TooSlow as slow:
@@ -120,7 +120,7 @@ class Remote:
             try:
                 view = view[os.write(process.stdin, view) :]
             except BlockingIOError:
-                # It does not read while it has something to say that nobody asked for; both is looked at below.
+                # It is not reading: it may have something to say that nobody asked for. Both are checked below.
                 if not select.select([], [process.stdin], [], LOOK_EVERY)[1]:
                     self._look(began)
             except OSError:
@@ -153,16 +153,16 @@ class Remote:
         try:
             found = _loads(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
-            what = "a line that is no JSON" if not isinstance(error, RecursionError) else "JSON without an end"
+            what = "a line that is not JSON" if not isinstance(error, RecursionError) else "JSON without an end"
             self._fault(f"answered with {what}", expected="a JSON object", seen=printable(line[:120]))
         if not isinstance(found, dict):
-            self._fault("answered with JSON that is no object", expected='{"…": …}', seen=printable(line[:120]))
+            self._fault("answered with JSON that is not an object", expected='{"…": …}', seen=printable(line[:120]))
         return found
 
     # -- what can be wrong -------------------------------------------------------------------------------------
 
     def _complain(self, found: Answer) -> NoReturn:
-        """Student code raised. The guest goes on, the connection it happened in does not."""
+        """Student code raised. The guest lives on, the connection that it happened in does not."""
         text = _plain(found["error"])
         where = found.get("where")
         frames = [_plain(row) for row in where[-8:]] if isinstance(where, list) else []
@@ -216,11 +216,11 @@ class Remote:
         raise self.broken(f"ended in the middle of a call, with {how}", expected="an answer", verdict="error")
 
     def _fault(self, what: str, *, expected: str, seen: str | None = None) -> NoReturn:
-        """It does not keep to the protocol: what it says from now on cannot be told from what it said before."""
+        """It broke the protocol: from now on its answers cannot be matched to calls."""
         self.dismiss()
         raise self.broken(what, expected=expected, seen=seen)
 
 
 def _plain(text: object) -> str:
-    """Text of the other side as it may stand in a message."""
+    """Text from the other side, made safe for a message."""
     return printable(str(text)[:500])

@@ -1,4 +1,4 @@
-"""Several scenarios in one check: who plays which side, and what has to come of it beside whole streams.
+"""Several scenarios in one check: who plays which side, and what has to hold besides whole streams.
 
 Rule 1: with the reference at hand a submission plays the client, the server, and both; without it, both.
 Rule 2: speed is compared with the reference in the same scenario and seed, in virtual time, never with a clock.
@@ -18,14 +18,14 @@ from harness.transport.simulation.scenarios import ROLES, Role, Scenario
 if TYPE_CHECKING:
     from harness.transport.simulation.world import Outcome
 
-#: What a repair may repeat of what was under way: a quarter (rule 6.4).
+#: The share of what was under way that a repair may repeat: a quarter (rule 6.4).
 MOST_REPEATED = 0.25
 #: Of the bytes that a link counts, those that are payload: 1,200 of 1,262 with our header, UDP, IPv4 and Ethernet.
 PAYLOAD_SHARE = 1200 / (1200 + 20 + 8 + 20 + 14)
 
 
 class Series:
-    """Scenarios by name, for every pair of players that there is."""
+    """Scenarios by name, for every available pair of players."""
 
     def __init__(
         self, transport: Transport, names: Sequence[str | Scenario], *, alone: bool, model: bool = False
@@ -37,7 +37,7 @@ class Series:
         for row in rows:
             if not alone:
                 for role in ROLES:
-                    # With the extension's controller what matters is the sender: the reference's is the teaching one.
+                    # With the extension's controller the sender matters: the reference's is there to learn from.
                     if role in row.watched and (row.app(role).sends or not model):
                         self._checks.append(
                             SimulationCheck(transport, row, student=role, peer="reference", model=model)
@@ -69,7 +69,7 @@ class Series:
     def fill(self, share: float, *, queue: float | None = None) -> None:
         """Each completes, with `share` of what the first bottleneck can carry at least. Raises Broken.
 
-        That is its rate less headers, times 1 - loss, as it is in the end. `queue`: how long packets may wait in it
+        That is its final rate less headers, times 1 - loss. `queue`: how long packets may wait in it
         on average in the second half of the transfer, in seconds.
         """
         self._each(lambda check, outcome: self._look_at_speed(check.scenario, outcome, share, queue))
@@ -98,7 +98,7 @@ class Series:
             )
 
     def repair(self) -> None:
-        """Each completes, and what is lost is sent again at once, and little else. Raises Broken."""
+        """Each completes, and what is lost is sent again at once, with little else. Raises Broken."""
         self._each(lambda check, outcome: self._look(check, outcome))
 
     def _each(self, look: Callable[[SimulationCheck, Outcome], None]) -> None:

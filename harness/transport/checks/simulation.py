@@ -1,7 +1,7 @@
 """Simulations in a test: a submission's connection against the reference or itself, k of n seeds, and the story.
 
 Rule 1: the reference is a folder's, named by the job; it runs here, beside the tests, never near a submission.
-Rule 2: whatever fails is told with its scenario, its seed, what was expected, and the fewest misfortunes it takes.
+Rule 2: a failure is reported with its scenario, its seed, what was expected, and the fewest misfortunes that cause it.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from harness.transport.simulation.world import Around, Fault, Outcome, Setting, 
 Sides = Literal["client", "server", "both"]
 Peer = Literal["reference", "itself"]
 
-#: The row of the programs table that offers the calls; a submission that writes another one offers them itself.
+#: The row of the programs table that offers the calls; a submission that overrides it offers the calls itself.
 PROGRAM = "connection"
-#: Seeds of a random scenario, if a test does not say.
+#: Default number of seeds of a random scenario.
 SEEDS = 3
-#: Processor seconds that a segment of the stream may cost, beside the least budget of a simulation.
+#: Processor seconds that a segment of the stream may cost, on top of the least budget of a simulation.
 PER_SEGMENT = 0.0005
-#: Bytes of the packets of a run that is repeated in search of a reason: each repetition keeps as many for a while.
+#: Most bytes of packets of a run that is repeated to find a reason: each repetition keeps as many for a while.
 MOST_SHRUNK = 16_000_000
 
 
@@ -58,12 +58,12 @@ class Transport:
         reference: Path | None = None,
         cpus: float = 1.0,
     ) -> None:
-        """`program`: how the submission offers the calls itself; None: the harness's guest lends its class."""
+        """`program`: how the submission offers the calls itself; None: the harness's guest offers its class."""
         self.story = story
         self.seed = seed
         self.wire = wire
         self.guests = Guests(node, story, program=program, cpus=cpus)
-        self.keep: Callable[[Bundle], None] = lambda _: None  #: is given every run, for pictures
+        self.keep: Callable[[Bundle], None] = lambda _: None  #: called with every run, for pictures
         self._reference = reference
         self._number = 0
 
@@ -74,7 +74,7 @@ class Transport:
         return load_solution(self._reference)
 
     def fresh_number(self) -> int:
-        """A number that no connection or reassembler of this check has."""
+        """A new id for a connection or reassembler of this check."""
         self._number += 1
         return self._number
 
@@ -126,7 +126,7 @@ class SimulationCheck:
     # -- for tests ---------------------------------------------------------------------------------------------
 
     def completes(self, *, seeds: int | None = None) -> Outcome:
-        """All is well, with as many of the seeds as a correct program manages; the last run. Raises Broken."""
+        """All is well in as many of the seeds as a correct program manages; returns the last run. Raises Broken."""
         count = (seeds or SEEDS) if self.scenario.random else 1
         wanted = kofn.needed(count, self.scenario.flaky)
         self._say(f"simulates {self.scenario.name!r}: {self._who()}")
@@ -146,7 +146,7 @@ class SimulationCheck:
         return outcome
 
     def run(self, number: int = 0) -> Outcome:
-        """One run, whatever comes of it. Raises CannotStart, LabError."""
+        """One run, whatever its outcome. Raises CannotStart, LabError."""
         outcome = self._run(self.setting(number))
         self._transport.keep(self._bundle(outcome))
         return outcome
@@ -162,7 +162,7 @@ class SimulationCheck:
         return outcome
 
     def setting(self, number: int = 0) -> Setting:
-        """Everything random, chosen by the check's seed, the scenario and the number of the run."""
+        """All random choices, from the check's seed, the scenario and the number of the run."""
         base = f"{self._transport.seed}\0{self.scenario.name}\0{number}".encode()
         seed = int.from_bytes(hashlib.sha256(base).digest()[:8], "big")
         dice = random.Random(seed)
@@ -181,7 +181,7 @@ class SimulationCheck:
     # -- running -----------------------------------------------------------------------------------------------
 
     def _run(self, setting: Setting, around: Around | None = None) -> Outcome:
-        """Once more from the beginning, with connections of their own."""
+        """Run from the beginning, with new connections."""
         here: list[Here] = []
         remote: list[RemoteConnection] = []
         meter = self._transport.guests.meter
@@ -203,14 +203,14 @@ class SimulationCheck:
             meter.end()
             for connection in remote:
                 connection.drop()
-        except Broken as broken:  # before the run, or after it
+        except Broken as broken:  # before or after the run
             return _spoilt(setting, outcome, broken)
         return outcome
 
     def _connection(self, setting: Setting, role: Role, which: int) -> RemoteConnection:
         return self._transport.connection(model=self._model, which=which, **_new(setting, role))
 
-    # -- telling -----------------------------------------------------------------------------------------------
+    # -- reporting ---------------------------------------------------------------------------------------------
 
     def _bundle(self, outcome: Outcome, found: shrink.Shrunk | None = None) -> Bundle:
         setting = outcome.setting
@@ -260,7 +260,7 @@ def _new(setting: Setting, role: Role) -> dict[str, Any]:
 
 
 def _spoilt(setting: Setting, outcome: Outcome | None, broken: Broken) -> Outcome:
-    """A run that could not be begun, or that is found wanting after its end."""
+    """The outcome of a run that could not begin, or that failed after its end."""
     fault = Fault("call", broken.message, broken.expected, broken.seen)
     if outcome is not None:
         return replace(outcome, faults=[*outcome.faults, fault], broken=outcome.broken or broken)
@@ -278,7 +278,7 @@ def _spoilt(setting: Setting, outcome: Outcome | None, broken: Broken) -> Outcom
 
 
 def _worth_shrinking(outcome: Outcome) -> bool:
-    """Whether there is something to leave out, and a run is quick."""
+    """Whether there is something to leave out, and a run is quick enough."""
     scenario = outcome.setting.scenario
     slow = isinstance(outcome.broken, TooSlow)
     misfortunes = scenario.random or scenario.lose or scenario.replay or scenario.garbage
@@ -296,7 +296,7 @@ def transport_of(
     seed: int,
     reference: Path | None,
 ) -> Transport:
-    """What the fixture of a check holds. Raises BadWire for a term.toml of ours that cannot be read."""
+    """What the fixture `lab` needs for a check. Raises BadWire for a term.toml of ours that cannot be read."""
     own = list(programs[PROGRAM]) != list(assignment.programs[PROGRAM])
     folder = assignment.path.parent
     terms = [folder / "term.toml", folder / "reference" / "term.toml"]

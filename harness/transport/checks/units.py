@@ -1,7 +1,7 @@
 """The words of stages 1 and 2: a submission's segments and reassemblers, compared with an independent reading.
 
-Rule 1: what is expected is computed here, by harness/transport/segments.py and by a model that keeps every byte apart.
-Rule 2: every refusal is one that the term's checksum can see: damage that it cannot see is not asked about.
+Rule 1: what is expected is computed here, by harness/transport/segments.py and by a model that stores byte by byte.
+Rule 2: only damage that the term's checksum can detect is expected to be refused.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Protocol
 from harness.actors.story import Broken, Story, show
 from harness.transport.segments import CHECKSUMS, HEADER, MODULUS, Seg, Wire, build, describe_seg, fault
 
-#: Where the checksum stands in a header.
+#: Where the checksum is in a header.
 _CHECKSUM = slice(4, 8)
-#: What `decode` has to give back.
+#: The fields that `decode` has to give back.
 _FIELDS = ("sequence", "acknowledgement", "window", "syn", "ack", "fin", "rst", "sack", "payload")
 
 
@@ -72,12 +72,14 @@ class Segments:
         self._story.add("student", f"decodes {describe_seg(seg)}")
 
     def refuses(self, data: bytes, what: str) -> None:
-        """decode(data) gives None. What is a segment by chance is not asked about."""
+        """decode(data) gives None. Does nothing if it is a segment by chance."""
         if not (why := fault(data, self.wire)):
             return
         seen = self._lent.decode(data)
         if seen is not None:
-            raise Broken(f"decode takes what is no segment ({what}): {why}", expected="None", seen=describe_seg(seen))
+            raise Broken(
+                f"decode takes what is not a segment ({what}): {why}", expected="None", seen=describe_seg(seen)
+            )
         self._story.add("student", f"decode gives None: {what}")
 
     def sums(self, data: bytes) -> None:
@@ -112,7 +114,7 @@ class Segments:
 
 
 def _as_fields(seg: Seg) -> Seg:
-    """A segment as a receiver has it: numbers on the circle, nothing of the reserved bits."""
+    """A segment as a receiver has it: numbers modulo 2^32, no reserved bits."""
     blocks = tuple((left % MODULUS, right % MODULUS) for left, right in seg.sack)
     numbers = {"sequence": seg.sequence % MODULUS, "acknowledgement": seg.acknowledgement % MODULUS}
     return dataclasses.replace(seg, sack=blocks, reserved=0, **numbers)  # type: ignore[arg-type]
@@ -139,8 +141,8 @@ class Answer:
         self._student = student
         self._kind, self._capacity, self._story = kind, capacity, story
         self._held: dict[int, int] = {}  # position -> byte, received and kept, handed on or not
-        self._waiting: set[int] = set()  # of these, what was not handed on
-        self._next = 0  # below it nothing is waited for
+        self._waiting: set[int] = set()  # of these, what has not been handed on
+        self._next = 0  # nothing below it is missing
         self._got: dict[int, int] = {}  # what was handed on
 
     def receives(self, position: int, data: bytes) -> None:
@@ -171,7 +173,7 @@ class Answer:
                 self._next += 1
 
     def hands_on(self, *pieces: tuple[int, bytes]) -> None:
-        """`read` gives these bytes at these positions, and no other. Says for people what `agrees` computes."""
+        """`read` gives these bytes at these positions, and no other. Spells out for readers what `agrees` computes."""
         told = {at: byte for position, data in pieces for at, byte in enumerate(data, position)}
         if told != self._ready():
             raise AssertionError(f"the test expects {pieces}, the model {self._ready()}")  # ours

@@ -1,6 +1,6 @@
-"""The oracle's rules for who receives: what may be acknowledged and offered, and when it has to be said. Pure.
+"""The oracle's rules for receivers: what may be acknowledged and offered, and when it has to be sent. Pure.
 
-Rule: an endpoint that is silent for ever may have ended. An ACK is missed only where something else was sent later.
+Rule: an endpoint that stays silent may have ended. An ACK is missing only if something else was sent later.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from harness.transport.oracle.verdicts import Verdicts, span
 from harness.transport.oracle.view import Ear, Heard, Sent, View
 from harness.transport.segments import MODULUS, near
 
-#: Seconds: "at once" on a clock that may be off by so much, and rule 3.4's longest delay with the same allowance.
+#: Seconds: "at once" on a clock that may be off by this much, and rule 3.4's longest delay with the same allowance.
 AT_ONCE, LONGEST_DELAY = 0.001, 0.205
 
 
 class ReceiverRules:
-    """Looks at each segment that one side sent, once, in order: acknowledgement, window and blocks."""
+    """Checks each segment that one side sent, once, in order: acknowledgement, window and blocks."""
 
     def __init__(self, view: View, verdicts: Verdicts) -> None:
         self._view, self._verdicts = view, verdicts
@@ -107,7 +107,7 @@ class ReceiverRules:
             self._verdicts.sent("6.5", "the first SACK block is not the one with the newest segment", row, should=True)
 
     def _begins_with_newest(self, row: Sent, blocks: Sequence[tuple[int, int]]) -> bool:
-        """False if one segment came at this instant, for the first time, and is in another block than the first."""
+        """False if one segment came at this instant, for the first time, and is not in the first block."""
         heard = self._view.heard
         first = bisect_left(heard, row.at, key=lambda h: h.at)
         last = bisect_right(heard, row.at, key=lambda h: h.at)
@@ -119,7 +119,7 @@ class ReceiverRules:
 
 
 class Promptness:
-    """3.4, 4.4 and 5.6: looks at each arrival, and for the ACK that it asks for."""
+    """3.4, 4.4 and 5.6: looks at each arrival, and for the ACK that it calls for."""
 
     def __init__(self, view: View, verdicts: Verdicts) -> None:
         self._view, self._verdicts = view, verdicts
@@ -214,7 +214,7 @@ class Promptness:
         answer = self._first_after(heard.at)
         if answer <= heard.at + within or self._reset <= heard.at + within:
             return
-        if answer == float("inf"):  # it may have ended: nothing that it has to answer comes any more
+        if answer == float("inf"):  # it may have ended: nothing comes that it would have to answer
             return
         self._verdicts.add(
             rule,
@@ -232,7 +232,7 @@ class Silences:
         self._view, self._verdicts = view, verdicts
 
     def look(self, arrivals: Sequence[Heard]) -> None:
-        """Each instant at which nothing came but what must not be answered."""
+        """Check each instant at which only things came that must not be answered."""
         times = [row.at for row in self._view.sent]
         index = 0
         while index < len(arrivals):
@@ -251,13 +251,13 @@ class Silences:
                 self._check_reset(sent[0])
 
     def _check_damaged(self, row: Sent, last: Sent | None) -> None:
-        """An ACK that says the same as the one before, in the very instant of a damaged datagram."""
+        """An ACK that repeats the one before, at the instant of a damaged datagram."""
         if self._verdicts.case.buffers.get(self._view.direction) == 1:
-            return  # half of such a buffer is nothing: whoever rounds down tells of no new room at each read (5.4)
+            return  # half of such a buffer is 0: who rounds down announces the window at each read (5.4)
         if last is None or not (row.seg.is_pure_ack and last.seg.ack):
             return
         same = (row.seq, row.ack, row.seg.window) == (last.end, last.ack, last.seg.window)
-        if same:  # so no ACK that was held back has just become due
+        if same:  # so it is not a delayed ACK that has just become due
             self._verdicts.sent("3.9", "an ACK in answer to a datagram that is no segment", row)
 
     def _check_reset(self, row: Sent) -> None:

@@ -1,7 +1,7 @@
 """What a failing check leaves to look at: ladder, plot, packets, and a bundle to run it again. Data in, files out.
 
-Rule 1: the tester sends a bundle or a capture; pictures are made where they are looked at, from checked data.
-Rule 2: this file does not know who may see them: a hidden check's files are kept apart by whoever saves them.
+Rule 1: the tester sends a bundle or a capture; pictures are made where they are viewed, from checked data.
+Rule 2: this file does not know who may see them: the caller keeps a hidden check's files apart.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from harness.transport.oracle.judge import judge
 from harness.transport.pictures.bundle import BadBundle, Bundle, as_data, findings_of, fitting, from_data, to_json
 from harness.transport.segments import Wire, parse
 
-#: The files, by what they hold. `save` writes and removes these names and no others.
+#: The files, by content. `save` writes and removes these names and no others.
 PACKETS, BUNDLE, LADDER, TEXT, PLOT = "packets.pcapng", "bundle.json", "ladder.svg", "ladder.txt", "plot.svg"
 NAMES = (PACKETS, BUNDLE, LADDER, TEXT, PLOT)
 #: The share of a capture's datagrams that have to be segments for it to be one of our protocol.
 _OURS = 0.5
-#: Broken rules that a bundle keeps: more say nothing new.
+#: Most broken rules that a bundle keeps: more say nothing new.
 _MOST_FINDINGS = 100
 
 
@@ -63,7 +63,7 @@ def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = 
 
 
 def pictures(bundle: Bundle, *, pcapng: bytes | None = None, plot: bool = True) -> dict[str, bytes]:
-    """File name -> content. `pcapng`: the real capture, if there is one. `plot`: False where the time is too dear."""
+    """File name -> content. `pcapng`: the real capture, if there is one. `plot`: False if there is no time for it."""
     recording = bundle.recording()
     files = {
         PACKETS: pcapng or recording.pcapng(),

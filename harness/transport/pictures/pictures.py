@@ -1,6 +1,6 @@
 """Everything there is to see of a recorded run: ladder as text and picture, capture, plot. Pure but for the plot.
 
-One `Recording` in, the same packet numbers in all that comes out.
+One `Recording` in, the same packet numbers in every output.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness.transport.segments import Wire
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """A run, as it was recorded."""
+    """A recorded run."""
 
     packets: Sequence[Packet]
     wire: Wire
@@ -39,7 +39,7 @@ class Recording:
 
     @cached_property
     def notes(self) -> dict[int, list[Note]]:
-        """What the oracle says first, then what the packets are."""
+        """What the oracle says, then what the packets are."""
         notes = {number: list(found) for number, found in self.findings.items()}
         for number, remarks in self.reading.remarks.items():
             notes.setdefault(number, []).extend(remarks)
@@ -63,7 +63,7 @@ class Recording:
         return to_pcapng(self.packets, names=self.names, notes=self.findings, remark=remark)
 
     def plot(self, form: Literal["svg", "png"] = "svg") -> bytes:
-        """The larger of the two directions over time. Raises harness.pictures.plots.NoPlots."""
+        """The direction with more data over time. Raises harness.pictures.plots.NoPlots."""
         flows = self.reading.flows
         way = max(flows, key=lambda way: sum(row.end - row.first for row in flows[way].sent))
         begin, end = self.names if way == "up" else self.names[::-1]
@@ -71,7 +71,7 @@ class Recording:
         return draw(curves_of(flows[way], name), title=self.title, form=form)
 
     def summary(self) -> list[str]:
-        """How it went, a line for each direction and one for both."""
+        """How it went: a line for both directions together and one for each."""
         end = max((packet.arrived or packet.sent for packet in self.packets), default=0.0)
         count = len({packet.number for packet in self.packets})
         lost = len({packet.number for packet in self.packets if packet.arrived is None})

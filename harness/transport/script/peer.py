@@ -1,4 +1,4 @@
-"""The scripted peer: it sends this segment and expects that one, in virtual time, as short readable scripts. Pure.
+"""The scripted peer: sends one segment, expects another, in virtual time, from short readable scripts. Pure.
 
     peer = ScriptedPeer(connection, role="client", isn=7000)
     peer.plays('''
@@ -10,10 +10,10 @@
               event  reset
     ''')
 
-Rule 1: what the student sends beyond what a script asks for is never held against it by the script; that is for the
-rules of the oracle, which may look at the same packets (`peer.packets`). But an RST is always told.
+Rule 1: a script never faults the student for sending more than it asks for; that is for the
+rules of the oracle, which may look at the same packets (`peer.packets`). But an RST is always reported.
 Rule 2: `expect`, `never` and `nothing` look at what was sent since the last `send` or `app` (a row of them is one),
-in any order, each segment once; so an old ACK is never taken for an answer. docs/script.md has the words.
+in any order, each segment once; so an old ACK is never taken for an answer. docs/script.md lists the words.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ScriptedPeer(Conversation):
     # -- the script ----------------------------------------------------------------------------------------------
 
     def plays(self, script: str) -> None:
-        """Play it, line after line. Raises Broken with the line, BadScript for ours."""
+        """Run it line by line. Raises Broken with the line, BadScript for a mistake in the script."""
         for line in read_script(script):
             self._line = line
             try:
@@ -44,10 +44,10 @@ class ScriptedPeer(Conversation):
     # -- what the peer does --------------------------------------------------------------------------------------
 
     def sends(self, text: str) -> None:
-        """A segment, or bytes that are none, arrive at the student."""
+        """A segment, or bytes that are not one, arrive at the student."""
         letter = read_letter(text)
         if letter.raw is not None:
-            data, shown = letter.raw, f"{len(letter.raw)} bytes that are no segment"
+            data, shown = letter.raw, f"{len(letter.raw)} bytes that are not a segment"
         else:
             seg = self._seg(letter)
             data = build(seg, self.wire)
@@ -80,7 +80,7 @@ class ScriptedPeer(Conversation):
 
     @property
     def expected_next(self) -> int:
-        """The number that a peer expects who has had everything the student sent, up to the first gap."""
+        """The number a peer expects that has received everything the student sent, up to the first gap."""
         reached = 0
         for seen in sorted(self.seen, key=lambda seen: seen.seq):
             if seen.seq <= reached and not seen.seg.rst:
@@ -88,7 +88,7 @@ class ScriptedPeer(Conversation):
         return reached
 
     def opens(self, *, window: int | None = None) -> None:
-        """The whole handshake, in the student's role; the next numbers of both sides are 1 afterwards."""
+        """The whole handshake, in the student's role; afterwards the next number of both sides is 1."""
         win = "" if window is None else f"win={window}"
         if self.role == "client":
             self.expects("SYN !ACK seq=0", within=0)
@@ -103,12 +103,12 @@ class ScriptedPeer(Conversation):
     # -- what the student's application does ---------------------------------------------------------------------
 
     def writes(self, count: int, *, takes: int | None = None) -> int:
-        """The application sends the next bytes of its stream; how many were taken."""
+        """The application sends the next bytes of its stream; returns how many were taken."""
         data = stream_bytes("student", self.said, self.said + count)
         self._acts()
         self._say("student", f"the application sends {count:,} bytes")
         before = self.said
-        self.said += count  # what it may send: the answer comes with the datagrams
+        self.said += count  # what it may send: datagrams come before the result is known
         turn = self._step(send=data, settle=False)
         self.said = before + turn.accepted
         self._settle(turn)
@@ -152,7 +152,7 @@ class ScriptedPeer(Conversation):
     # -- expectations --------------------------------------------------------------------------------------------
 
     def expects(self, text: str, *, within: float = 0.0, after: float = 0.0) -> Numbers:
-        """A segment like it, no earlier than `after` and no later than `within` seconds; answers it."""
+        """A matching segment comes, no earlier than `after` and no later than `within` seconds; returns it."""
         self._acting = False
         pattern = read_pattern(text)
         earliest, deadline = self._anchor + after - SLACK, self._anchor + max(within, after) + SLACK
@@ -171,7 +171,7 @@ class ScriptedPeer(Conversation):
                 self._fail(f"it did not come {limit(within)}", text, self._recent())
 
     def expects_bytes(self, first: int, last: int, *, within: float = 0.0) -> None:
-        """All the numbers first..last are sent as payload, however cut, within so many seconds."""
+        """All bytes first..last are sent as payload, however cut, within `within` seconds."""
         self._acting = False
         deadline = self._anchor + within + SLACK
         while True:
@@ -189,7 +189,7 @@ class ScriptedPeer(Conversation):
                 self._fail(f"they did not all come {limit(within)}", f"bytes {first}:{last}", self._recent())
 
     def never(self, text: str, *, during: float = 0.0) -> None:
-        """Nothing like it since the last action, nor for so many seconds from now."""
+        """No matching segment since the last action, nor for `during` seconds from now."""
         self._acting = False
         pattern = read_pattern(text)
         self._pass(during)
@@ -199,7 +199,7 @@ class ScriptedPeer(Conversation):
         self._anchor = self.now
 
     def silence(self, *, during: float) -> None:
-        """From now on, for so many seconds, nothing but ACKs without payload."""
+        """From now on, for `during` seconds, nothing but ACKs without payload."""
         self._acting = False
         begin = len(self.seen)
         self._pass(during)
@@ -209,7 +209,7 @@ class ScriptedPeer(Conversation):
         self._anchor = self.now
 
     def event(self, name: str, *, within: float = 0.0) -> None:
-        """The application is told this; other events before it are passed over."""
+        """The application is told this; other events before it are skipped."""
         self._acting = False
         deadline = self._anchor + within + SLACK
         while True:
@@ -224,15 +224,15 @@ class ScriptedPeer(Conversation):
                 self._fail(f"the event did not come {limit(within)}", f"event {name}", f"events: {told}")
 
     def never_event(self, name: str, *, during: float = 0.0) -> None:
-        """The application has not been told this so far, nor is it for so many seconds from now."""
+        """The application has not been told this so far, nor is it for `during` seconds from now."""
         self._acting = False
         self._pass(during)
         if any(word == name for _, word in self.events):
-            self._fail("the application was told what is not so", f"never event {name}", f"event {name}")
+            self._fail("the application was told something that is not true", f"never event {name}", f"event {name}")
         self._anchor = self.now
 
     def times(self, text: str, *, until: float) -> list[float]:
-        """When segments like it are sent, from the last action until so many seconds from now."""
+        """When matching segments are sent, from the last action until `until` seconds from now."""
         pattern = read_pattern(text)
         self._pass(until)
         found = [index for index in self._fresh() if pattern.matches(self.seen[index])]
@@ -247,6 +247,6 @@ class ScriptedPeer(Conversation):
         self._anchor = self.now
 
     def require(self, met: bool, sentence: str, *, expected: str = "", seen: str = "") -> None:
-        """Raise Broken with the conversation unless it is met: for what a script cannot say."""
+        """Raise Broken with the conversation unless `met`: for what a script cannot express."""
         if not met:
             self._fail(sentence, expected, seen or self._recent())

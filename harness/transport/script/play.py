@@ -1,4 +1,4 @@
-"""Plays one line of a script with a scripted peer. Pure."""
+"""Runs one line of a script with a scripted peer. Pure."""
 
 from __future__ import annotations
 

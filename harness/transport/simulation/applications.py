@@ -1,6 +1,6 @@
 """The applications on both ends of a simulated connection, and the party that joins one to its connection. Pure.
 
-Rule 1: an application knows its plan, the time, and what its connection told it; never the link or the other side.
+Rule 1: an application knows its plan, the time, and what its connection reported; never the link or the other side.
 Rule 2: everything that happens to a connection at one instant is one turn, the same for a class in this process and
 for one behind a guest: `harness.transport.calls.guest.take_turn` has the order.
 """
@@ -20,9 +20,9 @@ from harness.transport.simulation.scenarios import App, Role
 OVER = ("closed", "reset", "timed out")
 #: Bytes offered to `send` at a time: at first, and when the buffer was full before.
 OFFER, OFFER_AGAIN = 65_536, 8192
-#: Turns of one connection within one instant.
+#: Most turns of one connection within one instant.
 MOST_TURNS = 4000
-#: What a connection may send within one instant, in bytes, and what it may hand to its application altogether.
+#: Most bytes that a connection may send within one instant, and that it may hand to its application altogether.
 MOST_AT_ONCE, MOST_READ = 32_000_000, 64_000_000
 
 
@@ -36,7 +36,6 @@ class Here:
         self._cpu = cpu
 
     def step(self, **what: Any) -> Turn:
-        """See Player."""
         began = self._cpu()
         turn = Turn(*take_turn(self.connection, **what))
         self.cpu_seconds += self._cpu() - began
@@ -57,7 +56,7 @@ class Wish:
 
 
 class Application:
-    """Follows its plan."""
+    """An application that follows its plan."""
 
     def __init__(self, plan: App, data: bytes) -> None:
         """`data`: what it sends, as many bytes as the plan says."""
@@ -90,7 +89,7 @@ class Application:
     # -- its wishes --------------------------------------------------------------------------------------------
 
     def wish(self, now: float, *, disturbed: bool) -> Wish:
-        """What it does now. `disturbed`: something else happened, so a turn is taken anyhow."""
+        """What it does now. `disturbed`: something else happened, so a turn is taken anyway."""
         wish = Wish()
         self._started = now >= self.plan.starts
         if self._awake(now) and (disturbed or self._unread or self._wakes(now)):
@@ -108,7 +107,7 @@ class Application:
         return wish
 
     def _allowed(self, now: float) -> int:
-        """How far into its data it may be."""
+        """How much of its data it may have sent by now."""
         plan, whole = self.plan, len(self._data)
         if now < plan.starts:
             return 0
@@ -142,7 +141,7 @@ class Application:
     # -- what it is told ---------------------------------------------------------------------------------------
 
     def told(self, wish: Wish, turn: Turn, now: float) -> None:
-        """The outcome of its wish."""
+        """Take note of the outcome of its wish."""
         self.events += [(now, word) for word in turn.events]
         if wish.send:
             self.sent += turn.accepted
@@ -159,7 +158,7 @@ class Application:
             self.arrivals.append((now, len(self.received)))
 
     def next_timer(self) -> float | None:
-        """When it wants to act by itself."""
+        """When it next wants to act by itself."""
         plan, due = self.plan, []
         done = bool(self.over) or self.aborted
         if plan.starts and not self._started and not done:
@@ -171,7 +170,7 @@ class Application:
         if plan.sleeps and self._next_read < plan.sleeps[1]:
             due.append(plan.sleeps[1])
         finished = (self.heard or done) and self._dry
-        # What falls into its sleep is read when it wakes.
+        # What would be read during its sleep is read when it wakes.
         if plan.reads_every and self._next_read and not (finished or self._asleep(self._next_read)):
             due.append(self._next_read)
         return min(due, default=None)
@@ -190,12 +189,11 @@ class Party:
         self._begun = False
         self._timer: float | None = None
 
-    def receive_datagram(self, data: bytes, *, now: float) -> None:  # noqa: ARG002 - told with the turn
-        """See Endpoint."""
+    def receive_datagram(self, data: bytes, *, now: float) -> None:  # noqa: ARG002 - passed on with the turn
         self._arrived.append(data)
 
     def handle_timer(self, *, now: float) -> None:
-        """See Endpoint. The time that has come may be the application's."""
+        """The time that has come may be the application's own."""
         self._fired = self._timer is not None and self._timer <= now
 
     def datagrams_to_send(self, *, now: float) -> list[bytes]:
@@ -226,7 +224,6 @@ class Party:
         )
 
     def next_timer(self) -> float | None:
-        """See Endpoint."""
         mine, other = self._timer, self.application.next_timer()
         if mine is None or other is None:
             return other if mine is None else mine

@@ -12,7 +12,7 @@ from harness.transport.simulation.scenarios import ROLES, Role
 from harness.transport.simulation.tamper import Watch
 from harness.transport.simulation.world import Outcome
 
-#: Misfortunes that a sentence names; the rest is counted.
+#: Most misfortunes that a sentence names; the rest are counted.
 MOST_NAMED = 4
 _ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
@@ -22,7 +22,7 @@ class Misfortune:
     """Something that happens to one packet."""
 
     sender: Role
-    index: int  #: the how manieth datagram of its sender, from 0
+    index: int  #: which datagram of its sender, from 0
     kind: Literal["lost", "twice", "damaged", "cut", "late", "junk"]
     later: int = 0  #: nanoseconds: how much later it, or its copy, arrives
     place: int = 0  #: the damaged bit, or the bytes that are left
@@ -30,13 +30,13 @@ class Misfortune:
 
 
 def clauses(outcome: Outcome, rows: Sequence[Misfortune]) -> tuple[str, ...]:
-    """Each of them in words, as they are called in a run with them."""
+    """Each of them in words, with the packets' names in a run with them."""
     names = _names(outcome)
     return tuple(f"{names.get((row.sender, row.index), _unnamed(row))} {_happens(row)}" for row in rows)
 
 
 def in_words(clauses: Sequence[str]) -> str:
-    """With what it fails, one clause."""
+    """When it fails, as one clause."""
     if not clauses:
         return "it fails even when nothing is lost, late, doubled or damaged"
     more = [f"{len(clauses) - MOST_NAMED} more things happen"] if len(clauses) > MOST_NAMED else []
@@ -54,7 +54,7 @@ def _happens(row: Misfortune) -> str:
     if row.kind == "twice":
         return f"arrives twice, {seconds:.3f} s apart" if seconds > 0.0005 else "arrives twice"
     if row.kind == "junk":
-        return f"is followed by {len(row.junk)} bytes that are no segment"
+        return f"is followed by {len(row.junk)} bytes that are not a segment"
     return {"lost": "is lost", "damaged": f"is damaged (bit {row.place})", "cut": f"is cut to {row.place} bytes"}[
         row.kind
     ]
@@ -65,7 +65,7 @@ def _unnamed(row: Misfortune) -> str:
 
 
 def ordinal(number: int) -> str:
-    """The first, the second, ..., the 21st."""
+    """A number in words: "the first", "the second", ..., "the 21st"."""
     if number < len(_ORDINALS):
         return f"the {_ORDINALS[number]}"
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
@@ -73,7 +73,7 @@ def ordinal(number: int) -> str:
 
 
 def _names(outcome: Outcome) -> dict[tuple[Role, int], str]:
-    """What each datagram of a run is called."""
+    """A name for each datagram of a run."""
     setting = outcome.setting
     scenario, wire = setting.scenario, setting.wire
     watch = _watch(outcome, wire)

@@ -337,7 +337,7 @@ def test_what_is_no_submission_is_named(runs: Runs) -> None:
 def test_nothing_to_grade_says_what_to_give(runs: Runs) -> None:
     with pytest.raises(UsageError, match="holds no submissions"):
         make_plan(runs.course, runs.submitted)
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         make_plan(runs.course, runs.submitted / "nowhere")
     hand_in(runs.submitted, "ann", "bloking")
     with pytest.raises(UsageError, match='Did you mean "blocking"'):

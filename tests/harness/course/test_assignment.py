@@ -106,7 +106,7 @@ def test_reads_a_whole_file(tmp_path: Path) -> None:
         ("memory_mb = 128", "memory = 128", "memory_mb", 'Did you mean "memory_mb"?'),
         ("points = 3", "points = 4", "points = 3", "add up to 3"),
         ('programs = ["daytime_client"]', 'programs = ["daytime"]', "programs = [", "no program"),
-        ('"os.fork"', '"os fork"', "forbidden", "no Python name"),
+        ('"os.fork"', '"os fork"', "forbidden", "not a Python name"),
         ('"test_daytime_client.py::test_reads_slowly"', '"x.py::test"', "", "is no test"),
         ("test_reads_slowly", "test_reads_to_the_end", 'id = "test_daytime_client.py::test_reads_slowly', "twice"),
         ('suite = "hidden"', 'suite = "secret"', 'suite = "hidden"', 'Write "public" or "hidden".'),

@@ -156,7 +156,7 @@ def test_who_bears_silence_for_ever_is_found(odd: MakeScene) -> None:
     lab = odd()
     silent = lab.tls.stays_silent(lab.pipes.server("silent", backend=lab.nobody()), count=5)
     assert silent.count == 5
-    with pytest.raises(Broken, match="bears connections"):
+    with pytest.raises(Broken, match="keeps connections"):
         silent.all_end(within=0.3)
 
 

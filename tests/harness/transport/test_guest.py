@@ -68,7 +68,7 @@ def test_the_page_names_the_limits():
 )
 def test_what_is_no_call_is_answered(line: str):
     first, second = dialogue(line, '{"do": "hello"}')
-    assert "no call" in str(first["error"])
+    assert "not a call" in str(first["error"])
     assert second["protocol"] == 1
 
 

@@ -69,7 +69,7 @@ def test_labels_count_from_the_syns_across_the_wrap(trace: Trace) -> None:
 
 def test_garbage_has_a_label_too(trace: Trace) -> None:
     trace.packets.append(Packet(4, 0.05, 0.07, "up", b"\x1b[2J", b"\x1b[2J", "delivered"))
-    assert read(trace.packets, WIRE).labels[4] == "no segment (4 bytes)"
+    assert read(trace.packets, WIRE).labels[4] == "not a segment (4 bytes)"
 
 
 def test_what_is_sent_again_names_the_packet_before(trace: Trace) -> None:

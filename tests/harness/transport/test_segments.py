@@ -96,7 +96,7 @@ def test_a_segment_is_described_in_one_line() -> None:
         "FIN ACK seq=0 ack=2 win=4096 len=5 sack=95-195,295-4294967290"
     )
     assert describe(build(Seg(9, syn=True), wire), wire) == "SYN seq=9 win=0"
-    assert describe(b"junk", wire) == "no segment (4 bytes)"
+    assert describe(b"junk", wire) == "not a segment (4 bytes)"
 
 
 def test_the_wire_comes_from_term_toml(tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_packets_have_names():
         "the third ACK of the server arrives twice, 1.500 s apart",
         "the 21st data segment of the client is damaged (bit 17)",
         "the 1001st datagram of the client is cut to 4 bytes",
-        "the first ACK of the server is followed by 3 bytes that are no segment",
+        "the first ACK of the server is followed by 3 bytes that are not a segment",
     )
 
 

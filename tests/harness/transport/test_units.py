@@ -59,7 +59,7 @@ def test_right_answers_pass() -> None:
 @pytest.mark.parametrize(
     ("lent", "ask", "said"),
     [
-        (Swallows(), lambda s: s.refuses(s.damaged(SEG, 170), "a bit"), "takes what is no segment"),
+        (Swallows(), lambda s: s.refuses(s.damaged(SEG, 170), "a bit"), "takes what is not a segment"),
         (LosesBlocks(), lambda s: s.decodes(SEG), "misreads sack, payload"),
         (LittleEndian(), lambda s: s.encodes(SEG), "byte 0 .magic."),
     ],
