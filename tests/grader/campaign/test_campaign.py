@@ -270,7 +270,7 @@ def test_a_wrong_programs_table_is_told_to_its_author(runs: Runs) -> None:
     runs.go()
     result = runs.result("ann")
     assert result["state"] == "refused"
-    assert "programs.toml cannot be read" in result["message"]
+    assert "programs.toml, line 1: this is not TOML" in result["message"]
     assert runs.bench.tasks == []
 
 
