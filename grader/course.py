@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.course.assignment import SUITES, Assignment, AssignmentError, Suite, load_assignment
 from harness.course.toml_rows import nearest
 
-#: The harness that does the grading: the one beside this package.
+#: The harness that does the grading: the one next to this package.
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
 
 

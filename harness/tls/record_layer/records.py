@@ -234,7 +234,7 @@ def _messages(spoken: bytes) -> list[tuple[int, bytes]]:
 
 
 def _vector(data: bytes, at: int, width: int) -> tuple[bytes, int]:
-    """A vector behind its length of `width` bytes (RFC 8446, section 3.4), and where the next thing is."""
+    """A vector after its length of `width` bytes (RFC 8446, section 3.4), and where the next thing is."""
     end = at + width + int.from_bytes(data[at : at + width])
     if at + width > len(data) or end > len(data):
         raise ValueError("a vector that is longer than what holds it")
