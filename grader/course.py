@@ -13,7 +13,7 @@ from harness.course.assignment import SUITES, Assignment, Suite, load_assignment
 from harness.errors import SetupError, UsageError
 from harness.text.nearest import nearest
 
-#: The harness that does the grading: the one beside this package.
+#: The harness that does the grading: the one next to this package.
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
 
 

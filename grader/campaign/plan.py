@@ -111,7 +111,5 @@ def _folders(folder: Path, remarks: list[str], where: str) -> list[str]:
         elif entry.is_symlink():
             remarks.append(f"{where}{readable_name(entry.name)}: is a symbolic link, not a folder. Not graded.")
         elif where:
-            remarks.append(
-                f"{where}{readable_name(entry.name)}: is a file beside the assignments' folders. Passed over."
-            )
+            remarks.append(f"{where}{readable_name(entry.name)}: is a file next to the assignments' folders. Skipped.")
     return names

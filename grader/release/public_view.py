@@ -1,4 +1,4 @@
-"""assignment.toml as students get it: written anew from what was read, so that no comment or hidden row slips through.
+"""assignment.toml as students get it: written from what was read, so that no comment or hidden row slips through.
 
 Pure. Rule: what is written here can be read back by harness.course.assignment; only hidden checks are missing.
 """

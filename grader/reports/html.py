@@ -1,7 +1,7 @@
 """A result as a page: for the instructor, for the student, and the class as one table. Pure.
 
-Rule 1: a page is self-contained: no script, no font, nothing from elsewhere; the pictures are files beside it, shown as
-        images, in which a browser runs nothing.
+Rule 1: a page is self-contained: no script, no font, nothing from elsewhere; the pictures are files next to it, shown
+        as images, in which a browser runs nothing.
 Rule 2: every value passes `visible` and then HTML escaping, because the environment does it, not because someone
         remembered to. Only the style sheet, which is ours, is exempt.
 """

@@ -120,7 +120,7 @@ class Peer:
         return in_background(lambda: self.sends(data, within=within), self._tell)
 
     def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
-        """Send until nothing more is taken for `quiet` seconds; answers how many bytes were."""
+        """Send until nothing more is taken for `quiet` seconds; returns how many bytes were."""
         view = memoryview(data)
         self._socket.settimeout(quiet)
         try:
@@ -256,7 +256,7 @@ class Peer:
         return "end"
 
     def sees_reset(self, *, within: float = PATIENCE) -> bytes:
-        """A reset (RST) ends the connection, and no FIN; answers the bytes that came before it. Raises Broken."""
+        """A reset (RST) ends the connection, and no FIN; returns the bytes that came before it. Raises Broken."""
         deadline = time.monotonic() + within
         try:
             while self._fill(deadline, within, "a reset"):
@@ -273,7 +273,7 @@ class Peer:
                 expected="a reset",
                 seen=(f"{show(came)}, then " if came else "") + "the end of the stream (FIN)",
             )
-        self._tell(f"{self._named}sees a reset" + (f" behind {show(came)}" if came else ""))
+        self._tell(f"{self._named}sees a reset" + (f" after {show(came)}" if came else ""))
         return came
 
     def hears_nothing(self, *, for_: float) -> None:

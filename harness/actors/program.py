@@ -157,7 +157,7 @@ class Program:
         return line.removesuffix(b"\r")
 
     def prints_at_least(self, count: int, *, within: float = PATIENCE) -> bytes:
-        """Wait until `count` bytes came on standard output; answers all that came."""
+        """Wait until `count` bytes came on standard output; returns all that came."""
         self._out.wait(lambda data: len(data) >= count, within)
         seen = self.stdout
         self._check_flood()

@@ -94,7 +94,7 @@ class Assignment:
 
     name: str  #: the folder's name
     title: str
-    handout: str  #: file name of the handout, beside the student's copy
+    handout: str  #: file name of the handout, next to the student's copy
     programs: Mapping[str, tuple[str, ...]]  #: name -> argument vector in the folder of the submission
     build: Build | None
     limits: Limits
@@ -278,7 +278,7 @@ def _check(row: Row, before: Mapping[str, Check], public: bool) -> Check:
         timeout=row.number("timeout", Check.timeout),
     )
     if not _CHECK_ID.fullmatch(check.id):
-        row.wrong("id", f"{check.id!r} is no test", 'Write: id = "test_file.py::test_name", from the suite on.')
+        row.wrong("id", f"{check.id!r} is not a test", 'Write: id = "test_file.py::test_name", from the suite on.')
     if check.id in before:
         row.wrong("id", f"{check.id!r} is there twice", "Give each check one row.")
     if check.suite not in SUITES:
@@ -289,7 +289,7 @@ def _check(row: Row, before: Mapping[str, Check], public: bool) -> Check:
         row.wrong(None, f"the hidden check {check.id!r} has no feedback", 'Add: feedback = "for the student"')
     for need in check.needs:
         if need not in before:
-            row.wrong("needs", f"needs {need!r}, which is no check above", nearest(need, before))
+            row.wrong("needs", f"needs {need!r}, which is not a check above", nearest(need, before))
         if check.suite == "public" and before[need].suite == "hidden":
             row.wrong("needs", f"a public check needs the hidden {need!r}", "Let it need public checks only.")
     return check

@@ -1,4 +1,4 @@
-"""The ladder as a picture: arrows that slope with the delay, signs for what the link did, notes beside them. Pure.
+"""The ladder as a picture: arrows that slope with the delay, signs for what the link did, notes next to them. Pure.
 
 Rule 1: nothing is shown by colour alone: lost ends in an X, damaged has a bolt, a copy is a double line, what
         overtook has a double chevron.

@@ -147,7 +147,7 @@ class Engine:
 
     def info(self) -> dict[str, Any]:
         """What the engine says about itself."""
-        with _plainly("the Docker engine does not tell what it is"):
+        with _plainly("the Docker engine does not say what it is"):
             info: dict[str, Any] = self._client.info()
             return info
 

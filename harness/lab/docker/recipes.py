@@ -20,7 +20,7 @@ STUDENTS = ("student", "second")
 AGENT_MEMORY, AGENT_PROCESSES = 24, 4
 #: Memory that files cannot take (MiB), so that the agent survives when they are full.
 NOT_FOR_FILES = 32
-#: Folders of a student node beside /work and /build: path, MiB, who may write, mode.
+#: Folders of a student node besides /work and /build: path, MiB, who may write, mode.
 SMALL_FOLDERS = (("/tmp", 32, STUDENT, "1777"), ("/dev/shm", 16, STUDENT, "1777"), ("/files", 32, 0, "0755"))
 #: Files, folders and links in one folder of a student node, at most.
 INODES = 16384

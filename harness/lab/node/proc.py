@@ -1,6 +1,6 @@
 """What /proc says about a process, read the same way in the student's node and in the local lab. Linux only.
 
-Standard library only: it travels into the student node beside the agent. What a process calls itself is not trusted;
+Standard library only: it goes into the student node with the agent. What a process calls itself is not trusted;
 what the kernel says that it executes is, and the name of that only where the submission cannot have given it.
 """
 

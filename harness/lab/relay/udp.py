@@ -19,7 +19,7 @@ from harness.link.trace import Direction
 _TURN = 64
 #: Clients (and strangers) a relay keeps a socket for.
 _MOST_PEERS = 1024
-#: Bytes of kernel buffer to ask for until one is granted, so that a burst is not lost beside the link. Linux grants
+#: Bytes of kernel buffer to ask for until one is granted, so that a burst is not lost outside the link. Linux grants
 #: what it can of the first, macOS refuses too much and by default sends at most 9,216 bytes.
 _BUFFERS = (4 * 1024 * 1024, 1024 * 1024, 256 * 1024)
 

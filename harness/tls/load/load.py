@@ -172,7 +172,7 @@ class TlsLoad(_OfPolite):
     """A load (harness.actors.load.load.Load) over TLS, whose connections can also end properly."""
 
     def closes(self, *, within: float = 10.0, window: int = 100) -> int:  # type: ignore[override]  # tells more
-        """End all connections properly, see the other side end each, answer how many. Raises Broken, LabError."""
+        """End all connections properly, see the other side end each, return how many. Raises Broken, LabError."""
         clients = [client for client in self._generator.clients if client.open]
         self._story.add("tester", f"ends {len(clients):,} connections and waits for the other side's ends")
         began = time.monotonic()

@@ -107,7 +107,7 @@ class TlsSocket(PlainSocket):
         return self._plain(self._sock.recv(most))
 
     def recvmsg(self, most: int, ancillary: int) -> tuple[bytes, list[Any], int, Any]:
-        """Plaintext, and what came beside the last of its bytes."""
+        """Plaintext, and the ancillary data of its last bytes."""
         data, beside, flags, sender = self._sock.recvmsg(most, ancillary)
         return self._plain(data), beside, flags, sender
 

@@ -117,7 +117,7 @@ class Engine:
             return self.ended
 
     def write(self, data: bytes | memoryview, record: int, deadline: float, *, batch: int = _BATCH) -> int:
-        """Send data in records of so many bytes; answers how many bytes were made into records before the deadline.
+        """Send data in records of `record` bytes; returns how many bytes were made into records before the deadline.
 
         The last record may be unsent, or sent in part: the next call sends the rest. Raises OSError, ssl.SSLError when
         the connection has ended.

@@ -180,7 +180,7 @@ class TlsPeer(Endings):
     # -- speaking ------------------------------------------------------------------------------------------------
 
     def sends(self, data: bytes, *, record: int = RECORD, may_fail: bool = False, within: float = PATIENCE) -> None:
-        """Send data in records of at most so many bytes. Raises Broken.
+        """Send data in records of at most `record` bytes. Raises Broken.
 
         may_fail: a program that ended the connection meanwhile has done nothing wrong.
         """
@@ -235,7 +235,7 @@ class TlsPeer(Endings):
         return in_background(send, self._tell)
 
     def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
-        """Send until nothing more is taken for `quiet` seconds; answers how many bytes were made into records.
+        """Send until nothing more is taken for `quiet` seconds; returns how many bytes were made into records.
 
         The last record may be only partly sent: whatever is sent next goes after its rest.
         """
@@ -263,7 +263,7 @@ class TlsPeer(Endings):
                 raise self._not_taken(len(data), within, self._why(error)) from None
 
     def tampers(self, change: Callable[[bytes], bytes] | None) -> None:
-        """From now on change every record that goes out: `change` gets it with its header and answers what to write.
+        """From now on change every record that goes out: `change` gets it with its header and returns what to write.
 
         None: no more.
         """
@@ -332,7 +332,7 @@ class TlsPeer(Endings):
             raise Broken("the program sends data without end", expected="what was sent", seen=show(bytes(self._unread)))
 
     def _next(self, deadline: float) -> bytes | Ending:
-        """What comes next; data is kept for who reads it. Raises TimeoutError."""
+        """What comes next; data is kept for a later read. Raises TimeoutError."""
         if not self._unread:
             if not self._engine.shaken and (ending := self._shake(deadline)):
                 return ending
@@ -370,4 +370,4 @@ class TlsPeer(Endings):
 
 def _odd(stream: bytes) -> str:
     records, rest = split(stream)
-    return f"{show(rest)} behind {len(records):,} records" if records else show(rest)
+    return f"{show(rest)} after {len(records):,} records" if records else show(rest)

@@ -58,7 +58,7 @@ class Sealer:
     # -- making records ------------------------------------------------------------------------------------------
 
     def seals(self, content: bytes, kind: int = APPLICATION_DATA, padding: int = 0) -> bytes:
-        """The next record, with that content type; padding: zeros behind it (TLS 1.3, RFC 8446, section 5.4)."""
+        """The next record, with that content type; padding: zeros after it (TLS 1.3, RFC 8446, section 5.4)."""
         if isinstance(self._traffic, Traffic):
             return self._traffic.seals(content, kind, padding)
         if padding:
@@ -77,7 +77,7 @@ class Sealer:
         return self.seals(b"")
 
     def padded_record(self, content: bytes) -> bytes:
-        """Application data with zeros behind it up to the largest record, which is allowed."""
+        """Application data with zeros after it up to the largest record, which is allowed."""
         return self.seals(content, padding=LONGEST - len(content))
 
     def oversized(self) -> bytes:
@@ -97,7 +97,7 @@ class Sealer:
         return self.seals(bytes([level, description]), ALERT)
 
     def warning_alert(self) -> bytes:
-        """user_canceled at level warning: the one alert beside close_notify that need not end anything."""
+        """user_canceled at level warning: the only alert besides close_notify that need not end anything."""
         return self.alert(sealing.USER_CANCELED, level=1)
 
     def close_notify(self) -> bytes:
@@ -132,7 +132,7 @@ class Sealer:
     def floods(
         self, make: Callable[[], bytes], count: int, *, what: str, within: float = 30.0, reads: bool = True
     ) -> int:
-        """Send so many records, each made by `make`, such as `sealer.key_update`; answers how many were taken.
+        """Send `count` records, each made by `make`, such as `sealer.key_update`; returns how many were taken.
 
         Fewer only if the program ended the connection, which it may; Broken if it stops reading. reads: read what it
         answers meanwhile; data is kept for a later read.

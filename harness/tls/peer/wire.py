@@ -62,7 +62,7 @@ class Wire:
     # -- in ------------------------------------------------------------------------------------------------------
 
     def receive(self, deadline: float) -> bytes:
-        """What comes next; b"" when the other side has ended, `ended` tells how. Raises TimeoutError."""
+        """What comes next; b"" when the other side has ended, `ended` says how. Raises TimeoutError."""
         data, self._ahead = self._ahead, b""
         while not data and self.ended is None:
             try:
@@ -90,7 +90,7 @@ class Wire:
         return b"".join(self.tamper(record.raw) for record in records) + rest
 
     def send(self, data: bytes, deadline: float) -> bytes:
-        """Write; answers what could not be written in time. Raises OSError when the connection has ended."""
+        """Write; returns what could not be written in time. Raises OSError when the connection has ended."""
         view = memoryview(data)
         while view:
             if self._write_error is not None:

@@ -20,7 +20,7 @@ from harness.lab.node.proc import queued_here
 #: Seconds of calls after which the kernel is asked, each time that much has passed.
 SUSPICIOUS = 0.2
 AGAIN = 1.0
-#: A simulation may use this many times the processor time of the peer, and at least so many seconds.
+#: A simulation may use this many times the processor time of the peer, and at least this many seconds.
 TIMES_PEER = 5.0
 LEAST_BUDGET = 2.0
 #: Seconds that three of four calls with a datagram may sleep, and seconds that one call may sleep.

@@ -19,7 +19,7 @@ class Turn:
 
 
 class Player(Protocol):
-    """A connection, wherever it runs, one turn a call, in the order of `harness.transport.calls.guest.take_turn`."""
+    """A connection, wherever it runs, one instant a call, in the order of `harness.transport.calls.guest.take_turn`."""
 
     def step(
         self,

@@ -1,6 +1,6 @@
 """Simulations in a test: a submission's connection against the reference or itself, k of n seeds, and the story.
 
-Rule 1: the reference is a folder's, named by the job; it runs here, beside the tests, never near a submission.
+Rule 1: the reference is in a folder that the job names; it runs here, with the tests, never near a submission.
 Rule 2: a failure is reported with its scenario, its seed, what was expected, and the fewest misfortunes that cause it.
 """
 

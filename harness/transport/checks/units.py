@@ -134,7 +134,7 @@ def _first_difference(expected: bytes, seen: bytes) -> str:
 
 
 class Answer:
-    """One of a submission's three answers, beside a model of it: every byte by its position."""
+    """One of a submission's three answers, next to a model of it: every byte by its position."""
 
     def __init__(self, student: Reassembler, kind: str, capacity: int, story: Story) -> None:
         story.add("tester", f"makes {kind}({capacity})")

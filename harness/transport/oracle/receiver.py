@@ -253,12 +253,12 @@ class Silences:
     def _check_damaged(self, row: Sent, last: Sent | None) -> None:
         """An ACK that repeats the one before, at the instant of a damaged datagram."""
         if self._verdicts.case.buffers.get(self._view.direction) == 1:
-            return  # half of such a buffer is 0: who rounds down announces the window at each read (5.4)
+            return  # half of such a buffer is 0: rounding down announces the window at each read (5.4)
         if last is None or not (row.seg.is_pure_ack and last.seg.ack):
             return
         same = (row.seq, row.ack, row.seg.window) == (last.end, last.ack, last.seg.window)
         if same:  # so it is not a delayed ACK that has just become due
-            self._verdicts.sent("3.9", "an ACK in answer to a datagram that is no segment", row)
+            self._verdicts.sent("3.9", "an ACK in answer to a datagram that is not a segment", row)
 
     def _check_reset(self, row: Sent) -> None:
         if row.seg.rst:

@@ -50,7 +50,7 @@ class Heard:
     """A datagram as it arrived."""
 
     at: float  #: seconds
-    origin: Sent | None  #: as it was sent; None if what arrived is no segment
+    origin: Sent | None  #: as it was sent; None if what arrived is not a segment
     row: int  #: order among everything that arrived here
 
 

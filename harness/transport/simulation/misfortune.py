@@ -26,7 +26,7 @@ class Misfortune:
     kind: Literal["lost", "twice", "damaged", "cut", "late", "junk"]
     later: int = 0  #: nanoseconds: how much later it, or its copy, arrives
     place: int = 0  #: the damaged bit, or the bytes that are left
-    junk: bytes = b""  #: what arrives beside it
+    junk: bytes = b""  #: what arrives along with it
 
 
 def clauses(outcome: Outcome, rows: Sequence[Misfortune]) -> tuple[str, ...]:
