@@ -39,7 +39,7 @@ app = typer.Typer(
 )
 
 
-class Lab(StrEnum):
+class LabKind(StrEnum):
     """Where submissions run."""
 
     auto = "auto"
@@ -47,7 +47,7 @@ class Lab(StrEnum):
     local = "local"
 
 
-class Engine(StrEnum):
+class LinkEngine(StrEnum):
     """What impairs the link."""
 
     auto = "auto"
@@ -66,8 +66,8 @@ def run(
     out: Annotated[Path, typer.Option(help="folder of this run; the same one again finishes what is left")],
     assignment: Annotated[list[str] | None, typer.Option(help="only this assignment (may be given again)")] = None,
     student: Annotated[list[str] | None, typer.Option(help="only this student (may be given again)")] = None,
-    lab: Annotated[Lab, typer.Option(help="auto: Docker if an engine answers, else local")] = Lab.auto,
-    engine: Annotated[Engine, typer.Option(help="what impairs the link")] = Engine.auto,
+    lab: Annotated[LabKind, typer.Option(help="auto: Docker if an engine answers, else local")] = LabKind.auto,
+    engine: Annotated[LinkEngine, typer.Option(help="what impairs the link")] = LinkEngine.auto,
     workers: Annotated[int, typer.Option(min=0, max=16, help="submissions side by side; 0: by the cores")] = 0,
     seed: Annotated[
         str | None, typer.Option(help="the course's secret; else $SOCKETLAB_SECRET, else the run's own")

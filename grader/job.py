@@ -1,6 +1,6 @@
 """One submission, one bench, one result.
 
-Rule 1: what is wrong with the submission ends in its result; what is wrong with us ends in LabError or in `ours`.
+Rule 1: what is wrong with the submission goes into its result; what is wrong with us ends in LabError or in `ours`.
 Rule 2: a check that stays undecided is tried once more, on the same bench, and then waits for a person.
 """
 
@@ -142,7 +142,7 @@ class _Run:
         return judge(assignment, reports, stopped=stopped, forbidden=self.forbidden, reason=reason)
 
     def _attempt(self, checks: tuple[str, ...], known: Mapping[str, Report]) -> tuple[dict[str, Report], Stopped, str]:
-        """Run some checks; the reports known before stand. Answers all reports and how the run ended."""
+        """Run some checks; earlier reports stand. Returns all reports and how the run ended."""
         self.attempts += 1
         listener = _Listener(self, Reports(frozenset(checks)), dict(known))
         try:
@@ -163,7 +163,7 @@ class _Run:
         if ended.died:
             self.notes.append(f"the submission's node ended before its time: {ended.died}")
             listener.blame(reports, ended.died)
-            # What had not begun is tried in a second node; who ends that as well has nothing left to run in.
+            # What had not begun is tried in a second node; a submission that ends that, too, gets no third.
             return reports, Stopped.OURS if self.attempts == 1 else Stopped.NODE, f"({ended.died})"
         self.broke = bool(broken)
         if broken:
@@ -190,7 +190,7 @@ class _Run:
 
 
 class _Listener:
-    """Hears a tester's records as they come."""
+    """Reads a tester's records as they come."""
 
     def __init__(self, run: _Run, reports: Reports, known: Mapping[str, Report]) -> None:
         self._run, self.reports, self._known = run, reports, known

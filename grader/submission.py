@@ -22,7 +22,7 @@ from harness.text.printable import SPACES, printable
 
 
 @dataclass(frozen=True)
-class Caps:
+class SubmissionLimits:
     """How much a submission may hold."""
 
     files: int = 1_000  #: files and folders
@@ -55,10 +55,10 @@ _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR:
 
 
 def take_submission(
-    source: Path, target: Path, *, student: str, assignment: str, caps: Caps | None = None
+    source: Path, target: Path, *, student: str, assignment: str, caps: SubmissionLimits | None = None
 ) -> Submission:
     """Copy the folder `source` to the new folder `target`. Raises SubmissionError; the copy is then incomplete."""
-    copier = _Copier(caps or Caps())
+    copier = _Copier(caps or SubmissionLimits())
     target.mkdir(mode=0o755, parents=True)
     target.chmod(0o755)
     try:
@@ -100,7 +100,7 @@ def readable_name(name: str) -> str:
 class _Copier:
     """Walks one submission, depth first, in the order of the names' bytes, so that equal trees hash alike."""
 
-    caps: Caps
+    caps: SubmissionLimits
     files: int = 0
     entries: int = 0
     size: int = 0

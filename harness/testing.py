@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from harness.tls.peer.contexts import BOTH, TLS10, TLS11, TLS12, TLS13, Versions
     from harness.tls.peer.peer import TlsPeer
     from harness.tls.peer.sealer import Sealer
-    from harness.tls.pipes import Way, Ways, comes_out, exchange
+    from harness.tls.pipes import PipeConnection, PipeConnections, comes_out, exchange
     from harness.tls.record_layer.records import HANDSHAKE, is_tls, plaintext_in
-    from harness.tls.zoo.zoo import Beast, Identity, names_of_beasts
+    from harness.tls.zoo.zoo import Identity, Specimen, names_of_specimens
     from harness.transport.segments import Seg
     from harness.transport.simulation.scenarios import App, Change, Scenario
 
@@ -43,7 +43,6 @@ __all__ = [
     "TLS12",
     "TLS13",
     "App",
-    "Beast",
     "Broken",
     "CannotStart",
     "Change",
@@ -52,6 +51,8 @@ __all__ = [
     "Mangle",
     "NotMeasured",
     "Peer",
+    "PipeConnection",
+    "PipeConnections",
     "Profile",
     "Program",
     "Scenario",
@@ -59,15 +60,14 @@ __all__ = [
     "Sealer",
     "Seg",
     "Server",
+    "Specimen",
     "TlsLoad",
     "TlsPeer",
     "Versions",
-    "Way",
-    "Ways",
     "comes_out",
     "exchange",
     "is_tls",
-    "names_of_beasts",
+    "names_of_specimens",
     "plaintext_in",
 ]
 
@@ -79,7 +79,7 @@ _LATER = {
     "harness.tls.peer.sealer": ["Sealer"],
     "harness.tls.pipes": ["Way", "Ways", "comes_out", "exchange"],
     "harness.tls.record_layer.records": ["HANDSHAKE", "is_tls", "plaintext_in"],
-    "harness.tls.zoo.zoo": ["Beast", "Identity", "names_of_beasts"],
+    "harness.tls.zoo.zoo": ["Specimen", "Identity", "names_of_beasts"],
     "harness.transport.segments": ["Seg"],
     "harness.transport.simulation.scenarios": ["App", "Change", "Scenario"],
 }

@@ -60,7 +60,7 @@ class DockerBench:
         )
 
     def cancel(self) -> None:
-        # The tester's channel closes under the worker's hands; it sees that it was meant to.
+        # The tester's channel closes while the worker uses it; the worker sees that this was intended.
         self._stop.set()
         self._forget_star(keep=True)
 
@@ -77,7 +77,7 @@ class DockerBench:
 
 
 class DockerPlace:
-    """A Docker engine. What dead runs left is removed first; images are made if they are missing."""
+    """A Docker engine. What dead runs left behind is removed first; missing images are made."""
 
     kind = "docker"
     unprotected = ""
@@ -87,7 +87,7 @@ class DockerPlace:
         without = engine == "auto" and not doctor.look("netem").there
         self.engine = "router" if without else engine
         containers.sweep()
-        self._images: Images = ensure_images(containers.Engine(), say)
+        self._images: Images = ensure_images(containers.DockerEngine(), say)
         self.image = f"{self._images.student} {self._images.node}"
         self._code = _code(course, names)
         self._workers = 0

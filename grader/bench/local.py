@@ -1,7 +1,7 @@
 """Places to run `harness.tester.run`: a process on this machine, or a container. The only file that starts a tester.
 
 Rule 1: a bench runs one task at a time and hands on the tester's records as they come.
-Rule 2: the time for the whole task is enforced from here, from outside: what is late is ended.
+Rule 2: the time for the whole task is enforced from outside, here: what is late is ended.
 Rule 3: a bench raises LabError when it is at fault itself; everything else is in what it returns.
 """
 
@@ -24,6 +24,7 @@ from typing import IO, Protocol, TypeVar
 from grader.bench.task import Task
 from harness.lab.interface import LabError
 from harness.tester.records import BadRecord, Phase, Record, parse_record
+from harness.text.lines import Lines
 
 #: Longest line of a tester that is kept: a report with its capture (bytes).
 MOST_LINE = 32_000_000
@@ -32,7 +33,7 @@ MOST_LOG = 20_000
 #: How long a tester has to tidy up when it is told to end (seconds).
 GRACE = 5.0
 
-#: Called with each record of a tester; with why it is none for a line that is not one.
+#: Called with each record of a tester; with the reason for a line that is not one.
 OnRecord = Callable[[Record | BadRecord], None]
 _T = TypeVar("_T")
 
@@ -65,34 +66,6 @@ class Bench(Protocol):
         ...
 
 
-@dataclass
-class Lines:
-    """Bytes -> lines. A line that is too long comes out as None, once, and its rest is dropped."""
-
-    most: int = MOST_LINE
-    _open: bytearray = field(default_factory=bytearray)
-    _dropping: bool = False
-
-    def feed(self, data: bytes) -> Iterator[bytes | None]:
-        """The lines that are complete with these bytes; empty ones are left out."""
-        *complete, rest = data.split(b"\n")
-        for part in complete:
-            if not self._dropping:
-                self._open += part
-                if len(self._open) > self.most:
-                    yield None
-                elif self._open.strip():
-                    yield bytes(self._open)
-            self._open.clear()
-            self._dropping = False
-        if not self._dropping:
-            self._open += rest
-            if len(self._open) > self.most:
-                self._open.clear()
-                self._dropping = True
-                yield None
-
-
 def read(parse: Callable[[_T], Record], given: _T) -> Record | BadRecord:
     """What a parser of records makes of something, or why it is not one."""
     try:
@@ -102,7 +75,7 @@ def read(parse: Callable[[_T], Record], given: _T) -> Record | BadRecord:
 
 
 def heard(line: bytes | None) -> Record | BadRecord:
-    """What a line of `Lines` says."""
+    """The record in a line of `Lines`."""
     return BadRecord("too long") if line is None else read(parse_record, line)
 
 
@@ -168,7 +141,7 @@ class LocalBench:
     def _listen(self, tester: subprocess.Popen[bytes], on_record: OnRecord, deadline: float) -> bool:
         """Hand on records until the tester's output ends; whether its time was up before."""
         assert tester.stdout is not None
-        lines = Lines()
+        lines = Lines(MOST_LINE)
         with selectors.DefaultSelector() as selector:
             selector.register(tester.stdout, selectors.EVENT_READ)
             while not self._stop.is_set():
@@ -193,7 +166,7 @@ class LocalBench:
 
     @staticmethod
     def _end(tester: subprocess.Popen[bytes]) -> int | None:
-        """Ask the tester to tidy up and end; insist with its whole process group."""
+        """Ask the tester to tidy up and end; then kill its whole process group."""
         if tester.poll() is None:
             tester.terminate()
             try:

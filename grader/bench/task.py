@@ -14,7 +14,7 @@ from harness.tester.job import Job, LocalLab
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A submission to grade. What is known of a single run of the tester has defaults and is filled in before it."""
+    """A submission to grade. Fields for a single run of the tester have defaults and are filled in before it."""
 
     student: str  #: under which name the result goes
     assignment: Assignment

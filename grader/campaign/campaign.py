@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from grader.bench.local import Bench, Place
 from grader.bench.task import Task
-from grader.campaign.plan import Job
+from grader.campaign.plan import GradingJob
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
 from grader.job import Cancelled, Graded, Progress, grade, identity_of, ours, refuse, seed_of
@@ -27,11 +27,11 @@ from harness.lab.interface import LabError
 
 
 @dataclass(frozen=True)
-class Event:
+class JobEvent:
     """Something that happened to a job."""
 
     kind: Literal["begins", "goes on", "ends", "breaks"]
-    job: Job
+    job: GradingJob
     progress: Progress | None = None  #: "goes on"
     result: dict[str, Any] | None = None  #: "ends"
     again: bool = False  #: "ends": the result is from an earlier run
@@ -48,14 +48,14 @@ class Campaign:
     secret: bytes
     workers: int = 1
     again: bool = False  #: grade again what is waiting for a person
-    _todo: queue.SimpleQueue[Job] = field(default_factory=queue.SimpleQueue)
-    _events: queue.SimpleQueue[Event | None] = field(default_factory=queue.SimpleQueue)
+    _todo: queue.SimpleQueue[GradingJob] = field(default_factory=queue.SimpleQueue)
+    _events: queue.SimpleQueue[JobEvent | None] = field(default_factory=queue.SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
     _benches: dict[int, Bench] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def events(self, jobs: list[Job]) -> Iterator[Event]:
+    def events(self, jobs: list[GradingJob]) -> Iterator[JobEvent]:
         """Grade the jobs, and say what happens. Closing the iterator (or an interrupt in it) stops the workers."""
         for name in {job.assignment.name for job in jobs}:
             self._hashes[name] = self.course.tests_hash(name)
@@ -101,9 +101,9 @@ class Campaign:
             self._drop_bench(number)
             self._events.put(None)
 
-    def _one(self, number: int, job: Job) -> None:
+    def _one(self, number: int, job: GradingJob) -> None:
         """Grade one job, come what may."""
-        self._events.put(Event("begins", job))
+        self._events.put(JobEvent("begins", job))
         try:
             result, again = self._grade(number, job)
         except Cancelled:
@@ -117,12 +117,12 @@ class Campaign:
                 message, log = "The grader broke; the log says how.", traceback.format_exc()
             reason = self._keep_log(job, message, log)
             if reason:
-                self._events.put(Event("breaks", job, text=reason))
+                self._events.put(JobEvent("breaks", job, text=reason))
                 return
             result = self.run.load(job.student, job.assignment.name)
-        self._events.put(Event("ends", job, result=result, again=again))
+        self._events.put(JobEvent("ends", job, result=result, again=again))
 
-    def _keep_log(self, job: Job, message: str, log: str) -> str:
+    def _keep_log(self, job: GradingJob, message: str, log: str) -> str:
         """Save what broke as the job's result; why not, if that breaks as well (a full disk)."""
         try:
             self.run.save(ours(self._task(job, "broken"), message, log))
@@ -130,7 +130,7 @@ class Campaign:
             return f"the result could not be saved: {error}"
         return ""
 
-    def _grade(self, number: int, job: Job) -> tuple[dict[str, Any], bool]:
+    def _grade(self, number: int, job: GradingJob) -> tuple[dict[str, Any], bool]:
         """The job's result, and whether it existed already. Raises Cancelled."""
         begun = time.monotonic()
         copy = self.run.work / f"{number}"
@@ -159,7 +159,7 @@ class Campaign:
         finally:
             shutil.rmtree(copy, ignore_errors=True)
 
-    def _task(self, job: Job, submission: str) -> Task:
+    def _task(self, job: GradingJob, submission: str) -> Task:
         assignment, place = job.assignment, self.place
         seed = seed_of(self.secret, job.student, assignment.name)
         return Task(
@@ -184,8 +184,8 @@ class Campaign:
             },
         )
 
-    def _shower(self, job: Job) -> Callable[[Progress], None]:
-        return lambda progress: self._events.put(Event("goes on", job, progress=progress))
+    def _shower(self, job: GradingJob) -> Callable[[Progress], None]:
+        return lambda progress: self._events.put(JobEvent("goes on", job, progress=progress))
 
     def _bench(self, number: int) -> Bench:
         """The worker's bench, made when it is first needed. Raises LabError."""

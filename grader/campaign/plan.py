@@ -19,7 +19,7 @@ from harness.text.nearest import nearest
 
 
 @dataclass(frozen=True)
-class Job:
+class GradingJob:
     """A folder to grade."""
 
     student: str  #: the folder's name; bytes that are not UTF-8 as surrogates
@@ -36,7 +36,7 @@ class Job:
 class Plan:
     """The jobs, and remarks on what was left out."""
 
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[GradingJob] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)  #: one sentence each
 
 
@@ -71,7 +71,7 @@ def make_plan(
                 continue
             assignment = _find(course, name, known, plan.remarks, where)
             if assignment is not None:
-                plan.jobs.append(Job(student, assignment, submitted / student / name))
+                plan.jobs.append(GradingJob(student, assignment, submitted / student / name))
     if not plan.jobs:
         raise UsageError("\n".join([_nothing(submitted, there, assignments), *plan.remarks]))
     return plan

@@ -18,14 +18,6 @@ from harness.transport.pictures import artefacts
 #: Version of the format; it grows when a key changes its meaning or goes away.
 SCHEMA = 1
 
-#: What a result's state can be, and what it means.
-STATES = {
-    "graded": "every check is decided",
-    "refused": "the submission could not be run at all; the message is for its author",
-    "undecided": "some checks wait for a person",
-    "ours": "the lab or the grader broke; the submission is graded again when the same command is run again",
-}
-
 
 def checks_of(assignment: Assignment, verdicts: Sequence[Verdict], looks: Looks) -> list[dict[str, Any]]:
     """A row per check, in the rubric's order. `looks`: the files there are to look at."""

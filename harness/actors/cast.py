@@ -1,4 +1,4 @@
-"""Who plays in a test: the submission's programs, on one student node or two, and the sockets of the tester.
+"""The participants of a test: the submission's programs, on one student node or two, and the tester's sockets.
 
 Rule: whatever is made here, or is given to `keep`, ends with the test.
 """
@@ -22,13 +22,13 @@ from harness.course.address import Address, parse_address
 from harness.course.assignment import Assignment
 from harness.lab.interface import CannotStart, Family, LabError, Mangle, Network, Node
 
-#: The student nodes: the first has all tests, the second is there where an assignment asks for it (nodes = 2).
+#: The student nodes: all tests use the first, the second exists if an assignment asks for it (nodes = 2).
 Where = Literal["first", "second"]
 
 #: Connections that the tester's own listening sockets keep waiting.
 _BACKLOG = 1024
 
-#: Starts the program named by the words that follow with so many descriptors.
+#: Starts a program with a limit on descriptors; the arguments are the limit and the command.
 _FEWER_FILES = (
     "python3",
     "-c",
@@ -127,7 +127,7 @@ class Cast:
     ) -> Server:
         """Start a student's server on an address and wait until it says that it listens.
 
-        files: with so many descriptors and not more, so that they run out; flags: words in front of the address.
+        files: limit of descriptors, so that they run out; flags: arguments before the address.
         """
         asked = parse_address(at) if isinstance(at, str) else at
         starter = [*_FEWER_FILES, str(files)] if files else ()
@@ -165,7 +165,7 @@ class Cast:
         return self.second
 
     def _early_end(self) -> Broken | None:
-        """Why there is nothing to wait for any more: the program that was started last has ended."""
+        """Why waiting is pointless: the program that was started last has ended."""
         program = self._last
         if program is None or program.runs():
             return None
@@ -217,7 +217,7 @@ class Cast:
     ) -> Peer:
         """Connect to a student's server over the link (to a Unix socket: beside it, as another user).
 
-        quietly: one of many; neither this step nor those of the peer go into the story.
+        quietly: one of many; neither this step nor the peer's go into the story.
         """
         was_reset = False
         if server.listening.kind == "unix":
@@ -242,7 +242,7 @@ class Cast:
     def _connected(
         self, server: Server, family: Family, mangle: Mangle | None, receive_buffer: int | None, within: float
     ) -> tuple[socket.socket, bool]:
-        """A connection, and whether it was reset before connect() could say that it was made."""
+        """A connection, and whether it was reset before connect() returned."""
         target = self.network.to_student(server.listening.port, protocol="tcp", family=family, mangle=mangle)
         connection = new_socket(family, socket.SOCK_STREAM, receive_buffer)
         connection.settimeout(within)
@@ -292,7 +292,7 @@ class Cast:
         return bound
 
     def offered(self, bound: socket.socket, mangle: Mangle | None = None) -> Address:
-        """What a student's program is told to reach a socket of the tester over the link."""
+        """The address a student's program is given to reach a socket of the tester over the link."""
         host, port = bound.getsockname()[:2]
         kind: Literal["tcp", "udp"] = "tcp" if bound.type == socket.SOCK_STREAM else "udp"
         return self.network.to_tester(Address(kind, host=host, port=port), mangle=mangle)
@@ -320,7 +320,7 @@ class Cast:
         return thing
 
     def last_words(self) -> None:
-        """The check has failed: the story gets what the programs wrote on standard error."""
+        """The check has failed: add to the story what the programs wrote on standard error."""
         for thing in self._open:
             if isinstance(thing, Program):
                 thing.last_words()

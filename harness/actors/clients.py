@@ -36,7 +36,7 @@ class Clients:
         """Connect thousands of clients and prove each by an exchange (default: `size` bytes, echoed).
 
         window: how many are under way at once, fewer than the smallest queue that listen() is usually given.
-        greedy_data is what greedy clients say, over and over; greedy_rate in bytes a second, default: what is taken
+        greedy_data is what greedy clients send, over and over; greedy_rate in bytes a second, default: what is taken
         (where a router carries the packets: no more than it can carry). Raises Broken, LabError.
         """
         cast = self._cast

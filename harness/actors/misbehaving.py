@@ -1,6 +1,6 @@
 """Clients that misbehave: too slow, too fast, silent, gone, or not speaking the protocol at all.
 
-Rule: what such a client does is bounded in time and bytes and told in the story; the test judges what the program
+Rule: what such a client does is bounded in time and bytes and is in the story; the test judges what the program
 does then.
 """
 
@@ -15,16 +15,16 @@ from harness.actors.program import PATIENCE, Server
 from harness.actors.story import Broken, difference, show
 from harness.lab.interface import Mangle
 
-#: A line feed that never comes is looked for in pieces of this size, in bytes.
+#: Bytes of an endless line that are sent at a time.
 _PIECE = 65_536
 
 
-class Sipper:
+class SlowReader:
     """A client that reads a little from time to time, until `stops`."""
 
     def __init__(self, peer: Peer, every: float, count: int) -> None:
         self.peer = peer
-        self.read = b""  #: what it has had so far
+        self.read = b""  #: what it has read so far
         self.ended = False  #: the program ended the connection
         self._every = every
         self._count = count
@@ -43,7 +43,7 @@ class Sipper:
             self.read += data
 
     def stops(self) -> bytes:
-        """Stop sipping; what was read so far. The rest can be read with `peer`."""
+        """Stop reading; returns what was read so far. The rest can be read with `peer`."""
         self._stop.set()
         self._thread.join()
         return self.read
@@ -74,20 +74,20 @@ class Misbehaving:
         return peer
 
     def never_reads(self, data: bytes, *, quiet: float = 0.5) -> tuple[Peer, int]:
-        """Push data and read nothing until nothing more is taken for `quiet` seconds; how many bytes were taken."""
+        """Send data, reading nothing, until no more is taken for `quiet` seconds; returns how many bytes were."""
         peer = self._connect()
         return peer, peer.sends_what_fits(data, quiet=quiet)
 
-    def sips(self, data: bytes = b"", *, every: float = 1.0, count: int = 1) -> Sipper:
-        """Send in the background, and read `count` bytes every so many seconds."""
+    def sips(self, data: bytes = b"", *, every: float = 1.0, count: int = 1) -> SlowReader:
+        """Send in the background, and read `count` bytes every `every` seconds."""
         peer = self._connect()
         if data:
             peer.sends_in_background(data)
         self._story.add("tester", f"reads {count:,} bytes every {every:g} s")
-        return Sipper(peer, every, count)
+        return SlowReader(peer, every, count)
 
     def half_closes(self, data: bytes, *, before_reading: float = 0.3, within: float = 10.0) -> bytes:
-        """Send all, end the sending side while output is pending, begin to read only then; what came to the end."""
+        """Send all, end the sending side while output is pending, and only then read to the end; returns what came."""
         peer = self._connect()
         sending = peer.sends_in_background(data, within=within)
         sending.join(before_reading)  # small buffers are full by now: the program has output that it cannot send
@@ -103,7 +103,7 @@ class Misbehaving:
         return answer
 
     def half_closes_and_is_echoed(self, data: bytes, *, within: float = 10.0) -> None:
-        """As `half_closes`, at an echo server: everything comes back, and then the end. Raises Broken."""
+        """`half_closes` at an echo server: everything comes back, and then the end. Raises Broken."""
         answer = self.half_closes(data, within=within)
         if answer != data:
             raise Broken(
@@ -123,7 +123,7 @@ class Misbehaving:
             peer.resets()
 
     def endless_line(self, size: int = 50_000_000, *, within: float = 30.0) -> tuple[Peer, int]:
-        """A line without an end: how many bytes were taken before the program hung up, or all of them."""
+        """Send a line without an end; returns how many bytes were taken before the program hung up, or all of them."""
         peer = self._connect()
         self._story.add("tester", f"sends a line of {size:,} bytes without a line feed")
         taken, deadline = 0, time.monotonic() + within
@@ -136,13 +136,7 @@ class Misbehaving:
         self._story.add("tester", f"got rid of {taken:,} bytes")
         return peer, taken
 
-    def babbles(self, data: bytes = b"\xff\xfe\xc0 is no text\n") -> Peer:
-        """Say what is no UTF-8."""
-        peer = self._connect()
-        peer.sends(data)
-        return peer
-
     def stay_silent(self, count: int) -> list[Peer]:
-        """Connect so many and say nothing."""
+        """Connect `count` clients that say nothing."""
         self._story.add("tester", f"connects {count:,} clients that say nothing")
         return [self._connect(quietly=True) for _ in range(count)]

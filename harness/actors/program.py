@@ -24,7 +24,7 @@ UNDER_WAY = 3.0
 ANNOUNCED_WITHIN = 16_384
 
 
-class Stream:
+class OutputStream:
     """One output of a program, collected by a thread (pipes cannot be selected on everywhere)."""
 
     def __init__(self, descriptor: int, limit: int, changed: threading.Condition, on_flood: Callable[[], None]) -> None:
@@ -84,8 +84,8 @@ class Program:
         self._limit = output_limit
         self._stdin: int | None = process.stdin
         self._changed = threading.Condition(threading.RLock())
-        self._out = Stream(process.stdout, output_limit, self._changed, self._end_flood)
-        self._err = Stream(process.stderr, output_limit, self._changed, self._end_flood)
+        self._out = OutputStream(process.stdout, output_limit, self._changed, self._end_flood)
+        self._err = OutputStream(process.stderr, output_limit, self._changed, self._end_flood)
         self._complained = False  # its standard error is already in the story
         self._status: int | None = None
 
@@ -128,7 +128,7 @@ class Program:
         raise self.broken(reason, expected=show(expected), seen=show(seen))
 
     def _waits(self, ready: Callable[[bytearray], bool], within: float, source: Program | None) -> bool:
-        """`Stream.wait` for standard output. Raises Broken when the source has ended and nothing more comes."""
+        """`OutputStream.wait` for standard output. Raises Broken when the source has ended and nothing more comes."""
         if source is None:
             return self._out.wait(ready, within)
         deadline = time.monotonic() + within

@@ -1,8 +1,8 @@
 """`lab check`: the public tests against a solution on this machine.
 
-Runs them and yields what came; `check_report` says it.
+Runs them and yields the records; `check_report` prints them.
 
-The tester is a process of its own, as when it is graded: a program that runs wild ends the tester at most.
+The tester is a process of its own, as when it is graded: a program that runs wild can end the tester at most.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from harness.tester.records import BadRecord, End, Record, Report, Trouble, pars
 #: Where an assignment's folder is looked for, from the current folder upwards.
 _PLACES = ("", "assignments")
 TESTS = "tests"
-#: Where failing checks leave what there is to look at, below the current folder.
+#: Where failing checks leave files to look at, below the current folder.
 RESULTS = "lab-results"
 #: The repository this file belongs to: assignments are found from anywhere.
 _HOME = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ def find_solution(name: str, folder: Path | None, start: Path) -> Solution:
         raise UsageError(f"there is no assignment {name!r} here. {there} (First the assignment, then the folder.)")
     folder = folder or known[name]
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder: give the folder that holds your programs.")
+        raise UsageError(f"{folder} is not a folder: give the folder that holds your programs.")
     return Solution(load_assignment(known[name] / "assignment.toml"), folder.resolve(), known[name] / TESTS)
 
 
@@ -118,7 +118,7 @@ def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = N
 
 
 class Results:
-    """The folder of what failing checks leave to look at; a check that passes clears its own."""
+    """The folder of files that failing checks leave; a check that passes clears its own."""
 
     #: Plots of one run: each takes a quarter of a second.
     MOST_PLOTS = 12
@@ -129,7 +129,7 @@ class Results:
         self._plots = 0
 
     def keep(self, record: Record) -> list[Path]:
-        """Write the files of a report; answers which, as paths below `start`'s folder if they are there."""
+        """Write the files of a report; returns their paths, relative to `start`'s folder if they are below it."""
         if not isinstance(record, Report) or not (record.bundle or self.folder.is_dir()):
             return []
         # here, as it takes a while to load and most checks leave nothing
@@ -173,7 +173,7 @@ def _records(tester: subprocess.Popen[bytes], job: Job, log: IO[bytes]) -> Itera
 
 
 def _end(tester: subprocess.Popen[bytes]) -> None:
-    """Let the tester tidy up (it does at SIGTERM); insist after a while."""
+    """Let the tester tidy up (it does on SIGTERM); kill it after a while."""
     if tester.poll() is None:
         tester.terminate()
     try:

@@ -1,4 +1,4 @@
-"""What `lab check` says: points by stage, failures as stories, the next thing to do. Records in, rich text out."""
+"""The output of `lab check`: points by stage, failures as stories, the next thing to do. Records in, rich text out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.course.assignment import Assignment, Check
 from harness.tester.outcome import Outcome
 from harness.tester.records import Built, Record, Report, Trouble
 
-#: How each outcome is shown, in which colour, and what it is called.
+#: The sign, colour and name of each outcome.
 SIGNS = {
     Outcome.PASS: ("✓", "green", "passed"),
     Outcome.FAIL: ("✗", "red", "failed"),
@@ -36,7 +36,7 @@ def printable(text: str) -> str:
 
 @dataclass
 class CheckReport:
-    """Says each record as it comes, and the summary at the end."""
+    """Prints each record as it comes, and the summary at the end."""
 
     console: Console
     assignment: Assignment
@@ -52,13 +52,13 @@ class CheckReport:
         return bool(self.wanted) and all(self.outcomes.get(check.id) is Outcome.PASS for check in self.wanted)
 
     def begin(self) -> None:
-        """What can be said before anything has run."""
+        """Print what is known before anything has run."""
         for number, message in self.forbidden.items():
             if self.stage in (None, number):
                 self.console.print(f"[red]{escape(message)}[/] None of its checks gives points until it is gone.")
 
     def hear(self, record: Record, files: Sequence[Path] = ()) -> None:
-        """Say one record of the tester; `files`: what was written for its check."""
+        """Print one record of the tester; `files`: what was written for its check."""
         match record:
             case Report():
                 self._report(self.assignment.check(record.check), record, files)
@@ -109,12 +109,12 @@ class CheckReport:
 
     def _files(self, files: Sequence[Path]) -> None:
         """What there is to look at, and how."""
-        lab, _, rest = self.command.partition(f" check {self.assignment.name}")  # the rest: the solution's folder
+        command, _, rest = self.command.partition(f" check {self.assignment.name}")  # the rest: the solution's folder
         for file in files:
             if file.suffix == ".json":
                 path = shlex.quote(str(file))
                 beside = ", ".join(other.name for other in files if other != file)
-                for word, what in (("look", f"{lab} trace {path}"), ("replay", f"{lab} replay {path}{rest}")):
+                for word, what in (("look", f"{command} trace {path}"), ("replay", f"{command} replay {path}{rest}")):
                     self.console.print(f"  [cyan]{word:<9}[/]{escape(what)}", soft_wrap=True)
                 self.console.print(f"  [dim]         beside it: {escape(beside)}[/]", soft_wrap=True)
 

@@ -25,7 +25,7 @@ from harness.transport.pictures.bundle import Bundle, findings_of
 from harness.transport.segments import MODULUS
 from harness.transport.simulation.catalogue import scenario as find_scenario
 from harness.transport.simulation.scenarios import ROLES, App, Role, Scenario, other
-from harness.transport.simulation.world import Outcome, Setting, World
+from harness.transport.simulation.world import Setting, SimulationOutcome, World
 
 #: Most bytes of one transfer, and seconds of virtual time it may take.
 MOST_BYTES, LIMIT = 50_000_000, 3600.0
@@ -83,7 +83,7 @@ class Experiment:
         }
 
 
-def run(experiment: Experiment) -> tuple[Outcome, Bundle]:
+def run(experiment: Experiment) -> tuple[SimulationOutcome, Bundle]:
     """Run it. Raises CommandError; what the submission does wrong is in the outcome."""
     scenario = experiment.scene()
     with _transports(experiment) as transports:
@@ -128,9 +128,9 @@ def _setting(experiment: Experiment, scenario: Scenario, transport: Transport) -
     return Setting(scenario=scenario, seed=experiment.seed, data=data, isn=isn, wire=transport.wire, students=students)
 
 
-def _played(setting: Setting, transports: Sequence[Transport]) -> Outcome:
+def _played(setting: Setting, transports: Sequence[Transport]) -> SimulationOutcome:
     for transport in transports:
-        transport.guests.meter.begin(lambda: 0.0, CPU_SECONDS)
+        transport.processes.meter.begin(lambda: 0.0, CPU_SECONDS)
     first, second = setting.students
     try:
         players = {
@@ -146,7 +146,7 @@ def _connection(transport: Transport, setting: Setting, role: Role, which: int) 
     return transport.connection(role, isn=setting.isn[role], receive_buffer=setting.scenario.buffer(role), which=which)
 
 
-def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
+def _bundle(experiment: Experiment, outcome: SimulationOutcome) -> Bundle:
     first = outcome.setting.first
     return Bundle(
         assignment=experiment.assignment.name,
@@ -162,7 +162,7 @@ def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
     )
 
 
-def told(outcome: Outcome) -> list[str]:
+def summary_of(outcome: SimulationOutcome) -> list[str]:
     """How it went, as lines: both ends and the speed."""
     lines = [f"{outcome.seconds:.3f} s of virtual time"]
     for role in ROLES:
@@ -171,7 +171,7 @@ def told(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _speed(outcome: Outcome, role: Role) -> str:
+def _speed(outcome: SimulationOutcome, role: Role) -> str:
     """Goodput, from the beginning to the last byte."""
     size, end = len(outcome.received[role]), outcome.finished(role)
     return f" by {end:.3f} s ({size * 8 / end / 1e6:.3g} Mbit/s)" if size and end else ""

@@ -41,7 +41,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class LinkOptions:
     """The path that was asked for."""
 
     name: str  #: of the profile
@@ -52,9 +52,9 @@ class Plan:
     to: Address
 
 
-def make_plan(
+def read_options(
     name: str, *, listen: str, to: str, up: Sequence[str] = (), down: Sequence[str] = (), seed: int = 1
-) -> Plan:
+) -> LinkOptions:
     """Check what was typed. `up` and `down` are `field=value` over the profile's. Raises UsageError."""
     try:
         profile = find_profile(name)
@@ -62,7 +62,7 @@ def make_plan(
         raise UsageError(f"{error} (`lab profiles` explains them)") from None
     here, there = _address("--listen", listen), _address("--to", to)
     _check_path(here, there)
-    return Plan(
+    return LinkOptions(
         name=name,
         up=override(profile.up, up, "--up"),
         down=override(profile.down, down, "--down"),
@@ -146,20 +146,20 @@ def _check_path(here: Address, there: Address) -> None:
 # -- running it ---------------------------------------------------------------------------------------------------
 
 
-def play(plan: Plan, console: Console, *, seconds: float | None = None) -> None:
+def run_link(options: LinkOptions, console: Console, *, seconds: float | None = None) -> None:
     """Run it until Ctrl-C, or for some seconds, with live counters and a summary at the end. Raises LabError."""
     relay = RelayLoop()
     try:
-        relay.shape(up=plan.up, down=plan.down, seed=plan.seed)
-        add = relay.add_udp if plan.listen.kind == "udp" else relay.add_tcp
-        address = add(to=plan.to, towards="tester", listen=plan.listen.host, port=plan.listen.port)
+        relay.shape(up=options.up, down=options.down, seed=options.seed)
+        add = relay.add_udp if options.listen.kind == "udp" else relay.add_tcp
+        address = add(to=options.to, towards="tester", listen=options.listen.host, port=options.listen.port)
         start = time.monotonic()
 
         def look() -> tuple[float, dict[Direction, LinkCounters]]:
             return time.monotonic() - start, relay.each_way()
 
         try:
-            _say(console, introduction(plan, address))
+            _say(console, introduction(options, address))
             _watch(console, look, seconds)
         except KeyboardInterrupt:
             pass
@@ -195,10 +195,10 @@ def _say(console: Console, lines: Sequence[str]) -> None:
 # -- words -------------------------------------------------------------------------------------------------------
 
 
-def introduction(plan: Plan, address: Address) -> list[str]:
+def introduction(options: LinkOptions, address: Address) -> list[str]:
     """What is running, where, and how to end it."""
-    lines = [f"{address} -> {plan.to}: the link {plan.name!r}, seed {plan.seed}"]
-    for name, profile in (("up", plan.up), ("down", plan.down)):
+    lines = [f"{address} -> {options.to}: the link {options.name!r}, seed {options.seed}"]
+    for name, profile in (("up", options.up), ("down", options.down)):
         lines.append(f"    {name + ':':6}{netem_words(profile) if profile != Profile() else 'unchanged'}")
     if address.kind == "tcp":
         lines.append("    TCP repeats what is lost, so a loss shows as a pause; packets are pieces of the stream.")
@@ -220,7 +220,7 @@ def picture(seconds: float, counters: Mapping[Direction, LinkCounters]) -> Rende
 
 def line(seconds: float, counters: Mapping[Direction, LinkCounters]) -> str:
     """The counters in one line."""
-    ways = [f"{name}: {_told(counters[way])}" for way, name in _WAYS]
+    ways = [f"{name}: {_in_words(counters[way])}" for way, name in _WAYS]
     return f"{seconds:6.1f} s  {'  '.join(ways)}"
 
 
@@ -228,13 +228,13 @@ def summary(seconds: float, counters: Mapping[Direction, LinkCounters]) -> list[
     """What the link did in total."""
     lines = [f"{seconds:.1f} s in all"]
     for way, name in _WAYS:
-        told, of_all = _told(counters[way]), counters[way].packets + counters[way].duplicated
+        told, of_all = _in_words(counters[way]), counters[way].packets + counters[way].duplicated
         gone = (counters[way].lost + counters[way].overflowed) / of_all if of_all else 0.0
         lines.append(f"    {name + ':':6}{told} ({gone:.1%} gone)")
     return [*lines, f"    {_engine(counters['up'])}"]
 
 
-def _told(counters: LinkCounters) -> str:
+def _in_words(counters: LinkCounters) -> str:
     parts = [
         f"{getattr(counters, field):,} {heading}"
         for heading, field in _COLUMNS

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from harness.cli import check as checking
 from harness.cli import check_report
-from harness.cli import link as play
+from harness.cli import link as paths
 from harness.cli import trace_commands as cli_transport
 from harness.cli.console import Commands, console
 from harness.lab import doctor
@@ -101,8 +101,8 @@ def link(
     seconds: Annotated[float | None, typer.Option(min=0, help="end by itself after so long")] = None,
 ) -> None:
     """A path through an impaired link between two programs of yours, with counters; Ctrl-C ends it."""
-    plan = play.make_plan(profile, listen=listen, to=to, up=up or (), down=down or (), seed=seed)
-    play.play(plan, console(), seconds=seconds)
+    options = paths.read_options(profile, listen=listen, to=to, up=up or (), down=down or (), seed=seed)
+    paths.run_link(options, console(), seconds=seconds)
 
 
 for _command in cli_transport.COMMANDS:

@@ -22,7 +22,7 @@ from harness.transport.oracle.verdicts import Case
 from harness.transport.pictures.bundle import BadBundle, Bundle, findings_of, from_json, to_json
 from harness.transport.pictures.dissector import lua_dissector
 from harness.transport.pictures.pictures import Recording
-from harness.transport.segments import Wire, load_wire
+from harness.transport.segments import WireFormat, load_wire
 from harness.transport.simulation.catalogue import CATALOGUE
 
 #: Most bytes of a file that is read; most broken rules that are printed.
@@ -40,7 +40,7 @@ _STYLES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class LoadedRun:
     """A run, and what there is to say about it besides its packets."""
 
     bundle: Bundle
@@ -71,7 +71,7 @@ def simulate(
     back: int,
     peer: Path | None,
     role: str,
-) -> Seen:
+) -> LoadedRun:
     """Run a solution against itself or another one. Raises CommandError."""
     if role not in ("client", "server"):
         raise UsageError(f"--role {role}: your solution plays client or server")
@@ -91,12 +91,12 @@ def simulate(
     )
 
 
-def _simulated(what: experiment.Experiment) -> Seen:
+def _simulated(what: experiment.Experiment) -> LoadedRun:
     outcome, bundle = experiment.run(what)
-    return Seen(bundle, experiment.told(outcome), [f"wrong: {fault.text}" for fault in outcome.faults])
+    return LoadedRun(bundle, experiment.summary_of(outcome), [f"wrong: {fault.text}" for fault in outcome.faults])
 
 
-def load(path: Path, term: Path | None) -> Seen:
+def load(path: Path, term: Path | None) -> LoadedRun:
     """Load a bundle, or a capture as if it were one. Raises CommandError."""
     data = _read(path)
     if data[:1] == b"{":
@@ -104,7 +104,7 @@ def load(path: Path, term: Path | None) -> Seen:
             bundle = from_json(data)
         except BadBundle as error:
             raise UsageError(f"{path}: {error}") from None
-        return Seen(bundle, wrong=[f"it failed: {bundle.message}"] if bundle.message else [])
+        return LoadedRun(bundle, wrong=[f"it failed: {bundle.message}"] if bundle.message else [])
     wire = _wire(term)
     try:
         packets = tuple(from_capture(data))
@@ -112,7 +112,7 @@ def load(path: Path, term: Path | None) -> Seen:
         raise UsageError(f"{path}: {error}") from None
     findings = findings_of(judge(packets, wire, Case(real=True)))
     remark = f"read with magic 0x{wire.magic:02X} and {wire.checksum}"
-    return Seen(
+    return LoadedRun(
         Bundle(
             assignment="transport",
             title=path.name,
@@ -139,13 +139,13 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _wire(term: Path | None) -> Wire:
+def _wire(term: Path | None) -> WireFormat:
     """The wire of a term.toml: the given one, else that of the assignment within reach, else the default."""
     if term is None:
         folder = checking.find_assignments(Path.cwd()).get("transport")
         term = folder / "term.toml" if folder else None
         if term is None or not term.is_file():
-            return Wire()
+            return WireFormat()
     return load_wire(term)
 
 
@@ -195,7 +195,7 @@ def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) 
 # -- print it ----------------------------------------------------------------------------------------------------
 
 
-def tell(console: Console, seen: Seen, *, rows: int) -> bool:
+def tell(console: Console, seen: LoadedRun, *, rows: int) -> bool:
     """Print the ladder in colours, how it went, and the broken rules; returns whether all was well."""
     recording = seen.recording()
     console.print(Text(printable(recording.title), style="bold"), soft_wrap=True)
@@ -223,7 +223,7 @@ def tell(console: Console, seen: Seen, *, rows: int) -> bool:
 
 
 def write(
-    seen: Seen,
+    seen: LoadedRun,
     *,
     ladder: Path | None = None,
     pcap: Path | None = None,

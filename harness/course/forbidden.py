@@ -32,7 +32,7 @@ MOST_PROBES = 5_000
 
 
 @dataclass(frozen=True)
-class Finding:
+class ForbiddenUse:
     """One use of a forbidden name."""
 
     name: str  #: as the assignment forbids it
@@ -45,7 +45,7 @@ class Finding:
 
 def find_forbidden(
     assignment: Assignment, stage: Stage, folder: Path, programs: Mapping[str, Sequence[str]] | None = None
-) -> list[Finding]:
+) -> list[ForbiddenUse]:
     """The forbidden names that the stage's programs use, by file and line; one finding per name and file.
 
     `programs` is the assignment's table with the submission's own rows on top; default: read it.
@@ -59,7 +59,7 @@ def find_all_forbidden(
     programs: Mapping[str, Sequence[str]] | None = None,
     *,
     stages: Sequence[Stage] | None = None,
-) -> dict[int, list[Finding]]:
+) -> dict[int, list[ForbiddenUse]]:
     """The same for every stage (or some): number -> findings, where there are any. Each file is read once."""
     if programs is None:
         try:
@@ -70,16 +70,16 @@ def find_all_forbidden(
     for stage in assignment.stages if stages is None else stages:
         if not stage.forbidden:
             continue
-        findings: dict[tuple[str, str], Finding] = {}
+        findings: dict[tuple[str, str], ForbiddenUse] = {}
         for source in reader.sources([programs[name] for name in stage.programs if name in programs]):
             for name, line in source.module.uses(stage.forbidden):
-                findings.setdefault((source.file, name), Finding(name, source.file, line))
+                findings.setdefault((source.file, name), ForbiddenUse(name, source.file, line))
         if findings:
             found[stage.number] = sorted(findings.values(), key=lambda one: (one.file, one.line, one.name))
     return found
 
 
-def forbidden_message(stage: Stage, findings: Sequence[Finding]) -> str:
+def forbidden_message(stage: Stage, findings: Sequence[ForbiddenUse]) -> str:
     """One sentence for all findings of a stage.
 
     >>> stage = Stage(number=5, title="", points=1, section="5")

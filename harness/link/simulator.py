@@ -266,7 +266,7 @@ class Simulation:
         self._sent += 1
         self._bytes += len(data)
         if self._bytes > MOST_BYTES:
-            raise Endless(f"{self._told()}, and more than {MOST_BYTES:,} bytes together")
+            raise Endless(f"{self._in_words()}, and more than {MOST_BYTES:,} bytes together")
         number = self._sent
         out = side.carrier.transmit(data, now=now)
         if not out:
@@ -284,11 +284,11 @@ class Simulation:
         self._count += 1
         if self._count > self._most:
             raise Endless(
-                f"{self._most} events and no end; {self._told()}. "
+                f"{self._most} events and no end; {self._in_words()}. "
                 "Either they answer each other for ever, or most_events is too small"
             )
 
-    def _told(self) -> str:
+    def _in_words(self) -> str:
         one, other = self._sides
         sent = f"{one.name} sent {one.sent} datagrams, {other.name} {other.sent}"
         return f"it is {self.now:.6f} s. {sent}"

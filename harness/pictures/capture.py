@@ -69,9 +69,9 @@ def to_pcapng(
     return wires.as_pcapng(frames, note=printable(remark), names=[printable(name) for name in names[::-1]])
 
 
-def _frames(packets: Sequence[Packet], notes: Notes) -> list[wires.Packet]:
+def _frames(packets: Sequence[Packet], notes: Notes) -> list[wires.WirePacket]:
     """What tcpdump at each end would have written, in order of time; at the same instant arrivals come first."""
-    rows: list[tuple[float, int, int, wires.Packet]] = []
+    rows: list[tuple[float, int, int, wires.WirePacket]] = []
     sent: set[int] = set()
     for packet in packets:
         begin, end = (_FIRST, _SECOND) if packet.direction == "up" else (_SECOND, _FIRST)
@@ -81,11 +81,11 @@ def _frames(packets: Sequence[Packet], notes: Notes) -> list[wires.Packet]:
             words += [note.text for note in notes.get(packet.number, ())]
             frame = _frame(packet.data, begin, packet.number, 64)
             comment = printable("; ".join(filter(None, words)))
-            rows.append((packet.sent, 1, packet.number, wires.Packet(packet.sent, begin, frame, comment)))
+            rows.append((packet.sent, 1, packet.number, wires.WirePacket(packet.sent, begin, frame, comment)))
         if packet.arrived is not None:
             comment = "; ".join(filter(None, [f"#{packet.number} arrived", _fate(packet)]))
             frame = _frame(packet.delivered, begin, packet.number, 62)
-            row = wires.Packet(packet.arrived, end, frame, comment)
+            row = wires.WirePacket(packet.arrived, end, frame, comment)
             rows.append((packet.arrived, 0, packet.number, row))
     rows.sort(key=lambda row: row[:3])
     return [frame for *_, frame in rows]

@@ -28,7 +28,7 @@ _ETHERNET = 14
 
 
 @dataclass
-class Packet:
+class WirePacket:
     """One packet on one wire."""
 
     at: float  #: seconds since the epoch
@@ -79,7 +79,7 @@ class WireFile:
         self._wire = wire
         self._offset = _HEADER  #: of the first record that a later call may still ask for
 
-    def between(self, start: float, end: float) -> Iterator[Packet]:
+    def between(self, start: float, end: float) -> Iterator[WirePacket]:
         """The packets of a span of wall-clock time. Later calls may not ask for earlier times. Raises OSError."""
         with open(self._path, "rb") as file:
             head = file.read(_HEADER)
@@ -101,17 +101,17 @@ class WireFile:
                 data = file.read(length)
                 if len(data) < length:
                     return
-                yield Packet(at, self._wire, data)
+                yield WirePacket(at, self._wire, data)
 
 
-def explain(packets: Sequence[Packet]) -> None:
+def explain(packets: Sequence[WirePacket]) -> None:
     """Write what the link did to each packet into its comment. `packets` are from both wires, in order of time."""
-    leaving: dict[bytes, deque[Packet]] = defaultdict(deque)
+    leaving: dict[bytes, deque[WirePacket]] = defaultdict(deque)
     for packet in packets:
         if not packet.entered and packet.between:
             leaving[packet.identity].append(packet)
     slowest = 0.0
-    lost: list[Packet] = []
+    lost: list[WirePacket] = []
     for packet in packets:
         if not (packet.entered and packet.between):
             continue
@@ -120,7 +120,7 @@ def explain(packets: Sequence[Packet]) -> None:
             slowest = max(slowest, twins.popleft().at - packet.at)
         else:
             lost.append(packet)
-    spare: dict[bytes, deque[Packet]] = defaultdict(deque)
+    spare: dict[bytes, deque[WirePacket]] = defaultdict(deque)
     for twin in sorted((twin for twins in leaving.values() for twin in twins), key=lambda twin: twin.at):
         spare[twin.flow].append(twin)
     known = {packet.identity for packet in packets if packet.entered}
@@ -141,9 +141,9 @@ def explain(packets: Sequence[Packet]) -> None:
                 twin.comment = "a copy made by the link"
 
 
-def merged(wires: Sequence[Iterator[Packet]]) -> tuple[list[Packet], bool]:
+def merged(wires: Sequence[Iterator[WirePacket]]) -> tuple[list[WirePacket], bool]:
     """The packets of all wires in order of time, and whether some were left out because there were too many."""
-    packets: list[Packet] = []
+    packets: list[WirePacket] = []
     cut = False
     for wire in wires:
         size = 0
@@ -161,7 +161,7 @@ def merged(wires: Sequence[Iterator[Packet]]) -> tuple[list[Packet], bool]:
 WIRES = ("tester", "student")
 
 
-def as_pcapng(packets: Sequence[Packet], *, note: str = "", names: Sequence[str] = WIRES) -> bytes:
+def as_pcapng(packets: Sequence[WirePacket], *, note: str = "", names: Sequence[str] = WIRES) -> bytes:
     """A pcapng file with two interfaces, named as given, and the packets' comments."""
     interfaces = []
     for name in names:

@@ -1,6 +1,6 @@
 """The job: what a tester is to run, against which submission, in which lab. Described in docs/records.md.
 
-Rule: a tester believes a job that could be read; what it cannot read is BadJob, and ours.
+Rule: a tester trusts a job that could be read; what it cannot read is BadJob, and our fault.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.lab.docker.description import DockerLab
 
 
 class BadJob(Exception):
-    """The text is not a job: grader and tester are not of one version. The message names the key."""
+    """The text is not a job: grader and tester are of different versions. The message names the key."""
 
 
 @dataclass(frozen=True)

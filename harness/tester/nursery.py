@@ -28,7 +28,7 @@ class Nursery:
         self._pending = b""
 
     def serve(self) -> None:
-        """Until the host hangs up."""
+        """Serve until the host hangs up."""
         wake, waker = os.pipe()
         for end in (wake, waker):
             os.set_blocking(end, False)

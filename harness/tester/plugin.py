@@ -23,31 +23,31 @@ from harness.tester.outcome import Outcome
 from harness.tester.records import Gone, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
 
-#: A link that delivers its packets later than this (99th percentile, seconds) was not as asked.
+#: A link that delivers its packets later than this (99th percentile, seconds) was not as requested.
 LATE = 0.05
 #: The share of its allowed CPU above which a submission made the machine busy by itself.
 LOUD = 0.5
 
 
 class OutOfTime(BaseException):
-    """The check's own time is up. A BaseException, so that no `except Exception` in a test swallows it."""
+    """The check's own time is up. A BaseException, so that no `except Exception` in a test catches it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
+class SuiteRun:
     """What one run of the suites needs to know."""
 
     assignment: Assignment
     suites: Mapping[str, Path]  #: "public" and "hidden" -> folder of test files
     wanted: Sequence[str]  #: ids of the checks to run, in this order
     node: Node
-    second: Node | None  #: another one with the same submission, where the assignment asks for it
+    second: Node | None  #: another one with the same submission, if the assignment asks for it
     network: Network
     programs: Mapping[str, Sequence[str]]
     seed: str  #: of this submission and secret; every hidden check derives its own from it
-    public_seed: str  #: the same for the public checks: it may be told, it says nothing of the other
+    public_seed: str  #: the same for the public checks: it may be shown, it reveals nothing of the other
     broken_build: str | None = None  #: what the build said, when it failed
-    reference: Path | None = None  #: the folder of the answers, where a hidden check may play them as a peer
+    reference: Path | None = None  #: the folder of the answers, if a hidden check may use them as a peer
 
     def seed_of(self, check: Check) -> int:
         """The seed of one check, 64 bit."""
@@ -56,9 +56,9 @@ class Session:
 
 
 class StoryPlugin:
-    """Registered with pytest by object, so that nothing of the submission's can stand in for it."""
+    """Registered with pytest by object, so that nothing of the submission's can replace it."""
 
-    def __init__(self, session: Session, emit: Callable[[Record], None]) -> None:
+    def __init__(self, session: SuiteRun, emit: Callable[[Record], None]) -> None:
         self._session = session
         self._emit = emit
         self._checks = {check.id: check for check in session.assignment.checks}
@@ -67,13 +67,13 @@ class StoryPlugin:
         self._scene: Scene | None = None
         self._began = (0.0, 0.0)  # wall clock, monotonic
         self._cpu = 0.0
-        self._second_used = True  # until it was made fresh once
-        self._gone = False  # whether it was said that the node is
+        self._second_used = True  # until it has been made fresh once
+        self._gone = False  # whether it was reported that the node is gone
 
     # -- which tests, in which order ---------------------------------------------------------------------------
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the wanted checks, in the rubric's order; say which of them no test stands for."""
+        """Keep the wanted checks, in the rubric's order; report those without a test."""
         by_check: dict[str, pytest.Item] = {}
         for item in items:
             for suite, folder in self._session.suites.items():
@@ -118,7 +118,7 @@ class StoryPlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Announce the check; give it its time and not more."""
+        """Announce the check; give it its time and no more."""
         check = self._checks[self._found[item.nodeid]]
         self._scene = None
         self._began = (time.time(), time.monotonic())
@@ -167,7 +167,7 @@ class StoryPlugin:
         self._emit(report)
 
     def _notice(self, check: Check, error: BaseException | None) -> None:
-        """Say, once and before the report, that the node was lost in this check."""
+        """Report, once and before the check's report, that the node was lost in this check."""
         if isinstance(error, NodeGone) and not self._gone:
             self._gone = True
             self._emit(Gone(check.id))
@@ -201,7 +201,7 @@ class StoryPlugin:
         return scene.attachment(check=check.id, title=check.rule, message=report.message, seed=seed)
 
     def _doubted(self, report: Report, counters: LinkCounters, node: Node) -> Report:
-        """A failure on a link that was not as asked is inconclusive, unless the submission itself was loud."""
+        """A failure on a link that was not as requested is inconclusive, unless the submission caused it."""
         if not counters.engine_drops and counters.late_p99 <= LATE:
             return report
         elapsed = max(time.monotonic() - self._began[1], 0.001)
@@ -252,7 +252,7 @@ def _cpu_seconds(node: Node) -> float:
 
 
 class _time_limit:
-    """Raise OutOfTime in the main thread after so many seconds, where the system has interval timers."""
+    """Raise OutOfTime in the main thread after that many seconds, if the system has interval timers."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -260,7 +260,7 @@ class _time_limit:
     def __enter__(self) -> None:
         if hasattr(signal, "setitimer"):
             self._before = signal.signal(signal.SIGALRM, self._ring)
-            # Rings again, in case a library swallowed the first one.
+            # It fires again, in case a library swallowed the first one.
             signal.setitimer(signal.ITIMER_REAL, self._seconds, 1.0)
 
     def __exit__(self, *_: object) -> None:

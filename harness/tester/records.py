@@ -1,8 +1,8 @@
-"""What the tester tells, as records: made by the tester, read by the grader and by `lab check`. Pure.
+"""The tester's records: made by the tester, read by the grader and by `lab check`. Pure.
 
 Rule 1: what is not a valid record raises BadRecord, with a reason; the caller notes it and goes on.
-Rule 2: texts are cut to a size, numbers are finite, so that nobody who reads a record has to ask again.
-Rule 3: what a check leaves to look at goes through unread: it is checked where pictures are made of it.
+Rule 2: texts are cut to a size, numbers are finite, so that no reader of a record has to check again.
+Rule 3: a check's attachments pass through unread: they are checked where pictures are made of them.
 The format is described in docs/records.md.
 """
 
@@ -30,7 +30,7 @@ PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 
 
 class BadRecord(Exception):
-    """The line is no record; the text says why."""
+    """The line is not a record; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Report:
     because: str | None = None  #: skipped: the check that did not pass
     story: tuple[Step, ...] | None = None  #: None: the check did not get as far as a lab
     link: Mapping[str, Any] | None = None  #: engine, profile and counters, plain values
-    seed: str | None = None  #: where anyone may run the check again: the seed that gives it the same random data
+    seed: str | None = None  #: if anyone may run the check again: the seed that gives it the same random data
     pcapng: bytes | None = None
     bundle: Mapping[str, Any] | None = None  #: the packets of a simulation, as they came
 
@@ -187,12 +187,12 @@ def _optional(data: Mapping[str, Any], key: str) -> str | None:
 
 
 def cut(text: str, most: int) -> str:
-    """The text, or its beginning with a word on what is missing."""
+    """The text, or its beginning with a note on what is missing."""
     return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} more characters)"
 
 
 def _finite(value: object) -> float:
-    """A finite number from zero on; what is none counts as zero."""
+    """A finite number from zero on; anything else counts as zero."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     try:

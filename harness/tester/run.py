@@ -23,13 +23,13 @@ import pytest
 from harness.course.assignment import Assignment, AssignmentError, load_assignment
 from harness.lab.interface import CannotStart, LabError, Network, Node, NodeGone
 from harness.tester.job import BadJob, Job, LocalLab
-from harness.tester.plugin import Session, StoryPlugin
+from harness.tester.plugin import StoryPlugin, SuiteRun
 from harness.tester.records import Built, End, Gone, Phase, Record, Trouble, line_of
 
-#: What pytest is told, so that nothing but the suites decides how it runs.
+#: pytest's options, so that nothing but the suites decides how it runs.
 _PYTEST = [
     "-q",
-    "--tb=native",  # not the values of arguments: that of a run is all of its packets
+    "--tb=native",  # not the values of arguments: a run's would be all of its packets
     "--noconftest",
     "-p",
     "no:cacheprovider",
@@ -41,7 +41,7 @@ _PYTEST = [
 
 
 def make_lab(job: Job, assignment: Assignment) -> tuple[Sequence[Node], Network, Callable[[], None]]:
-    """The lab a job asks for, with one student node or two, and how to leave it. Raises LabError."""
+    """The lab a job asks for, with one student node or two, and a function that closes it. Raises LabError."""
     if not isinstance(job.lab, LocalLab):
         from harness.lab.docker.lab import docker_lab
 
@@ -62,7 +62,7 @@ def make_lab(job: Job, assignment: Assignment) -> tuple[Sequence[Node], Network,
 
 
 def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
-    """Run the wanted checks of the job in a text; every finding is emitted as a record, the last one is `end`."""
+    """Run the wanted checks of the job in a text; every result is emitted as a record; the last one is `end`."""
     try:
         job = Job.from_json(text)
         assignment = load_assignment(job.assignment)
@@ -73,7 +73,7 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
         return
     try:
         broken_build = _build(nodes, assignment, emit, wanted=job.build)
-        session = Session(
+        session = SuiteRun(
             assignment=assignment,
             suites={name: folder.resolve() for name, folder in job.suites.items()},
             wanted=job.checks,
@@ -97,7 +97,7 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
 
 
 def _public_seed(seed: str) -> str:
-    """What may be told of a seed: enough to repeat the public checks, nothing of the hidden ones."""
+    """What may be shown of a seed: enough to repeat the public checks, nothing of the hidden ones."""
     return hashlib.sha256(f"{seed}\0public".encode()).hexdigest()[:16]
 
 
@@ -119,12 +119,12 @@ def _build(
     return broken
 
 
-def _run_pytest(session: Session, emit: Callable[[Record], None]) -> None:
+def _run_pytest(session: SuiteRun, emit: Callable[[Record], None]) -> None:
     begun = time.monotonic()
     plugin = StoryPlugin(session, emit)
     wanted = {check.suite for check in session.assignment.checks if check.id in set(session.wanted)}
     with tempfile.TemporaryDirectory(prefix="suites-") as neutral:
-        # An empty folder as root: no ini file, no conftest and no plugin of anyone's is picked up on the way.
+        # An empty folder as root: no ini file, and no conftest or plugin is picked up on the way.
         folders = [str(folder) for name, folder in session.suites.items() if name in wanted]
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         arguments = [*_PYTEST, f"--rootdir={neutral}", "-c", _empty_ini(neutral), *folders]
@@ -151,7 +151,7 @@ def private_stdout() -> Iterator[BinaryIO]:
 
 
 def emitter(stream: BinaryIO) -> Callable[[Record], None]:
-    """Write each record as a line, at once."""
+    """Write each record as a line, immediately."""
 
     def emit(record: Record) -> None:
         stream.write(line_of(record))
@@ -171,7 +171,7 @@ def main() -> None:
 
 
 def _stop(*_: object) -> None:
-    """Break off, once: a second signal must not break off the tidying up.
+    """Stop, once: a second signal must not interrupt the tidying up.
 
     KeyboardInterrupt, since pytest takes SystemExit for the failure of one test and goes on with the next.
     """

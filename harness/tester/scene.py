@@ -1,7 +1,7 @@
-"""What a test holds in its hand: the fixture `lab`.
+"""The fixture `lab`: everything that a test works with.
 
 Programs to run, peers to play, a link to impair, and a story that writes itself: these are the words of every test.
-The words of one subject stand together, and are loaded when they are first used: `lab.clients` (many at once, and
+The words of one subject are together, and are loaded when first used: `lab.clients` (many at once, and
 misbehaving ones), `lab.kernel` (what it says of the program), `lab.transport`, `lab.tls` and `lab.pipes`.
 """
 
@@ -79,23 +79,23 @@ class Scene(Cast):
     # -- the rest ----------------------------------------------------------------------------------------------
 
     def says(self, what: str) -> None:
-        """A sentence for the story: what the tester does next, or why."""
+        """Add a sentence to the story: what the tester does next, or why."""
         self.story.add("tester", what)
 
     def random_bytes(self, count: int) -> bytes:
-        """Bytes from the test's seed; NULs and line feeds are among them as they fall."""
+        """Bytes from the test's seed; NULs and line feeds may be among them."""
         return self.rng.randbytes(count)
 
     def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
-        """A file in the student's node; answers the path to give to a program. private: for its user only (0600)."""
+        """Write a file in the student's node; returns its path there. private: for its user only (0600)."""
         return self.node.put_file(name, data, private=private)
 
     def kind_of(self, path: str) -> str:
-        """What stands at a path in the student's node: missing, file, folder, socket, other."""
+        """What is at a path in the student's node: missing, file, folder, socket, other."""
         return self.node.kind_of(path)
 
     def waits_until(self, met: Callable[[], object], *, within: float = PATIENCE, every: float = 0.02) -> bool:
-        """Ask the callable `met` again and again until it answers true; False when it never did."""
+        """Call `met` again and again until it returns true; False if it never did."""
         deadline = time.monotonic() + within
         while not met():
             if time.monotonic() > deadline:
@@ -104,7 +104,7 @@ class Scene(Cast):
         return True
 
     def pauses(self, seconds: float) -> None:
-        """Let time pass, where the passing of time is what the test is about."""
+        """Let time pass, if the passing of time is what the test is about."""
         self.story.add("tester", f"lets {seconds:g} s pass")
         time.sleep(seconds)
 

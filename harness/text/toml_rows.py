@@ -27,14 +27,14 @@ _KEY = re.compile(r"""^\s*["']?([\w.-]+)["']?\s*=""")
 
 @dataclass
 class _Lines:
-    """Where tables and keys stand."""
+    """Where tables and keys are."""
 
     tables: dict[str, list[int]] = field(default_factory=dict)  #: name -> the line of each of its headers
     keys: dict[tuple[str, int, str], int] = field(default_factory=dict)  #: (table, which one, key) -> line
 
     @classmethod
     def of(cls, text: str) -> _Lines:
-        """Read the text line by line. Lines inside a text of several lines are not taken for keys."""
+        """Read the text line by line. Lines inside a multi-line text are not taken for keys."""
         lines, table, inside = cls(), "", ""
         for number, line in enumerate(text.splitlines(), 1):
             if not inside and (header := _HEADER.match(line)):
@@ -133,7 +133,7 @@ class Row:
         return True
 
     def text(self, key: str, default: str | None = None, *, example: str = '"..."') -> str:
-        """A text without the blanks around it; it may be empty only where there is a default."""
+        """A text without surrounding blanks; it may be empty only if there is a default."""
         if self._missing(key, default, example):
             return cast(str, default)
         value = self.data[key]

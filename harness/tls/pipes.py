@@ -32,7 +32,7 @@ PIPE = "tls_pipe"
 _TOO_MUCH = 10_000_000
 
 
-class Way(NamedTuple):
+class PipeConnection(NamedTuple):
     """A connection through a pipe."""
 
     pipe: Server
@@ -149,19 +149,19 @@ class Pipes:
         receive_buffer: int | None = None,
         behind: int | None = None,
         versions: Versions = BOTH,
-    ) -> Ways:
+    ) -> PipeConnections:
         """Start a pipe in this role; it opens ways when it is asked. Raises Broken.
 
         receive_buffer: of both of the tester's ends; `behind`: of the far one.
         """
         pipe, listener = self.starts(role, *options, receive_buffer=behind or receive_buffer)
-        return Ways(self, role, pipe, listener, receive_buffer, versions)
+        return PipeConnections(self, role, pipe, listener, receive_buffer, versions)
 
-    def opens(self, role: str, *options: object, receive_buffer: int | None = None) -> Way:
+    def opens(self, role: str, *options: object, receive_buffer: int | None = None) -> PipeConnection:
         """Start a pipe in this role and open a way through it. Raises Broken."""
         return self.ways(role, *options, receive_buffer=receive_buffer).opens()
 
-    def carries(self, way: Way, count: int = 1000) -> None:
+    def carries(self, way: PipeConnection, count: int = 1000) -> None:
         """Some bytes go both ways. Raises Broken."""
         data = self._cast.rng.randbytes(count)
         way.tls.sends(data)
@@ -207,7 +207,7 @@ class Pipes:
         self._story.add("tester", f"finds nothing secret in what {pipe.name} printed")
 
 
-class Ways:
+class PipeConnections:
     """A pipe and ways through it: `lab.pipes.ways`."""
 
     def __init__(
@@ -216,7 +216,7 @@ class Ways:
         self.pipe, self.listener = pipe, listener
         self._pipes, self.role, self._buffer, self._versions = pipes, role, buffer, versions
 
-    def opens(self, versions: Versions | None = None, *, quietly: bool = False) -> Way:
+    def opens(self, versions: Versions | None = None, *, quietly: bool = False) -> PipeConnection:
         """One more connection. Raises Broken."""
         plain, tls = self._pipes.joins(
             self.role,
@@ -226,9 +226,9 @@ class Ways:
             quietly=quietly,
             versions=versions or self._versions,
         )
-        return Way(self.pipe, tls, plain)
+        return PipeConnection(self.pipe, tls, plain)
 
-    def carries(self, way: Way, count: int = 1000) -> None:
+    def carries(self, way: PipeConnection, count: int = 1000) -> None:
         """Some bytes go both ways. Raises Broken."""
         self._pipes.carries(way, count)
 

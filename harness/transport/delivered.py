@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from harness.link.trace import Packet
-from harness.transport.segments import MODULUS, Wire, near, parse
+from harness.transport.segments import MODULUS, WireFormat, near, parse
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Delivered:
         return found
 
 
-def delivered(packets: Iterable[Packet], wire: Wire, *, until: float = math.inf) -> Delivered:
+def delivered(packets: Iterable[Packet], wire: WireFormat, *, until: float = math.inf) -> Delivered:
     """What was delivered until `until` (seconds). `packets`: of one direction."""
     isn: int | None = None
     found = Delivered()

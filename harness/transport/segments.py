@@ -64,7 +64,7 @@ CHECKSUMS: dict[str, Callable[[bytes], int]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class WireFormat:
     """The parts of the wire format that differ from term to term."""
 
     magic: int = 0x5C  #: first byte of every segment
@@ -77,7 +77,7 @@ class Wire:
             raise BadWire(f"checksum: {self.checksum!r} is none of {', '.join(CHECKSUMS)}")
 
 
-def load_wire(path: Path) -> Wire:
+def load_wire(path: Path) -> WireFormat:
     """The wire of a term.toml. Raises BadWire."""
     try:
         row = TomlFile.read(path).row("term")
@@ -88,7 +88,7 @@ def load_wire(path: Path) -> Wire:
             row.wrong("checksum", f"checksum is {checksum!r}", f"Write one of {', '.join(CHECKSUMS)}.")
     except TomlMistake as mistake:
         raise BadWire(str(mistake)) from None
-    return Wire(magic, checksum)
+    return WireFormat(magic, checksum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Seg:
         return self.ack and not (self.syn or self.fin or self.rst or self.payload)
 
 
-def build(seg: Seg, wire: Wire) -> bytes:
+def build(seg: Seg, wire: WireFormat) -> bytes:
     """The datagram. Also builds what a receiver has to refuse, as far as the fields can hold it."""
     flags = SYN * seg.syn | ACK * seg.ack | FIN * seg.fin | RST * seg.rst | len(seg.sack) << 4 | seg.reserved
     rest = b"".join(BLOCK.pack(left % MODULUS, right % MODULUS) for left, right in seg.sack) + seg.payload
@@ -128,7 +128,7 @@ def build(seg: Seg, wire: Wire) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SegmentFault:
     """Why bytes are not a segment."""
 
     kind: Literal["short", "magic", "size", "payload", "checksum"]  #: what is wrong: the first of these that is
@@ -138,25 +138,25 @@ class Fault:
         return self.text
 
 
-def fault(data: bytes, wire: Wire) -> Fault | None:
+def fault(data: bytes, wire: WireFormat) -> SegmentFault | None:
     """Why a receiver has to ignore these bytes; None if they are a segment."""
     if len(data) < HEADER.size:
-        return Fault("short", f"it has {len(data)} bytes, a header has {HEADER.size}")
+        return SegmentFault("short", f"it has {len(data)} bytes, a header has {HEADER.size}")
     magic, flags, length, checksum = HEADER.unpack_from(data)[:4]
     if magic != wire.magic:
-        return Fault("magic", f"its first byte is 0x{magic:02x}, the magic is 0x{wire.magic:02x}")
+        return SegmentFault("magic", f"its first byte is 0x{magic:02x}, the magic is 0x{wire.magic:02x}")
     size = HEADER.size + BLOCK.size * (flags >> 4 & 3) + length
     if len(data) != size:
-        return Fault("size", f"it has {len(data)} bytes, its header says {size}")
+        return SegmentFault("size", f"it has {len(data)} bytes, its header says {size}")
     if length > MOST_PAYLOAD:
-        return Fault("payload", f"its payload has {length} bytes, at most {MOST_PAYLOAD} are allowed")
+        return SegmentFault("payload", f"its payload has {length} bytes, at most {MOST_PAYLOAD} are allowed")
     expected = CHECKSUMS[wire.checksum](data[:4] + bytes(4) + data[8:])
     if checksum != expected:
-        return Fault("checksum", f"its checksum is {checksum:08x}, {wire.checksum} gives {expected:08x}")
+        return SegmentFault("checksum", f"its checksum is {checksum:08x}, {wire.checksum} gives {expected:08x}")
     return None
 
 
-def parse(data: bytes, wire: Wire) -> Seg | None:
+def parse(data: bytes, wire: WireFormat) -> Seg | None:
     """The segment, or None if it is damaged, cut, too long or garbage."""
     if fault(data, wire):
         return None
@@ -176,7 +176,7 @@ def near(number: int, reference: int) -> int:
     return reference + (number - reference + MODULUS // 2) % MODULUS - MODULUS // 2
 
 
-def describe(data: bytes, wire: Wire, *, sequence_base: int = 0, acknowledgement_base: int = 0) -> str:
+def describe(data: bytes, wire: WireFormat, *, sequence_base: int = 0, acknowledgement_base: int = 0) -> str:
     """One line for traces: "SYN ACK seq=0 ack=1 win=4096"; the bases make its numbers relative."""
     seg = parse(data, wire)
     if seg is None:

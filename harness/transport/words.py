@@ -27,7 +27,7 @@ from harness.transport.oracle.judge import Case, broken, judge
 from harness.transport.pictures.artefacts import bundled
 from harness.transport.pictures.bundle import Bundle
 from harness.transport.script.peer import ScriptedPeer
-from harness.transport.segments import Wire
+from harness.transport.segments import WireFormat
 from harness.transport.simulation.scenarios import Role, Scenario
 
 
@@ -161,7 +161,7 @@ class TransportWords:
         self._story.add("tester", f"finds: {program.name} kept the rules on the wire")
 
     @property
-    def _wire(self) -> Wire:
+    def _wire(self) -> WireFormat:
         return self._driven.wire
 
     def _carried(self) -> list[Packet]:

@@ -119,7 +119,7 @@ def place(course: Course, submitted: Path, **options: Any) -> Any:
 
 @pytest.fixture
 def no_docker(monkeypatch: pytest.MonkeyPatch) -> None:
-    finding = doctor.Finding("docker", False, "no Docker engine answers", "sudo apt-get install docker.io")
+    finding = doctor.Capability("docker", False, "no Docker engine answers", "sudo apt-get install docker.io")
     monkeypatch.setattr(doctor, "look", lambda _: finding)
 
 

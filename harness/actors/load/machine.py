@@ -1,6 +1,6 @@
 """What the machine did to a measurement: waits for a processor, time that other guests of the host took, late timers.
 
-Linux tells (proc(5): schedstat, stat); elsewhere only the generator's own lateness speaks.
+Linux reports it (proc(5): schedstat, stat); elsewhere there is only the generator's own lateness.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Clocks:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """How far the machine spoiled a spell of load. A plain one did nothing."""
+    """How far the machine distorted an interval of load. The default: not at all."""
 
     factor: float = 1.0  #: how much longer the program's own work took than on a machine with nothing else to do
     queued: float = 0.0  #: seconds that the program was ready and had no processor
     late: float = 0.0  #: seconds that everything stood still, as far as the generator's timers saw
 
     def at_least(self, seconds: float) -> float:
-        """What of a measured wait remains after all that the machine can be blamed for."""
+        """What remains of a measured wait after everything the machine can be blamed for."""
         return max(0.0, (seconds - self.late) / self.factor, seconds - self.late - self.queued)
 
     def was_too_slow(self, seconds: float) -> bool:
@@ -66,7 +66,7 @@ def machine(
 
     `late` is the worst lateness of the generator's timers; `stamped`: whether the kernel timed the answers, so that the
     generator's own waits are not in them. `queued` and `used` are the student's seconds of waiting for a processor and
-    of running; of several threads that wait for each other nobody else is guilty.
+    of running; when several threads wait for each other, nobody else is to blame.
     """
     wall = max(after.wall - before.wall, 1e-6)
     queued = queued or 0.0

@@ -1,7 +1,7 @@
 """A node of ours as a conversation: JSON lines over the standard streams of a container's first process.
 
-Rule 1: every wait has a bound; a node that ended is a LabError that carries its last words.
-Rule 2: nothing here knows Docker but the frames in which it wraps the streams.
+Rule 1: every wait has a bound; a node that ended is a LabError with its last words.
+Rule 2: nothing here knows Docker except the frames in which it wraps the streams.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.lab.node.reply import Refused, decode, otherwise
 from harness.text.lines import Lines
 
 #: Seconds within which a node of ours has to answer.
-PATIENCE = 15.0
+ANSWER_WITHIN = 15.0
 #: Longest line of a node of ours (bytes): a report with its capture.
 MOST_LINE = 32_000_000
 
@@ -29,7 +29,7 @@ class Channel:
     def __init__(self, stream: Any, name: str) -> None:
         self.name = name
         self._stream = stream
-        self._socket = stream._sock  # what the SDK hands out is for reading; the socket below it is for both
+        self._socket = stream._sock  # what the SDK returns can only be read; the socket underneath does both
         self._socket.settimeout(None)
         self.lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  #: None: it ended
         self.complaints = b""
@@ -70,9 +70,9 @@ class Channel:
             raise self._gone(error) from None
 
     def hear(self, timeout: float) -> Any:
-        """What the next line says, None if none comes in time. Raises LabError if the node ended.
+        """The next line, parsed, None if none comes in time. Raises LabError if the node ended.
 
-        A line that is not JSON (its writer was killed in the middle of it) is answered as the text it is.
+        A line that is not JSON (its writer was killed in the middle of it) is returned as a text.
         """
         if (line := self._line(timeout)) is None:
             return None
@@ -98,10 +98,10 @@ class Channel:
         return self.answer()
 
     def answer(self) -> dict[str, Any]:
-        """The next line, which has to say that all went well. Raises LabError."""
+        """The next line, which has to report success. Raises LabError."""
         with otherwise(LabError, f"the lab's {self.name} says"):
-            if (line := self._line(PATIENCE)) is None:
-                raise Refused("node", f"no answer within {PATIENCE:g} s")
+            if (line := self._line(ANSWER_WITHIN)) is None:
+                raise Refused("node", f"no answer within {ANSWER_WITHIN:g} s")
             return decode(line)
 
     def _gone(self, error: BaseException | None = None) -> LabError:

@@ -26,7 +26,7 @@ from harness.lab.interface import LabError
 
 
 @dataclass(frozen=True)
-class EngineInfo:
+class DockerEngineInfo:
     """The Docker engine within reach, or why there is none that the lab can use."""
 
     version: str = ""
@@ -51,7 +51,7 @@ class NoEngine(LabError):
     """No Docker engine answers."""
 
     def __init__(self, error: Exception) -> None:
-        self.info = EngineInfo(
+        self.info = DockerEngineInfo(
             obstacle=f"no Docker engine answers ({_short(error)})",
             advice="start one, or use --lab local",
             forbidden=_is_forbidden(error),
@@ -67,10 +67,10 @@ def _is_forbidden(error: BaseException) -> bool:
     )
 
 
-def find_engine() -> EngineInfo:
+def find_engine() -> DockerEngineInfo:
     """The engine within reach; `why_not` says why the lab cannot use it."""
     try:
-        engine = Engine()
+        engine = DockerEngine()
     except NoEngine as error:
         return error.info
     with engine:
@@ -82,7 +82,7 @@ def find_engine() -> EngineInfo:
     elif "name=rootless" in options or "name=userns" in options:
         obstacle = "the engine is rootless or maps users, so no wires can be made"
         advice = "use one that runs as root"
-    return EngineInfo(
+    return DockerEngineInfo(
         version=info.get("ServerVersion", ""),
         cgroup=str(info.get("CgroupVersion", "1")),
         runtimes=tuple(info.get("Runtimes") or ()),
@@ -101,7 +101,7 @@ def sweep(*, mine: bool = False) -> int:
     def goes(labels: Mapping[str, str]) -> bool:
         return labels.get(owner.OWNER) == me if mine else owner.is_dead(labels)
 
-    with Engine() as engine:
+    with DockerEngine() as engine:
         count = 0 if mine else owner.sweep_folders()
         for identity, labels in engine.containers():
             if goes(labels):
@@ -125,7 +125,7 @@ def _short(error: BaseException) -> str:
     return " ".join(str(text).split())[:300]
 
 
-class Engine:
+class DockerEngine:
     """A connection to the engine. Every method raises LabError."""
 
     def __init__(self) -> None:
@@ -135,7 +135,7 @@ class Engine:
         except (DockerException, requests.RequestException, OSError) as error:
             raise NoEngine(error) from None
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> DockerEngine:
         return self
 
     def __exit__(self, *_: object) -> None:

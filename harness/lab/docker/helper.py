@@ -14,7 +14,7 @@ from harness.lab.node.reply import decode
 
 Reply = dict[str, Any]
 
-#: Seconds within which a helper of the lab has to be there, and has to answer.
+#: Seconds within which a helper of the lab has to start, and to answer.
 STARTED_WITHIN, ANSWERED_WITHIN = 10.0, 30.0
 #: Largest answer of the agent, in bytes; it sends four descriptors at most.
 _PACKET, _DESCRIPTORS = 65536, 4
@@ -23,7 +23,7 @@ _PACKET, _DESCRIPTORS = 65536, 4
 class Helper:
     """A conversation over a Unix socket: one request, one answer. Opened when first needed.
 
-    A request that is interrupted (a test's time is over) leaves an answer nobody waits for; so the connection is
+    A request that is interrupted (a test's time is over) leaves an answer that nobody waits for; so the connection is
     closed then, and the next request opens another.
     """
 
@@ -31,11 +31,11 @@ class Helper:
         self, name: str, path: str, kind: socket.SocketKind = socket.SOCK_STREAM, *, gone: type[LabError] = LabError
     ) -> None:
         self._name = name
-        self._gone = gone  #: what is raised when it was there and is no more
+        self._gone = gone  #: raised when it was there and is gone
         self._path = path
         self._kind = kind
         self._socket: socket.socket | None = None
-        self._met = False  #: it was there once: where nobody listens now it has ended, and is not waited for
+        self._met = False  #: it was there once: if nobody listens now, it has ended and is not waited for
         self._lock = threading.RLock()
 
     def ask(
@@ -43,7 +43,7 @@ class Helper:
     ) -> tuple[Reply, list[int]]:
         """The answer and the descriptors that came with it. Raises Refused, and LabError when none comes.
 
-        A helper that was met before and has hung up since is told by the error it was made with (`gone`).
+        For a helper that was there and has hung up since, raises the error given as `gone`.
         """
         with self._lock:
             done = False
@@ -74,7 +74,7 @@ class Helper:
                 connection.close()
                 if self._met or time.monotonic() > deadline:
                     raise
-                time.sleep(0.005)  # it is being started
+                time.sleep(0.005)  # it is still starting
 
     def _exchange(self, connection: socket.socket, request: bytes, given: Sequence[int]) -> tuple[bytes, list[int]]:
         if self._kind == socket.SOCK_SEQPACKET:

@@ -27,7 +27,7 @@ from harness.lab.interface import LabError
 #: The base that is tried first; it has to come from a registry.
 BASE = "python:3.12-slim"
 #: Seconds of silence from a registry after which debootstrap is used instead.
-PULL_PATIENCE = 20.0
+PULL_SILENCE = 20.0
 #: Python packages the tester needs besides the standard library; their versions are those of this environment.
 PACKAGES = (
     "pytest",
@@ -106,7 +106,7 @@ def ensure_images(store: ImageStore, say: Callable[[str], None] = lambda _: None
         why = None
     else:
         say(f"fetching {BASE}, the base of the lab's images")
-        why = store.pull(BASE, PULL_PATIENCE)
+        why = store.pull(BASE, PULL_SILENCE)
     for kind in missing:
         if why is None:
             say(f"building the {kind} image from {BASE}")

@@ -74,7 +74,7 @@ class AgentNode:
     """A student's node: the agent in it does what is asked, the warden gives it fresh folders."""
 
     def __init__(self, agent: str, warden: str, router: str, limits: Limits, name: str = "student") -> None:
-        self._name = name  #: as its wire is called
+        self._name = name  #: the name of its wire
         self._agent = Helper("agent", agent, socket.SOCK_SEQPACKET, gone=NodeGone)
         self._warden = Helper("warden", warden)
         self._router = Helper("router", router)
@@ -96,7 +96,6 @@ class AgentNode:
             self._warden.ask({"op": op, "node": self._name})
 
     def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
-        """See Node.build."""
         words = None if command is None else list(command)
         text: str | None
         try:
@@ -107,17 +106,15 @@ class AgentNode:
         return text
 
     def fresh(self) -> None:
-        """See Node.fresh."""
         with contextlib.suppress(Refused):  # of what outlives processes something may be left
             self._ask("fresh_kill")
         self._tell_warden("fresh")
         with contextlib.suppress(Refused):
-            self._router.ask({"op": "flush"})  # no packet of the test before enters the next
+            self._router.ask({"op": "flush"})  # no packet of one test reaches the next
         with otherwise(CannotStart, "what was built cannot be copied to the working folder"):
             self._ask("populate")
 
     def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> AgentProcess:
-        """See Node.start."""
         named = len(argv) > 1 and argv[0] in ("python3", "python") and not argv[1].startswith("-")
         if named and self.kind_of(argv[1]) == "missing":
             raise CannotStart(f"the program {argv[1]} is missing: the submission has no file of that name")
@@ -133,7 +130,6 @@ class AgentNode:
             self._ask("signal", pid=pid, signum=int(signum))
 
     def connect_unix(self, path: str, timeout: float) -> socket.socket:
-        """See Node.connect_unix."""
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -148,13 +144,11 @@ class AgentNode:
             return connection
 
     def listen_unix(self, name: str) -> tuple[socket.socket, str]:
-        """See Node.listen_unix."""
         with otherwise(LabError, f"no listening socket {name!r} can be made in the student's node"):
             reply, descriptors = self._ask("listen_unix", name=name)
         return socket.socket(fileno=descriptors[0]), reply["path"]
 
     def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
-        """See Node.put_file."""
         memory = os.memfd_create("given")
         try:
             with open(memory, "wb", closefd=False) as file:
@@ -163,7 +157,7 @@ class AgentNode:
             reply, _ = self._ask("put_file", name=name, private=private, given=[memory])
         except Refused as refused:
             if refused.number == errno.ENOSPC:
-                # A private file is the student's own: whoever lets it grow has no place left for the next one.
+                # A private file is the student's own: if it grows, there is no room for the next one.
                 why = "the folder of the files that the submission is given has been filled by it"
                 raise CannotStart(why) from None
             raise LabError(f"{name!r} cannot be put into the student's node: {refused}") from None
@@ -173,7 +167,6 @@ class AgentNode:
         return path
 
     def kind_of(self, path: str) -> Kind:
-        """See Node.kind_of."""
         try:
             kind: Kind = self._ask("kind_of", path=path)[0]["kind"]
         except Refused:
@@ -181,12 +174,10 @@ class AgentNode:
         return kind
 
     def usage(self) -> Usage:
-        """See Node.usage."""
         with otherwise(LabError, "the student's node cannot be measured"):
             return Usage(**self._ask("usage")[0])
 
     def trouble(self) -> str | None:
-        """See Node.trouble."""
         reply: Reply = {}
         with contextlib.suppress(Refused):
             reply, _ = self._ask("trouble")
@@ -224,32 +215,28 @@ class StarNetwork:
         self._mangled: set[Address] = set()
 
     def tester_host(self, family: Family) -> str:
-        """See Network.tester_host."""
         return address(_TESTER, family)
 
     def student_host(self, family: Family) -> str:
-        """See Network.student_host."""
         return address(_STUDENT, family)
 
     def to_student(
         self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
     ) -> Address:
-        """See Network.to_student. A mangled connection goes through a relay between the tester's peer and its wire."""
+        """A mangled connection goes through a relay between the tester's peer and its wire."""
         target = Address(protocol, host=address(_STUDENT, family), port=port)
         if mangle is None or protocol == "udp":
             return target
         return self._keep(self._relay().add_tcp(to=target, towards="student", mangle=mangle))
 
     def straight_to_student(self, port: int, family: Family) -> Address:
-        """See Network.straight_to_student. The router carries them all."""
+        """The router carries them all."""
         return Address("tcp", host=address(_STUDENT, family), port=port)
 
     def to_second(self, port: int, family: Family) -> Address:
-        """See Network.to_second."""
         return Address("udp", host=address(_SECOND, family), port=port)
 
     def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
-        """See Network.to_tester."""
         if mangle is None or bound.kind == "udp":
             return bound
         return self._keep(
@@ -266,22 +253,20 @@ class StarNetwork:
         return relayed
 
     def seen_by_student(self, local: Address, remote: Address) -> Address:
-        """See Network.seen_by_student. The router changes no address; a relay does."""
+        """The router changes no address; a relay does."""
         return self._relay().seen_by_target(local, remote) if remote in self._mangled else local
 
     def closed_address(self, family: Family, protocol: Literal["tcp", "udp"]) -> Address:
-        """See Network.closed_address."""
         kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind) as probe:
             probe.bind((address(_TESTER, family), 0))
             return Address(protocol, host=address(_TESTER, family), port=probe.getsockname()[1])
 
     def shape(self, *, up: Profile, down: Profile, seed: int) -> None:
-        """See Network.shape."""
         self._ask({"op": "shape", "up": up.as_dict(), "down": down.as_dict(), "seed": seed})
 
     def counters(self) -> LinkCounters:
-        """See Network.counters. An engine that chooses by profile says which one it was."""
+        """An engine that chooses by profile says which one it was."""
         reply = self._ask({"op": "counters"})
         self.engine = reply.get("engine", self.engine)
         return LinkCounters(**{name: reply[name] for name in LinkCounters.__dataclass_fields__ if name in reply})
@@ -291,7 +276,6 @@ class StarNetwork:
             return self._router.ask(request)[0]
 
     def packets(self, start: float, end: float) -> list[Packet] | None:
-        """See Network.packets."""
         from harness.pictures.capture import BadCapture, from_capture
 
         try:
@@ -301,18 +285,17 @@ class StarNetwork:
             return None
         try:
             return from_capture(pcap.as_pcapng(sorted(frames, key=lambda frame: frame.at), names=self._names))
-        except BadCapture:  # not one datagram: who goes another way sends none
+        except BadCapture:  # not one datagram: a program may use another channel
             return []
 
     def missed(self, start: float) -> int:
-        """See Network.missed."""
         carried = self.counters().packets  # first: programs that still run go on sending
         self._wait_for_captures()
         captured = sum(frame.entered for wire in self._wires for frame in wire.between(start, time.time()))
         return max(0, carried - captured - _MULTICASTS)
 
     def capture(self, start: float, end: float) -> bytes | None:
-        """See Network.capture: all wires, with what the link did to each packet as comments."""
+        """All wires, with what the link did to each packet as comments."""
         try:
             self._wait_for_captures()
             packets, cut = pcap.merged([wire.between(start, end) for wire in self._wires])
@@ -323,7 +306,7 @@ class StarNetwork:
         return pcap.as_pcapng(packets, note=note, names=self._names) if packets else None
 
     def _wait_for_captures(self) -> None:
-        """Until the files stop growing: what is on the wire reaches them some milliseconds later."""
+        """Wait until the files stop growing: packets reach them some milliseconds later."""
         sizes: list[int] = []
         for _ in range(20):
             before, sizes = sizes, [os.stat(path).st_size for path in self._paths]
@@ -332,7 +315,6 @@ class StarNetwork:
             time.sleep(0.01)
 
     def close_paths(self) -> None:
-        """See Network.close_paths."""
         self._mangled.clear()
         if self._relays is not None:
             self._relays.clear()

@@ -95,7 +95,7 @@ class Volumes:
     trusted: str  #: sockets and captures: link, tester, warden
     agent: str  #: the agent's socket: tester and student node, root only
     code: str  #: the code that our nodes run
-    lab: str  #: the code of the student node's agent
+    agent_code: str  #: the code of the student node's agent
 
 
 def folders(limits: LimitsLike) -> list[dict[str, Any]]:
@@ -157,7 +157,7 @@ def warden(images_node: str, volumes: Volumes) -> Recipe:
     host["binds"] = {
         **host["binds"],
         volumes.code: {"bind": CODE, "mode": "rw"},
-        volumes.lab: {"bind": AGENT_CODE, "mode": "rw"},
+        volumes.agent_code: {"bind": AGENT_CODE, "mode": "rw"},
     }
     return Recipe(
         image=images_node,
@@ -224,7 +224,10 @@ def student(
             "runtime": runtime,
             # A mount, not a bind: with a bind the engine would create a missing folder.
             "mounts": [{"Type": "bind", "Source": submission, "Target": "/submission", "ReadOnly": True}],
-            "binds": {volumes.agent: {"bind": "/agent", "mode": "rw"}, volumes.lab: {"bind": AGENT_CODE, "mode": "ro"}},
+            "binds": {
+                volumes.agent: {"bind": "/agent", "mode": "rw"},
+                volumes.agent_code: {"bind": AGENT_CODE, "mode": "ro"},
+            },
         },
         limits={"nofile": limits.open_files, "fsize": limits.file_mb * 1_000_000, "core": 0},
     )

@@ -21,7 +21,7 @@ MNT_DETACH = 2  # umount2(2)
 #: The folder that lasts from test to test; the submission is copied and built there.
 BUILD = "/build"
 #: Seconds the child may take for one command.
-PATIENCE = 5.0
+MOUNT_WITHIN = 5.0
 
 #: The C library, with the kernel's error kept for `check`.
 libc = ctypes.CDLL(None, use_errno=True)
@@ -72,13 +72,13 @@ def guard() -> None:
     check(libc.mount(None, b"/proc", None, flags, None), "making /proc read-only")
 
 
-class Hand:
+class MountChild:
     """The child, seen from the warden. Raises Refused."""
 
     def __init__(self, pid: int, folders: Sequence[Folder]) -> None:
         """Enter the mount namespace of process `pid`."""
         self._mine, theirs = socket.socketpair()
-        self._mine.settimeout(PATIENCE)
+        self._mine.settimeout(MOUNT_WITHIN)
         self._child = os.fork()
         if self._child == 0:
             _serve(pid, folders, theirs)
@@ -98,7 +98,7 @@ class Hand:
         try:
             said = self._mine.recv(4096)
         except TimeoutError:
-            raise Refused("node", f"{what}: no answer within {PATIENCE:g} s") from None
+            raise Refused("node", f"{what}: no answer within {MOUNT_WITHIN:g} s") from None
         if said != b"+":
             raise Refused("node", said.decode() or f"{what}: the child that mounts died")
 

@@ -17,7 +17,7 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 #: Every state but LISTEN (10) and CLOSE (7), as bits.
 CONNECTED = 0xFFFF & ~(1 << 10) & ~(1 << 7)
 
-PATIENCE = 5.0  #: seconds an answer may take
+ANSWER_WITHIN = 5.0  #: seconds an answer may take
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _REQUEST = struct.Struct("=BBBBI48s")  # inet_diag_req_v2: family, protocol, extensions, pad, states, sockid
 _IDENTITY = slice(4, 52)  # of inet_diag_msg: its sockid
@@ -26,7 +26,7 @@ _IDENTITY = slice(4, 52)  # of inet_diag_msg: its sockid
 def diagnosis() -> socket.socket:
     """A socket to ask the current network namespace with; it stays with that namespace."""
     asking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
-    asking.settimeout(PATIENCE)
+    asking.settimeout(ANSWER_WITHIN)
     return asking
 
 
@@ -53,7 +53,7 @@ def _forget_answers(asking: socket.socket) -> None:
     except BlockingIOError:
         pass
     finally:
-        asking.settimeout(PATIENCE)
+        asking.settimeout(ANSWER_WITHIN)
 
 
 def _connections(asking: socket.socket, family: int) -> Iterator[bytes]:

@@ -22,7 +22,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from harness.lab.node.mounts import Folder, Hand, check, libc
+from harness.lab.node.mounts import Folder, MountChild, check, libc
 from harness.lab.node.reply import MOST_REQUEST, Refused, encode, perform
 from harness.lab.node.sock_diag import diagnosis, end_connections
 from harness.link.addresses import FAMILIES, LINK, NODE, WIRES, address, hardware
@@ -33,7 +33,7 @@ CAPTURES = "/trusted/capture"
 #: Captures end at this size (bytes), so that a flood does not fill the disk.
 CAPTURE_LIMIT = 256 * 1024 * 1024
 #: Seconds a command of ours may take.
-PATIENCE = 10.0
+COMMAND_WITHIN = 10.0
 
 CLONE_NEWNET = 0x40000000
 SIOCETHTOOL = 0x8946  # linux/sockios.h
@@ -61,7 +61,7 @@ def inside_network(namespace: int) -> Iterator[None]:
 
 def _ip(batch: str) -> None:
     """Run a batch of ip(8) in the current network namespace."""
-    done = subprocess.run(["ip", "-batch", "-"], input=batch, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(["ip", "-batch", "-"], input=batch, capture_output=True, text=True, timeout=COMMAND_WITHIN)
     if done.returncode != 0:
         raise Refused("node", f"ip: {done.stderr.strip()}")
 
@@ -117,7 +117,7 @@ class Warden:
     def __init__(self) -> None:
         self._link_net = -1
         self._asks: dict[str, socket.socket] = {}  # node -> the socket that lists and ends its connections
-        self._hands: dict[str, Hand] = {}  # student node -> the child in it
+        self._children: dict[str, MountChild] = {}  # student node -> the child in it
         self._captures: list[subprocess.Popen[bytes]] = []
 
     def do_hold(self, *, link: int, tester: int) -> None:
@@ -136,7 +136,7 @@ class Warden:
         self.do_unwire()
         for name, pid in (("student", student), ("second", second)):
             if pid is not None:
-                self._hands[name] = Hand(pid, [Folder(**row) for row in folders])
+                self._children[name] = MountChild(pid, [Folder(**row) for row in folders])
                 self._asks[name] = self._wire(name, pid)
         if capture:
             self._start_captures()
@@ -148,8 +148,8 @@ class Warden:
         for capture in self._captures:
             capture.wait()
         self._captures.clear()
-        for name in list(self._hands):
-            self._hands.pop(name).close()
+        for name in list(self._children):
+            self._children.pop(name).close()
             if name in self._asks:
                 self._asks.pop(name).close()
             with inside_network(self._link_net), contextlib.suppress(Refused):
@@ -171,9 +171,9 @@ class Warden:
         self._mount(node, "seal")
 
     def _mount(self, node: str, word: str) -> None:
-        if node not in self._hands:
+        if node not in self._children:
             raise Refused("node", f"no {node} node is wired")
-        self._hands[node].tell(word)
+        self._children[node].tell(word)
 
     def _wire(self, which: str, pid: int) -> socket.socket:
         """Wire a node to the link; returns the socket that lists and ends its connections."""

@@ -33,10 +33,10 @@ _KEPT_EVENTS = 2_000
 #: Datagrams kept with their bytes: enough for 8 MB in segments and their acknowledgements several times over.
 _KEPT_DATAGRAMS = 60_000
 #: Seconds that another thread waits for the loop at most.
-_PATIENCE = 10.0
+_CALL_WITHIN = 10.0
 
 
-class Recording:
+class DatagramLog:
     """Datagrams as they entered the link and left it."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Core:
         self._calls: deque[Callable[[], None]] = deque()
         self._lateness: deque[int] = deque(maxlen=_KEPT_LATENESS)
         self.events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
-        self.recording = Recording()  #: of datagrams
+        self.recording = DatagramLog()  #: of datagrams
         self.crowded = False  #: the student's side made too many connections: lateness and losses are its own doing
         self.drops = 0  #: packets that this engine lost itself: a full socket, no descriptor left
         self._broken: BaseException | None = None
@@ -121,7 +121,7 @@ class Core:
         self._calls.append(run)
         with contextlib.suppress(OSError):
             self._bell.send(b"\0")
-        if not self._open or not done.wait(_PATIENCE):
+        if not self._open or not done.wait(_CALL_WITHIN):
             why = f": {self._broken!r}" if self._broken else ""
             raise LabError(f"the relay does not answer{why}; start the lab again")
         if trouble:
@@ -135,7 +135,7 @@ class Core:
         self._open = False
         with contextlib.suppress(OSError):
             self._bell.send(b"\0")
-        self._thread.join(_PATIENCE)
+        self._thread.join(_CALL_WITHIN)
         self._selector.close()
         for sock in [*self._watched, self._bell]:
             sock.close()

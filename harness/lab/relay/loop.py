@@ -26,7 +26,7 @@ from harness.pictures.ladder import event_ladder
 #: Most connections that wait to be accepted.
 _BACKLOG = 1024
 #: Seconds that `seen_by_target` waits for a connection.
-_PATIENCE = 5.0
+_CONNECTED_WITHIN = 5.0
 
 
 class RelayLoop:
@@ -95,10 +95,10 @@ class RelayLoop:
         connections = relay
         self._core.call(lambda: connections.tell_source(place, told.put))
         try:
-            host, port = told.get(timeout=_PATIENCE)
+            host, port = told.get(timeout=_CONNECTED_WITHIN)
         except queue.Empty:
             raise LabError(
-                f"no connection of {client} came through the relay at {via} within {_PATIENCE:g} s: "
+                f"no connection of {client} came through the relay at {via} within {_CONNECTED_WITHIN:g} s: "
                 "is it connected, and does the link let anything pass?"
             ) from None
         return Address("tcp", host=host, port=port)

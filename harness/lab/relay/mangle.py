@@ -15,7 +15,7 @@ from harness.link.model import SECOND
 BEFORE_RESET = 20_000_000
 
 
-class Step(NamedTuple):
+class MangleStep(NamedTuple):
     """What to do next."""
 
     do: Literal["write", "end", "reset", "wait", "idle"]  #: idle: nothing until more is fed
@@ -57,40 +57,40 @@ class Mangler:
         """The stream ended after the bytes fed so far."""
         self._ending = how
 
-    def next(self, *, now: int) -> Step:
+    def next(self, *, now: int) -> MangleStep:
         """What to do now; ask again until it says wait or idle."""
         mangle = self._mangle
         if self._over:
             # A reset still counts after the end: the other direction may be open.
-            return self._finish("reset") if self._ending == "reset" else Step("idle")
+            return self._finish("reset") if self._ending == "reset" else MangleStep("idle")
         if mangle.reset_at is not None and self._at >= mangle.reset_at:
             return self._reset(now)
         if mangle.end_at is not None and self._at >= mangle.end_at:
             return self._finish("end")
         if not self._waiting and self._ending is None:
-            return Step("idle")
+            return MangleStep("idle")
         if not self._stalled and mangle.stall_at is not None and self._at >= mangle.stall_at:
             self._stalled = True
             self._hold = max(self._hold, now + round(mangle.stall_for * SECOND))
         if now < self._hold:
-            return Step("wait", until=self._hold)
+            return MangleStep("wait", until=self._hold)
         if not self._waiting:
             assert self._ending is not None
             return self._finish(self._ending)
         return self._write(now)
 
-    def _reset(self, now: int) -> Step:
+    def _reset(self, now: int) -> MangleStep:
         if not self._reset_due:
             self._reset_due = now + BEFORE_RESET
-        return Step("wait", until=self._reset_due) if now < self._reset_due else self._finish("reset")
+        return MangleStep("wait", until=self._reset_due) if now < self._reset_due else self._finish("reset")
 
-    def _finish(self, how: Literal["end", "reset"]) -> Step:
+    def _finish(self, how: Literal["end", "reset"]) -> MangleStep:
         self._over = True
         self._ending = None
         self._waiting.clear()
-        return Step(how)
+        return MangleStep(how)
 
-    def _write(self, now: int) -> Step:
+    def _write(self, now: int) -> MangleStep:
         size = len(self._waiting)
         if self._mangle.slices:
             size = min(size, self._mangle.slices[self._turn % len(self._mangle.slices)])
@@ -104,4 +104,4 @@ class Mangler:
         self._at += size
         if self._mangle.pause:
             self._hold = now + round(self._mangle.pause * SECOND)
-        return Step("write", data)
+        return MangleStep("write", data)

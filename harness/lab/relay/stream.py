@@ -31,7 +31,7 @@ _SEGMENT, _HEADERS = 1448, 66
 _RTO, _SYN_RTO, _LARGEST_RTO = 0.2, 1.0, 8.0
 
 
-class Both(Protocol):
+class StreamOwner(Protocol):
     """What a stream needs to know of its connection."""
 
     core: Core
@@ -75,7 +75,12 @@ class Stream:
     """One direction of a connection: read, travel, mangle, write."""
 
     def __init__(
-        self, connection: Both, source: socket.socket, sink: socket.socket, direction: Direction, mangle: Mangle | None
+        self,
+        connection: StreamOwner,
+        source: socket.socket,
+        sink: socket.socket,
+        direction: Direction,
+        mangle: Mangle | None,
     ) -> None:
         self.source = source
         self.sink = sink

@@ -214,7 +214,7 @@ class Router:
         return said + b"\n"
 
     def do_counters(self) -> Answer:
-        """The fields of LinkCounters; scheduler; seconds since set; seconds of them that a processor was waited for."""
+        """The fields of LinkCounters; scheduler; seconds since set; seconds of them spent waiting for a processor."""
         up, down = self._links["up"], self._links["down"]
         late = sorted(self._lateness)
         names = ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed")
@@ -316,7 +316,7 @@ class Control:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(path)
         self._listening.listen(8)
-        self.sockets = {self._listening: Lines(MOST_REQUEST)}  #: and what each has said so far
+        self.sockets = {self._listening: Lines(MOST_REQUEST)}  #: and what each has sent so far
 
     def serve(self, sock: socket.socket, router: Router) -> bool:
         """The socket is ready. False if somebody asked to quit."""

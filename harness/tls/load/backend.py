@@ -12,8 +12,7 @@ import ssl
 import threading
 from dataclasses import dataclass
 
-from harness.actors.program import PATIENCE
-from harness.actors.story import Broken, Story
+from harness.actors.story import Story
 from harness.course.address import Address
 from harness.lab.linger import reset_and_close
 
@@ -139,21 +138,6 @@ class Echo:
         """Connections open now."""
         with self._changed:
             return len(self._open)
-
-    def sees_ends(self, clean: int, *, within: float = PATIENCE) -> None:
-        """By now `clean` connections have ended cleanly, and none in any other way. Raises Broken."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.ends.all >= clean or self.ends.all > self.ends.clean, within)
-            ends = Ends(**vars(self.ends))
-        if ends.clean < clean or ends.all > ends.clean:
-            raise Broken(
-                "connections behind the pipe did not end as those before it",
-                verdict="timeout" if ends.all < clean else "fail",
-                expected=f"{clean:,} clean ends",
-                seen=f"{ends.clean:,} clean, {ends.truncated:,} truncated, {ends.reset:,} reset, "
-                f"{ends.refused:,} refused",
-            )
-        self._story.add("tester", f"saw {clean:,} connections behind the pipe end properly")
 
     def dismiss(self) -> None:
         """End of the test: reset what is open, end the thread."""

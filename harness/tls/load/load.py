@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
-from harness.actors.load.clients import Bystander, Client, Greedy, Place
+from harness.actors.load.clients import Bystander, Client, GreedyClient, Place
 from harness.actors.load.generator import Connect, Generator
-from harness.actors.load.load import SPARE_FILES, Load, Spell, allow_files
+from harness.actors.load.load import SPARE_FILES, Load, LoadInterval, allow_files
 from harness.actors.story import Broken
 from harness.tls.load.sockets import PlainSocket, TlsSocket
 
@@ -44,7 +44,7 @@ def plainly(connect: Connect) -> Connect:
     return make
 
 
-class Polite(Client):
+class ClosingClient(Client):
     """A client that shakes hands before it is ready, and ends properly."""
 
     _ready: Callable[[Client], None] | None = None
@@ -99,15 +99,15 @@ class Polite(Client):
             gone(self, time.monotonic() - self.said_at)
 
 
-class PoliteBystander(Polite, Bystander):
+class ClosingBystander(ClosingClient, Bystander):
     """Its answers are timed by the kernel's stamps."""
 
 
-class PoliteGreedy(Polite, Greedy):
+class ClosingGreedy(ClosingClient, GreedyClient):
     """It sends as fast as it is taken."""
 
 
-class Silent(Client):
+class SilentClient(Client):
     """A client that connects and never shakes hands: how long it was tolerated, and how it was ended."""
 
     ended_after: float | None = None  #: seconds from its connection to its end
@@ -144,13 +144,13 @@ class TlsGenerator(Generator):
 
     async def part(self, clients: Sequence[Client], *, window: int, deadline: float) -> int:
         """End each; how many have not ended at the deadline."""
-        return await self._each(clients, lambda client, done: cast(Polite, client).parts(done), window, deadline)
+        return await self._each(clients, lambda client, done: cast(ClosingClient, client).parts(done), window, deadline)
 
-    async def greet(self, clients: Sequence[Silent], says: bytes, *, deadline: float) -> int:
+    async def greet(self, clients: Sequence[SilentClient], says: bytes, *, deadline: float) -> int:
         """Connect each and have it send `says`; how many are not connected at the deadline."""
 
         def joined(client: Client, done: Callable[[Client, float], None]) -> None:
-            cast(Silent, client).joins(says)
+            cast(SilentClient, client).joins(says)
             done(client, 0.0)
 
         return await self._each(
@@ -161,14 +161,14 @@ class TlsGenerator(Generator):
         )
 
 
-class _OfPolite(Load):
+class _ClosingLoad(Load):
     """A load whose generator knows how its clients begin and end."""
 
     _generates = TlsGenerator
     _generator: TlsGenerator
 
 
-class TlsLoad(_OfPolite):
+class TlsLoad(_ClosingLoad):
     """A load (harness.actors.load.load.Load) over TLS, whose connections can also end properly."""
 
     def closes(self, *, within: float = 10.0, window: int = 100) -> int:  # type: ignore[override]  # tells more
@@ -176,7 +176,7 @@ class TlsLoad(_OfPolite):
         clients = [client for client in self._generator.clients if client.open]
         self._story.add("tester", f"ends {len(clients):,} connections and waits for the other side's ends")
         began = time.monotonic()
-        with Spell(self) as spell:
+        with LoadInterval(self) as interval:
             missing = self._do(self._generator.part(clients, window=window, deadline=began + within), within)
         if missing:
             self._tell(
@@ -186,22 +186,22 @@ class TlsLoad(_OfPolite):
                     expected=f"its own end of each within {within:g} s",
                     seen="nothing",
                 ),
-                spell.machine,
+                interval.machine,
                 within,
             )
         self._story.add("tester", f"saw {len(clients):,} clean ends in {time.monotonic() - began:.2f} s")
         return len(clients)
 
     def _make(self, kind: type[Kind]) -> Kind:
-        polite = PoliteBystander if issubclass(kind, Bystander) else Polite
+        polite = ClosingBystander if issubclass(kind, Bystander) else ClosingClient
         return super()._make(polite)
 
-    def _make_greedy(self) -> Greedy:
+    def _make_greedy(self) -> GreedyClient:
         self._numbers += 1
-        return PoliteGreedy(self._loop, self._numbers, self._generator.faults, self._greedy_data, self._greedy_rate)
+        return ClosingGreedy(self._loop, self._numbers, self._generator.faults, self._greedy_data, self._greedy_rate)
 
 
-class SilentLoad(_OfPolite):
+class SilentLoad(_ClosingLoad):
     """Connections to a TLS server that never shake hands. One that ends is not a failure, whenever it ends."""
 
     def opens(self, count: int, *, says: bytes, within: float) -> None:
@@ -224,9 +224,9 @@ class SilentLoad(_OfPolite):
 
         Raises Broken, LabError.
         """
-        clients = [cast(Silent, client) for client in self._generator.clients]
+        clients = [cast(SilentClient, client) for client in self._generator.clients]
         deadline = time.monotonic() + within
-        with Spell(self) as spell:
+        with LoadInterval(self) as interval:
             while any(client.open for client in clients) and time.monotonic() < deadline:
                 time.sleep(0.02)
         took = [client.ended_after for client in clients if client.ended_after is not None]
@@ -238,7 +238,7 @@ class SilentLoad(_OfPolite):
                     expected=f"the end of each within {within:g} s",
                     seen=f"{len(clients) - len(took):,} of {len(clients):,} are open",
                 ),
-                spell.machine,
+                interval.machine,
                 within,
             )
         if min(took, default=after) < after:
@@ -249,9 +249,9 @@ class SilentLoad(_OfPolite):
             )
         self._story.add("tester", f"saw the end of {len(took):,} silent connections, the last after {max(took):.2f} s")
 
-    def _silent(self) -> Silent:
+    def _silent(self) -> SilentClient:
         self._numbers += 1
-        return Silent(self._loop, self._numbers, self._generator.faults)
+        return SilentClient(self._loop, self._numbers, self._generator.faults)
 
 
 def _why(error: OSError) -> str:

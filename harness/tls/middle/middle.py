@@ -14,8 +14,8 @@ from harness.actors.peer import Peer
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story, show
 from harness.course.address import Address
-from harness.tls.middle.proxy import Passages
-from harness.tls.record_layer.rules import Change, Direction, Point, Rule, flipped, without_tls13
+from harness.tls.middle.proxy import Proxy
+from harness.tls.record_layer.rules import Change, Direction, Point, Rule, flipped
 
 
 class Middle:
@@ -32,59 +32,33 @@ class Middle:
         self._bound = listening.getsockname()[:2]
         self._story = story
         self._peers: list[Peer] = []
-        self._passages = Passages(listening, place, family, story)
+        self._proxy = Proxy(listening, place, family, story)
 
     # -- what he sees ----------------------------------------------------------------------------------------------
 
     @property
     def tap_up(self) -> bytes:
         """What came from those who connected, one connection after the other, as they sent it; 16 MiB of each."""
-        return b"".join(self._passages.taps("up"))
+        return b"".join(self._proxy.taps("up"))
 
     @property
     def tap_down(self) -> bytes:
         """What came from the target, likewise."""
-        return b"".join(self._passages.taps("down"))
+        return b"".join(self._proxy.taps("down"))
 
     @property
     def connections(self) -> int:
         """Connections that were made to him so far."""
-        return len(self._passages.taps("up"))
+        return len(self._proxy.taps("up"))
 
     def tap(self, direction: Direction, connection: int = -1) -> bytes:
         """What came in a direction of one connection, by its number from 0; default: of the last one."""
-        taps = self._passages.taps(direction)
+        taps = self._proxy.taps(direction)
         return taps[connection] if taps else b""
-
-    def sees(
-        self,
-        direction: Direction,
-        *,
-        bytes: int | None = None,
-        record: int | None = None,
-        application: int | None = None,
-        within: float = PATIENCE,
-    ) -> None:
-        """Wait until that much has come in a direction of the last connection since it began. Raises Broken."""
-        wanted = Point(record=record, application=application, bytes=bytes)
-
-        def come() -> bool:
-            seen = self._passages.seen(direction)
-            if application is not None:
-                return seen.application >= application
-            return seen.record >= record if record is not None else seen.bytes >= (bytes or 1)
-
-        if not self._passages.waits(come, within):
-            raise Broken(
-                f"the man in the middle waited {within:g} s for {wanted} {_way(direction)}",
-                verdict="timeout",
-                expected=str(wanted),
-                seen=show(self.tap(direction)),
-            )
 
     def did(self, rule: Rule, *, within: float = PATIENCE) -> None:
         """Wait until a rule has been applied. Raises Broken."""
-        if not self._passages.waits(lambda: rule.done > 0, within):
+        if not self._proxy.waits(lambda: rule.done > 0, within):
             raise Broken(
                 f"the man in the middle had no occasion within {within:g} s: {rule.what}",
                 verdict="timeout",
@@ -112,20 +86,15 @@ class Middle:
         self, direction: Direction, *, application: int | None = None, record: int | None = None, at: int | None = None
     ) -> Rule:
         """Change one bit of the n-th record's body: of byte `at` (default: in the middle). Default: application=1."""
-        return self._spoils(direction, "flips a bit", application, record, lambda whole: [flipped(whole, at)])
+        return self._alters(direction, "flips a bit", application, record, lambda whole: [flipped(whole, at)])
 
     def drops(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
         """Drop the n-th record."""
-        return self._spoils(direction, "drops a record", application, record, lambda _: [])
+        return self._alters(direction, "drops a record", application, record, lambda _: [])
 
     def duplicates(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
         """Send the n-th record twice."""
-        return self._spoils(direction, "sends a record twice", application, record, lambda whole: [whole, whole])
-
-    def reorders(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
-        """Swap the n-th record and the one after it."""
-        at = _point(application, record)
-        return self._rules(Rule(direction, _what("swaps two records", direction), at, swap=True))
+        return self._alters(direction, "sends a record twice", application, record, lambda whole: [whole, whole])
 
     def changes(self, direction: Direction, change: Change) -> Rule:
         """Pass every record through `change(number, bytes with header)`, which returns what is sent on instead.
@@ -134,19 +103,7 @@ class Middle:
         """
         return self._rules(Rule(direction, _what("changes a record", direction), change=change))
 
-    def removes_tls13(self) -> Rule:
-        """Take TLS 1.3 out of what each ClientHello offers, to make both fall back to TLS 1.2."""
-        what = _what("takes TLS 1.3 out of the ClientHello", "up")
-        return self._rules(Rule("up", what, change=lambda _number, record: without_tls13(record)))
-
-    def injects(
-        self, direction: Direction, data: bytes, *, application: int | None = None, record: int | None = None
-    ) -> Rule:
-        """Insert bytes before the n-th record; default: at once, or before the handshake of a new connection."""
-        at = Point(record=record, application=application)
-        return self._rules(Rule(direction, _what(f"splices in {show(data)}", direction), at, inject=data))
-
-    def _spoils(
+    def _alters(
         self,
         direction: Direction,
         what: str,
@@ -185,45 +142,28 @@ class Middle:
         at = Point(record=record, application=application, bytes=bytes)
         return self._rules(Rule(direction, _what("resets both sides", direction), at, fate="reset"))
 
-    def stalls(
-        self,
-        direction: Direction,
-        *,
-        bytes: int | None = None,
-        record: int | None = None,
-        application: int | None = None,
-    ) -> Rule:
-        """Hold everything back after n bytes or records (default: now), until `goes_on`."""
-        at = Point(record=record, application=application, bytes=bytes)
-        return self._rules(Rule(direction, _what("lets nothing pass", direction), at, fate="stall"))
-
     def drips(self, direction: Direction, *, size: int = 1, every: float = 0.0, most: int = 1 << 40) -> None:
         """Pass on `size` bytes at a time, each a write of its own, for the next `most` bytes.
 
         every: seconds between two of them, whole milliseconds; 0: as fast as possible, some 10,000 a second.
         """
         self._story.add("tester", f"has the man in the middle pass on {size:,} bytes at a time {_way(direction)}")
-        self._passages.drips(direction, size, every, most)
-
-    def goes_on(self) -> None:
-        """Forget all rules and pass on what was held back."""
-        self._story.add("tester", "has the man in the middle let everything pass again")
-        self._passages.forgets()
+        self._proxy.drips(direction, size, every, most)
 
     def _rules(self, rule: Rule) -> Rule:
         self._story.add("tester", f"tells the man in the middle: {rule.what}, {rule.at}")
-        self._passages.obeys(rule)
+        self._proxy.obeys(rule)
         return rule
 
     def stops_listening(self) -> None:
         """Accept no more connections."""
-        self._passages.stops_listening()
+        self._proxy.stops_listening()
 
     def dismiss(self) -> None:
         """End of the test."""
         for peer in self._peers:
             peer.dismiss()
-        self._passages.dismiss()
+        self._proxy.dismiss()
 
 
 def _way(direction: Direction) -> str:

@@ -22,7 +22,7 @@ from harness.tls.peer.contexts import TLS12 as TLS12
 from harness.tls.peer.contexts import TLS13 as TLS13
 from harness.tls.peer.contexts import KeyLog, is_address
 from harness.tls.peer.endings import Endings
-from harness.tls.peer.engine import Ending, Engine
+from harness.tls.peer.openssl import Ending, OpenSsl
 from harness.tls.peer.wire import Wire
 from harness.tls.record_layer.records import ClientHello, client_hello, is_tls, plaintext_in, split
 
@@ -49,7 +49,7 @@ class TlsPeer(Endings):
         self._secrets: dict[str, bytes] = {}
         self._server_side = server_side
         self._wire = Wire(connection, ahead)
-        self._engine = Engine(self._wire, context, server_side=server_side, server_hostname=name)
+        self._openssl = OpenSsl(self._wire, context, server_side=server_side, server_hostname=name)
         self._tell = raw.tells
         self._unread = bytearray()
 
@@ -73,7 +73,7 @@ class TlsPeer(Endings):
     @property
     def version(self) -> str:
         """What was agreed on: "TLSv1.3", "TLSv1.2"; "" before the handshake."""
-        return (self._engine.tls.version() or "") if self._engine.shaken else ""
+        return (self._openssl.tls.version() or "") if self._openssl.shaken else ""
 
     @property
     def sni(self) -> str | None:
@@ -87,7 +87,7 @@ class TlsPeer(Endings):
     def alpn(self) -> str | None:
         """The protocol agreed on (RFC 7301)."""
         try:
-            return self._engine.tls.selected_alpn_protocol()
+            return self._openssl.tls.selected_alpn_protocol()
         except UnicodeDecodeError:  # a server may answer any bytes, whatever was offered
             return "\N{REPLACEMENT CHARACTER}"
 
@@ -99,8 +99,8 @@ class TlsPeer(Endings):
     @property
     def certificates(self) -> list[bytes]:
         """The other side's certificates in DER as it sent them, its own first; none if it sent none."""
-        tls: Any = self._engine.tls
-        if not self._engine.shaken:
+        tls: Any = self._openssl.tls
+        if not self._openssl.shaken:
             return []
         if hasattr(tls, "get_unverified_chain"):  # public from Python 3.13 on
             return list(tls.get_unverified_chain() or ())
@@ -112,9 +112,9 @@ class TlsPeer(Endings):
         return self._secrets
 
     @property
-    def engine(self) -> Engine:
+    def openssl(self) -> OpenSsl:
         """OpenSSL and the wire, for driving them directly."""
-        return self._engine
+        return self._openssl
 
     def hides(self, *markers: bytes) -> None:
         """What came over the wire is TLS records, and none of the markers (16 random bytes or more) is in them.
@@ -153,15 +153,15 @@ class TlsPeer(Endings):
 
     def _shake(self, deadline: float) -> Ending | None:
         try:
-            return self._engine.handshake(deadline)
+            return self._openssl.handshake(deadline)
         finally:
-            if self._engine.shaken or self._engine.ended:
+            if self._openssl.shaken or self._openssl.ended:
                 self._secrets = self._secrets or self._keys.takes()
 
     def begins_handshake(self) -> None:
         """Send a client's first message and wait for nothing: whatever comes is left unread."""
         self._tell("sends a ClientHello, and no more")
-        self._engine.begin(time.monotonic() + PATIENCE)
+        self._openssl.begin(time.monotonic() + PATIENCE)
 
     def _agreed(self) -> str:
         sni, alpn = (printable(said or "") for said in (self.sni, self.alpn))
@@ -184,14 +184,14 @@ class TlsPeer(Endings):
 
         may_fail: a program that ended the connection meanwhile has done nothing wrong.
         """
-        if not self._engine.shaken:
+        if not self._openssl.shaken:
             self.handshakes(within=within)
         how = f" in records of {record:,}" if record < min(RECORD, len(data)) else ""
         self._tell(f"sends {show(data)} encrypted{how}")
         deadline = time.monotonic() + within
         try:
-            taken = self._engine.write(data, record, deadline)
-            left = self._engine.flush(deadline) or self._engine.unsent
+            taken = self._openssl.write(data, record, deadline)
+            left = self._openssl.flush(deadline) or self._openssl.unsent
         except OSError as error:
             if may_fail:
                 self._tell("finds the connection ended while sending")
@@ -215,8 +215,8 @@ class TlsPeer(Endings):
         )
 
     def _why(self, error: OSError) -> str:
-        if self._engine.ended is not None:
-            return str(self._engine.ended)
+        if self._openssl.ended is not None:
+            return str(self._openssl.ended)
         return "a closed connection" if self._wire.broken == "end" else str(error.strerror or "a reset")
 
     def sends_in_background(
@@ -242,9 +242,9 @@ class TlsPeer(Endings):
         view, taken = memoryview(data), 0
         try:
             while taken < len(data):
-                went = self._engine.write(view[taken : taken + RECORD], RECORD, time.monotonic() + quiet, batch=1)
+                went = self._openssl.write(view[taken : taken + RECORD], RECORD, time.monotonic() + quiet, batch=1)
                 taken += went
-                if not went or self._engine.unsent:
+                if not went or self._openssl.unsent:
                     break
         except OSError:
             pass
@@ -255,7 +255,7 @@ class TlsPeer(Endings):
         """Write bytes past TLS onto the connection: no record of ours. Raises Broken."""
         self._tell(f"writes {show(data)} onto the connection, past TLS")
         try:
-            self._engine.send_raw(data, time.monotonic() + within)
+            self._openssl.send_raw(data, time.monotonic() + within)
         except TimeoutError:
             raise self._not_taken(len(data), within, None) from None
         except OSError as error:
@@ -334,9 +334,9 @@ class TlsPeer(Endings):
     def _next(self, deadline: float) -> bytes | Ending:
         """What comes next; data is kept for a later read. Raises TimeoutError."""
         if not self._unread:
-            if not self._engine.shaken and (ending := self._shake(deadline)):
+            if not self._openssl.shaken and (ending := self._shake(deadline)):
                 return ending
-            came = self._engine.read(_MOST, deadline)
+            came = self._openssl.read(_MOST, deadline)
             if isinstance(came, Ending):
                 return came
             self._unread += came
@@ -347,10 +347,10 @@ class TlsPeer(Endings):
         deadline = time.monotonic() + within
         ending = None
         try:
-            if not self._engine.shaken:
+            if not self._openssl.shaken:
                 ending = self._shake(deadline)
             while ending is None and len(self._unread) < count:
-                came = self._engine.read(_MOST, deadline)
+                came = self._openssl.read(_MOST, deadline)
                 if isinstance(came, Ending):
                     ending = came
                 else:

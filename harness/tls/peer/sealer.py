@@ -16,7 +16,7 @@ from harness.actors.story import Broken, show
 from harness.lab.interface import LabError
 from harness.tls.record_layer import sealing
 from harness.tls.record_layer.records import CHANGE_CIPHER_SPEC, messages, split
-from harness.tls.record_layer.sealing import ALERT, APPLICATION_DATA, HANDSHAKE, LONGEST, Suite, Traffic, Traffic12
+from harness.tls.record_layer.sealing import ALERT, APPLICATION_DATA, HANDSHAKE, LONGEST, Keys12, Keys13, Suite
 
 if TYPE_CHECKING:
     from harness.tls.peer.peer import TlsPeer
@@ -34,13 +34,13 @@ class Sealer:
     def __init__(self, peer: TlsPeer) -> None:
         self.peer = peer
         self._tell = peer.raw.tells
-        self._engine = peer.engine
-        if self._engine.flush(time.monotonic() + PATIENCE):
-            raise Broken("the program ended the connection", expected="a connection", seen=str(self._engine.ended))
-        if self._engine.unsent:
+        self._openssl = peer.openssl
+        if self._openssl.flush(time.monotonic() + PATIENCE):
+            raise Broken("the program ended the connection", expected="a connection", seen=str(self._openssl.ended))
+        if self._openssl.unsent:
             raise LabError("there is something unsent on this connection: seal records before it is full")
-        self._server = self._engine.tls.server_side
-        cipher = self._engine.tls.cipher()
+        self._server = self._openssl.tls.server_side
+        cipher = self._openssl.tls.cipher()
         suite = sealing.suite_of(cipher[0]) if cipher else None
         if suite is None:
             raise LabError(f"no records can be sealed under {cipher[0] if cipher else 'no cipher'}")
@@ -49,17 +49,17 @@ class Sealer:
             raise LabError("too much was sent on this connection for its records to be counted")
         self._records = [record.raw for record in split(went)[0]]
         self.is_tls13 = peer.version == "TLSv1.3"
-        self._traffic: Traffic | Traffic12
+        self._traffic: Keys13 | Keys12
         self._again = b""  # the ClientHello of a renegotiation, TLS 1.2
         self._traffic = self._traffic13(suite) if self.is_tls13 else self._traffic12(suite)
         self._discarded = False
-        self._engine.wire.tamper = self._discards
+        self._openssl.wire.tamper = self._discards
 
     # -- making records ------------------------------------------------------------------------------------------
 
     def seals(self, content: bytes, kind: int = APPLICATION_DATA, padding: int = 0) -> bytes:
         """The next record, with that content type; padding: zeros after it (TLS 1.3, RFC 8446, section 5.4)."""
-        if isinstance(self._traffic, Traffic):
+        if isinstance(self._traffic, Keys13):
             return self._traffic.seals(content, kind, padding)
         if padding:
             raise LabError("records of TLS 1.2 have no padding under these ciphers")
@@ -123,7 +123,7 @@ class Sealer:
         count = f"{len(records):,} records" if len(records) > 1 else "a record"
         self._tell(f"sends {what or count + ' of its own: ' + show(b''.join(records))}")
         try:
-            self._engine.send_raw(b"".join(records), time.monotonic() + within)
+            self._openssl.send_raw(b"".join(records), time.monotonic() + within)
         except (TimeoutError, OSError) as error:
             if not may_fail:
                 raise self._not_taken(error, within) from None
@@ -142,7 +142,7 @@ class Sealer:
         sent = 0
         for batch, records in _batches(make, count):
             try:
-                self._engine.send_raw(batch, deadline)
+                self._openssl.send_raw(batch, deadline)
             except TimeoutError as error:
                 raise self._not_taken(error, within) from None
             except OSError:
@@ -157,11 +157,11 @@ class Sealer:
         """Read what is there, without waiting; data is kept for a later read."""
         until = time.monotonic() + _LISTENS
         try:
-            while isinstance(came := self._engine.read(_BATCH, time.monotonic()), bytes):
+            while isinstance(came := self._openssl.read(_BATCH, time.monotonic()), bytes):
                 self.peer.keeps(came)
                 if time.monotonic() > until:
                     return
-            while self._engine.wire.receive(time.monotonic()) and time.monotonic() < until:
+            while self._openssl.wire.receive(time.monotonic()) and time.monotonic() < until:
                 pass  # OpenSSL has given up; the flood goes on
         except TimeoutError:
             pass
@@ -183,8 +183,8 @@ class Sealer:
 
     # -- the keys ------------------------------------------------------------------------------------------------
 
-    def _tls13(self) -> Traffic:
-        if not isinstance(self._traffic, Traffic):
+    def _tls13(self) -> Keys13:
+        if not isinstance(self._traffic, Keys13):
             raise LabError("this is something of TLS 1.3, and the connection speaks TLS 1.2")
         return self._traffic
 
@@ -194,14 +194,14 @@ class Sealer:
         except KeyError:
             raise LabError(f"the key log has no {label}: is the handshake complete?") from None
 
-    def _traffic13(self, suite: Suite) -> Traffic:
+    def _traffic13(self, suite: Suite) -> Keys13:
         """The keys, at the sequence number that OpenSSL has reached.
 
         What it sent is opened again: under the handshake's keys first, then under those of the data.
         """
         side = "SERVER" if self._server else "CLIENT"
-        handshake = Traffic(self._secret(f"{side}_HANDSHAKE_TRAFFIC_SECRET"), suite)
-        data = Traffic(self._secret(f"{side}_TRAFFIC_SECRET_0"), suite)
+        handshake = Keys13(self._secret(f"{side}_HANDSHAKE_TRAFFIC_SECRET"), suite)
+        data = Keys13(self._secret(f"{side}_TRAFFIC_SECRET_0"), suite)
         for record in self._records:
             if record[0] != APPLICATION_DATA or (not data.number and handshake.opens(record)):
                 continue
@@ -213,13 +213,13 @@ class Sealer:
                 data.updates()
         return data
 
-    def _traffic12(self, suite: Suite) -> Traffic12:
+    def _traffic12(self, suite: Suite) -> Keys12:
         peer = self.peer
         kinds = (_SERVER_HELLO, _CLIENT_HELLO) if self._server else (_CLIENT_HELLO, _SERVER_HELLO)
         hellos = [_hello(stream, kind) for stream, kind in zip((peer.raw_out, peer.raw_in), kinds, strict=True)]
         ours, theirs = (hello[2:34] for hello in hellos)
         randoms = (theirs, ours) if self._server else (ours, theirs)
-        traffic = sealing.traffic12(self._secret("CLIENT_RANDOM"), *randoms, suite)[int(self._server)]
+        traffic = sealing.keys12(self._secret("CLIENT_RANDOM"), *randoms, suite)[int(self._server)]
         finished, encrypted = b"", False
         for record in self._records:
             if encrypted:

@@ -7,16 +7,13 @@ Records: type (1 byte), version (2), length of the body (2), body (RFC 8446, sec
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.tls.record_layer.hello import CLIENT_HELLO, read_hello, shorts
-
 Direction = Literal["up", "down"]
-#: What happens to a direction at a point: a FIN, a reset of the whole connection, or silence.
-Fate = Literal["end", "reset", "stall"]
+#: What happens to a direction at a point: a FIN, or a reset of the whole connection.
+Fate = Literal["end", "reset"]
 #: (number of the record, counted from 1, its bytes with the header) -> what is sent instead; None: it is unchanged.
 Change = Callable[[int, bytes], bytes | None]
 
@@ -55,45 +52,42 @@ class Rule:
     at: Point = field(default_factory=Point)
     act: Callable[[bytes], list[bytes]] | None = None  #: what to send for the record at the point
     change: Change | None = None  #: what to send for every record
-    inject: bytes | None = None  #: put before the record at the point
     fate: Fate | None = None  #: after the point
-    swap: bool = False  #: swap the record at the point with the next
     done: int = 0
 
     @property
     def of_records(self) -> bool:
         """Whether it needs whole records."""
         counts = self.at.record is not None or self.at.application is not None
-        return self.change is not None or self.inject is not None or counts
+        return self.change is not None or counts
 
 
 class _Active:
     """A rule in one direction of one connection, and where it began to count."""
 
-    def __init__(self, rule: Rule, way: Way) -> None:
+    def __init__(self, rule: Rule, stream: FilteredStream) -> None:
         self.rule = rule
-        self.records, self.applications, self.bytes = way.records, way.applications, way.passed
-        self.kept: bytes | None = None  # the record that waits for the next one
+        self.records, self.applications, self.bytes = stream.records, stream.applications, stream.passed
         self.over = False
 
-    def is_at(self, way: Way, application: bool) -> bool:
+    def is_at(self, stream: FilteredStream, application: bool) -> bool:
         at = self.rule.at
         if at.application is not None:
-            return application and way.applications - self.applications == at.application
-        return at.record is not None and way.records - self.records == at.record
+            return application and stream.applications - self.applications == at.application
+        return at.record is not None and stream.records - self.records == at.record
 
-    def room(self, way: Way) -> int | None:
+    def room(self, stream: FilteredStream) -> int | None:
         """Bytes that may still pass before the fate; None: no limit."""
         if self.over or self.rule.fate is None or self.rule.of_records:
             return None
-        return max(0, (self.rule.at.bytes or 0) - (way.passed - self.bytes))
+        return max(0, (self.rule.at.bytes or 0) - (stream.passed - self.bytes))
 
     def strikes(self) -> None:
         self.over = True
         self.rule.done += 1
 
 
-class Way:
+class FilteredStream:
     """One direction. Bytes go in by `takes`, an end by `ends`; what comes out is in `out` and, after it, `fate`."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -101,76 +95,46 @@ class Way:
         self._active: list[_Active] = []
         self._held = bytearray()  # a record that is not whole yet
         self._through = 0  # bytes still to come of a record whose beginning has been passed on
-        self._late = bytearray()  # what was about to be passed on when the stall began
-        self._behind = bytearray()  # what came after that, not parsed yet
         self._tls = True  # so far it looks like TLS
         self.records = self.applications = 0  #: that came, whole
         self.passed = 0  #: bytes that were passed on
         self.out = bytearray()  #: to be sent on
-        self.fate: Literal["end", "reset"] | None = None  #: what comes after `out`
-        self.stalled = False
+        self.fate: Fate | None = None  #: what comes after `out`
         self.ended = False  #: no more will come in
 
     @property
     def backlog(self) -> int:
         """Bytes held here."""
-        return len(self.out) + len(self._held) + len(self._late) + len(self._behind)
+        return len(self.out) + len(self._held)
 
     def obeys(self, rule: Rule) -> None:
-        """Follow a rule from now on. What is to happen at once happens now, or at the end of the current record."""
+        """Follow a rule from now on. An end at once happens now."""
         self._active.append(_Active(rule, self))
-        if not self._through and not self._held:
-            self._at_once()
         self._emit(b"")
-
-    def forgets(self) -> None:
-        """Drop all rules; what was held back is passed on."""
-        kept = [active.kept for active in self._active if active.kept is not None]
-        self._active.clear()
-        self.stalled = False
-        late, self._late = bytes(self._late), bytearray()
-        behind, self._behind = bytes(self._behind), bytearray()
-        self._emit(b"".join([late, *kept]))
-        self._parse(behind)
-        if self.ended:
-            self._finish()
 
     def takes(self, data: bytes) -> None:
         """Bytes came in."""
-        if self.stalled:
-            self._behind += data
-        elif self.fate is None:
+        if self.fate is None:
             self._parse(data)
 
     def ends(self) -> None:
         """The stream that comes in has ended."""
         self.ended = True
-        if not self.stalled:
-            self._finish()
-
-    def _finish(self) -> None:
-        for active in self._active:
-            if active.kept is not None:
-                self._emit(active.kept)
-                active.kept = None
         held, self._held = bytes(self._held), bytearray()
         self._emit(held)
-        if self.fate is None and not self.stalled:
+        if self.fate is None:
             self.fate = "end"
 
     # -- records -------------------------------------------------------------------------------------------------
 
     def _parse(self, data: bytes) -> None:
         self._held += data
-        while self._held and not self.stalled and self.fate is None:
+        while self._held and self.fate is None:
             if self._through:
                 self._goes_through()
             elif not self._tls or not self._step():
                 break
-        if self.stalled:
-            self._behind += self._held
-            self._held.clear()
-        elif not self._tls or self.fate is not None:
+        if not self._tls or self.fate is not None:
             held, self._held = bytes(self._held), bytearray()
             self._emit(held)
 
@@ -179,8 +143,6 @@ class Way:
         del self._held[: len(piece)]
         self._through -= len(piece)
         self._emit(piece)
-        if not self._through:
-            self._at_once()
 
     def _step(self) -> bool:
         """Handle one record; False if more bytes are needed."""
@@ -206,20 +168,16 @@ class Way:
         record = bytes(self._held[:whole])
         del self._held[:whole]
         self._whole(record, kind == APPLICATION)
-        self._at_once()
         return True
 
     def _wants_records(self) -> bool:
-        return any(active.kept is not None or (active.rule.of_records and not active.over) for active in self._active)
+        return any(active.rule.of_records and not active.over for active in self._active)
 
     def _whole(self, record: bytes, application: bool) -> None:
         pieces = [record]
         fate: _Active | None = None
         for active in self._active:
             rule = active.rule
-            if active.kept is not None:
-                pieces.append(active.kept)
-                active.kept = None
             if rule.change is not None:
                 pieces = [self._changed(rule, piece) for piece in pieces]
             if active.over or not active.is_at(self, application):
@@ -228,15 +186,11 @@ class Way:
             self._tell(f"{rule.what} ({rule.at})")
             if rule.act is not None:
                 pieces = [part for piece in pieces for part in rule.act(piece)]
-            elif rule.inject is not None:
-                pieces.insert(0, rule.inject)
-            elif rule.swap:
-                active.kept, pieces = b"".join(pieces), []
             elif rule.fate is not None:
                 fate = active
         self._emit(b"".join(pieces))
-        if fate is not None and fate.rule.fate is not None:
-            self._suffers(fate.rule.fate)
+        if fate is not None:
+            self.fate = fate.rule.fate
 
     def _changed(self, rule: Rule, piece: bytes) -> bytes:
         assert rule.change is not None
@@ -247,23 +201,11 @@ class Way:
         self._tell(f"{rule.what} (record {self.records:,})")
         return changed
 
-    def _at_once(self) -> None:
-        """Between two records: insert what was to be inserted as soon as possible."""
-        for active in self._active:
-            rule = active.rule
-            if rule.inject is not None and not active.over and rule.at == Point():
-                active.strikes()
-                self._tell(rule.what)
-                self._emit(rule.inject)
-
     # -- bytes ---------------------------------------------------------------------------------------------------
 
     def _emit(self, data: bytes) -> None:
         """Pass on bytes, as far as the next point at which something is to happen."""
         if self.fate is not None:
-            return
-        if self.stalled:
-            self._late += data
             return
         nearest, room = None, len(data)
         for active in self._active:
@@ -275,14 +217,7 @@ class Way:
         if nearest is not None and nearest.rule.fate is not None:
             nearest.strikes()
             self._tell(f"{nearest.rule.what} ({nearest.rule.at})")
-            self._suffers(nearest.rule.fate)
-            self._emit(data[room:])
-
-    def _suffers(self, fate: Fate) -> None:
-        if fate == "stall":
-            self.stalled = True
-        else:
-            self.fate = fate
+            self.fate = nearest.rule.fate
 
 
 # -- changes of a record ---------------------------------------------------------------------------------------------
@@ -295,28 +230,3 @@ def flipped(record: bytes, at: int | None = None) -> bytes:
         return record
     place = HEADER + (length // 2 if at is None else max(-length, min(at, length - 1)) % length)
     return record[:place] + bytes([record[place] ^ 1]) + record[place + 1 :]
-
-
-#: RFC 8446, section 4.2.1; the code of TLS 1.3 in it.
-_SUPPORTED_VERSIONS, _TLS13 = 43, 0x0304
-
-
-def without_tls13(record: bytes) -> bytes | None:
-    """A ClientHello that does not offer TLS 1.3 any more; None if the record is none, or never did."""
-    if len(record) < HEADER + 4 or record[0] != 22 or record[HEADER] != CLIENT_HELLO:
-        return None
-    try:
-        hello = read_hello(record[HEADER + 4 :])
-        versions = shorts(dict(hello.extensions).get(_SUPPORTED_VERSIONS, b"\0")[1:])
-    except ValueError:
-        return None
-    if _TLS13 not in versions:
-        return None
-    left = b"".join(struct.pack("!H", version) for version in versions if version != _TLS13)
-    kept = tuple(
-        (kind, bytes([len(left)]) + left if kind == _SUPPORTED_VERSIONS else body)
-        for kind, body in hello.extensions
-        if left or kind != _SUPPORTED_VERSIONS  # without the extension: TLS 1.2
-    )
-    message = hello._replace(extensions=kept).message()
-    return record[:3] + struct.pack("!H", len(message)) + message

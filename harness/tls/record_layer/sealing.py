@@ -82,7 +82,7 @@ def _nonce(iv: bytes, number: int) -> bytes:
     return (int.from_bytes(iv, "big") ^ number).to_bytes(NONCE, "big")
 
 
-class Traffic:
+class Keys13:
     """One direction's keys of a TLS 1.3 connection, and the number of its next record."""
 
     def __init__(self, secret: bytes, suite: Suite) -> None:
@@ -122,7 +122,7 @@ class Traffic:
         self._take(hkdf_expand_label(self._secret, "traffic upd", size, self._suite.digest))
 
 
-class Traffic12:
+class Keys12:
     """One direction's keys of a TLS 1.2 connection (RFC 5288 for GCM, RFC 7905 for ChaCha20)."""
 
     def __init__(self, key: bytes, iv: bytes, suite: Suite) -> None:
@@ -161,13 +161,13 @@ class Traffic12:
         return struct.pack("!QBHH", self.number, kind, 0x0303, length)
 
 
-def traffic12(master: bytes, client_random: bytes, server_random: bytes, suite: Suite) -> list[Traffic12]:
+def keys12(master: bytes, client_random: bytes, server_random: bytes, suite: Suite) -> list[Keys12]:
     """[the client's direction, the server's] (RFC 5246, section 6.3)."""
     fixed = NONCE if suite.chacha else 4
     block = prf(master, b"key expansion", server_random + client_random, 2 * (suite.key + fixed), suite.digest)
     keys, ivs = block[: 2 * suite.key], block[2 * suite.key :]
     return [
-        Traffic12(keys[side * suite.key : (side + 1) * suite.key], ivs[side * fixed : (side + 1) * fixed], suite)
+        Keys12(keys[side * suite.key : (side + 1) * suite.key], ivs[side * fixed : (side + 1) * fixed], suite)
         for side in (0, 1)
     ]
 

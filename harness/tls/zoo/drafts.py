@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from cryptography import x509
 
-from harness.tls.zoo.certificates import CLIENT_AUTH, SERVER_AUTH, Draft, Issued, as_name, subject
+from harness.tls.zoo.certificates import CLIENT_AUTH, EXPIRED, NOT_YET, SERVER_AUTH, Draft, Issued, as_name, subject
 
 #: Sections with the rules of more than one row.
 DNS_NAMES = "RFC 9525, section 6.3"
@@ -96,7 +96,7 @@ def own_and_above(chain: Chain) -> list[Issued]:
 
 
 @dataclass(frozen=True)
-class Cage:
+class SpecimenRow:
     """A row of the tables: a certificate's name, the rule it is for, and how it is made."""
 
     name: str
@@ -110,7 +110,7 @@ class Cage:
     shows: Callable[[Chain], list[Issued]] = own_and_above
 
 
-# -- rows of the two tables about servers --------------------------------------------------------------------------
+# -- rows of the tables --------------------------------------------------------------------------
 
 
 def server_end(*names: str | x509.GeneralName, **changes: Any) -> Draft:
@@ -118,11 +118,58 @@ def server_end(*names: str | x509.GeneralName, **changes: Any) -> Draft:
     return an_end("server", *(names or (SERVER,)), **changes)
 
 
-def good_server(name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any) -> Cage:
+def good_server(
+    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
+) -> SpecimenRow:
     """A certificate that has to be accepted."""
-    return Cage(name, True, section, rule, end or server_end(), asked, **how)
+    return SpecimenRow(name, True, section, rule, end or server_end(), asked, **how)
 
 
-def bad_server(name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any) -> Cage:
+def bad_server(
+    name: str, section: str, rule: str, end: Draft | None = None, asked: str = SERVER, **how: Any
+) -> SpecimenRow:
     """A certificate that has to be refused."""
-    return Cage(name, False, section, rule, end or server_end(), asked, **how)
+    return SpecimenRow(name, False, section, rule, end or server_end(), asked, **how)
+
+
+def wrong_chains(bad: Callable[..., SpecimenRow], end: Callable[..., Draft]) -> tuple[SpecimenRow, ...]:
+    """What is wrong whoever presents it, a server or a client; `bad` makes a row, `end` a good certificate."""
+    return (
+        bad("expired", LIFETIME, "It has expired.", end(lifetime=EXPIRED)),
+        bad("not-yet-valid", LIFETIME, "It is not valid yet.", end(lifetime=NOT_YET)),
+        bad(
+            "expired-intermediate",
+            LIFETIME,
+            "The authority that signed it has expired.",
+            above=(an_authority(lifetime=EXPIRED),),
+        ),
+        bad("self-signed", PATH, "It is signed by nobody but itself.", root="none", above=()),
+        bad("untrusted-root", ANCHOR, "Its root is none of the trusted ones.", root="stranger"),
+        bad(
+            "untrusted-root-sent-along",
+            ANCHOR,
+            "A root is not trusted for being sent.",
+            root="stranger",
+            shows=lambda chain: [chain.own, *chain.above, chain.root],
+        ),
+        bad(
+            "impostor-of-the-root",
+            SIGNATURE,
+            "Its root has the name and the key identifier of the trusted one, and another key.",
+            root="impostor",
+        ),
+        bad("missing-intermediate", PATH, "Who signed it is not told.", shows=lambda chain: [chain.own]),
+        bad("damaged-signature", SIGNATURE, "Its signature is wrong.", end(spoil=other_signature)),
+        bad(
+            "path-too-long",
+            LENGTH,
+            "An authority stands below one that may have none below it.",
+            above=(an_authority(constraints=path_length(0)), an_authority("second")),
+        ),
+        bad(
+            "unknown-critical-extension",
+            "RFC 5280, section 6.1.5 (f)",
+            "It holds a critical extension that nobody knows.",
+            end(unknown="critical"),
+        ),
+    )

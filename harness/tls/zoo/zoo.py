@@ -25,14 +25,14 @@ from typing import Literal
 import trustme
 
 from harness.tls.zoo.certificates import VALID, Draft, Issued, Lifetime, issued_by_trustme, namesake, sign
-from harness.tls.zoo.chains import CHAIN_CAGES
-from harness.tls.zoo.clients import CLIENT_CAGES
-from harness.tls.zoo.drafts import CLIENT, INTERMEDIATE, SERVER, Cage, Chain, an_end
-from harness.tls.zoo.names import NAME_CAGES
+from harness.tls.zoo.chains import CHAIN_ROWS
+from harness.tls.zoo.clients import CLIENT_ROWS
+from harness.tls.zoo.drafts import CLIENT, INTERMEDIATE, SERVER, Chain, SpecimenRow, an_end
+from harness.tls.zoo.names import NAME_ROWS
 
 Role = Literal["server", "client"]
 
-_CAGES: dict[Role, Sequence[Cage]] = {"server": (*NAME_CAGES, *CHAIN_CAGES), "client": CLIENT_CAGES}
+_ROWS: dict[Role, Sequence[SpecimenRow]] = {"server": (*NAME_ROWS, *CHAIN_ROWS), "client": CLIENT_ROWS}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Beast:
+class Specimen:
     """One certificate, or none, that is presented to a pipe."""
 
     name: str
@@ -57,9 +57,9 @@ class Beast:
     ca: bytes  #: PEM of the roots that the pipe is told to trust
 
 
-def names_of_beasts(role: Role, *, accepted: bool | None = None) -> list[str]:
+def names_of_specimens(role: Role, *, accepted: bool | None = None) -> list[str]:
     """The names of the certificates, all or those with that verdict, without making any."""
-    return [cage.name for cage in _CAGES[role] if accepted in (None, cage.accepted)]
+    return [row.name for row in _ROWS[role] if accepted in (None, row.accepted)]
 
 
 class Zoo:
@@ -70,7 +70,7 @@ class Zoo:
         # Names that say nothing, so that nobody can tell from them whom to trust.
         self._root = issued_by_trustme(_authority(f"root {secrets.token_hex(4)}"))
         self._stranger = issued_by_trustme(_authority(f"root {secrets.token_hex(4)}"))
-        self._made: dict[str, Beast] = {}
+        self._made: dict[str, Specimen] = {}
         self.ca = self._root.pem  #: PEM of the trusted root
         self.stranger_ca = self._stranger.pem  #: PEM of a root that signed nothing but strangers
 
@@ -87,22 +87,22 @@ class Zoo:
         default = SERVER if role == "server" else CLIENT
         return self._good(an_end(role, *(names or (default,))), self._stranger)
 
-    def beasts(self, role: Role) -> list[Beast]:
+    def specimens(self, role: Role) -> list[Specimen]:
         """All certificates that servers, or clients, present."""
-        return [self.beast(cage.name) for cage in _CAGES[role]]
+        return [self.specimen(row.name) for row in _ROWS[role]]
 
-    def beast(self, name: str) -> Beast:
+    def specimen(self, name: str) -> Specimen:
         """The certificate of that name, always the same one. Raises KeyError."""
         if name not in self._made:
-            role, cage = _find(name)
-            self._made[name] = Beast(
+            role, row = _find(name)
+            self._made[name] = Specimen(
                 name=name,
                 role=role,
-                rule=cage.rule,
-                section=cage.section,
-                identity=None if cage.end is None else self._catch(cage, cage.end),
-                asked=cage.asked,
-                accepted=cage.accepted,
+                rule=row.rule,
+                section=row.section,
+                identity=None if row.end is None else self._make(row, row.end),
+                asked=row.asked,
+                accepted=row.accepted,
                 ca=self.ca,
             )
         return self._made[name]
@@ -112,13 +112,13 @@ class Zoo:
         own = sign(end, intermediate, self._now)
         return Identity(own.pem + intermediate.pem, own.key_pem)
 
-    def _catch(self, cage: Cage, end: Draft) -> Identity:
-        signers = [] if cage.root == "none" else [self._root_of(cage.root)]
-        for draft in (*cage.above, end):
+    def _make(self, row: SpecimenRow, end: Draft) -> Identity:
+        signers = [] if row.root == "none" else [self._root_of(row.root)]
+        for draft in (*row.above, end):
             signers.append(sign(draft, signers[-1] if signers else None, self._now))
         own, *above = reversed(signers)
         root = above.pop() if above else own
-        shown = cage.shows(Chain(own, above, root, self._stranger))
+        shown = row.shows(Chain(own, above, root, self._stranger))
         return Identity(b"".join(issued.pem for issued in shown), own.key_pem)
 
     def _root_of(self, which: Literal["trusted", "stranger", "namesake", "impostor"]) -> Issued:
@@ -133,9 +133,9 @@ def _authority(title: str) -> trustme.CA:
     return trustme.CA(organization_name="socketlab", organization_unit_name=title)
 
 
-def _find(name: str) -> tuple[Role, Cage]:
-    for role, cages in _CAGES.items():
-        for cage in cages:
-            if cage.name == name:
-                return role, cage
+def _find(name: str) -> tuple[Role, SpecimenRow]:
+    for role, cages in _ROWS.items():
+        for row in cages:
+            if row.name == name:
+                return role, row
     raise KeyError(name)

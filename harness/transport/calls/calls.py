@@ -10,7 +10,7 @@ from binascii import Error as BadBase64
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from harness.transport.calls.player import Turn
+from harness.transport.calls.player import StepResult
 from harness.transport.calls.remote import Answer, Remote
 from harness.transport.segments import Seg
 
@@ -89,8 +89,8 @@ class RemoteConnection(_Checked):
         send: bytes = b"",
         end: bool = False,
         read: int = 0,
-    ) -> Turn:
-        """Everything that happens at one instant: see `harness.transport.calls.guest.take_turn`. Raises Broken."""
+    ) -> StepResult:
+        """Everything that happens at one instant: see `harness.transport.calls.guest.take_step`. Raises Broken."""
         request: dict[str, Any] = {"do": "step", "id": self._id, "now": now}
         if receive:
             request["receive"] = [b64encode(data).decode("ascii") for data in receive]
@@ -101,9 +101,9 @@ class RemoteConnection(_Checked):
         request.update({word: True for word, on in (("timer", timer), ("abort", abort), ("end", end)) if on})
         self._remote.doing = f"at {now:.6f} s, {', '.join(list(request)[3:]) or 'asked'}"
         found = self._remote.ask(request, received=bool(receive))
-        return self._turn(found, now, len(send), read, timer)
+        return self._result(found, now, len(send), read, timer)
 
-    def _turn(self, found: Answer, now: float, offered: int, limit: int, fired: bool) -> Turn:
+    def _result(self, found: Answer, now: float, offered: int, limit: int, fired: bool) -> StepResult:
         accepted = self._whole("send: accepted", found.get("accepted", 0), 0, 2**40)
         if accepted > offered:
             self._bad(f"send accepted {accepted:,} bytes", f"at most the {offered:,} it was given", accepted)
@@ -119,7 +119,7 @@ class RemoteConnection(_Checked):
             datagrams.append(data)
         if total > MOST_BYTES:
             self._bad(f"datagrams_to_send gave {total:,} bytes at once", f"at most {MOST_BYTES:,}", total)
-        return Turn(accepted, read, events, datagrams, self._timer(found.get("timer"), now, fired))
+        return StepResult(accepted, read, events, datagrams, self._timer(found.get("timer"), now, fired))
 
     def _timer(self, value: object, now: float, fired: bool) -> float | None:
         if value is None:

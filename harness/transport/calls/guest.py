@@ -36,7 +36,7 @@ LENT = {
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
-#: What one turn of a connection brought: bytes accepted, bytes read, events, datagrams, next timer.
+#: What one step of a connection brought: bytes accepted, bytes read, events, datagrams, next timer.
 Turn = tuple[int, bytes, list[str], list[bytes], float | None]
 
 
@@ -47,7 +47,7 @@ class Wrong(Exception):
 # -- one connection, one instant ---------------------------------------------------------------------------------
 
 
-def take_turn(
+def take_step(
     connection: Any,
     *,
     now: float,
@@ -139,7 +139,7 @@ class Guest:
 
     def do_checksum(self, data: str) -> Answer:
         """The checksum of bytes as they stand."""
-        return {"value": _whole("checksum", _lent("checksum")(b64decode(data)))}
+        return {"value": _whole("checksum", _target_of("checksum")(b64decode(data)))}
 
     def do_encode(self, segment: Request) -> Answer:
         """A segment, field by field, as bytes."""
@@ -147,11 +147,11 @@ class Guest:
         fields["payload"] = b64decode(fields.get("payload", ""))
         fields["sack"] = tuple((left, right) for left, right in fields.get("sack", ()))
         made = importlib.import_module("segment").Segment(**fields)
-        return {"data": _encoded(_bytes("encode", _lent("encode")(made)))}
+        return {"data": _encoded(_bytes("encode", _target_of("encode")(made)))}
 
     def do_decode(self, data: str) -> Answer:
         """Bytes as a segment, null for what is not one."""
-        found = _lent("decode")(b64decode(data))
+        found = _target_of("decode")(b64decode(data))
         if found is None:
             return {"segment": None}
         numbers = ("sequence", "acknowledgement", "window")
@@ -191,7 +191,7 @@ class Guest:
     def do_new(self, id: int, role: str, isn: int, receive_buffer: int, model: bool = False) -> Answer:
         """A new connection; `model`: with the controller of the extension."""
         more = {"controller": "model"} if model else {}
-        self._connections[id] = _lent("new")(role, isn=isn, receive_buffer=receive_buffer, **more)
+        self._connections[id] = _target_of("new")(role, isn=isn, receive_buffer=receive_buffer, **more)
         return {}
 
     def do_step(
@@ -206,7 +206,7 @@ class Guest:
         read: int = 0,
     ) -> Answer:
         """One connection, one instant: see take_turn."""
-        accepted, got, events, datagrams, then = take_turn(
+        accepted, got, events, datagrams, then = take_step(
             self._connections[id],
             now=now,
             receive=map(b64decode, receive),
@@ -238,7 +238,7 @@ def _there(module: str, name: str) -> bool:
         return False
 
 
-def _lent(call: str) -> Callable[..., Any]:
+def _target_of(call: str) -> Callable[..., Any]:
     module, name = LENT[call]
     found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return found

@@ -15,7 +15,7 @@ GUEST = Path(__file__).resolve().with_name("guest.py")
 NAME = "socketlab_guest.py"
 
 
-class Guests:
+class GuestProcesses:
     """As many as a check needs: the second one is the peer of the first."""
 
     def __init__(self, node: Node, story: Story, *, program: Sequence[str] | None, cpus: float) -> None:

@@ -15,10 +15,10 @@ from typing import Any
 
 from harness.lab.interface import LabError
 
-_loaded: dict[Path, Solution] = {}
+_loaded: dict[Path, LoadedSolution] = {}
 
 
-class Solution:
+class LoadedSolution:
     """What the folder offers, as the guest would offer it."""
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
@@ -37,13 +37,13 @@ class Solution:
         return made(role, isn=isn, receive_buffer=receive_buffer, **more)
 
 
-def load_solution(folder: Path) -> Solution:
+def load_solution(folder: Path) -> LoadedSolution:
     """The solution in a folder that has a connection.py; loaded once. Raises LabError."""
     folder = folder.resolve()
     if folder not in _loaded:
         if not (folder / "connection.py").is_file():
             raise LabError(f"{folder} holds no reference: it has no connection.py")
-        _loaded[folder] = Solution(_load(folder))
+        _loaded[folder] = LoadedSolution(_load(folder))
     return _loaded[folder]
 
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from harness.actors.program import Stream
+from harness.actors.program import OutputStream
 from harness.actors.story import Broken, Story, Verdict
 from harness.lab.interface import Process
 from harness.text.printable import printable
@@ -62,7 +62,9 @@ class Remote:
         self._reading = select.poll()
         self._reading.register(process.stdout, select.POLLIN)
         self._buffer.clear()
-        self._said = Stream(process.stderr, MOST_ERROR_OUTPUT, threading.Condition(threading.RLock()), self._end_flood)
+        self._said = OutputStream(
+            process.stderr, MOST_ERROR_OUTPUT, threading.Condition(threading.RLock()), self._end_flood
+        )
         self._process = process
 
     def _end_flood(self) -> None:

@@ -12,7 +12,7 @@ from harness.actors.datagrams import Datagrams
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story
 from harness.course.address import Address
-from harness.transport.segments import MODULUS, Seg, Wire, build, describe, parse
+from harness.transport.segments import MODULUS, Seg, WireFormat, build, describe, parse
 
 #: The window it offers (bytes): nothing here looks at windows.
 WINDOW = 60_000
@@ -21,7 +21,7 @@ WINDOW = 60_000
 class ByHand:
     """One UDP socket of the tester that sends and hears segments."""
 
-    def __init__(self, datagrams: Datagrams, wire: Wire, story: Story, *, isn: int) -> None:
+    def __init__(self, datagrams: Datagrams, wire: WireFormat, story: Story, *, isn: int) -> None:
         self._datagrams = datagrams
         self._wire = wire
         self._story = story
@@ -123,5 +123,5 @@ class ByHand:
 
     def _agrees(self, seen: int, expected: int, rule: str) -> None:
         if seen != expected:
-            raise Broken(f"not so: {rule}", expected=f"{expected}", seen=f"{seen}")
+            raise Broken(f"this did not hold: {rule}", expected=f"{expected}", seen=f"{seen}")
         self._story.add("tester", f"finds: {rule}")

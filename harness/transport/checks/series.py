@@ -16,7 +16,7 @@ from harness.transport.simulation.repairs import look_at_repairs
 from harness.transport.simulation.scenarios import ROLES, Role, Scenario
 
 if TYPE_CHECKING:
-    from harness.transport.simulation.world import Outcome
+    from harness.transport.simulation.world import SimulationOutcome
 
 #: The share of what was under way that a repair may repeat: a quarter (rule 6.4).
 MOST_REPEATED = 0.25
@@ -74,7 +74,7 @@ class Series:
         """
         self._each(lambda check, outcome: self._look_at_speed(check.scenario, outcome, share, queue))
 
-    def _look_at_speed(self, row: Scenario, outcome: Outcome, share: float, queue: float | None) -> None:
+    def _look_at_speed(self, row: Scenario, outcome: SimulationOutcome, share: float, queue: float | None) -> None:
         links = [change.to_server for change in row.changes if change.to_server is not None]
         link, size = links[-1] if links else row.profile("client"), row.client.sends
         ceiling = link.rate * (1 - link.loss) * PAYLOAD_SHARE
@@ -101,11 +101,11 @@ class Series:
         """Each completes, and what is lost is sent again at once, with little else. Raises Broken."""
         self._each(lambda check, outcome: self._look(check, outcome))
 
-    def _each(self, look: Callable[[SimulationCheck, Outcome], None]) -> None:
+    def _each(self, look: Callable[[SimulationCheck, SimulationOutcome], None]) -> None:
         for check in self._checks:
             look(check, check.completes(seeds=1))
 
-    def _look(self, check: SimulationCheck, outcome: Outcome) -> None:
+    def _look(self, check: SimulationCheck, outcome: SimulationOutcome) -> None:
         for sender in (other for other in ROLES if check.scenario.app(other).sends):
             repairs = look_at_repairs(outcome, sender)
             ours = sender in check.students
@@ -137,5 +137,5 @@ def _other(role: Role) -> Role:
     return "server" if role == "client" else "client"
 
 
-def _readers(outcome: Outcome) -> list[Role]:
+def _readers(outcome: SimulationOutcome) -> list[Role]:
     return [role for role in ROLES if outcome.received[role]]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from harness.actors.story import Broken, Story, show
-from harness.transport.segments import CHECKSUMS, HEADER, MODULUS, Seg, Wire, build, describe_seg, fault
+from harness.transport.segments import CHECKSUMS, HEADER, MODULUS, Seg, WireFormat, build, describe_seg, fault
 
 #: Where the checksum is in a header.
 _CHECKSUM = slice(4, 8)
@@ -19,7 +19,7 @@ _CHECKSUM = slice(4, 8)
 _FIELDS = ("sequence", "acknowledgement", "window", "syn", "ack", "fin", "rst", "sack", "payload")
 
 
-class Lent(Protocol):
+class SegmentCalls(Protocol):
     """Stage 1, wherever it runs (`harness.transport.calls.calls.RemoteSegments`). All raise Broken."""
 
     def checksum(self, data: bytes) -> int: ...
@@ -41,14 +41,14 @@ class Reassembler(Protocol):
 class Segments:
     """A submission's encode, decode and checksum."""
 
-    def __init__(self, lent: Lent, wire: Wire, story: Story) -> None:
+    def __init__(self, calls: SegmentCalls, wire: WireFormat, story: Story) -> None:
         self.wire = wire
-        self._lent = lent
+        self._calls = calls
         self._story = story
 
     def encodes(self, seg: Seg) -> None:
         """encode(seg) gives exactly the bytes of the handout."""
-        expected, seen = build(seg, self.wire), self._lent.encode(_as_fields(seg))
+        expected, seen = build(seg, self.wire), self._calls.encode(_as_fields(seg))
         if seen != expected:
             raise Broken(
                 f"encode gives other bytes for {describe_seg(seg)}: {_first_difference(expected, seen)}",
@@ -59,7 +59,7 @@ class Segments:
 
     def decodes(self, seg: Seg) -> None:
         """decode of its bytes gives every field back."""
-        seen, expected = self._lent.decode(build(seg, self.wire)), _as_fields(seg)
+        seen, expected = self._calls.decode(build(seg, self.wire)), _as_fields(seg)
         if seen is None:
             raise Broken(f"decode gives None for a good segment: {describe_seg(seg)}", expected=str(seg), seen="None")
         wrong = [name for name in _FIELDS if getattr(seen, name) != getattr(expected, name)]
@@ -75,7 +75,7 @@ class Segments:
         """decode(data) gives None. Does nothing if it is a segment by chance."""
         if not (why := fault(data, self.wire)):
             return
-        seen = self._lent.decode(data)
+        seen = self._calls.decode(data)
         if seen is not None:
             raise Broken(
                 f"decode takes what is not a segment ({what}): {why}", expected="None", seen=describe_seg(seen)
@@ -84,7 +84,7 @@ class Segments:
 
     def sums(self, data: bytes) -> None:
         """checksum(data) is the term's."""
-        expected, seen = CHECKSUMS[self.wire.checksum](data), self._lent.checksum(data)
+        expected, seen = CHECKSUMS[self.wire.checksum](data), self._calls.checksum(data)
         if seen != expected:
             raise Broken(
                 f"the {self.wire.checksum} of {show(data)} is wrong", expected=f"0x{expected:08x}", seen=hex(seen)

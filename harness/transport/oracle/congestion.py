@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.transport.oracle.sender import Kind
 from harness.transport.oracle.verdicts import Verdicts
-from harness.transport.oracle.view import Ear, Sent
+from harness.transport.oracle.view import Sent, Witness
 
 SEGMENT = 1200  #: bytes
 INITIAL_WINDOW = 10 * SEGMENT  #: rule 7.1
@@ -34,7 +34,7 @@ class Envelope:
         self._repeats = 0  # duplicate ACKs before that loss
         self._losses = 0
 
-    def look(self, row: Sent, kind: Kind, sure: Ear, eager: Ear) -> None:
+    def look(self, row: Sent, kind: Kind, sure: Witness, eager: Witness) -> None:
         """Judge a sending."""
         if row.seg.syn or not row.seg.payload:
             return
@@ -59,7 +59,7 @@ class Envelope:
 
     # -- how large the window may be -----------------------------------------------------------------------------
 
-    def _hear(self, eager: Ear) -> None:
+    def _hear(self, eager: Witness) -> None:
         """What was acknowledged since the last sending opens the window."""
         news, acks = eager.una - self._una, eager.advances - self._advances
         if news <= 0:
@@ -74,7 +74,7 @@ class Envelope:
         elif not self._point:  # at most one segment for each ACK of a segment, and for each window of bytes
             self._window += max(news, acks * SEGMENT) * SEGMENT / self._window
 
-    def _lose(self, row: Sent, sure: Ear, eager: Ear) -> None:
+    def _lose(self, row: Sent, sure: Witness, eager: Witness) -> None:
         """7.3: half of what was under way, once for the losses of one flight."""
         again, self._repaired = row.seq == self._repaired, row.seq
         if self._timeout is not None:
@@ -89,7 +89,7 @@ class Envelope:
         self._threshold = max((self._high - self._una) / 2, 2 * SEGMENT)
         self._window = self._threshold
 
-    def _time_out(self, row: Sent, sure: Ear, eager: Ear) -> None:
+    def _time_out(self, row: Sent, sure: Witness, eager: Witness) -> None:
         """7.3: one segment."""
         self._losses += 1
         self._una = max(sure.una, 1)
@@ -102,7 +102,7 @@ class Envelope:
 
     # -- what is under way ---------------------------------------------------------------------------------------
 
-    def _check(self, row: Sent, eager: Ear) -> None:
+    def _check(self, row: Sent, eager: Witness) -> None:
         """New bytes, and no timeout."""
         repeats, most = eager.repeats, self._window
         if self._point:
@@ -114,7 +114,7 @@ class Envelope:
         if flight > most + SLACK:
             self._broken(row, flight)
 
-    def _check_since_timeout(self, row: Sent, eager: Ear) -> None:
+    def _check_since_timeout(self, row: Sent, eager: Witness) -> None:
         """What was sent before the timeout counts as lost: only what was sent since is under way."""
         timeout = self._timeout
         assert timeout is not None

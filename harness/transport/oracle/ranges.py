@@ -74,7 +74,7 @@ class Ranges:
 
 
 @dataclass(slots=True)
-class Piece:
+class SentPiece:
     """Numbers that were always sent together."""
 
     left: int
@@ -92,9 +92,9 @@ class Sendings:
 
     def __init__(self) -> None:
         self._lefts: list[int] = []
-        self._pieces: list[Piece] = []
+        self._pieces: list[SentPiece] = []
 
-    def over(self, left: int, right: int) -> list[Piece]:
+    def over(self, left: int, right: int) -> list[SentPiece]:
         """The pieces that hold the numbers of this range that were sent, cut at its edges."""
         self._cut(left)
         self._cut(right)
@@ -106,13 +106,13 @@ class Sendings:
         fresh = []
         for piece in self.over(left, right):
             if at < piece.left:
-                fresh.append(Piece(at, piece.left, now, index, now, probe=probe))
+                fresh.append(SentPiece(at, piece.left, now, index, now, probe=probe))
             piece.last, piece.index, piece.probe = now, index, probe
             piece.times += 1
             piece.timed = piece.timed if fast else now
             at = piece.right
         if at < right:
-            fresh.append(Piece(at, right, now, index, now, probe=probe))
+            fresh.append(SentPiece(at, right, now, index, now, probe=probe))
         for piece in fresh:
             where = bisect_left(self._lefts, piece.left)
             self._lefts.insert(where, piece.left)
@@ -128,7 +128,7 @@ class Sendings:
         del self._lefts[:count], self._pieces[:count]
         return newest
 
-    def since(self, index: int) -> list[Piece]:
+    def since(self, index: int) -> list[SentPiece]:
         """The pieces whose last sending was that one or a later one."""
         return [piece for piece in self._pieces if piece.index >= index]
 

@@ -1,16 +1,16 @@
 """The oracle's rules for senders: what may be sent, and above all what may be sent again, and when. Pure.
 
 Rule: a sender breaks a rule only if no correct implementation could have sent that. So what it *may* know (the
-eager ear) excuses it, and only what it *must* know (the sure ear) obliges it.
+eager witness) excuses it, and only what it *must* know (the sure witness) obliges it.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from harness.transport.oracle.ranges import Piece, Sendings
+from harness.transport.oracle.ranges import Sendings, SentPiece
 from harness.transport.oracle.verdicts import Verdicts, span
-from harness.transport.oracle.view import FAR, Ear, Sent, View
+from harness.transport.oracle.view import FAR, Sent, View, Witness
 
 #: Rule 3.5, seconds: the least timeout, and the first one; SLACK is how far a clock may be off.
 LEAST_TIMEOUT, FIRST_TIMEOUT, LONGEST_TIMEOUT, SLACK = 0.2, 1.0, 60.0, 0.002
@@ -42,7 +42,7 @@ class SenderRules:
         self._timeout = -1  # the last sending that may have been a timeout's
         self._timeout_high = 0  # what had been sent by then
 
-    def look(self, row: Sent, sure: Ear, eager: Ear) -> Kind:
+    def look(self, row: Sent, sure: Witness, eager: Witness) -> Kind:
         """Judge one segment that was sent; returns what kind of sending it is."""
         if row.seg.rst:
             return "empty"
@@ -114,7 +114,7 @@ class SenderRules:
             self._verdicts.sent("3.12", text, row, arrival=False)
         self._stream += payload[max(0, known - at) :]
 
-    def _check_window(self, row: Sent, sure: Ear, eager: Ear) -> bool:
+    def _check_window(self, row: Sent, sure: Witness, eager: Witness) -> bool:
         """5.1: nothing beyond the edge but a probe; returns whether it is one, or may be."""
         if row.seg.syn:
             return False
@@ -133,13 +133,13 @@ class SenderRules:
 
     # -- what may be sent again ----------------------------------------------------------------------------------
 
-    def _check_known(self, row: Sent, sure: Ear) -> None:
+    def _check_known(self, row: Sent, sure: Witness) -> None:
         """3.11: nothing that an acknowledgement has covered."""
         whole = row.end <= sure.una
         text = f"{span(row.seq, row.end)} again, and the ACK of everything below {sure.una} came at {sure.una_at:.4f} s"
         self._verdicts.sent("3.11", text, row, should=not whole)
 
-    def _repeated(self, row: Sent, again: list[Piece], probe: bool, sure: Ear, eager: Ear) -> Kind:
+    def _repeated(self, row: Sent, again: list[SentPiece], probe: bool, sure: Witness, eager: Witness) -> Kind:
         if row.seg.syn:
             return self._repeated_syn(row, again[0], eager)
         recovering = self._recover > sure.una
@@ -174,7 +174,7 @@ class SenderRules:
             self._verdicts.sent("3.5", text, row, should=True)
         return "timeout"
 
-    def _repeated_syn(self, row: Sent, piece: Piece, eager: Ear) -> Kind:
+    def _repeated_syn(self, row: Sent, piece: SentPiece, eager: Witness) -> Kind:
         """3.5: a SYN again after a second, or in answer to the peer's."""
         answers = eager.syn_at is not None and eager.syn_at >= piece.last - SLACK
         if not answers and row.at - piece.last < FIRST_TIMEOUT - 0.01:
@@ -182,7 +182,7 @@ class SenderRules:
             self._verdicts.sent("3.5", text, row)
         return "answer" if answers else "timeout"
 
-    def _check_soon(self, row: Sent, piece: Piece, licensed: bool, eager: Ear) -> None:
+    def _check_soon(self, row: Sent, piece: SentPiece, licensed: bool, eager: Witness) -> None:
         """3.5 and 6.3: not twice within the least timeout without a reason, and then once per round trip."""
         quiet = row.at - piece.last
         if quiet >= LEAST_TIMEOUT - SLACK or self._follows_timeout(piece):
@@ -198,17 +198,17 @@ class SenderRules:
             rescue = self._blocks and piece.right == self.high  # RFC 6675, NextSeg() (4), may take what was just sent
             self._verdicts.sent("3.5", f"{what}, without {DUPLICATES} duplicate ACKs", row, should=rescue)
 
-    def _may_be_answered(self, index: int, eager: Ear) -> bool:
+    def _may_be_answered(self, index: int, eager: Witness) -> bool:
         """Whether a sender may believe that something it sent since then was answered (it may be an earlier copy)."""
         if eager.newest >= self._view.reached[index] or self._answered >= index:
             return True
         return any(piece.left < eager.una or eager.sacked.around(piece.left) for piece in self._sendings.since(index))
 
-    def _follows_timeout(self, piece: Piece) -> bool:
+    def _follows_timeout(self, piece: SentPiece) -> bool:
         """Whether it was sent before the last timeout, and not since: go-back-N sends it again."""
         return self._timeout > piece.index and piece.left < self._timeout_high
 
-    def _check_sacked(self, row: Sent, sure: Ear) -> None:
+    def _check_sacked(self, row: Sent, sure: Witness) -> None:
         if sure.sacked.covers(max(row.seq, sure.una), row.end):
             text = f"{span(row.seq, row.end)} again, which a SACK block had reported"
             self._verdicts.sent("6.5", text, row, should=True)
@@ -222,7 +222,7 @@ class _Chain:
         self._key = (-1, -1)
         self._times: list[float] = []
 
-    def look(self, row: Sent, eager: Ear) -> None:
+    def look(self, row: Sent, eager: Witness) -> None:
         """It is sent, perhaps again."""
         key = (eager.una, eager.count)
         if key != self._key:

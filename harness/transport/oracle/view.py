@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from harness.link.trace import Direction, Packet
 from harness.transport.oracle.ranges import Ranges
-from harness.transport.segments import MODULUS, Seg, Wire, near, parse
+from harness.transport.segments import MODULUS, Seg, WireFormat, near, parse
 
 OTHER: dict[Direction, Direction] = {"up": "down", "down": "up"}
 #: Largest gap between the numbers of two segments: more is nonsense, not a stream.
@@ -81,7 +81,9 @@ class View:
         self._highs.append(row.end if not row.seg.rst and high < row.end < high + FAR else high)
 
 
-def views(packets: Sequence[Packet], wire: Wire, isns: Mapping[Direction, int] | None = None) -> dict[Direction, View]:
+def views(
+    packets: Sequence[Packet], wire: WireFormat, isns: Mapping[Direction, int] | None = None
+) -> dict[Direction, View]:
     """Both endpoints of a run."""
     found: dict[Direction, View] = {"up": View("up"), "down": View("down")}
     parsed = _parsed(packets, wire)
@@ -95,7 +97,7 @@ def views(packets: Sequence[Packet], wire: Wire, isns: Mapping[Direction, int] |
     return found
 
 
-def _parsed(packets: Iterable[Packet], wire: Wire) -> dict[bytes, Seg | None]:
+def _parsed(packets: Iterable[Packet], wire: WireFormat) -> dict[bytes, Seg | None]:
     found: dict[bytes, Seg | None] = {}
     for packet in packets:
         for data in (packet.data, packet.delivered):
@@ -152,7 +154,7 @@ def _deliver(
             side.reached[sending.index] = earliest
 
 
-class Ear:
+class Witness:
     """What an endpoint has heard so far. `sure`: only what every implementation has to conclude from it."""
 
     def __init__(self, *, sure: bool) -> None:

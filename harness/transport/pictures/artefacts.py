@@ -15,7 +15,7 @@ from harness.pictures.capture import BadCapture, from_capture
 from harness.pictures.plots import NoPlots
 from harness.transport.oracle.judge import judge
 from harness.transport.pictures.bundle import BadBundle, Bundle, as_data, findings_of, fitting, from_data, to_json
-from harness.transport.segments import Wire, parse
+from harness.transport.segments import WireFormat, parse
 
 #: The files, by content. `save` writes and removes these names and no others.
 PACKETS, BUNDLE, LADDER, TEXT, PLOT = "packets.pcapng", "bundle.json", "ladder.svg", "ladder.txt", "plot.svg"
@@ -48,7 +48,7 @@ def bundle_of(data: object) -> Bundle | None:
         return None
 
 
-def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = "transport") -> Bundle | None:
+def from_wires(pcapng: bytes, wire: WireFormat, *, title: str = "", assignment: str = "transport") -> Bundle | None:
     """The capture of a run on real sockets as a bundle; None if it does not hold the transport's segments."""
     try:
         packets = from_capture(pcapng)

@@ -20,7 +20,7 @@ from harness.link.trace import Direction, Packet
 from harness.pictures.ladder import Note
 from harness.transport.oracle.verdicts import Violation
 from harness.transport.pictures.pictures import Recording
-from harness.transport.segments import BadWire, Wire
+from harness.transport.segments import BadWire, WireFormat
 
 SCHEMA = 1
 #: Most bytes of datagrams in one bundle; of longer runs it keeps beginning, end and what is around broken rules.
@@ -61,7 +61,7 @@ class Bundle:
     seed: str = ""  #: what `lab check --seed` or `lab sim --seed` takes
     run: Mapping[str, str | int | float] = field(default_factory=dict)  #: the other options of `lab sim`
     misfortunes: tuple[str, ...] = ()  #: the fewest impairments with which it still fails, in words
-    wire: Wire = field(default_factory=Wire)
+    wire: WireFormat = field(default_factory=WireFormat)
     names: tuple[str, str] = ("client", "server")  #: of the end that sends up, and of the other end
     packets: tuple[Packet, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -197,10 +197,10 @@ def _options(value: object) -> dict[str, str | int | float]:
     return {key[:60]: item[:_MOST_TEXT] if isinstance(item, str) else item for key, item in value.items()}
 
 
-def _wire(value: object) -> Wire:
+def _wire(value: object) -> WireFormat:
     try:
         if isinstance(value, dict) and isinstance(value.get("checksum"), str):
-            return Wire(value.get("magic"), value["checksum"])  # type: ignore[arg-type]
+            return WireFormat(value.get("magic"), value["checksum"])  # type: ignore[arg-type]
     except BadWire as error:
         raise BadBundle(f"its wire: {error}") from None
     raise BadBundle('"wire" is not a magic and a checksum')

@@ -11,7 +11,7 @@ Written for Lua 5.2 and 5.4 (Wireshark 3 and 4): Wireshark's own `bit` library, 
 from __future__ import annotations
 
 from harness.pictures.capture import PORT
-from harness.transport.segments import MOST_PAYLOAD, Wire
+from harness.transport.segments import MOST_PAYLOAD, WireFormat
 
 #: The protocol's name in display filters: `socketlab.seq == 1`, `socketlab.checksum.bad`.
 NAME = "socketlab"
@@ -246,7 +246,7 @@ take_ports()
 """
 
 
-def lua_dissector(wire: Wire) -> str:
+def lua_dissector(wire: WireFormat) -> str:
     """The script for this term's magic and checksum."""
     text = _SCRIPT.replace("@FUNCTION@", _CHECKSUMS[wire.checksum]).replace("@CHECKSUM@", wire.checksum)
     text = text.replace("@MAGIC@", f"{wire.magic:02X}").replace("@PORT@", str(PORT))

@@ -18,7 +18,7 @@ from harness.pictures.ladder_svg import ladder_svg
 from harness.pictures.plots import Curves, Dots, draw
 from harness.text.printable import printable
 from harness.transport.pictures.reading import Flow, Reading, Sending, read
-from harness.transport.segments import Wire
+from harness.transport.segments import WireFormat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Recording:
     """A recorded run."""
 
     packets: Sequence[Packet]
-    wire: Wire
+    wire: WireFormat
     names: tuple[str, str] = ("client", "server")  #: of the end that sends up, and of the other
     title: str = ""
     remark: str = ""  #: profile, seed
@@ -78,14 +78,14 @@ class Recording:
         lines = [f"{count:,} packets in {end:.3f} s, {lost:,} of them lost by the link"]
         for way, flow in self.reading.flows.items():
             begin, to = self.names if way == "up" else self.names[::-1]
-            lines.append(f"{begin} to {to}: {_told(flow)}")
+            lines.append(f"{begin} to {to}: {_in_words(flow)}")
         return [printable(line) for line in lines]
 
     def _rows(self, most: int) -> list[Row]:
         return folded(rungs_of(self.packets, describe=self.reading.label, notes=self.notes), most)
 
 
-def _told(flow: Flow) -> str:
+def _in_words(flow: Flow) -> str:
     """One direction in words: what the curves show."""
     segments = [row for row in flow.sent if row.end - row.first > 1]
     words = [f"{flow.delivered:,} bytes acknowledged", f"{len(segments):,} segments with data"]

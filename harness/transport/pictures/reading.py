@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from harness.link.trace import Direction, Packet
 from harness.pictures.ladder import Note
-from harness.transport.segments import Seg, Wire, describe, describe_seg, near, parse
+from harness.transport.segments import Seg, WireFormat, describe, describe_seg, near, parse
 
 #: Duplicate ACKs after which a sender repeats a segment before its timer expires (RFC 5681, section 3.2).
 DUPLICATE_ACKS = 3
@@ -77,13 +77,13 @@ class _End:
         return near((number - self.start) % (1 << 32), self.top)
 
 
-def read(packets: Iterable[Packet], wire: Wire) -> Reading:
+def read(packets: Iterable[Packet], wire: WireFormat) -> Reading:
     """Read a trace from beginning to end, in the order in which things happened."""
     return _Reader(wire).read(list(packets))
 
 
 class _Reader:
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: WireFormat) -> None:
         self._wire = wire
         self._ends: dict[Direction, _End] = {"up": _End(), "down": _End()}
         self._labels: dict[int, str] = {}

@@ -10,9 +10,9 @@ from typing import Any, Literal, NoReturn
 
 from harness.actors.story import Broken, Story
 from harness.link.trace import Direction, Packet
-from harness.transport.calls.player import Player, Turn
-from harness.transport.script.text import Line, Numbers
-from harness.transport.segments import Seg, Wire, describe_seg, fault, near, parse
+from harness.transport.calls.player import Player, StepResult
+from harness.transport.script.text import Numbers, ScriptLine
+from harness.transport.segments import Seg, WireFormat, describe_seg, fault, near, parse
 from harness.transport.simulation.scenarios import Role
 
 #: Seconds by which a timer may miss a time of the script.
@@ -46,7 +46,7 @@ class Conversation:
         role: Role,
         isn: int,
         peer_isn: int = 0x8000_0000 - 500,
-        wire: Wire | None = None,
+        wire: WireFormat | None = None,
         story: Story | None = None,
     ) -> None:
         """`role` and `isn` are the student's, as the connection was made with them. Raises Broken."""
@@ -57,11 +57,11 @@ class Conversation:
         self.packets: list[Packet] = []  #: both directions, for the oracle and for drawings
         self.said = 0  #: bytes the student's application has handed over
         self.got = 0  #: bytes the student's application has read
-        self._connection, self.wire = connection, wire or Wire()
+        self._connection, self.wire = connection, wire or WireFormat()
         self._isn, self._peer_isn = isn, peer_isn
         self._story = story or Story(lambda: self.now)
         self._lines: list[str] = []  # the conversation so far
-        self._line: Line | None = None  # the line of the script that is being run
+        self._line: ScriptLine | None = None  # the line of the script that is being run
         self._timer: float | None = None
         self._fired = 0
         self._claimed: set[int] = set()  # indices into `seen` that an expectation has already used
@@ -109,18 +109,18 @@ class Conversation:
             pass
         self.now = max(self.now, target)
 
-    def _step(self, *, settle: bool = True, **what: Any) -> Turn:
-        turn = self._connection.step(now=self.now, **what)
+    def _step(self, *, settle: bool = True, **what: Any) -> StepResult:
+        result = self._connection.step(now=self.now, **what)
         if settle:
-            self._settle(turn)
-        return turn
+            self._settle(result)
+        return result
 
-    def _settle(self, turn: Turn) -> None:
-        self._timer = turn.timer
-        for word in turn.events:
+    def _settle(self, result: StepResult) -> None:
+        self._timer = result.timer
+        for word in result.events:
             self.events.append((self.now, word))
             self._say("student", f"event: {word}")
-        for data in turn.datagrams:
+        for data in result.datagrams:
             self._hear(data)
 
     def _hear(self, data: bytes) -> None:

@@ -19,8 +19,8 @@ in any order, each segment once; so an old ACK is never taken for an answer. doc
 from __future__ import annotations
 
 from harness.transport.script.conversation import SLACK, Conversation, at, limit, stream_bytes
-from harness.transport.script.play import play_line
-from harness.transport.script.text import BadScript, Letter, Numbers, read_letter, read_pattern, read_script
+from harness.transport.script.run import run_line
+from harness.transport.script.text import BadScript, Numbers, SegmentToSend, read_pattern, read_script, read_segment
 from harness.transport.segments import Seg, build
 
 __all__ = ["BadScript", "ScriptedPeer"]
@@ -36,7 +36,7 @@ class ScriptedPeer(Conversation):
         for line in read_script(script):
             self._line = line
             try:
-                play_line(self, line)
+                run_line(self, line)
             except BadScript as error:
                 raise BadScript(f"line {line.number}, {line.text!r}: {error}") from None
         self._line = None
@@ -45,14 +45,14 @@ class ScriptedPeer(Conversation):
 
     def sends(self, text: str) -> None:
         """A segment, or bytes that are not one, arrive at the student."""
-        letter = read_letter(text)
-        if letter.raw is not None:
-            data, shown = letter.raw, f"{len(letter.raw)} bytes that are not a segment"
+        to_send = read_segment(text)
+        if to_send.raw is not None:
+            data, shown = to_send.raw, f"{len(to_send.raw)} bytes that are not a segment"
         else:
-            seg = self._seg(letter)
+            seg = self._seg(to_send)
             data = build(seg, self.wire)
             shown = self._show_own(seg)
-        if letter.damaged:
+        if to_send.damaged:
             data = data[:-1] + bytes([data[-1] ^ 0x10])
             shown += " (damaged)"
         self._acts()
@@ -60,21 +60,21 @@ class ScriptedPeer(Conversation):
         self._record("down", data)
         self._step(receive=[data])
 
-    def _seg(self, letter: Letter) -> Seg:
-        flags = {name.lower(): True for name in letter.flags}
-        seq = self._next if letter.seq is None else letter.seq
-        ack = self.expected_next if letter.ack is None else letter.ack
-        self._window = self._window if letter.win is None else letter.win
+    def _seg(self, to_send: SegmentToSend) -> Seg:
+        flags = {name.lower(): True for name in to_send.flags}
+        seq = self._next if to_send.seq is None else to_send.seq
+        ack = self.expected_next if to_send.ack is None else to_send.ack
+        self._window = self._window if to_send.win is None else to_send.win
         at = max(seq - 1, 0)
         seg = Seg(
             (self._peer_isn + seq) % 2**32,
-            (self._isn + ack) % 2**32 if letter.ack is not None or "ACK" in letter.flags else 0,
+            (self._isn + ack) % 2**32 if to_send.ack is not None or "ACK" in to_send.flags else 0,
             self._window,
-            sack=tuple((left + self._isn, right + self._isn) for left, right in letter.sack),
-            payload=stream_bytes("peer", at, at + letter.len),
+            sack=tuple((left + self._isn, right + self._isn) for left, right in to_send.sack),
+            payload=stream_bytes("peer", at, at + to_send.len),
             **flags,
         )
-        if not letter.damaged and not seg.rst and seq <= self._next:
+        if not to_send.damaged and not seg.rst and seq <= self._next:
             self._next = max(self._next, seq + seg.size)
         return seg
 
@@ -109,25 +109,25 @@ class ScriptedPeer(Conversation):
         self._say("student", f"the application sends {count:,} bytes")
         before = self.said
         self.said += count  # what it may send: datagrams come before the result is known
-        turn = self._step(send=data, settle=False)
-        self.said = before + turn.accepted
-        self._settle(turn)
-        if takes is not None and turn.accepted != takes:
-            self._fail("send() took another number of bytes", f"{takes:,}", f"{turn.accepted:,}")
-        return turn.accepted
+        result = self._step(send=data, settle=False)
+        self.said = before + result.accepted
+        self._settle(result)
+        if takes is not None and result.accepted != takes:
+            self._fail("send() took another number of bytes", f"{takes:,}", f"{result.accepted:,}")
+        return result.accepted
 
     def takes(self, limit: int, *, gives: int | None = None) -> bytes:
         """The application reads once; what it got is compared with the peer's stream."""
         self._acts()
-        turn = self._step(read=limit)
-        self._say("student", f"the application reads {len(turn.read):,} bytes")
-        right = stream_bytes("peer", self.got, self.got + len(turn.read))
-        if turn.read != right:
+        result = self._step(read=limit)
+        self._say("student", f"the application reads {len(result.read):,} bytes")
+        right = stream_bytes("peer", self.got, self.got + len(result.read))
+        if result.read != right:
             self._fail("read() gave other bytes than the peer sent", "the peer's stream", "something else")
-        self.got += len(turn.read)
-        if gives is not None and len(turn.read) != gives:
-            self._fail("read() gave another number of bytes", f"{gives:,}", f"{len(turn.read):,}")
-        return turn.read
+        self.got += len(result.read)
+        if gives is not None and len(result.read) != gives:
+            self._fail("read() gave another number of bytes", f"{gives:,}", f"{len(result.read):,}")
+        return result.read
 
     def reads(self, first: int, last: int) -> None:
         """The application reads until it has the peer's bytes first..last (1 is the first byte)."""

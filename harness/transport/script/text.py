@@ -39,7 +39,7 @@ class BadScript(ValueError):
 
 
 @dataclass(frozen=True)
-class Line:
+class ScriptLine:
     """One line of a script."""
 
     number: int  #: from 1
@@ -54,7 +54,7 @@ class Line:
 VERBS = ("send", "expect", "never", "nothing", "silence", "event", "app", "wait", "open")
 
 
-def read_script(text: str) -> list[Line]:
+def read_script(text: str) -> list[ScriptLine]:
     """The lines of a script. Raises BadScript."""
     lines = []
     for number, raw in enumerate(text.splitlines(), 1):
@@ -64,7 +64,7 @@ def read_script(text: str) -> list[Line]:
     return lines
 
 
-def _read_line(number: int, bare: str) -> Line:
+def _read_line(number: int, bare: str) -> ScriptLine:
     words = bare.split()
     wait, until = 0.0, None
     if re.fullmatch(r"\+\d+(\.\d+)?", words[0]):
@@ -82,7 +82,7 @@ def _read_line(number: int, bare: str) -> Line:
         except ValueError:
             raise BadScript(f"line {number}: {rest[-1]!r} is not a number of seconds") from None
         rest = rest[:-2]
-    return Line(number, " ".join(bare.split()), verb, tuple(rest), wait, until, limits)
+    return ScriptLine(number, " ".join(bare.split()), verb, tuple(rest), wait, until, limits)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def read_pattern(text: str) -> Pattern:
 
 
 @dataclass(frozen=True)
-class Letter:
+class SegmentToSend:
     """The segment after `send`: relative numbers, and what happens to it on its way."""
 
     flags: frozenset[str]
@@ -184,7 +184,7 @@ class Letter:
     raw: bytes | None = None  #: these bytes instead of a segment
 
 
-def read_letter(text: str) -> Letter:
+def read_segment(text: str) -> SegmentToSend:
     """Parse the segment after `send`. Raises BadScript."""
     flags: set[str] = set()
     numbers: dict[str, int] = {}
@@ -204,7 +204,7 @@ def read_letter(text: str) -> Letter:
             numbers[found[1]] = int(found[3])
         else:
             raise BadScript(f"{text!r}: {word!r} does not belong in a segment")
-    return Letter(frozenset(flags), sack=sack, damaged=damaged, raw=raw, **numbers)
+    return SegmentToSend(frozenset(flags), sack=sack, damaged=damaged, raw=raw, **numbers)
 
 
 def _hex(text: str) -> bytes:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.link.model import SECOND
-from harness.transport.segments import Wire
+from harness.transport.segments import WireFormat
 from harness.transport.simulation.scenarios import ROLES, Role
-from harness.transport.simulation.tamper import Watch
-from harness.transport.simulation.world import Outcome
+from harness.transport.simulation.tamper import SegmentRoles
+from harness.transport.simulation.world import SimulationOutcome
 
 #: Most misfortunes that a sentence names; the rest are counted.
 MOST_NAMED = 4
@@ -29,7 +29,7 @@ class Misfortune:
     junk: bytes = b""  #: what arrives along with it
 
 
-def clauses(outcome: Outcome, rows: Sequence[Misfortune]) -> tuple[str, ...]:
+def clauses(outcome: SimulationOutcome, rows: Sequence[Misfortune]) -> tuple[str, ...]:
     """Each of them in words, with the packets' names in a run with them."""
     names = _names(outcome)
     return tuple(f"{names.get((row.sender, row.index), _unnamed(row))} {_happens(row)}" for row in rows)
@@ -72,7 +72,7 @@ def ordinal(number: int) -> str:
     return f"the {number}{ending}"
 
 
-def _names(outcome: Outcome) -> dict[tuple[Role, int], str]:
+def _names(outcome: SimulationOutcome) -> dict[tuple[Role, int], str]:
     """A name for each datagram of a run."""
     setting = outcome.setting
     scenario, wire = setting.scenario, setting.wire
@@ -94,9 +94,9 @@ def _names(outcome: Outcome) -> dict[tuple[Role, int], str]:
     return names
 
 
-def _watch(outcome: Outcome, wire: Wire) -> Watch:
+def _watch(outcome: SimulationOutcome, wire: WireFormat) -> SegmentRoles:
     scenario = outcome.setting.scenario
-    return Watch(
+    return SegmentRoles(
         wire, {role: scenario.app(role).sends for role in ROLES}, {role: scenario.buffer(role) for role in ROLES}
     )
 

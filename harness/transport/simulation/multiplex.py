@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from harness.link.simulator import Endpoint
 
 
-class Shared:
+class SharedEndpoint:
     """Itself an `harness.link.simulator.Endpoint`. Datagrams are one byte longer on the link."""
 
     def __init__(self, flows: Sequence[Endpoint]) -> None:

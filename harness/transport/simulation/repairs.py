@@ -17,7 +17,7 @@ from harness.transport.segments import Seg, near, parse
 from harness.transport.simulation.scenarios import Role, other
 
 if TYPE_CHECKING:
-    from harness.transport.simulation.world import Outcome
+    from harness.transport.simulation.world import SimulationOutcome
 
 #: Duplicate acknowledgements that indicate a loss (RFC 5681, section 3.2).
 DUPLICATES = 3
@@ -44,7 +44,7 @@ class Repairs:
     under_way: int = 0  #: most bytes that were under way at once when something was lost
 
 
-def look_at_repairs(outcome: Outcome, sender: Role) -> Repairs:
+def look_at_repairs(outcome: SimulationOutcome, sender: Role) -> Repairs:
     """What a side lost and sent again."""
     wire, isn = outcome.setting.wire, outcome.setting.isn[sender]
     mine = [(p, seg) for p in outcome.packets_of(sender) if (seg := parse(p.data, wire))]
@@ -73,13 +73,13 @@ def look_at_repairs(outcome: Outcome, sender: Role) -> Repairs:
         highest = max(highest, right)
     previous = 0.0
     for hole in repairs.holes:
-        hole.latest = _told(hole, answers, isn, after=previous)
+        hole.latest = _when_known(hole, answers, isn, after=previous)
         previous = hole.latest or previous
         repairs.under_way = max(repairs.under_way, _under_way(hole, mine, answers, isn))
     return repairs
 
 
-def _told(hole: Hole, answers: Sequence[tuple[float, Seg]], isn: int, *, after: float) -> float | None:
+def _when_known(hole: Hole, answers: Sequence[tuple[float, Seg]], isn: int, *, after: float) -> float | None:
     """When the third duplicate acknowledgement, or one that stops at the hole after another, reached the sender."""
     count = 0
     for at, seg in answers[bisect_left(answers, hole.sent, key=lambda row: row[0]) :]:

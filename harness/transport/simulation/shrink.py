@@ -17,7 +17,7 @@ from harness.link.profile import Profile
 from harness.link.simulator import Carrier
 from harness.transport.simulation.misfortune import Misfortune, clauses, in_words
 from harness.transport.simulation.scenarios import Role
-from harness.transport.simulation.world import Around, Outcome, Setting
+from harness.transport.simulation.world import Around, Setting, SimulationOutcome
 
 #: Most runs and seconds of a search.
 MOST_RUNS, MOST_SECONDS = 120, 5.0
@@ -27,14 +27,14 @@ MOST_MISFORTUNES = 2000
 _SAME_TIME = 1000
 
 #: Runs a setting again with its links wrapped.
-Run = Callable[[Setting, Around], Outcome]
+Run = Callable[[Setting, Around], SimulationOutcome]
 
 
 @dataclass(frozen=True)
 class Shrunk:
     """The result of a search."""
 
-    outcome: Outcome  #: of a run with these misfortunes and no others
+    outcome: SimulationOutcome  #: of a run with these misfortunes and no others
     misfortunes: tuple[Misfortune, ...]
     clauses: tuple[str, ...]  #: "the second ACK of the server is lost", ...
 
@@ -45,7 +45,7 @@ class Shrunk:
 
 
 def shrunk(
-    outcome: Outcome,
+    outcome: SimulationOutcome,
     run: Run,
     *,
     clock: Callable[[], float],
@@ -71,8 +71,10 @@ def shrunk(
 class _Search:
     """ddmin within its budget."""
 
-    def __init__(self, outcome: Outcome, run: Run, clock: Callable[[], float], most_runs: int, deadline: float) -> None:
-        self.last: Outcome | None = None  #: the smallest run that failed
+    def __init__(
+        self, outcome: SimulationOutcome, run: Run, clock: Callable[[], float], most_runs: int, deadline: float
+    ) -> None:
+        self.last: SimulationOutcome | None = None  #: the smallest run that failed
         self._wanted = outcome.faults[0]
         self._setting = outcome.setting
         self._run = run
@@ -80,7 +82,7 @@ class _Search:
         self._left = most_runs
         self._deadline = deadline
 
-    def same(self, outcome: Outcome) -> bool:
+    def same(self, outcome: SimulationOutcome) -> bool:
         """Whether it fails as the first one did."""
         return any(fault.kind == self._wanted.kind and fault.rule == self._wanted.rule for fault in outcome.faults[:1])
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from harness.link.model import SECOND, Delivery
 from harness.link.simulator import Carrier
 from harness.link.taus113 import taus113
-from harness.transport.segments import MODULUS, Seg, Wire, near, parse
+from harness.transport.segments import MODULUS, Seg, WireFormat, near, parse
 from harness.transport.simulation.scenarios import Garbage, Role, Scenario, What, other
 
 #: A window that is smaller than this, and than half the buffer, is too small to send into.
@@ -34,10 +34,10 @@ class _Stream:
     narrow: bool = False  #: the last window was too small to send into
 
 
-class Watch:
+class SegmentRoles:
     """Names the role of each segment. Give it every datagram once, in the order of sending."""
 
-    def __init__(self, wire: Wire, totals: Mapping[Role, int], buffers: Mapping[Role, int]) -> None:
+    def __init__(self, wire: WireFormat, totals: Mapping[Role, int], buffers: Mapping[Role, int]) -> None:
         self._wire = wire
         self._streams: dict[Role, _Stream] = {role: _Stream(totals[role], buffers[role]) for role in totals}
 
@@ -89,10 +89,10 @@ class Watch:
 class Tamper:
     """The misfortunes of one run, both directions; `around` wraps a simulation's links."""
 
-    def __init__(self, scenario: Scenario, wire: Wire, seed: int) -> None:
+    def __init__(self, scenario: Scenario, wire: WireFormat, seed: int) -> None:
         apps = {"client": scenario.client, "server": scenario.server}
         roles: tuple[Role, Role] = ("client", "server")
-        self._watch = Watch(
+        self._watch = SegmentRoles(
             wire, {role: apps[role].sends for role in roles}, {role: scenario.buffer(role) for role in roles}
         )
         self._wire = wire

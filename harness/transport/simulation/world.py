@@ -20,7 +20,7 @@ from harness.transport.calls.player import Player
 from harness.transport.delivered import delivered
 from harness.transport.oracle.judge import Case, Violation, judge
 from harness.transport.oracle.judge import broken as broken_rules
-from harness.transport.segments import Wire
+from harness.transport.segments import WireFormat
 from harness.transport.simulation.applications import Application, Party
 from harness.transport.simulation.scenarios import ROLES, Change, Role, Scenario, other
 from harness.transport.simulation.tamper import Tamper
@@ -54,7 +54,7 @@ class Setting:
     seed: int  #: of the links
     data: Mapping[Role, bytes]  #: what each side sends
     isn: Mapping[Role, int]
-    wire: Wire
+    wire: WireFormat
     students: tuple[Role, ...]  #: the sides under test; the first of them is "up" in the packets
     model: bool = False  #: whether those have the model-based controller
 
@@ -73,7 +73,7 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class SimulationOutcome:
     """The outcome of a run."""
 
     setting: Setting
@@ -84,7 +84,7 @@ class Outcome:
     packets: Sequence[Packet]
     faults: Sequence[Fault] = ()  #: empty if all was well
     broken: Broken | None = None  #: what a call raised, if one did
-    turns: int = 0  #: round trips, or calls in this process, of both sides
+    steps: int = 0  #: round trips, or calls in this process, of both sides
     violations: Sequence[Violation] = ()  #: what the oracle says of the sides under test
 
     @property
@@ -139,7 +139,7 @@ class World:
         first = self.setting.first
         return lambda _: self.simulation.set_links(up=profile(first), down=profile(other(first)))
 
-    def run(self) -> Outcome:
+    def run(self) -> SimulationOutcome:
         """Run to the end, or to the limit. Raises what is not the submission's fault: LabError, mistakes of ours."""
         scenario = self.setting.scenario
         faults: list[Fault] = []
@@ -154,7 +154,7 @@ class World:
         packets = self.simulation.packets
         violations = self._violations(packets) if broken is None else []
         faults += self._faults(packets, violations) if broken is None else []
-        return Outcome(
+        return SimulationOutcome(
             setting=self.setting,
             seconds=self.simulation.now,
             received={role: bytes(self._app(role).received) for role in ROLES},
@@ -163,7 +163,7 @@ class World:
             packets=packets,
             faults=faults,
             broken=broken,
-            turns=sum(party.turns for party in self.parties.values()),
+            steps=sum(party.steps for party in self.parties.values()),
             violations=violations,
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from grader.bench.local import Ended, Lines, LocalBench, heard
+from grader.bench.local import Ended, LocalBench, heard
 from grader.bench.task import Task
 from harness.course.assignment import Assignment
 from harness.lab.docker.description import DockerLab
@@ -60,22 +60,6 @@ def run(
 def text_of(record: Record | BadRecord) -> str:
     assert isinstance(record, Trouble)
     return record.text
-
-
-@pytest.mark.parametrize(
-    ("pieces", "lines"),
-    [
-        ([b"one\ntwo\n"], [b"one", b"two"]),
-        ([b"o", b"n", b"e\n", b"two"], [b"one"]),
-        ([b"\n\n one\n"], [b" one"]),
-        ([b"0123456789\n"], [b"0123456789"]),
-        ([b"0123456789A\nshort\n"], [None, b"short"]),
-        ([b"01234", b"56789A", b"BCDEF", b"GHI\nshort\n"], [None, b"short"]),
-    ],
-)
-def test_bytes_become_lines_of_bounded_length(pieces: list[bytes], lines: list[bytes | None]) -> None:
-    reader = Lines(most=10)
-    assert [line for piece in pieces for line in reader.feed(piece)] == lines
 
 
 def test_the_job_for_a_tester_that_sees_other_files(assignment: Assignment) -> None:

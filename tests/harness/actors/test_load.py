@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.actors.load.generator import Turns
+from harness.actors.load.generator import Schedule
 from harness.actors.load.load import allow_files, echo_exchange
 from harness.actors.load.machine import Clocks, Machine, machine
 from harness.actors.load.traffic import Traffic, Waiting
@@ -207,7 +207,7 @@ def test_too_few_descriptors_are_ours() -> None:
 def test_turns_are_spread_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.monotonic", lambda: 10.0)
     clients: Any = ["a", "b", "c", "d"]
-    turns = Turns(clients, rate=4.0)
+    turns = Schedule(clients, rate=4.0)
     assert list(turns.due(10.0)) == ["b"]
     assert list(turns.due(10.125)) == ["c", "d"]
     assert list(turns.due(10.25)) == ["a", "b"]

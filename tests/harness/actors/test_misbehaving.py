@@ -85,14 +85,6 @@ def test_an_endless_line(lab: Scene) -> None:
     assert all_of_it == 3_000_000
 
 
-def test_no_text(lab: Scene) -> None:
-    server = lab.serves("lines")
-    lab.clients.misbehaving(server).babbles().reads_exactly(b"error\n")
-    peer = lab.connects(server)
-    peer.sends(b"text\n")
-    peer.reads_exactly(b"ok\n")
-
-
 def test_silence(lab: Scene) -> None:
     server = lab.serves("server")
     files = lab.kernel.usage().open_files

@@ -14,7 +14,7 @@ from harness.lab.interface import LabError
 from harness.lab.local.lab import LocalNode, local_lab
 from harness.link.profile import Profile
 from harness.tester.scene import Scene
-from harness.transport.segments import Wire, load_wire
+from harness.transport.segments import WireFormat, load_wire
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "reference" / "transport"
@@ -144,4 +144,4 @@ def test_a_forger_who_knows_every_number(make: Make) -> None:
 
 
 def test_the_wire_is_the_terms() -> None:
-    assert load_wire(REFERENCE / "term.toml") == Wire()
+    assert load_wire(REFERENCE / "term.toml") == WireFormat()

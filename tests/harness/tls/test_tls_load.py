@@ -49,7 +49,7 @@ def test_everybody_is_served(good: MakeScene, role: str) -> None:
     traffic.stays_fair(at_most=1.0)
     load.all_answer()
     assert load.closes() == 60
-    echo.sees_ends(60)
+    assert lab.waits_until(lambda: echo.ends.clean == 60) and echo.ends.all == 60
     assert (load.count, echo.count, echo.accepted) == (0, 0, 60)
     lab.kernel.finds_all_given_back(before)
     assert "saw 60 clean ends" in story(lab)
@@ -66,9 +66,7 @@ def test_greedy_clients_beside(good: MakeScene, role: str) -> None:
     assert traffic.greedy_bytes > 1_000_000
     traffic.stays_fair(at_most=1.0)
     load.resets()
-    with pytest.raises(Broken, match="did not end as those before it"):
-        echo.sees_ends(1, within=2)
-    assert echo.ends.reset > 0
+    assert lab.waits_until(lambda: echo.ends.reset > 0)
 
 
 @pytest.mark.slow

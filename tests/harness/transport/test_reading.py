@@ -8,9 +8,9 @@ import pytest
 
 from harness.link.trace import Direction, Packet
 from harness.transport.pictures.reading import read
-from harness.transport.segments import Seg, Wire, build
+from harness.transport.segments import Seg, WireFormat, build
 
-WIRE = Wire()
+WIRE = WireFormat()
 ISN, PEER = 2**32 - 1000, 500  # the first one wraps in the first segment
 
 

@@ -14,9 +14,9 @@ from harness.actors.story import Broken
 from harness.transport.calls import remote as remote_module
 from harness.transport.calls.calls import RemoteConnection, RemoteReassembler, RemoteSegments
 from harness.transport.calls.remote import Remote
-from harness.transport.segments import Seg, Wire, build, parse
+from harness.transport.segments import Seg, WireFormat, build, parse
 
-WIRE = Wire()
+WIRE = WireFormat()
 
 
 def test_a_handshake_a_message_and_an_end_cross_the_boundary():

@@ -7,12 +7,12 @@ import pytest
 from harness.testing import (
     TLS12,
     TLS13,
-    Beast,
     Broken,
     Identity,
     Listener,
     Scene,
     Server,
+    Specimen,
     TlsPeer,
     is_tls,
     plaintext_in,
@@ -82,34 +82,34 @@ def gives_up(lab: Scene, tls: TlsPeer, answer: bytes) -> None:
 
 
 def shows(lab: Scene, *names: str, **how: object) -> None:
-    """Show beasts of the zoo, each to a pipe that is told the name it is about, in an order that nobody can know.
+    """Show specimens of the zoo, each to a pipe that is told the name it is about, in an order that nobody can know.
 
     To each pipe that is to refuse some, good ones come before and behind them: who refuses by number is wrong.
     """
     gates: dict[str, Gate] = {}
-    beasts = [lab.tls.zoo.beast(name) for name in names]
-    lab.rng.shuffle(beasts)
-    for beast in beasts:
-        introduces(lab, beast)
-        if beast.asked not in gates:
-            gates[beast.asked] = gate = Gate(lab, beast.asked)
-            if not beast.accepted:
-                lab.says(f"but first a good certificate for {beast.asked}")
-                gate.believes(lab.tls.zoo.server(beast.asked), **how)
-                introduces(lab, beast)
-        if beast.accepted:
-            gates[beast.asked].believes(beast.identity, **how)
+    specimens = [lab.tls.zoo.specimen(name) for name in names]
+    lab.rng.shuffle(specimens)
+    for specimen in specimens:
+        introduces(lab, specimen)
+        if specimen.asked not in gates:
+            gates[specimen.asked] = gate = Gate(lab, specimen.asked)
+            if not specimen.accepted:
+                lab.says(f"but first a good certificate for {specimen.asked}")
+                gate.believes(lab.tls.zoo.server(specimen.asked), **how)
+                introduces(lab, specimen)
+        if specimen.accepted:
+            gates[specimen.asked].believes(specimen.identity, **how)
         else:
-            gates[beast.asked].refuses(beast.identity, **how)  # type: ignore[arg-type]
-    for asked in {beast.asked: None for beast in beasts if not beast.accepted}:
+            gates[specimen.asked].refuses(specimen.identity, **how)  # type: ignore[arg-type]
+    for asked in {specimen.asked: None for specimen in specimens if not specimen.accepted}:
         lab.says(f"and again a good certificate for {asked}")
         gates[asked].believes(lab.tls.zoo.server(asked), **how)
 
 
-def introduces(lab: Scene, beast: Beast) -> None:
+def introduces(lab: Scene, specimen: Specimen) -> None:
     """Its name, its fault or its virtue, and where the rule stands."""
-    verdict = "is to be believed" if beast.accepted else "is to be refused"
-    lab.says(f"a server shows {beast.name}, which {verdict}. {beast.rule} ({beast.section})")
+    verdict = "is to be believed" if specimen.accepted else "is to be refused"
+    lab.says(f"a server shows {specimen.name}, which {verdict}. {specimen.rule} ({specimen.section})")
 
 
 def test_names(lab: Scene) -> None:
@@ -290,7 +290,7 @@ def test_other_roots(lab: Scene) -> None:
     gate = Gate(lab, "server.example", ca=lab.tls.zoo.stranger_ca + lab.tls.zoo.ca)
     gate.believes(lab.tls.zoo.stranger("server"))
     gate.believes(lab.tls.zoo.server())
-    gate.refuses(lab.tls.zoo.beast("self-signed").identity)
+    gate.refuses(lab.tls.zoo.specimen("self-signed").identity)
     gate.believes(lab.tls.zoo.server())
 
 
@@ -310,17 +310,17 @@ def test_a_refused_server_gets_nothing(lab: Scene) -> None:
     gate = Gate(lab, "server.example")
     lab.says("the client has a lot to say, and says it before it is known who is there")
     for count, name in enumerate(("wrong-name", "untrusted-root"), 1):
-        gate.refuses(lab.tls.zoo.beast(name).identity, size=300_000, strictly=True)
+        gate.refuses(lab.tls.zoo.specimen(name).identity, size=300_000, strictly=True)
         lab.pipes.ends_as(gate.pipe, "refused", count=count)
     lab.says("and one that has nothing to say")
-    gate.refuses(lab.tls.zoo.beast("expired").identity, early=False, strictly=True)
+    gate.refuses(lab.tls.zoo.specimen("expired").identity, early=False, strictly=True)
     lab.pipes.ends_as(gate.pipe, "refused", count=3)
     gate.believes(lab.tls.zoo.server())
 
 
 def test_the_servers_chain(lab: Scene) -> None:
     for name in ("three-intermediates", "signed-by-the-root", "rsa"):
-        identity = lab.tls.zoo.beast(name).identity
+        identity = lab.tls.zoo.specimen(name).identity
         assert identity is not None
         backend = lab.listens()
         pipe = lab.pipes.server(backend=backend, identity=identity)

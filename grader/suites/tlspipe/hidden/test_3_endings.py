@@ -263,7 +263,7 @@ def test_refusals(lab: Scene) -> None:
     pipe, server = lab.pipes.starts("client")
     for number, name in enumerate(("wrong-name", "self-signed"), 1):
         plain = lab.connects(pipe)
-        identity = lab.tls.zoo.beast(name).identity
+        identity = lab.tls.zoo.specimen(name).identity
         tls = lab.tls.server(server.accepts(), identity=identity, shakes=False)
         _fails(tls)
         how = tls.ending.how if tls.ending else None

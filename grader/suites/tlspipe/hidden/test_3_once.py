@@ -102,7 +102,7 @@ def test_once_and_what_went_wrong(lab: Scene, role: str) -> None:
     if role == "client":
         pipe, behind = lab.pipes.starts(role, "--once")
         lab.connects(pipe)
-        identity = lab.tls.zoo.beast("wrong-name").identity
+        identity = lab.tls.zoo.specimen("wrong-name").identity
         _fails(lab.tls.server(behind.accepts(), identity=identity, shakes=False))
     else:
         pipe, behind = lab.pipes.starts(role, "--once")

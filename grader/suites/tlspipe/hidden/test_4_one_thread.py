@@ -11,12 +11,12 @@ from harness.testing import (
     Broken,
     NotMeasured,
     Peer,
+    PipeConnection,
+    PipeConnections,
     Scene,
     Server,
     TlsLoad,
     TlsPeer,
-    Way,
-    Ways,
 )
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
@@ -191,7 +191,7 @@ def test_records_as_they_come(lab: Scene, role: str) -> None:
         slow = lab.tls.server(ways.listener.accepts(), shakes=False)
     slow.in_pieces(1)
     slow.handshakes()
-    ways.carries(Way(ways.pipe, slow, ways.listener.accepts() if role == "server" else near))
+    ways.carries(PipeConnection(ways.pipe, slow, ways.listener.accepts() if role == "server" else near))
     lab.says("and what the pipe makes of one byte, and of a lot")
     for count in (1, 16_384, 16_385, 400_000):
         way.plain.sends(data[:count])
@@ -275,7 +275,7 @@ def test_nothing_to_do(lab: Scene, role: str) -> None:
 # -- descriptors ---------------------------------------------------------------------------------------------------
 
 
-def ends_before_it_began(lab: Scene, ways: Ways, kind: int) -> None:
+def ends_before_it_began(lab: Scene, ways: PipeConnections, kind: int) -> None:
     """One connection without a handshake, and one of the ways in which they end."""
     near = lab.connects(ways.pipe, quietly=True)
     wire = near if ways.role == "server" else ways.listener.accepts()
@@ -295,7 +295,7 @@ def ends_before_it_began(lab: Scene, ways: Ways, kind: int) -> None:
         lab.tls.server(wire, identity=lab.tls.zoo.stranger("server"), shakes=False).tries_handshake()
 
 
-def ends_somehow(lab: Scene, ways: Ways, number: int) -> None:
+def ends_somehow(lab: Scene, ways: PipeConnections, number: int) -> None:
     """One connection, and one of the ways in which they end."""
     kind = number % 8
     if kind == 7:

@@ -8,16 +8,16 @@ from harness.testing import (
     BOTH,
     TLS12,
     TLS13,
-    Beast,
     Broken,
     Identity,
     Listener,
     Scene,
     Server,
+    Specimen,
     TlsPeer,
     Versions,
     comes_out,
-    names_of_beasts,
+    names_of_specimens,
 )
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
@@ -38,13 +38,13 @@ TIME = ("client-expired", "client-not-yet-valid", "client-expired-intermediate")
 GROUPS = ["trust", "time", "chain", "name"]
 
 
-def group_of(beast: Beast) -> str:
+def group_of(specimen: Specimen) -> str:
     """Which of the groups a client belongs to."""
-    if beast.name in TRUST:
+    if specimen.name in TRUST:
         return "trust"
-    if beast.name in TIME:
+    if specimen.name in TIME:
         return "time"
-    return "name" if beast.asked else "chain"
+    return "name" if specimen.asked else "chain"
 
 
 def is_refused(lab: Scene, tls: TlsPeer, data: bytes) -> None:
@@ -85,15 +85,15 @@ def heard_nothing(backend: Listener) -> None:
 def test_good_clients(lab: Scene) -> None:
     backend = lab.listens()
     pipes: dict[str, Server] = {}
-    names = names_of_beasts("client", accepted=True)
+    names = names_of_specimens("client", accepted=True)
     lab.rng.shuffle(names)
     for name in names:
-        beast = lab.tls.zoo.beast(name)
-        options = ("--client-name", beast.asked) if beast.asked else ()
-        if beast.asked not in pipes:
-            pipes[beast.asked] = lab.pipes.server(*options, backend=backend, client_ca=beast.ca)
-        lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
-        is_served(lab, pipes[beast.asked], backend, beast.identity)
+        specimen = lab.tls.zoo.specimen(name)
+        options = ("--client-name", specimen.asked) if specimen.asked else ()
+        if specimen.asked not in pipes:
+            pipes[specimen.asked] = lab.pipes.server(*options, backend=backend, client_ca=specimen.ca)
+        lab.says(f"{specimen.name}: {specimen.rule} ({specimen.section})")
+        is_served(lab, pipes[specimen.asked], backend, specimen.identity)
     lab.says("capitals do not matter in what is asked for, either")
     pipe = lab.pipes.server("--client-name", "Ada.EXAMPLE", backend=backend, client_ca=lab.tls.zoo.ca)
     is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"))
@@ -101,23 +101,23 @@ def test_good_clients(lab: Scene) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_bad_clients(lab: Scene, group: str) -> None:
-    beasts = [lab.tls.zoo.beast(name) for name in names_of_beasts("client", accepted=False)]
-    beasts = [beast for beast in beasts if group_of(beast) == group]
-    lab.rng.shuffle(beasts)  # who refuses by number is wrong
-    for asked in sorted({beast.asked for beast in beasts}):
+    specimens = [lab.tls.zoo.specimen(name) for name in names_of_specimens("client", accepted=False)]
+    specimens = [specimen for specimen in specimens if group_of(specimen) == group]
+    lab.rng.shuffle(specimens)  # who refuses by number is wrong
+    for asked in sorted({specimen.asked for specimen in specimens}):
         backend = lab.listens()
         options = ("--client-name", asked) if asked else ()
         pipe = lab.pipes.server(*options, backend=backend, client_ca=lab.tls.zoo.ca)
         good = lab.tls.zoo.client(asked) if asked else lab.tls.zoo.client()
         is_served(lab, pipe, backend, good)
-        for beast in (beast for beast in beasts if beast.asked == asked):
+        for specimen in (specimen for specimen in specimens if specimen.asked == asked):
             if lab.rng.random() < 0.2:  # or who refuses until there is a pause
                 heard_nothing(backend)
                 is_served(lab, pipe, backend, good)
             for versions in (SPOKEN["1.2"], SPOKEN["1.3"]) if group == "trust" else (BOTH,):
-                lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
+                lab.says(f"{specimen.name}: {specimen.rule} ({specimen.section})")
                 near = lab.connects(pipe)
-                tls = lab.tls.client(near, identity=beast.identity, versions=versions, shakes=False)
+                tls = lab.tls.client(near, identity=specimen.identity, versions=versions, shakes=False)
                 is_refused(lab, tls, lab.random_bytes(100))
         heard_nothing(backend)
         is_served(lab, pipe, backend, good)

@@ -11,12 +11,12 @@ from harness.testing import (
     TLS13,
     Broken,
     NotMeasured,
+    PipeConnection,
+    PipeConnections,
     Scene,
     Sealer,
     TlsPeer,
     Versions,
-    Way,
-    Ways,
     comes_out,
 )
 
@@ -31,7 +31,7 @@ HALF_A_HELLO = bytes([22, 3, 1, 2, 0, 1, 0, 1])
 # -- tampering -----------------------------------------------------------------------------------------------------
 
 
-def ways_of(lab: Scene, role: str, *options: object) -> Ways:
+def ways_of(lab: Scene, role: str, *options: object) -> PipeConnections:
     """A pipe with a little room behind a client, so that a flood is felt."""
     return lab.pipes.ways(role, *options, behind=16_384 if role == "client" else None)
 
@@ -222,11 +222,11 @@ def test_the_log_of_a_bad_day(lab: Scene, role: str) -> None:
     ways = ways_of(lab, role)
     words = b"nobody may read this in a log: " + lab.random_bytes(20)
 
-    def flips_a_bit(way: Way) -> None:
+    def flips_a_bit(way: PipeConnection) -> None:
         way.tls.tampers(lambda record: bent(record, -20))
         way.tls.sends(words, may_fail=True)
 
-    deeds: list[tuple[Callable[[Way], None], tuple[str, ...]]] = [
+    deeds: list[tuple[Callable[[PipeConnection], None], tuple[str, ...]]] = [
         (flips_a_bit, ("broken",)),
         (lambda way: way.tls.sends_raw(b"no record of TLS"), ("broken",)),
         (lambda way: way.tls.cuts(), ("truncated",)),
@@ -254,7 +254,7 @@ def test_the_log_of_a_bad_day(lab: Scene, role: str) -> None:
 # -- floods --------------------------------------------------------------------------------------------------------
 
 
-def served_or_broken(lab: Scene, way: Way, sealer: Sealer) -> None:
+def served_or_broken(lab: Scene, way: PipeConnection, sealer: Sealer) -> None:
     """What is sent behind a flood comes out, or the connection is over."""
     data = lab.random_bytes(100)
     sealer.sends(sealer.seals(data), may_fail=True)

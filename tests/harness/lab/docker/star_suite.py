@@ -71,7 +71,7 @@ def reports_of(path: Path, suite: Path, submission: Path, *, worker: int) -> dic
     """What the tester said of each check, by the test's name; what was inconclusive is tried again, as in a grading."""
     job, code, assignment = job_of(path, suite)
     found: dict[str, dict[str, Any]] = {}
-    with Star.start(images.ensure_images(containers.Engine()), code=code, worker=worker) as star:
+    with Star.start(images.ensure_images(containers.DockerEngine()), code=code, worker=worker) as star:
         wanted = job.checks
         for _ in range(2):
             records: list[dict[str, Any]] = []

@@ -40,7 +40,7 @@ class Limits:
 
 @pytest.fixture(scope="module")
 def made() -> images.Images:
-    return images.ensure_images(containers.Engine())
+    return images.ensure_images(containers.DockerEngine())
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def submission(tmp_path: Path) -> Path:
 
 def ours(identity: str) -> list[str]:
     """Names of the containers and volumes of an owner, as Docker has them."""
-    with containers.Engine() as engine:
+    with containers.DockerEngine() as engine:
         rows = [*engine.containers(), *engine.volumes()]
     return sorted(name for name, labels in rows if labels.get(owner.OWNER) == identity or identity in name)
 

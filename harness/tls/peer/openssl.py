@@ -48,7 +48,7 @@ class Ending:
         }[self.how]
 
 
-class Engine:
+class OpenSsl:
     """TLS over a wire. Answers data or an Ending; raises TimeoutError when neither comes before the deadline."""
 
     def __init__(self, wire: Wire, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None) -> None:
