@@ -26,8 +26,8 @@ from grader.verdict.rubric import Reports, Stopped, Verdict, judge, settled, to_
 from harness.course.forbidden import find_all_forbidden, forbidden_message
 from harness.course.programs import ProgramsError, load_programs
 from harness.lab.interface import LabError
-from harness.tester.outcome import Outcome
-from harness.tester.records import BadRecord, Built, End, Gone, Phase, Record, Report, Start, Trouble
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import BadRecord, Built, End, Gone, Phase, Record, Report, Start, Trouble
 
 #: How much longer than the assignment's own limit a grading may take before it is ended from outside.
 FACTOR = 1.25

@@ -12,7 +12,7 @@ from grader.bench.local import Bench, LocalBench
 from grader.bench.task import Task
 from grader.course import this_course
 from harness.course.programs import load_programs
-from harness.tester.records import BadRecord, Record, Report, line_of
+from harness.tester.border.records import BadRecord, Record, Report, line_of
 
 ROOT = Path(__file__).parent.parent
 

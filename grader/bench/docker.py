@@ -19,7 +19,7 @@ from harness.lab.docker import recipes as nodes
 from harness.lab.docker.images import Images, ensure_images
 from harness.lab.docker.star import Star
 from harness.lab.interface import LabError
-from harness.tester.records import Phase, record_of
+from harness.tester.border.records import Phase, record_of
 
 
 class DockerBench:

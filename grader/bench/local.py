@@ -23,7 +23,7 @@ from typing import IO, Protocol, TypeVar
 
 from grader.bench.task import Task
 from harness.lab.interface import LabError
-from harness.tester.records import BadRecord, Phase, Record, parse_record
+from harness.tester.border.records import BadRecord, Phase, Record, parse_record
 from harness.text.lines import Lines
 
 #: Longest line of a tester that is kept: a report with its capture (bytes).

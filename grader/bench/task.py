@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.course.assignment import Assignment, Suite
 from harness.lab.docker.description import DockerLab
-from harness.tester.job import Job, LocalLab
+from harness.tester.border.job import Job, LocalLab
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from grader.reports.text import line, visible
 from grader.reports.view import class_view, instructor_view, student_view
 from grader.verdict.scoring import number
-from harness.tester.outcome import Outcome
+from harness.tester.border.outcome import Outcome
 
 #: The name of a state, in a word or two.
 STATE_WORDS = {

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from harness.tester.outcome import Outcome
+from harness.tester.border.outcome import Outcome
 
 #: How many steps of a long story are shown from its beginning and from its end; the rest is folded.
 FIRST_STEPS, LAST_STEPS = 6, 20

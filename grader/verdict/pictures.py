@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from grader.verdict.rubric import Verdict
 from harness.course.assignment import Assignment, Check
-from harness.tester.records import Report
+from harness.tester.border.records import Report
 from harness.transport.pictures import artefacts
 from harness.transport.pictures.bundle import Bundle
 from harness.transport.segments import BadWire, WireFormat, load_wire

@@ -12,7 +12,7 @@ from grader.verdict.pictures import Looks, names_of
 from grader.verdict.rubric import Verdict
 from grader.verdict.scoring import score_stages, total
 from harness.course.assignment import Assignment, Check
-from harness.tester.records import MOST_TEXT, Phase, Report, cut
+from harness.tester.border.records import MOST_TEXT, Phase, Report, cut
 from harness.transport.pictures import artefacts
 
 #: Version of the format; it grows when a key changes its meaning or goes away.

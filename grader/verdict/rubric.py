@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from harness.course.assignment import Assignment, Check
-from harness.tester.outcome import Outcome
-from harness.tester.records import Report
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Report
 
 
 class Stopped(Enum):

@@ -21,8 +21,8 @@ from harness.course.assignment import Assignment, Check, load_assignment
 from harness.course.forbidden import find_forbidden, forbidden_message
 from harness.course.programs import load_programs
 from harness.errors import UsageError
-from harness.tester.job import Job, LocalLab
-from harness.tester.records import BadRecord, End, Record, Report, Trouble, parse_record
+from harness.tester.border.job import Job, LocalLab
+from harness.tester.border.records import BadRecord, End, Record, Report, Trouble, parse_record
 
 #: Where an assignment's folder is looked for, from the current folder upwards.
 _PLACES = ("", "assignments")

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from harness.actors.story import Step
 from harness.course.assignment import Assignment, Check
-from harness.tester.outcome import Outcome
-from harness.tester.records import Built, Record, Report, Trouble
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Built, Record, Report, Trouble
 
 #: The sign, colour and name of each outcome.
 SIGNS = {

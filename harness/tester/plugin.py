@@ -19,8 +19,8 @@ import pytest
 from harness.actors.story import Broken
 from harness.course.assignment import Assignment, Check
 from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone
-from harness.tester.outcome import Outcome
-from harness.tester.records import Gone, Record, Report, Start, Trouble
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Gone, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
 
 #: A link that delivers its packets later than this (99th percentile, seconds) was not as requested.

@@ -22,9 +22,9 @@ import pytest
 
 from harness.course.assignment import Assignment, AssignmentError, load_assignment
 from harness.lab.interface import CannotStart, LabError, Network, Node, NodeGone
-from harness.tester.job import BadJob, Job, LocalLab
+from harness.tester.border.job import BadJob, Job, LocalLab
+from harness.tester.border.records import Built, End, Gone, Phase, Record, Trouble, line_of
 from harness.tester.plugin import StoryPlugin, SuiteRun
-from harness.tester.records import Built, End, Gone, Phase, Record, Trouble, line_of
 
 #: pytest's options, so that nothing but the suites decides how it runs.
 _PYTEST = [

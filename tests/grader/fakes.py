@@ -15,7 +15,7 @@ from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
-from harness.tester.records import PCAPNG_MAGIC, BadRecord, Record
+from harness.tester.border.records import PCAPNG_MAGIC, BadRecord, Record
 
 TOML = """\
 [assignment]

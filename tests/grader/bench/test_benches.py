@@ -14,7 +14,7 @@ from grader.bench.task import Task
 from harness.course.assignment import Assignment
 from harness.lab.docker.description import DockerLab
 from harness.lab.interface import LabError
-from harness.tester.records import BadRecord, Record, Trouble
+from harness.tester.border.records import BadRecord, Record, Trouble
 
 
 def a_tester(tmp_path: Path, code: str) -> Path:

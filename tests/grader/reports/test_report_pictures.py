@@ -21,7 +21,7 @@ from grader.submission import Submission
 from grader.verdict import pictures
 from harness.link.trace import Packet
 from harness.pictures.capture import to_pcapng
-from harness.tester.records import Report, parse_record
+from harness.tester.border.records import Report, parse_record
 from harness.transport.pictures import artefacts
 from harness.transport.pictures.bundle import Bundle, Finding, as_data, from_json
 from harness.transport.segments import build, parse

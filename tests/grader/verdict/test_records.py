@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.actors.story import Step
-from harness.tester.outcome import Outcome
-from harness.tester.records import (
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import (
     MOST_TEXT,
     PCAPNG_MAGIC,
     BadRecord,

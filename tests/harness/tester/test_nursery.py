@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.tester.job import Job, LocalLab
+from harness.tester.border.job import Job, LocalLab
 from tests.harness.lab.docker import star_suite
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.lab.docker.description import DockerLab
-from harness.tester.job import BadJob, Job, LocalLab
+from harness.tester.border.job import BadJob, Job, LocalLab
 
 ASSIGNMENT = """
 [assignment]

@@ -14,7 +14,7 @@ import pytest
 from harness.course.assignment import load_assignment
 from harness.lab.docker import containers, images
 from harness.lab.docker.star import Session, Star, TesterExit
-from harness.tester.job import Job, LocalLab
+from harness.tester.border.job import Job, LocalLab
 
 HERE = Path(__file__).resolve().parent
 

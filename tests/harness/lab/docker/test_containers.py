@@ -23,7 +23,7 @@ from harness.lab.docker import recipes as nodes
 from harness.lab.docker.phases import Phases
 from harness.lab.docker.star import Star
 from harness.lab.interface import LabError
-from harness.tester.job import Job
+from harness.tester.border.job import Job
 from tests.harness.lab.docker import star_suite
 
 

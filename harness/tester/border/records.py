@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.actors.story import Step
-from harness.tester.outcome import Outcome
+from harness.tester.border.outcome import Outcome
 
 #: Longest text kept of a message, of what was expected and seen, of a ladder (characters).
 MOST_TEXT = 20_000
