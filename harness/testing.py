@@ -77,9 +77,9 @@ _LATER = {
     "harness.tls.peer.contexts": ["BOTH", "TLS10", "TLS11", "TLS12", "TLS13", "Versions"],
     "harness.tls.peer.peer": ["TlsPeer"],
     "harness.tls.peer.sealer": ["Sealer"],
-    "harness.tls.pipes": ["Way", "Ways", "comes_out", "exchange"],
+    "harness.tls.pipes": ["PipeConnection", "PipeConnections", "comes_out", "exchange"],
     "harness.tls.record_layer.records": ["HANDSHAKE", "is_tls", "plaintext_in"],
-    "harness.tls.zoo.zoo": ["Specimen", "Identity", "names_of_beasts"],
+    "harness.tls.zoo.zoo": ["Specimen", "Identity", "names_of_specimens"],
     "harness.transport.segments": ["Seg"],
     "harness.transport.simulation.scenarios": ["App", "Change", "Scenario"],
 }

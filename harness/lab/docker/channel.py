@@ -102,7 +102,10 @@ class Channel:
         with otherwise(LabError, f"the lab's {self.name} says"):
             if (line := self._line(ANSWER_WITHIN)) is None:
                 raise Refused("node", f"no answer within {ANSWER_WITHIN:g} s")
-            return decode(line)
+            try:
+                return decode(line)
+            except ValueError as error:
+                raise Refused("node", str(error)) from None
 
     def _gone(self, error: BaseException | None = None) -> LabError:
         last = self.complaints.decode("utf-8", "replace").strip().splitlines()[-1:]

@@ -115,7 +115,7 @@ def usage(user: OrdinaryUser | None, roots: Collection[int]) -> Usage:
 
     reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = alive(user, roots)
-    rows = _in_words(found, ["num_threads", "cpu_times"])
+    rows = _facts_of(found, ["num_threads", "cpu_times"])
     return Usage(
         processes=len(found),
         threads=sum(row["num_threads"] for row in rows),
@@ -124,7 +124,7 @@ def usage(user: OrdinaryUser | None, roots: Collection[int]) -> Usage:
     )
 
 
-def _in_words(found: Iterable[psutil.Process], names: list[str]) -> list[dict[str, Any]]:
+def _facts_of(found: Iterable[psutil.Process], names: list[str]) -> list[dict[str, Any]]:
     """What psutil tells of each process that has not ended meanwhile. Raises NotMeasured if it is not allowed to."""
     rows = []
     for each in found:
@@ -151,7 +151,7 @@ def _linux(found: Sequence[psutil.Process]) -> dict[str, Any]:
 
 def _elsewhere(found: Sequence[psutil.Process]) -> dict[str, Any]:
     """Memory counts shared pages here: it is for comparing before and after."""
-    rows = _in_words(found, ["num_fds", "memory_info", "exe"])
+    rows = _facts_of(found, ["num_fds", "memory_info", "exe"])
     return {
         "open_files": sum(row["num_fds"] for row in rows),
         "memory_bytes": sum(row["memory_info"].rss for row in rows),

@@ -24,7 +24,7 @@ from harness.tls.peer.contexts import KeyLog, is_address
 from harness.tls.peer.endings import Endings
 from harness.tls.peer.openssl import Ending, OpenSsl
 from harness.tls.peer.wire import Wire
-from harness.tls.record_layer.records import ClientHello, client_hello, is_tls, plaintext_in, split
+from harness.tls.record_layer.records import ClientHello, client_hello, split
 
 #: Data in a record at most (RFC 8446, section 5.1).
 RECORD = 16_384
@@ -115,22 +115,6 @@ class TlsPeer(Endings):
     def openssl(self) -> OpenSsl:
         """OpenSSL and the wire, for driving them directly."""
         return self._openssl
-
-    def hides(self, *markers: bytes) -> None:
-        """What came over the wire is TLS records, and none of the markers (16 random bytes or more) is in them.
-
-        Not as it is, and not thinly disguised. Raises Broken.
-        """
-        came = self.raw_in
-        if not is_tls(came):
-            raise Broken("something came over the wire that is no TLS", expected="TLS records", seen=_odd(came))
-        if leak := plaintext_in(came, markers):
-            raise Broken(
-                "what was sent can be read on the wire",
-                expected="nothing but encrypted data",
-                seen=f"{show(leak.marker)}, {leak.how}",
-            )
-        self._tell("finds nothing readable in what came over the wire")
 
     # -- the handshake -------------------------------------------------------------------------------------------
 

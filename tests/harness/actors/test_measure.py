@@ -252,4 +252,4 @@ def test_an_executable_is_known_by_its_name_elsewhere(monkeypatch: pytest.Monkey
 def test_who_may_not_be_looked_at_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil.Process, "as_dict", lambda _, names: dict.fromkeys(names))
     with pytest.raises(NotMeasured, match=f"process {os.getpid()}"):
-        processes._told([psutil.Process()], ["num_fds"])
+        processes._facts_of([psutil.Process()], ["num_fds"])

@@ -186,7 +186,7 @@ def test_much_through_it(lab: Scene) -> None:
     assert plain.reads_to_end(within=20) == data
     up.join()
     down.join()
-    tls.hides(data[-32:][::-1], data[:32])
+    lab.tls.is_private(tls.raw_in, data[-32:][::-1], data[:32])
 
 
 # -- programs that are none --------------------------------------------------------------------------------------

@@ -67,13 +67,21 @@ def test_a_line_is_what_it_says_and_a_torn_one_a_text(node: Node, pieces: list[b
 
 def test_what_is_said_is_a_line(node: Node) -> None:
     node.writes(b'{"ok": true, "policy": 1}\n')
-    assert node.channel.ask({"op": "policy"}) == {"ok": True, "policy": 1}
+    assert node.channel.ask({"op": "policy"}) == {"policy": 1}
     assert json.loads(node.reads()) == {"op": "policy"}
 
 
-def test_an_answer_that_is_none_is_the_labs_fault(node: Node) -> None:
-    node.writes(b'{"ok": false, "text": "no wire"}\n')
-    with pytest.raises(LabError, match="the lab's tester says: no wire"):
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"ok": false, "error": "node", "text": "no wire", "errno": 0}', "no wire"),
+        (b'{"ok": false, "text": "no wire"}', "not an answer: KeyError"),
+        (b'{"ok": tr', "Expecting value"),
+    ],
+)
+def test_an_answer_that_is_none_is_the_labs_fault(node: Node, line: bytes, why: str) -> None:
+    node.writes(line + b"\n")
+    with pytest.raises(LabError, match=f"the lab's tester says: {why}"):
         node.channel.answer()
 
 
