@@ -103,10 +103,10 @@ def test_what_both_see(lab: Scene) -> None:
 def test_expired(lab: Scene) -> None:
     server = lab.listens()
     pipe = lab.pipes.client(target=server)
-    beast = lab.tls.zoo.beast("expired")
-    lab.says(f"a certificate with one fault: {beast.rule}")
-    assert beast.identity is not None
-    tells_apart(lab, pipe, server, lab.tls.zoo.server(), beast.identity)
+    specimen = lab.tls.zoo.specimen("expired")
+    lab.says(f"a certificate with one fault: {specimen.rule}")
+    assert specimen.identity is not None
+    tells_apart(lab, pipe, server, lab.tls.zoo.server(), specimen.identity)
 
 
 def test_an_address(lab: Scene) -> None:

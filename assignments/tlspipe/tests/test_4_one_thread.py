@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.testing import Scene, Way
+from harness.testing import PipeConnection, Scene
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 
@@ -31,7 +31,7 @@ def test_nobody_stalls_another(lab: Scene, role: str) -> None:
         lab.tls.stays_silent(pipe, count=10)
         begun = lab.now()
         tls = lab.tls.client(lab.connects(pipe))
-        lab.pipes.carries(Way(pipe, tls, backend.accepts()))
+        lab.pipes.carries(PipeConnection(pipe, tls, backend.accepts()))
     else:
         target = lab.listens()
         pipe = lab.pipes.client(target=target)
@@ -41,7 +41,7 @@ def test_nobody_stalls_another(lab: Scene, role: str) -> None:
             target.accepts()
         begun = lab.now()
         plain = lab.connects(pipe)
-        lab.pipes.carries(Way(pipe, lab.tls.server(target.accepts()), plain))
+        lab.pipes.carries(PipeConnection(pipe, lab.tls.server(target.accepts()), plain))
     took = lab.now() - begun
     lab.expect(took < 3, "beside handshakes that stand still", expected="within 3 s", seen=f"{took:.1f} s")
 

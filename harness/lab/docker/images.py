@@ -41,6 +41,7 @@ PACKAGES = (
     "trustme",
     "idna",
     "cryptography",
+    "psutil",  # what the programs of the reference, beside the tester, use
     "cffi",  # cryptography uses its backend only: pycparser is not needed
 )
 #: Where they are in the node image.

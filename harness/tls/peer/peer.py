@@ -24,7 +24,7 @@ from harness.tls.peer.contexts import KeyLog, is_address
 from harness.tls.peer.endings import Endings
 from harness.tls.peer.openssl import Ending, OpenSsl
 from harness.tls.peer.wire import Wire
-from harness.tls.record_layer.records import ClientHello, client_hello, split
+from harness.tls.record_layer.records import ClientHello, client_hello
 
 #: Data in a record at most (RFC 8446, section 5.1).
 RECORD = 16_384
@@ -350,8 +350,3 @@ class TlsPeer(Endings):
         data = bytes(self._unread[:count])
         del self._unread[:count]
         return data, ending
-
-
-def _odd(stream: bytes) -> str:
-    records, rest = split(stream)
-    return f"{show(rest)} after {len(records):,} records" if records else show(rest)
