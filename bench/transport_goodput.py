@@ -33,7 +33,7 @@ from bench.peers import flows, kernel  # noqa: E402
 from harness.link.model import UDP_FRAMING  # noqa: E402
 from harness.link.profile import Profile  # noqa: E402
 from harness.link.simulator import Endpoint, Simulation  # noqa: E402
-from harness.transport.simulation.multiplex import Shared  # noqa: E402
+from harness.transport.simulation.multiplex import SharedEndpoint  # noqa: E402
 from tests.harness.lab.namespaces import missing  # noqa: E402
 
 RATE, DELAY, SIZE = 10_000_000, 0.02, 10_000_000  #: bits per second, seconds each way, bytes
@@ -178,7 +178,7 @@ def measure_sharing(seconds: float = 60.0) -> None:
             both = [flows.pair(controller, 1 << 40) for _ in range(2)]
             sending, taking = zip(*both, strict=True)
             simulation = Simulation(
-                {"senders": Shared([sending[0], Late(sending[1], apart)]), "receivers": Shared(taking)},
+                {"senders": SharedEndpoint([sending[0], Late(sending[1], apart)]), "receivers": SharedEndpoint(taking)},
                 up=link(),
                 down=Profile(delay=DELAY),
                 seed=1,

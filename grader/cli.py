@@ -39,7 +39,7 @@ app = typer.Typer(
 )
 
 
-class Lab(StrEnum):
+class LabKind(StrEnum):
     """Where submissions run."""
 
     auto = "auto"
@@ -47,7 +47,7 @@ class Lab(StrEnum):
     local = "local"
 
 
-class Engine(StrEnum):
+class LinkEngine(StrEnum):
     """What impairs the link."""
 
     auto = "auto"
@@ -66,8 +66,8 @@ def run(
     out: Annotated[Path, typer.Option(help="folder of this run; the same one again finishes what is left")],
     assignment: Annotated[list[str] | None, typer.Option(help="only this assignment (may be given again)")] = None,
     student: Annotated[list[str] | None, typer.Option(help="only this student (may be given again)")] = None,
-    lab: Annotated[Lab, typer.Option(help="auto: Docker if an engine answers, else local")] = Lab.auto,
-    engine: Annotated[Engine, typer.Option(help="what impairs the link")] = Engine.auto,
+    lab: Annotated[LabKind, typer.Option(help="auto: Docker if an engine answers, else local")] = LabKind.auto,
+    engine: Annotated[LinkEngine, typer.Option(help="what impairs the link")] = LinkEngine.auto,
     workers: Annotated[int, typer.Option(min=0, max=16, help="submissions side by side; 0: by the cores")] = 0,
     seed: Annotated[
         str | None, typer.Option(help="the course's secret; else $SOCKETLAB_SECRET, else the run's own")
@@ -113,7 +113,7 @@ def run(
 @app.command()
 def release(
     out: Annotated[Path | None, typer.Option(help="write the whole student repository into this folder")] = None,
-    check: Annotated[bool, typer.Option("--check", help="only say what in assignments/ is not fresh")] = False,
+    check: Annotated[bool, typer.Option("--check", help="only list what is out of date in assignments/")] = False,
 ) -> None:
     """Make assignments/ from reference/ and the public tests; with --out, the repository that students clone."""
     console = Console(highlight=False, soft_wrap=True)
@@ -147,7 +147,7 @@ def images() -> None:
 
 
 def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -> int:
-    """Run the campaign before everyone's eyes; the exit status."""
+    """Run the campaign and show its progress; returns the exit status."""
     interrupted, unfinished = False, 0
     results: list[dict[str, Any]] = []
     try:
@@ -177,7 +177,7 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -
 
 
 def main() -> None:
-    """The entry point; an interrupt before anything has begun is no error of the program."""
+    """The entry point; an interrupt before anything has begun is not an error."""
     try:
         app()
     except KeyboardInterrupt:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.course.assignment import SUITES, Assignment, Suite, load_assignment
-from harness.course.toml_rows import nearest
 from harness.errors import SetupError, UsageError
+from harness.text.nearest import nearest
 
-#: The harness that does the grading: the one beside this package.
+#: The harness that does the grading: the one next to this package.
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
 
 
@@ -24,7 +24,7 @@ class Course:
     root: Path
 
     def names(self) -> list[str]:
-        """The assignments there are."""
+        """The names of all assignments."""
         return sorted(path.parent.name for path in (self.root / "reference").glob("*/assignment.toml"))
 
     def reference(self, name: str) -> Path:
@@ -55,7 +55,7 @@ class Course:
         return assignment
 
     def tests_hash(self, name: str) -> str:
-        """A hash of all that decides a verdict beside the submission: tests, harness, rubric, the reference as peer."""
+        """A hash of what decides a verdict besides the submission: tests, harness, rubric, the reference as peer."""
         reference = self.reference(name)
         labelled = [("assignment", reference, _sources(reference))]
         labelled += [(suite, folder, _sources(folder)) for suite, folder in self.suites(name).items()]

@@ -1,6 +1,6 @@
 """One submission, one bench, one result.
 
-Rule 1: what is wrong with the submission ends in its result; what is wrong with us ends in LabError or in `ours`.
+Rule 1: what is wrong with the submission goes into its result; what is wrong with us ends in LabError or in `ours`.
 Rule 2: a check that stays undecided is tried once more, on the same bench, and then waits for a person.
 """
 
@@ -13,40 +13,26 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from grader.bench.local import Bench, Ended, Order
+from grader.bench.local import Bench, Ended
+from grader.bench.task import Task
 from grader.submission import Submission
 from grader.verdict import pictures
 from grader.verdict import result as results
-from grader.verdict.outcome import Outcome
-from grader.verdict.records import BadRecord, Built, End, Gone, Phase, Report, Start, Trouble, parse_record
 from grader.verdict.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
-from harness.course.assignment import Assignment, Suite
 from harness.course.forbidden import find_all_forbidden, forbidden_message
 from harness.course.programs import ProgramsError, load_programs
 from harness.lab.interface import LabError
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import BadRecord, Built, End, Gone, Phase, Record, Report, Start, Trouble
 
 #: How much longer than the assignment's own limit a grading may take before it is ended from outside.
 FACTOR = 1.25
 #: Seconds on top of that for starting and tidying up.
 MARGIN = 15.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """What is to be graded, and under which name the result goes."""
-
-    student: str
-    assignment: Assignment
-    suites: Mapping[Suite, Path]
-    seed: str  #: hex, of this student and assignment
-    identity: str  #: equal identities have equal results
-    lab: Mapping[str, Any]  #: kind, engine, image, what it does not protect from: for the result
-    reference: Path | None = None  #: the folder of the answers
 
 
 @dataclass(frozen=True)
@@ -156,11 +142,11 @@ class _Run:
         return judge(assignment, reports, stopped=stopped, forbidden=self.forbidden, reason=reason)
 
     def _attempt(self, checks: tuple[str, ...], known: Mapping[str, Report]) -> tuple[dict[str, Report], Stopped, str]:
-        """Run some checks; the reports known before stand. Answers all reports and how the run ended."""
+        """Run some checks; earlier reports stand. Returns all reports and how the run ended."""
         self.attempts += 1
         listener = _Listener(self, Reports(frozenset(checks)), dict(known))
         try:
-            ended = self.bench.run(self._order(checks), listener)
+            ended = self.bench.run(self._run_of(checks), listener)
         except LabError as error:
             ended, broken = Ended(status=None), str(error)
         else:
@@ -177,7 +163,7 @@ class _Run:
         if ended.died:
             self.notes.append(f"the submission's node ended before its time: {ended.died}")
             listener.blame(reports, ended.died)
-            # What had not begun is tried in a second node; who ends that as well has nothing left to run in.
+            # What had not begun is tried in a second node; a submission that ends that, too, gets no third.
             return reports, Stopped.OURS if self.attempts == 1 else Stopped.NODE, f"({ended.died})"
         self.broke = bool(broken)
         if broken:
@@ -187,26 +173,24 @@ class _Run:
             self.notes.append(f"the tester ended without its last record (exit status {ended.status})")
         return reports, Stopped.ENDED, ""
 
-    def _order(self, checks: tuple[str, ...]) -> Order:
+    def _run_of(self, checks: tuple[str, ...]) -> Task:
+        """The task, with what is to be run this time."""
         assignment = self.task.assignment
         build = assignment.build
         wanted = build is not None and (self.submission.path / build.file).is_file()
         seconds = FACTOR * assignment.limits.seconds + MARGIN + (build.timeout if build and wanted else 0.0)
-        return Order(
+        return replace(
+            self.task,
             submission=self.submission.path,
-            assignment=assignment,
-            suites=self.task.suites,
-            checks=checks,
             programs=self.programs,
             build=wanted,
-            seed=self.task.seed,
+            checks=checks,
             seconds=seconds,
-            reference=self.task.reference,
         )
 
 
 class _Listener:
-    """Reads a tester's lines as they come."""
+    """Reads a tester's records as they come."""
 
     def __init__(self, run: _Run, reports: Reports, known: Mapping[str, Report]) -> None:
         self._run, self.reports, self._known = run, reports, known
@@ -220,15 +204,11 @@ class _Listener:
         self._lost: str | None = None  # the check in which the tester lost the node, if it did
         self._nodeless: list[str] = []  # checks that came later and could not be decided
 
-    def __call__(self, line: bytes | None) -> None:
-        try:
-            if line is None:
-                raise BadRecord("too long")
-            record = parse_record(line)
-        except BadRecord as error:
-            self._bad[str(error)] += 1
-            return
+    def __call__(self, record: Record | BadRecord) -> None:
         match record:
+            case BadRecord():
+                self._bad[str(record)] += 1
+                return
             case Phase():
                 self.phases.append(record)
             case Built():
@@ -301,7 +281,7 @@ def _graded(
             "message": message,
             **points,
             "stages": results.stages_of(assignment, verdicts, run.forbidden if run else {}),
-            "checks": results.checks_of(verdicts, looks),
+            "checks": results.checks_of(assignment, verdicts, looks),
             "build": {"log": run.build} if run and run.build else None,
             "submission": {
                 "hash": submission.hash if submission else None,

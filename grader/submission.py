@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import SubmissionError
+from harness.text.printable import SPACES, printable
 
 
 @dataclass(frozen=True)
-class Caps:
+class SubmissionLimits:
     """How much a submission may hold."""
 
     files: int = 1_000  #: files and folders
@@ -40,7 +41,7 @@ class Submission:
     hash: str  #: sha256 of names, execute bits and contents, hex
     files: int = 0
     size: int = 0  #: bytes of all files together
-    notes: tuple[str, ...] = ()  #: what is odd but no reason to refuse
+    notes: tuple[str, ...] = ()  #: what is odd but not a reason to refuse
 
 
 #: Left out: not the student's work, or able to run code when something looks at it (repositories, stale bytecode).
@@ -77,10 +78,10 @@ _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR:
 
 
 def take_submission(
-    source: Path, target: Path, *, student: str, assignment: str, caps: Caps | None = None
+    source: Path, target: Path, *, student: str, assignment: str, caps: SubmissionLimits | None = None
 ) -> Submission:
     """Copy the folder `source` to the new folder `target`. Raises SubmissionError; the copy is then incomplete."""
-    copier = _Copier(caps or Caps())
+    copier = _Copier(caps or SubmissionLimits())
     target.mkdir(mode=0o755, parents=True)
     target.chmod(0o755)
     try:
@@ -115,23 +116,15 @@ def readable_name(name: str) -> str:
     >>> readable_name("caf\udce9.py")
     'caf\\xe9.py'
     """
-    shown = "".join(_readable(char) for char in name)
+    shown = printable(name, keep=SPACES)
     return shown if len(shown) <= 200 else f"{shown[:200]}…"
-
-
-def _readable(char: str) -> str:
-    if 0xDC80 <= ord(char) <= 0xDCFF:
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return char.encode("unicode_escape").decode("ascii")
-    return char
 
 
 @dataclass
 class _Copier:
     """Walks one submission, depth first, in the order of the names' bytes, so that equal trees hash alike."""
 
-    caps: Caps
+    caps: SubmissionLimits
     files: int = 0
     entries: int = 0
     size: int = 0
@@ -200,7 +193,7 @@ class _Copier:
                     f"{_shown(path)} is a symbolic link (to {to}). Hand in the file itself: links are not followed."
                 )
             else:
-                kind = _KINDS.get(stat.S_IFMT(mode), "no ordinary file")
+                kind = _KINDS.get(stat.S_IFMT(mode), "not an ordinary file")
                 raise SubmissionError(f"{_shown(path)} is {kind}. Hand in ordinary files and folders only.")
         except OSError as error:
             raise SubmissionError(_why_not_opened(error, _shown(path))) from None
@@ -224,9 +217,9 @@ class _Copier:
         try:
             status = os.fstat(inner)
             if not stat.S_ISREG(status.st_mode):
-                raise SubmissionError(f"{_shown(path)} is no ordinary file.")
+                raise SubmissionError(f"{_shown(path)} is not an ordinary file.")
             if not status.st_mode & 0o444:
-                # Whoever grades as root could read it all the same; the verdict must not depend on who grades.
+                # Someone who grades as root could read it anyway; the verdict must not depend on who grades.
                 raise SubmissionError(f"{_shown(path)} cannot be read by anyone. Make it readable: chmod u+r.")
             if status.st_nlink > 1:
                 self.notes.append(f"{_shown(path)} is a hard link ({status.st_nlink} names for one file)")
@@ -294,7 +287,7 @@ class _Copier:
             self.notes.append(f"the name {_shown(path)} is not UTF-8")
         else:
             if readable_name(name) != name[:200]:
-                self.notes.append(f"the name {_shown(path)} has characters that cannot be seen")
+                self.notes.append(f"the name {_shown(path)} has invisible characters")
 
     def _note_clashes(self, names: list[str], path: tuple[str, ...]) -> None:
         seen: dict[str, str] = {}
@@ -339,7 +332,7 @@ def _why_not_opened(error: OSError, what: str, *, is_folder: bool = False) -> st
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"{what} cannot be read by the grader. Make it readable: chmod u+r{'x' if is_folder else ''}."
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return f"{what} is no folder of its own (a link, or a file)." if is_folder else f"{what} is a symbolic link."
+        return f"{what} is not a real folder (a link, or a file)." if is_folder else f"{what} is a symbolic link."
     if error.errno == errno.ENOENT:
         return f"{what} does not exist."
     if error.errno == errno.ENAMETOOLONG:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader.bench.local import Bench, LocalBench, Order
+from grader.bench.local import Bench, LocalBench
+from grader.bench.task import Task
 from grader.course import this_course
 from harness.course.programs import load_programs
+from harness.tester.border.records import BadRecord, Record, Report, line_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,14 +21,13 @@ ROOT = Path(__file__).parent.parent
 class Graded:
     """What came of it."""
 
-    reports: dict[str, dict[str, Any]] = field(default_factory=dict)  #: by check
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)  #: by check, as the tester writes them
     wanted: dict[str, float] = field(default_factory=dict)  #: points of each check that was run
 
-    def hear(self, line: bytes | None) -> None:
-        """A line of the tester."""
-        record = json.loads(line or b"{}")
-        if record.get("record") == "report":
-            self.reports[record["check"]] = record
+    def hear(self, record: Record | BadRecord) -> None:
+        """A record of the tester."""
+        if isinstance(record, Report):
+            self.reports[record.check] = json.loads(line_of(record))
 
     @property
     def points(self) -> float:
@@ -71,7 +72,10 @@ def grade(
     # A check of a later stage may need one of an earlier stage; here it does without.
     graded = Graded(wanted={check.id: check.points for check in checks})
 
-    order = Order(
+    task = Task(
+        student="",
+        identity="",
+        lab={},
         submission=folder,
         assignment=spec,
         suites=course.suites(assignment),
@@ -82,5 +86,5 @@ def grade(
         seconds=300,
         reference=course.reference(assignment),
     )
-    bench.run(order, graded.hear)
+    bench.run(task, graded.hear)
     return graded

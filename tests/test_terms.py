@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from grader.bench.local import LocalBench, Order
+from grader.bench.local import LocalBench
+from grader.bench.task import Task
 from grader.course import this_course
 from grader.release.markers import GIVEN
 from grader.release.term import load_term, term_module
@@ -34,7 +35,10 @@ def graded_in(term: str, submission: Path, folder: Path) -> Graded:
     (folder / "term.py").write_text(f"{GIVEN}\n{term_module(load_term(folder / 'term.toml'))}")
     assignment = load_assignment(folder / "assignment.toml")
     graded = Graded(wanted={check: assignment.check(check).points for check in CHECKS})
-    order = Order(
+    task = Task(
+        student="",
+        identity="",
+        lab={},
         submission=submission if submission != REFERENCE else folder,
         assignment=assignment,
         suites=COURSE.suites("transport"),
@@ -47,7 +51,7 @@ def graded_in(term: str, submission: Path, folder: Path) -> Graded:
     )
     bench = LocalBench(ROOT)
     try:
-        bench.run(order, graded.hear)
+        bench.run(task, graded.hear)
     finally:
         bench.close()
     return graded

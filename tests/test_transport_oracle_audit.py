@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.transport.calls.reference import Solution, load_solution
+from harness.transport.calls.reference import LoadedSolution, load_solution
 from harness.transport.oracle.judge import broken
 from tests.alternates import DESIGNS, write_design
 from tests.harness.transport.random_runs import REFERENCE, play, random_scenario, verdict
@@ -18,7 +18,7 @@ OF_OTHERS = SIMULATIONS // 10
 # What breaks a rule on purpose is in tests/mutants/transport.
 
 
-def judged(seeds: range, *, stage: int = 9, solution: Solution = REFERENCE) -> tuple[list[str], list[str]]:
+def judged(seeds: range, *, stage: int = 9, solution: LoadedSolution = REFERENCE) -> tuple[list[str], list[str]]:
     """The MUSTs and the SHOULDs that were broken, each with its seed. Streams that differ fail at once."""
     musts, shoulds = [], []
     for seed in seeds:

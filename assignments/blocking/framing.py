@@ -1,4 +1,4 @@
-"""Messages in a stream: each frame is 4 bytes of length, most significant first, and then so many bytes of body.
+"""Messages in a stream: each frame is 4 bytes of length, most significant first, and then that many bytes of body.
 
      0        1        2        3        4
     +--------+--------+--------+--------+--------+----
@@ -25,7 +25,7 @@ class BadFrame(Exception):
 
 
 class TooLong(BadFrame):
-    """A frame announces more than LIMIT bytes. Where the next one would begin is not known any more."""
+    """A frame announces more than LIMIT bytes. It is no longer known where the next one begins."""
 
 
 def frame(body: bytes) -> bytes:

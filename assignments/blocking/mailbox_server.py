@@ -53,7 +53,7 @@ def handle(sock: socket.socket, store: Store, idle: float, places: threading.Sem
 def serve(listener: socket.socket, max_clients: int, idle: float) -> None:
     """Give every client a thread, `max_clients` at a time; the others wait in the kernel's queue. For ever."""
     raise NotImplementedError(
-        "stages 5 and 6: wait for a place before accept, so that nobody is accepted whom no one "
+        "stages 5 and 6: wait for a place before accept, so that no client is accepted that nobody "
         "would serve"
     )
 

@@ -52,5 +52,5 @@ def parse_request(body: bytes) -> Request:
 
 
 def parse_reply(body: bytes) -> bytes:
-    """The bytes behind `ok`. Raises ServerError for an `error` reply, BadReply for anything else."""
+    """The bytes after `ok`. Raises ServerError for an `error` reply, BadReply for anything else."""
     raise NotImplementedError('stage 4: "ok" and nothing else in the header, or "error " and a reason')

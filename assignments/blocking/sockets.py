@@ -1,4 +1,4 @@
-"""The life of a socket, from its making to its end: connect, listen, close. What is said meanwhile is not here.
+"""The life of a socket, from its making to its end: connect, listen, close. What is sent over it is not here.
 
 client                                  server
 socket()                                socket()
@@ -17,7 +17,7 @@ import time
 
 from addresses import Address
 
-#: Connections that the kernel keeps waiting for accept(). Linux drops the SYNs of those who come on top, and their
+#: Connections that the kernel keeps waiting for accept(). Linux drops the SYNs of any more, and their
 #: clients try again after 1, 3, 7 ... seconds. The system's own maximum (net.core.somaxconn) is 128 or more.
 BACKLOG = 128
 
@@ -33,7 +33,7 @@ def connect(address: Address) -> socket.socket:
 def listen(address: Address) -> socket.socket:
     """A stream socket that listens at `address`. A Unix socket that nobody serves any more is replaced. Raises OSError.
 
-    RFC 9293 section 3.6.1: who closes first keeps the port in TIME-WAIT. SO_REUSEADDR lets the same server bind it
+    RFC 9293 section 3.6.1: whoever closes first keeps the port in TIME-WAIT. SO_REUSEADDR lets the same server bind it
     again meanwhile; on Linux and macOS it does not let two servers share a port. (On Windows it would.)
     """
     raise NotImplementedError("stage 2: make the socket, set SO_REUSEADDR, bind, listen with a backlog")
@@ -45,7 +45,7 @@ def remove_stale(path: str) -> None:
 
 
 def stop_listening(listener: socket.socket, address: Address) -> None:
-    """Close a listening socket; a Unix socket's file does not go by itself."""
+    """Close a listening socket; a Unix socket's file does not vanish by itself."""
     raise NotImplementedError("stage 2: close, and remove the file of a Unix socket")
 
 

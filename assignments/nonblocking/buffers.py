@@ -1,6 +1,6 @@
 """Where output waits until the kernel takes it. Pure: no sockets, no clock.
 
-Law: a buffer without a limit is a leak that waits for a slow reader. Who fills one of these looks at its length.
+Law: a buffer without a limit is a leak that waits for a slow reader. Whoever fills one looks at its length.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Outbox:
         self._replies: deque[tuple[int, bytes]] = deque()
         self._broadcasts: deque[tuple[int, bytes]] = deque()
         self._length = 0  # bytes that wait
-        self.dropped = 0  #: broadcasts that were dropped and not told yet
+        self.dropped = 0  #: broadcasts that were dropped and not reported yet
 
     def __len__(self) -> int:
         return self._length
@@ -66,7 +66,7 @@ class Outbox:
         return len(self._replies)
 
     def put(self, entry: tuple[int, bytes], *, broadcast: bool, begun: int = 0) -> None:
-        """A line to send after all others. begun: so many bytes of it have been sent already; then nothing waits."""
+        """A line to send after all others. begun: how many of its bytes were sent already; if any, nothing waits."""
         raise NotImplementedError("stage 3: into its queue, or the rest of it in front; count what waits")
 
     def drop_oldest(self, limit: int) -> None:

@@ -1,7 +1,7 @@
 """chat_server_asyncio ADDRESS [--slow drop|wait|close] [--idle S]: the chat server again, with asyncio (stage 6).
 
-The same rooms, lines and outboxes. What differs is how a conversation is written down: as a coroutine, that reads like
-the mailbox's thread, and says `await` where it may be put aside. Between two awaits nobody else runs, so it needs no
+The same rooms, lines and outboxes. What differs is how a conversation is written down: as a coroutine that reads like
+the mailbox's thread and says `await` where it may be suspended. Between two awaits nobody else runs, so it needs no
 lock either. The loop underneath does what loop.py does.
 """
 
@@ -41,7 +41,7 @@ class Hall:
 
     def caught_up(self, reader: Chat) -> None:
         """A reader has caught up or leaves: whoever waits may look again."""
-        raise NotImplementedError("stage 6: forget the reader, wake who waits")
+        raise NotImplementedError("stage 6: forget the reader, wake those who wait")
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The whole life of a client."""

@@ -1,7 +1,7 @@
 """One client of chat_server_asyncio: a conversation as a coroutine (stage 6).
 
-It reads like the mailbox's thread, and says `await` where it may be put aside. What waits to be sent is a task of its
-own, that is there only while something waits: nobody who says something waits for a slow reader.
+It reads like the mailbox's thread and says `await` where it may be suspended. What waits to be sent is a task of its
+own that exists only while something waits: nobody who says something waits for a slow reader.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ class Chat:
     def _put(self, entry: Entry, *, broadcast: bool) -> None:
         """Write a line if nothing waits; else it waits in an outbox, and may push out old broadcasts."""
         raise NotImplementedError(
-            "stage 6: write() never waits and never refuses: who does not look fills the memory"
+            "stage 6: write() never waits and never refuses: whoever does not check fills the "
+            "memory"
         )
 
     async def _send_rest(self) -> None:

@@ -13,7 +13,7 @@ LIMIT = 4096
 
 
 class BadFrame(Exception):
-    """The peer broke the framing. Where the next line would begin is not known any more."""
+    """The peer broke the framing. It is no longer known where the next line begins."""
 
 
 class TooLong(BadFrame):
@@ -36,7 +36,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._data = bytearray()  # what came and has not been given
-        self._searched = 0  # so many bytes of it hold no LF: a line that comes byte by byte is searched once
+        self._searched = 0  # the first bytes, known to hold no LF: a line that comes byte by byte is searched once
 
     def feed(self, data: bytes | memoryview) -> None:
         """Bytes have come."""
@@ -45,5 +45,5 @@ class Lines:
     def next(self) -> str | None:
         """The next whole line, None if there is none yet. Raises TooLong (as soon as it is certain), NotText."""
         raise NotImplementedError(
-            "stage 3: look for the LF behind what was searched; the limit; a CR before it; UTF-8"
+            "stage 3: look for the LF after what was searched; the limit; a CR before it; UTF-8"
         )

@@ -59,7 +59,7 @@ class Server:
     def look_for_silence(self) -> None:
         """Close whoever has sent nothing and taken nothing for --idle seconds; come again.
 
-        A timer for each client, set anew with every byte, would cost more than the byte. One look at 10,000 clients
+        A timer for each client, restarted with every byte, would cost more than the byte. One look at 10,000 clients
         takes a millisecond, and being late by a second does no harm here.
         """
         raise NotImplementedError(

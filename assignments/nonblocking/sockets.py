@@ -18,7 +18,7 @@ import stat
 
 from addresses import Address
 
-#: Connections that the kernel keeps waiting for accept(). Linux drops the SYNs of those who come on top, and their
+#: Connections that the kernel keeps waiting for accept(). Linux drops the SYNs of any more, and their
 #: clients try again after 1, 3, 7 ... seconds. The system's own maximum is net.core.somaxconn.
 BACKLOG = 1024
 
@@ -41,7 +41,7 @@ def check_connected(sock: socket.socket) -> None:
 def listen(address: Address) -> socket.socket:
     """A non-blocking stream socket that listens at `address`. Raises OSError.
 
-    A Unix socket that nobody serves any more is replaced. RFC 9293 section 3.6.1: who closes first keeps the port in
+    A Unix socket that nobody serves is replaced. RFC 9293 section 3.6.1: whoever closes first keeps the port in
     TIME-WAIT. SO_REUSEADDR lets the same server bind it again meanwhile.
     """
     raise NotImplementedError("stage 2: as in the mailbox, and then setblocking(False)")
@@ -53,7 +53,7 @@ def remove_stale(path: str) -> None:
 
 
 def stop_listening(listener: socket.socket, address: Address) -> None:
-    """Close a listening socket; a Unix socket's file does not go by itself."""
+    """Close a listening socket; a Unix socket's file does not vanish by itself."""
     raise NotImplementedError("stage 2: close, and remove the file of a Unix socket")
 
 

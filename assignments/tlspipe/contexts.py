@@ -1,4 +1,4 @@
-"""The two TLS contexts, each setting with its reason. Whom to believe is decided here and nowhere else.
+"""The two TLS contexts, each setting with its reason. Whom to trust is decided here and nowhere else.
 
 A context holds what all connections of a program share: keys, roots, versions. It is made once, not per connection.
 """
@@ -23,7 +23,7 @@ def server_context(cert: str, key: str, *, client_ca: str | None = None, alpn: s
 def client_context(
     ca: str, *, cert: str | None = None, key: str | None = None, alpn: str | None = None
 ) -> ssl.SSLContext:
-    """For the side that connects: believes the roots in `ca` and no others. Raises Unusable."""
+    """For the side that connects: trusts the roots in `ca` and no others. Raises Unusable."""
     raise NotImplementedError("stage 2: a client's context that knows one root file and checks names")
 
 

@@ -41,11 +41,11 @@ def check_connected(sock: socket.socket) -> None:
 
 def send(sock: socket.socket, data: memoryview) -> int:
     """Send what the kernel takes now: 0 bytes if it takes none. Raises OSError if the connection is over."""
-    raise NotImplementedError("stage 1: send, and BlockingIOError is no error")
+    raise NotImplementedError("stage 1: send, and BlockingIOError is not an error")
 
 
 def reset(sock: socket.socket) -> None:
-    """Close with RST: whoever reads the other end learns that this was no orderly end."""
+    """Close with RST: whoever reads the other end learns that this was not an orderly end."""
     raise NotImplementedError("stage 3: SO_LINGER of zero seconds (two shorts on Windows), then close")
 
 

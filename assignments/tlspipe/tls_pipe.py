@@ -56,7 +56,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
 
 
 def reload(pipe: Pipe, options: argparse.Namespace) -> None:
-    """SIGHUP: read the files anew. A file that cannot be used changes nothing."""
+    """SIGHUP: read the files again. A file that cannot be used changes nothing."""
     raise NotImplementedError("stage 6: make_plan again, keep the old one if that fails")
 
 

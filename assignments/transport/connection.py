@@ -27,7 +27,7 @@ class Connection:
 
     def next_event(self) -> Event | None:
         """What has happened, in order; None when there is no more."""
-        raise NotImplementedError("stage 3: the oldest one that was not told")
+        raise NotImplementedError("stage 3: the oldest one that has not been reported")
 
     def send(self, data: bytes) -> int:
         """Queue bytes of the stream; how many were accepted, 0 if the buffer is full. Before CONNECTED they wait."""
@@ -48,7 +48,7 @@ class Connection:
     # -- the driver's side ---------------------------------------------------------------------------------------
 
     def receive_datagram(self, data: bytes, *, now: float) -> None:
-        """A datagram of the peer arrived. What is no segment is ignored."""
+        """A datagram of the peer arrived. What is not a segment is ignored."""
         raise NotImplementedError("stage 3: decode it and see what it means")
 
     def datagrams_to_send(self, *, now: float) -> list[bytes]:

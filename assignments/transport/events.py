@@ -1,4 +1,4 @@
-"""What a connection tells its application. Each event is told once, in the order in which things happened."""
+"""What a connection tells its application. Each event is reported once, in the order in which things happened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Event(enum.Enum):
-    """What `Connection.next_event()` answers (RFC 9293, section 3.9.1, calls these signals to the user)."""
+    """What `Connection.next_event()` returns (RFC 9293, section 3.9.1, calls these signals to the user)."""
 
     #: Synchronised: ESTABLISHED was reached.
     CONNECTED = "connected"

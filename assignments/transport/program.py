@@ -1,6 +1,6 @@
 """What every program of this assignment promises the shell: its exit status, its one line of complaint, its end.
 
-You get this file as it is. It holds no socket; stage 8 of the handout says the same in words.
+You get this file unchanged. It holds no socket; stage 8 of the handout says the same in words.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NoReturn
 #: Exit statuses. 0 means that both streams are whole.
 BROKEN_OUTPUT = 1  #: nobody reads what this program writes
 USAGE = 2  #: the command line is wrong
-CANNOT_CONNECT = 3  #: no connection: nobody answers, or a reset does; or the address is not ours to listen at
+CANNOT_CONNECT = 3  #: no connection: nobody answers, or a reset does; or the address is not ours to listen on
 BROKEN_PROTOCOL = 4  #: the peer reset the connection
 GAVE_UP = 5  #: the peer of an open connection is silent
 TERMINATED = 128 + signal.SIGTERM  #: as a shell says it of a program that SIGTERM ended

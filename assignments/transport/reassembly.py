@@ -35,7 +35,7 @@ class InOrder:
 
 
 class WithGaps:
-    """Hands on at once what is new, wherever it stands. Accepts bytes in [next, next + capacity), as InOrder does."""
+    """Hands on at once what is new, wherever it belongs. Accepts bytes in [next, next + capacity), as InOrder does."""
 
     def __init__(self, capacity: int) -> None:
         """`capacity`: bytes."""

@@ -1,4 +1,4 @@
-"""What is under way: every segment that was sent and not acknowledged, and what became of it as far as we know. Pure.
+"""What is under way: every segment sent and not acknowledged, and what happened to it, as far as we know. Pure.
 
 Rule 1: this keeps the books: it knows neither when to send nor how much. Positions are plain integers (sequence.py).
 Rule 2: what only selective acknowledgements say is a hint: the peer may take it back (RFC 2018, section 8), so nothing

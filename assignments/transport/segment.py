@@ -1,4 +1,4 @@
-"""A segment as it stands in a datagram: encode and decode. Pure.
+"""A segment as it is in a datagram: encode and decode. Pure.
 
      0                   1                   2                   3
      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -54,8 +54,8 @@ class Segment(NamedTuple):
     window: int = 0  #: bytes from `acknowledgement` on that the sender of this has room for
     syn: bool = False  #: begins the stream; takes one sequence number, in front of the payload
     ack: bool = False  #: `acknowledgement` counts
-    fin: bool = False  #: ends the stream; takes one sequence number, behind the payload
-    rst: bool = False  #: there is no such connection, or not any more
+    fin: bool = False  #: ends the stream; takes one sequence number, after the payload
+    rst: bool = False  #: there is no such connection, or no longer
     sack: tuple[tuple[int, int], ...] = ()  #: ranges [left, right) that arrived out of order, newest first, at most 3
     payload: bytes = b""
 
@@ -74,4 +74,4 @@ def encode(segment: Segment) -> bytes:
 
 def decode(data: bytes) -> Segment | None:
     """The segment of a datagram; None if it is damaged, cut short, or something else."""
-    raise NotImplementedError("stage 1: check the size, magic and checksum before anything else is believed")
+    raise NotImplementedError("stage 1: check the size, magic and checksum before anything else is trusted")

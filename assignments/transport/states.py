@@ -12,7 +12,7 @@ import enum
 class State(enum.Enum):
     """RFC 9293, section 3.3.2."""
 
-    #: There is no connection, or not any more.
+    #: There is no connection, or no longer one.
     CLOSED = "CLOSED"
     #: Waiting for a SYN from any peer.
     LISTEN = "LISTEN"
@@ -37,7 +37,7 @@ class State(enum.Enum):
 
 
 class Cause(enum.Enum):
-    """What may lead to another state: a call, a segment, or time. Values are what stands at the diagram's arrows."""
+    """What may lead to another state: a call, a segment, or time. Values are the labels of the diagram's arrows."""
 
     CONNECT = "role client"
     LISTEN = "role server"

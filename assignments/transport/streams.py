@@ -1,6 +1,6 @@
 """Standard input, standard output and SIGTERM as things that select() can wait for, on every system.
 
-You get this file as it is. On Linux and macOS they are what they seem. Windows can select sockets only, so there a
+You get this file unchanged. On Linux and macOS they are what they seem. Windows can select sockets only, so there a
 thread carries the bytes between each of them and a pair of sockets.
 """
 
@@ -50,7 +50,7 @@ class Output:
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
-        #: A pipe that select() calls writable has room for so many bytes; more could wait. A file never waits.
+        #: A pipe that select() calls writable has room for this many bytes; more could wait. A file never waits.
         self._at_once = PIECE if stat.S_ISREG(os.fstat(1).st_mode) else getattr(select, "PIPE_BUF", PIECE)
         if sys.platform == "win32":
             self._socket, other = socket.socketpair()

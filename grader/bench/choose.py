@@ -11,7 +11,7 @@ from harness.lab import doctor
 
 
 class PlaceError(Exception):
-    """The lab that was asked for cannot be had; the message says what would bring it."""
+    """The lab that was asked for is not available; the message says what would make it so."""
 
 
 def choose_place(
@@ -26,7 +26,7 @@ def choose_place(
 ) -> Place:
     """The place for a run. `lab` is auto, docker or local; `assignments` will be graded; `say` is told what takes long.
 
-    Raises PlaceError (cannot be had), LabError (broke while it was set up).
+    Raises PlaceError (not available), LabError (broke while it was set up).
     """
     if lab != "local":
         missing = _no_docker()
@@ -50,7 +50,7 @@ def choose_place(
 
 
 def _no_docker() -> str:
-    """Why there is no Docker engine that the lab can use, and what would bring one; empty if there is."""
+    """Why there is no Docker engine that the lab can use, and how to get one; empty if there is one."""
     found = doctor.look("docker")
     if not found.there:
         return f"{found.what}; to have it: {found.remedy}"

@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
-from grader.bench.local import Bench, Ended, OnLine, Order
+from grader.bench.local import Bench, Ended, OnRecord, read
+from grader.bench.task import Task
 from grader.course import Course
-from grader.verdict.records import Phase
 from harness.lab import doctor
 from harness.lab.docker import containers
 from harness.lab.docker import recipes as nodes
 from harness.lab.docker.images import Images, ensure_images
 from harness.lab.docker.star import Star
 from harness.lab.interface import LabError
+from harness.tester.border.records import Phase, record_of
 
 
 class DockerBench:
@@ -29,17 +30,17 @@ class DockerBench:
         self._star: Star | None = start()
         self._stop = threading.Event()
 
-    def run(self, order: Order, on_line: OnLine) -> Ended:
+    def run(self, task: Task, on_record: OnRecord) -> Ended:
         begun = time.monotonic()
         try:
             if self._star is None:
                 self._star = self._start()
                 if self._stop.is_set():
                     raise LabError("the run was cancelled while the lab started")
-            session = self._star.session(order.submission, order.assignment.limits)
+            session = self._star.session(task.submission, task.assignment.limits)
             with session as node:
-                job = order.job(node.lab, at=PurePosixPath(nodes.CODE))
-                left = node.run_tester(job, on_line, begun + order.seconds)
+                job = task.docker_job(node.lab, PurePosixPath(nodes.CODE)).to_json()
+                left = node.run_tester(job, lambda row: on_record(read(record_of, row)), begun + task.seconds)
                 if left.died is not None and not left.died.by_memory:
                     raise LabError(left.died.text)
         except Exception as error:
@@ -59,7 +60,7 @@ class DockerBench:
         )
 
     def cancel(self) -> None:
-        # The tester's channel closes under the worker's hands; it sees that it was meant to.
+        # The tester's channel closes while the worker uses it; the worker sees that this was intended.
         self._stop.set()
         self._forget_star(keep=True)
 
@@ -76,7 +77,7 @@ class DockerBench:
 
 
 class DockerPlace:
-    """A Docker engine. What dead runs left is removed first; images are made if they are missing."""
+    """A Docker engine. What dead runs left behind is removed first; missing images are made."""
 
     kind = "docker"
     unprotected = ""
@@ -86,7 +87,7 @@ class DockerPlace:
         without = engine == "auto" and not doctor.look("netem").there
         self.engine = "router" if without else engine
         containers.sweep()
-        self._images: Images = ensure_images(containers.Engine(), say)
+        self._images: Images = ensure_images(containers.DockerEngine(), say)
         self.image = f"{self._images.student} {self._images.node}"
         self._code = _code(course, names)
         self._workers = 0

@@ -1,13 +1,12 @@
 """Places to run `harness.tester.run`: a process on this machine, or a container. The only file that starts a tester.
 
-Rule 1: a bench runs one order at a time and hands on the tester's lines as they come, unread.
-Rule 2: the time for the whole order is enforced from here, from outside: what is late is ended.
+Rule 1: a bench runs one task at a time and hands on the tester's records as they come.
+Rule 2: the time for the whole task is enforced from outside, here: what is late is ended.
 Rule 3: a bench raises LabError when it is at fault itself; everything else is in what it returns.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
@@ -16,15 +15,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol
+from pathlib import Path
+from typing import IO, Protocol, TypeVar
 
-from grader.verdict.records import Phase
-from harness.course.assignment import Assignment, Suite
+from grader.bench.task import Task
 from harness.lab.interface import LabError
+from harness.tester.border.records import BadRecord, Phase, Record, parse_record
+from harness.text.lines import Lines
 
 #: Longest line of a tester that is kept: a report with its capture (bytes).
 MOST_LINE = 32_000_000
@@ -33,46 +33,9 @@ MOST_LOG = 20_000
 #: How long a tester has to tidy up when it is told to end (seconds).
 GRACE = 5.0
 
-#: Called with each line of a tester; with None for one that was too long.
-OnLine = Callable[[bytes | None], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """One run of some checks against one submission."""
-
-    submission: Path  #: the safe copy
-    assignment: Assignment
-    suites: Mapping[Suite, Path]
-    checks: Sequence[str]  #: ids, in order
-    programs: Mapping[str, Sequence[str]]
-    build: bool  #: whether the submission has the file that asks for a build
-    seed: str  #: hex
-    seconds: float  #: after which everything is ended
-    reference: Path | None = None  #: the folder of the answers, for tests that play them against the submission
-
-    def job(self, lab: Mapping[str, Any], *, at: PurePosixPath | None = None) -> dict[str, Any]:
-        """What the tester reads. `at` is where it finds the assignments, if it does not see the same files as we do."""
-        suites = {suite: str(path.resolve()) for suite, path in self.suites.items()}
-        assignment, submission = str(self.assignment.path.resolve()), str(self.submission)
-        reference = str(self.reference.resolve()) if self.reference else None
-        if at is not None:
-            folder = at / self.assignment.name
-            suites = {suite: str(folder / suite) for suite in self.suites}
-            assignment, submission = str(folder / "assignment.toml"), ""
-            reference = str(folder / "reference") if self.reference else None
-        return {
-            "lab": dict(lab),
-            "assignment": assignment,
-            "suites": suites,
-            "checks": list(self.checks),
-            "submission": submission,
-            "programs": {name: list(argv) for name, argv in self.programs.items()},
-            "build": self.build,
-            "seed": self.seed,
-            "private_view": True,
-            "reference": reference,
-        }
+#: Called with each record of a tester; with the reason for a line that is not one.
+OnRecord = Callable[[Record | BadRecord], None]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +51,10 @@ class Ended:
 
 
 class Bench(Protocol):
-    """Runs orders, one after the other; owned by one worker."""
+    """Runs tasks, one after the other; owned by one worker."""
 
-    def run(self, order: Order, on_line: OnLine) -> Ended:
-        """Run an order to its end. Raises LabError."""
+    def run(self, task: Task, on_record: OnRecord) -> Ended:
+        """Run the checks of a task to the end. Raises LabError."""
         ...
 
     def cancel(self) -> None:
@@ -103,32 +66,17 @@ class Bench(Protocol):
         ...
 
 
-@dataclass
-class Lines:
-    """Bytes -> lines. A line that is too long comes out as None, once, and its rest is dropped."""
+def read(parse: Callable[[_T], Record], given: _T) -> Record | BadRecord:
+    """What a parser of records makes of something, or why it is not one."""
+    try:
+        return parse(given)
+    except BadRecord as bad:
+        return bad
 
-    most: int = MOST_LINE
-    _open: bytearray = field(default_factory=bytearray)
-    _dropping: bool = False
 
-    def feed(self, data: bytes) -> Iterator[bytes | None]:
-        """The lines that are complete with these bytes; empty ones are left out."""
-        *complete, rest = data.split(b"\n")
-        for part in complete:
-            if not self._dropping:
-                self._open += part
-                if len(self._open) > self.most:
-                    yield None
-                elif self._open.strip():
-                    yield bytes(self._open)
-            self._open.clear()
-            self._dropping = False
-        if not self._dropping:
-            self._open += rest
-            if len(self._open) > self.most:
-                self._open.clear()
-                self._dropping = True
-                yield None
+def heard(line: bytes | None) -> Record | BadRecord:
+    """The record in a line of `Lines`."""
+    return BadRecord("too long") if line is None else read(parse_record, line)
 
 
 class LocalBench:
@@ -141,16 +89,16 @@ class LocalBench:
         self._root = root  #: the folder that holds the package `harness`
         self._stop = threading.Event()
 
-    def run(self, order: Order, on_line: OnLine) -> Ended:
+    def run(self, task: Task, on_record: OnRecord) -> Ended:
         begun = time.monotonic()
         with tempfile.TemporaryFile(prefix="socketlab-log-") as log:
             tester = self._start(log)
             started = Phase("start", round(time.monotonic() - begun, 4))
             try:
-                self._tell(tester, order.job({"kind": "local"}))
-                late = self._listen(tester, on_line, begun + order.seconds)
+                self._tell(tester, task.local_job().to_json())
+                late = self._listen(tester, on_record, begun + task.seconds)
                 stopped = late or self._stop.is_set()
-                status = self._end(tester) if stopped else self._wait(tester, begun + order.seconds)
+                status = self._end(tester) if stopped else self._wait(tester, begun + task.seconds)
             finally:
                 self._end(tester)
             log.seek(max(log.seek(0, os.SEEK_END) - MOST_LOG, 0))
@@ -182,18 +130,18 @@ class LocalBench:
             raise LabError(f"the tester cannot be started: {error.strerror}") from None
 
     @staticmethod
-    def _tell(tester: subprocess.Popen[bytes], job: Mapping[str, Any]) -> None:
+    def _tell(tester: subprocess.Popen[bytes], job: bytes) -> None:
         assert tester.stdin is not None
         try:
-            tester.stdin.write(json.dumps(job).encode("ascii"))
+            tester.stdin.write(job)
             tester.stdin.close()
         except BrokenPipeError:
             pass  # it has ended already; its status and its log say why
 
-    def _listen(self, tester: subprocess.Popen[bytes], on_line: OnLine, deadline: float) -> bool:
-        """Hand on lines until the tester's output ends; whether its time was up before."""
+    def _listen(self, tester: subprocess.Popen[bytes], on_record: OnRecord, deadline: float) -> bool:
+        """Hand on records until the tester's output ends; whether its time was up before."""
         assert tester.stdout is not None
-        lines = Lines()
+        lines = Lines(MOST_LINE)
         with selectors.DefaultSelector() as selector:
             selector.register(tester.stdout, selectors.EVENT_READ)
             while not self._stop.is_set():
@@ -206,7 +154,7 @@ class LocalBench:
                 if not data:
                     return False
                 for line in lines.feed(data):
-                    on_line(line)
+                    on_record(heard(line))
         return False
 
     @staticmethod
@@ -218,7 +166,7 @@ class LocalBench:
 
     @staticmethod
     def _end(tester: subprocess.Popen[bytes]) -> int | None:
-        """Ask the tester to tidy up and end; insist with its whole process group."""
+        """Ask the tester to tidy up and end; then kill its whole process group."""
         if tester.poll() is None:
             tester.terminate()
             try:

@@ -1,6 +1,6 @@
 """Many jobs, some workers, one run folder. A job that is done is not run again; one that breaks stops no other.
 
-Rule 1: workers grade, the caller's thread shows: what happens comes as events, in order.
+Rule 1: workers grade, the caller's thread displays; what happens reaches it as events, in order.
 Rule 2: however it ends (done, interrupted, killed), what has finished is on the disk, and the next run does the rest.
 """
 
@@ -16,24 +16,25 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from grader.bench.local import Bench, Place
-from grader.campaign.plan import Job
+from grader.bench.task import Task
+from grader.campaign.plan import GradingJob
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
-from grader.job import Cancelled, Graded, Progress, Task, grade, identity_of, ours, refuse, seed_of
+from grader.job import Cancelled, Graded, Progress, grade, identity_of, ours, refuse, seed_of
 from grader.submission import take_submission
 from harness.errors import SubmissionError
 from harness.lab.interface import LabError
 
 
 @dataclass(frozen=True)
-class Event:
+class JobEvent:
     """Something that happened to a job."""
 
     kind: Literal["begins", "goes on", "ends", "breaks"]
-    job: Job
+    job: GradingJob
     progress: Progress | None = None  #: "goes on"
     result: dict[str, Any] | None = None  #: "ends"
-    again: bool = False  #: "ends": the result is that of an earlier run
+    again: bool = False  #: "ends": the result is from an earlier run
     text: str = ""  #: "breaks": why there is no result
 
 
@@ -46,15 +47,15 @@ class Campaign:
     place: Place
     secret: bytes
     workers: int = 1
-    again: bool = False  #: grade again what waits for a person
-    _todo: queue.SimpleQueue[Job] = field(default_factory=queue.SimpleQueue)
-    _events: queue.SimpleQueue[Event | None] = field(default_factory=queue.SimpleQueue)
+    again: bool = False  #: grade again what is waiting for a person
+    _todo: queue.SimpleQueue[GradingJob] = field(default_factory=queue.SimpleQueue)
+    _events: queue.SimpleQueue[JobEvent | None] = field(default_factory=queue.SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
     _benches: dict[int, Bench] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def events(self, jobs: list[Job]) -> Iterator[Event]:
+    def events(self, jobs: list[GradingJob]) -> Iterator[JobEvent]:
         """Grade the jobs, and say what happens. Closing the iterator (or an interrupt in it) stops the workers."""
         for name in {job.assignment.name for job in jobs}:
             self._hashes[name] = self.course.tests_hash(name)
@@ -100,9 +101,9 @@ class Campaign:
             self._drop_bench(number)
             self._events.put(None)
 
-    def _one(self, number: int, job: Job) -> None:
+    def _one(self, number: int, job: GradingJob) -> None:
         """Grade one job, come what may."""
-        self._events.put(Event("begins", job))
+        self._events.put(JobEvent("begins", job))
         try:
             result, again = self._grade(number, job)
         except Cancelled:
@@ -116,12 +117,12 @@ class Campaign:
                 message, log = "The grader broke; the log says how.", traceback.format_exc()
             reason = self._keep_log(job, message, log)
             if reason:
-                self._events.put(Event("breaks", job, text=reason))
+                self._events.put(JobEvent("breaks", job, text=reason))
                 return
             result = self.run.load(job.student, job.assignment.name)
-        self._events.put(Event("ends", job, result=result, again=again))
+        self._events.put(JobEvent("ends", job, result=result, again=again))
 
-    def _keep_log(self, job: Job, message: str, log: str) -> str:
+    def _keep_log(self, job: GradingJob, message: str, log: str) -> str:
         """Save what broke as the job's result; why not, if that breaks as well (a full disk)."""
         try:
             self.run.save(ours(self._task(job, "broken"), message, log))
@@ -129,8 +130,8 @@ class Campaign:
             return f"the result could not be saved: {error}"
         return ""
 
-    def _grade(self, number: int, job: Job) -> tuple[dict[str, Any], bool]:
-        """The job's result, and whether it was there already. Raises Cancelled."""
+    def _grade(self, number: int, job: GradingJob) -> tuple[dict[str, Any], bool]:
+        """The job's result, and whether it existed already. Raises Cancelled."""
         begun = time.monotonic()
         copy = self.run.work / f"{number}"
         shutil.rmtree(copy, ignore_errors=True)
@@ -158,7 +159,7 @@ class Campaign:
         finally:
             shutil.rmtree(copy, ignore_errors=True)
 
-    def _task(self, job: Job, submission: str) -> Task:
+    def _task(self, job: GradingJob, submission: str) -> Task:
         assignment, place = job.assignment, self.place
         seed = seed_of(self.secret, job.student, assignment.name)
         return Task(
@@ -183,8 +184,8 @@ class Campaign:
             },
         )
 
-    def _shower(self, job: Job) -> Callable[[Progress], None]:
-        return lambda progress: self._events.put(Event("goes on", job, progress=progress))
+    def _shower(self, job: GradingJob) -> Callable[[Progress], None]:
+        return lambda progress: self._events.put(JobEvent("goes on", job, progress=progress))
 
     def _bench(self, number: int) -> Bench:
         """The worker's bench, made when it is first needed. Raises LabError."""
@@ -205,4 +206,4 @@ class Campaign:
             try:
                 bench.close()
             except LabError:
-                pass  # the place sweeps what is left when it is closed
+                pass  # the place sweeps up what is left when it is closed

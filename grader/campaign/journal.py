@@ -1,7 +1,7 @@
 """What a run has done already: one line per finished job, appended and flushed to the disk.
 
 Rule 1: a line is written after the result is in its place, so a line in the journal is a result on the disk.
-Rule 2: a torn last line (the machine went down while it was written) is no line.
+Rule 2: a torn last line (the machine went down while it was written) does not count.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Journal:
             try:
                 end = os.lseek(descriptor, 0, os.SEEK_END)
                 if end and os.pread(descriptor, 1, end - 1) != b"\n":
-                    line = b"\n" + line  # behind a torn line
+                    line = b"\n" + line  # after a torn line
                 while line:
                     line = line[os.write(descriptor, line) :]
                 os.fsync(descriptor)

@@ -15,12 +15,12 @@ from grader.course import Course
 from grader.submission import readable_name
 from harness.course.assignment import Assignment
 from harness.course.misplaced import ARCHIVES, plain_name
-from harness.course.toml_rows import nearest
 from harness.errors import CommandError, UsageError
+from harness.text.nearest import nearest
 
 
 @dataclass(frozen=True)
-class Job:
+class GradingJob:
     """A folder to grade."""
 
     student: str  #: the folder's name; bytes that are not UTF-8 as surrogates
@@ -29,20 +29,20 @@ class Job:
 
     @property
     def name(self) -> str:
-        """How it is called in messages."""
+        """Its name in messages."""
         return f"{readable_name(self.student)}/{self.assignment.name}"
 
 
 @dataclass
 class Plan:
-    """The jobs, and what is left out."""
+    """The jobs, and remarks on what was left out."""
 
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[GradingJob] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)  #: what could not be graded and why, one sentence each
     absent: list[str] = field(default_factory=list)  #: who handed in nothing of what was asked for, one sentence each
 
 
-#: Names that the run's own folder needs, so that no student can have them.
+#: Names that the run's own folder needs, so no student can have them.
 RESERVED = frozenset({"journal.jsonl", "campaign.json", "index.html"})
 
 
@@ -54,7 +54,7 @@ def make_plan(
     Raises UsageError, SetupError.
     """
     if not submitted.is_dir():
-        raise UsageError(f"{submitted} is no folder. Give the one that holds <student>/<assignment>/ folders.")
+        raise UsageError(f"{submitted} is not a folder. Give the one that holds <student>/<assignment>/ folders.")
     known = {name: course.load(name) for name in assignments}
     plan = Plan()
     there = _folders(submitted, plan.remarks, "")
@@ -74,7 +74,7 @@ def make_plan(
                 continue
             assignment = _find(course, name, known, plan.remarks, where)
             if assignment is not None:
-                plan.jobs.append(Job(student, assignment, submitted / student / name))
+                plan.jobs.append(GradingJob(student, assignment, submitted / student / name))
         _note_absence(plan, where, names, assignments)
     if not plan.jobs:
         raise UsageError("\n".join([_nothing(submitted, there, assignments), *plan.remarks]))
@@ -114,7 +114,7 @@ def _find(course: Course, name: str, known: dict[str, Assignment], remarks: list
 
 
 def _folders(folder: Path, remarks: list[str], where: str) -> list[str]:
-    """Names of the folders in a folder, in the order of their bytes. Hidden ones are passed over, others named."""
+    """Names of the folders in a folder, in the order of their bytes. Hidden ones are skipped, others get a remark."""
     names = []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
@@ -131,7 +131,5 @@ def _folders(folder: Path, remarks: list[str], where: str) -> list[str]:
         elif entry.name.lower().endswith(ARCHIVES):
             remarks.append(f"{where}{readable_name(entry.name)}: is an archive, not a folder; unpack it. Not graded.")
         elif where:
-            remarks.append(
-                f"{where}{readable_name(entry.name)}: is a file beside the assignments' folders. Passed over."
-            )
+            remarks.append(f"{where}{readable_name(entry.name)}: is a file next to the assignments' folders. Skipped.")
     return names

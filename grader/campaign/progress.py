@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from grader.campaign.campaign import Event
+from grader.campaign.campaign import JobEvent
 from grader.job import Progress
 from grader.reports.terminal import result_line
 from grader.reports.text import no_command
@@ -40,8 +40,8 @@ class Display:
         if self._on:
             self._live.stop()
 
-    def see(self, event: Event) -> None:
-        """Take note of an event, and say what is worth a line."""
+    def see(self, event: JobEvent) -> None:
+        """Take note of an event, and print a line if it deserves one."""
         name, checks, possible = event.job.name, len(event.job.assignment.checks), event.job.assignment.points
         if event.kind == "begins":
             self._running[name] = (time.monotonic(), Progress("copying"), checks, possible)

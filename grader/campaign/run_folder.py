@@ -70,9 +70,9 @@ class RunFolder:
         return self.path / student / assignment
 
     def finished(self, student: str, assignment: str, identity: str, *, again: bool = False) -> dict[str, Any] | None:
-        """The result of a job that is done already, None if it has to run.
+        """The result of a job that has already run, None if it still has to.
 
-        What the grader itself broke runs again; what waits for a person does if `again` is asked for.
+        What the grader itself broke runs again; what waits for a person runs again only with `again`.
         """
         row = self.journal.finished().get((student, assignment))
         if row is None or row["identity"] != identity or row.get("state") == "ours":

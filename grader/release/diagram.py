@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from harness.errors import SetupError
 
@@ -27,6 +28,7 @@ _PLACES = {
     "CLOSED again": (610, 680),
 }
 _WIDTH, _HEIGHT = 136, 36
+_TIP = {"marker-end": "url(#tip)"}
 _STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1a1a1a; text-anchor: middle; dominant-baseline: central }
   .state rect { fill: #eef3fb; stroke: #33588f; stroke-width: 1.5 }
@@ -64,36 +66,42 @@ def transitions(text: str, file: str) -> list[tuple[str, str, str]]:
 
 def draw_states(path: Path) -> str:
     """The picture of a states.py, as SVG. Raises SetupError."""
-    shapes, labels = [], []
+    svg = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "viewBox": "0 0 760 720"})
+    svg.attrib |= {"role": "img", "aria-label": "the states"}
+    ET.SubElement(svg, "style").text = _STYLE
+    tip = {"id": "tip", "viewBox": "0 0 10 10", "refX": "9", "refY": "5", "markerWidth": "8", "markerHeight": "8"}
+    marker = ET.SubElement(ET.SubElement(svg, "defs"), "marker", tip, orient="auto")
+    ET.SubElement(marker, "path", d="M0 0 10 5 0 10z", style="fill:#555;stroke:none")
+    ET.SubElement(svg, "rect", width="760", height="720", fill="#fff")
+    labels = []
     for before, cause, after in transitions(path.read_text(encoding="utf-8"), path.name):
         if missing := {before, after} - _PLACES.keys():
             raise SetupError(f"{path.name}: there is no place for {', '.join(sorted(missing))} in the picture")
         end = "CLOSED again" if after == "CLOSED" else after
-        shape, (x, y) = _loop(before) if before == after else _arrow(before, end)
-        shapes.append(shape)
-        labels.append(_label(x, y, cause))
-    boxes = [_box(name) for name in _PLACES]
-    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 720" role="img" aria-label="the states">'
-    marker = (
-        '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
-        'orient="auto"><path d="M0 0 10 5 0 10z" style="fill:#555;stroke:none"/></marker></defs>'
-    )
-    parts = [head, f"<style>{_STYLE}</style>", marker, '<rect width="760" height="720" fill="#fff"/>']
-    return "\n".join([*parts, *shapes, *boxes, *labels, "</svg>"]) + "\n"
+        labels.append((*(_loop(svg, before) if before == after else _arrow(svg, before, end)), cause))
+    for name in _PLACES:
+        _box(svg, name)
+    for x, y, cause in labels:  # above everything
+        _label(svg, x, y, cause)
+    ET.indent(svg, "")
+    return ET.tostring(svg, encoding="unicode") + "\n"
 
 
-def _box(name: str) -> str:
+def _box(svg: ET.Element, name: str) -> None:
     x, y = _PLACES[name]
-    corner = f'x="{x - _WIDTH / 2:g}" y="{y - _HEIGHT / 2:g}" width="{_WIDTH}" height="{_HEIGHT}" rx="6"'
-    word = name.removesuffix(" again")
-    return f'<g class="state"><rect {corner}/><text x="{x}" y="{y}">{word}</text></g>'
+    group = ET.SubElement(svg, "g", {"class": "state"})
+    corner = {"x": f"{x - _WIDTH / 2:g}", "y": f"{y - _HEIGHT / 2:g}"}
+    ET.SubElement(group, "rect", corner, width=str(_WIDTH), height=str(_HEIGHT), rx="6")
+    ET.SubElement(group, "text", x=str(x), y=str(y)).text = name.removesuffix(" again")
 
 
-def _arrow(before: str, after: str) -> tuple[str, tuple[float, float]]:
+def _arrow(svg: ET.Element, before: str, after: str) -> tuple[float, float]:
+    """An arrow between two states; where its label belongs."""
     (x, y), (u, v) = _PLACES[before], _PLACES[after]
     (x1, y1), (x2, y2) = _edge(x, y, u - x, v - y), _edge(u, v, x - u, y - v)
-    line = f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" marker-end="url(#tip)"/>'
-    return line, ((x1 + x2) / 2, (y1 + y2) / 2)
+    line = {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"}
+    ET.SubElement(svg, "line", line | _TIP)
+    return (x1 + x2) / 2, (y1 + y2) / 2
 
 
 def _edge(x: float, y: float, dx: float, dy: float) -> tuple[float, float]:
@@ -102,14 +110,17 @@ def _edge(x: float, y: float, dx: float, dy: float) -> tuple[float, float]:
     return x + dx * share, y + dy * share
 
 
-def _loop(name: str) -> tuple[str, tuple[float, float]]:
+def _loop(svg: ET.Element, name: str) -> tuple[float, float]:
+    """An arrow from a state to itself; where its label belongs."""
     x, y = _PLACES[name]
     left = x - _WIDTH / 2
     curve = f"M{left} {y - 8} C{left - 50} {y - 30} {left - 50} {y + 30} {left} {y + 8}"
-    return f'<path d="{curve}" marker-end="url(#tip)"/>', (left - 66, y)
+    ET.SubElement(svg, "path", {"d": curve} | _TIP)
+    return left - 66, y
 
 
-def _label(x: float, y: float, text: str) -> str:
+def _label(svg: ET.Element, x: float, y: float, text: str) -> None:
+    group = ET.SubElement(svg, "g", {"class": "label"})
     width = 6.6 * len(text) + 6
-    rect = f'<rect x="{x - width / 2:.1f}" y="{y - 8:.1f}" width="{width:.1f}" height="16"/>'
-    return f'<g class="label">{rect}<text x="{x:.1f}" y="{y:.1f}">{text}</text></g>'
+    ET.SubElement(group, "rect", x=f"{x - width / 2:.1f}", y=f"{y - 8:.1f}", width=f"{width:.1f}", height="16")
+    ET.SubElement(group, "text", x=f"{x:.1f}", y=f"{y:.1f}").text = text

@@ -1,4 +1,4 @@
-"""Whether a release says something it must not. Pure: files and secrets in, findings out.
+"""Finds what a release must not contain. Pure: files and secrets in, findings out.
 
 Rule: this trusts nothing that made the files. It looks for answers, hidden tests and private files by their text.
 """
@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-#: Two lines in a row that together are shorter than this prove nothing.
+#: Two adjacent lines that together are shorter than this prove nothing.
 ENOUGH = 40
 #: A single line of a starter has to be this long to prove something.
 ENOUGH_ALONE = 24
-#: A sentence shorter than this may stand anywhere by chance.
+#: A sentence shorter than this may appear anywhere by chance.
 ENOUGH_SENTENCE = 20
 
 _FORBIDDEN_PATHS = re.compile(
@@ -24,7 +24,7 @@ _IMPORTS_GRADER = re.compile(r"^\s*(?:from|import)\s+grader\b", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Secrets:
-    """What must not be read in a release."""
+    """What a release must not contain."""
 
     answers: Mapping[str, list[list[str]]]  #: starter's path in the release -> the lines of each answer
     given: Mapping[str, str]  #: starter's path in the release -> the rest of the reference's text
@@ -37,7 +37,7 @@ class Secrets:
 def find_leaks(files: Mapping[str, bytes], secrets: Secrets) -> list[str]:
     """What leaks, a line each with the file's name; empty when nothing does."""
     found: list[str] = []
-    # An answer's text may stand in a file that students get as it is, the harness before all.
+    # An answer's text may also be in a file that students get unchanged, above all in the harness.
     pairs = [(path, set(_pairs(answer))) for path, answers in secrets.answers.items() for answer in answers]
     hidden = {pair for text in secrets.hidden_tests for pair in _pairs(text.splitlines())}
     known = {pair for text in secrets.given.values() for pair in _pairs(text.splitlines())}
@@ -45,7 +45,7 @@ def find_leaks(files: Mapping[str, bytes], secrets: Secrets) -> list[str]:
     private = {data: path for path, data in secrets.private.items() if data.strip()}
     for path, data in files.items():
         if _FORBIDDEN_PATHS.search(path):
-            found.append(f"{path}: nothing of this name belongs into a release")
+            found.append(f"{path}: nothing of this name belongs in a release")
         if data in private:
             found.append(f"{path}: it is {private[data]}")
         text = data.decode("utf-8", "replace")
@@ -85,7 +85,7 @@ def _plain(line: str) -> str:
 
 
 def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each two lines in a row, without blank ones and imports, that are long enough to prove something."""
+    """Every pair of adjacent lines that is long enough to prove something, without blank lines and imports."""
     before = ""
     for line in map(_plain, lines):
         if not line or line.startswith(("import ", "from ")):
@@ -96,7 +96,7 @@ def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _pairs_of_tests(files: Mapping[str, bytes]) -> set[tuple[str, str]]:
-    """What the public tests say, hidden ones may say as well."""
+    """Hidden tests may repeat what the public ones say."""
     texts = [data.decode("utf-8", "replace") for path, data in files.items() if "/tests/" in f"/{path}"]
     return {pair for text in texts for pair in _pairs(text.splitlines())}
 

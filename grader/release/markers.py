@@ -1,10 +1,10 @@
-"""Solutions out, stubs in: what stands between `### BEGIN SOLUTION` and `### END SOLUTION` is the answer. Pure.
+"""Solutions out, stubs in: what is between `### BEGIN SOLUTION` and `### END SOLUTION` is the answer. Pure.
 
 Rule 1: nothing between the markers leaves this file by way of a stub.
-Rule 2: a marker that is not exactly one is an error with file and line, not a line of text.
-Rule 3: a stub imports, and fails where it is called, with a sentence that says what is to be done.
+Rule 2: a line that is almost a marker is an error with file and line, not ordinary text.
+Rule 3: a stub imports, and fails where it is called, with a sentence that says what to do.
 
-The markers are nbgrader's. Text behind BEGIN SOLUTION is for the student: it becomes the stub's sentence.
+The markers are nbgrader's. Text after BEGIN SOLUTION is for the student: it becomes the stub's sentence.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Region:
     begin: int  #: line of the begin marker, from 1
     end: int  #: line of the end marker
     indent: str  #: in front of the begin marker
-    task: str  #: what the marker says behind BEGIN SOLUTION; may be empty
+    task: str  #: what the marker says after BEGIN SOLUTION; may be empty
 
 
 def regions(text: str, file: str) -> list[Region]:
@@ -52,7 +52,9 @@ def regions(text: str, file: str) -> list[Region]:
             opened = Region(number, 0, begin.group(1), begin.group(2) or "")
         elif _END.match(line):
             if not opened:
-                raise SetupError(f"{file}, line {number}: a solution ends that never began. Write {BEGIN} above it.")
+                raise SetupError(
+                    f"{file}, line {number}: a solution ends here that never began. Write {BEGIN} above it."
+                )
             found.append(Region(opened.begin, number, opened.indent, opened.task))
             opened = None
         elif _NEARLY.search(line):
@@ -71,7 +73,7 @@ def answers(text: str, file: str) -> list[list[str]]:
 
 
 def is_given(text: str) -> bool:
-    """Whether students get the file as it is."""
+    """Whether students get the file unchanged."""
     return any(line.strip() == GIVEN for line in text.splitlines()[:10])
 
 
@@ -101,14 +103,14 @@ def stub(text: str, file: str, *, where: str = "") -> str:
             ast.parse(made)
         except SyntaxError as error:
             raise SetupError(
-                f"{file}: without its solutions it is no Python any more ({error.msg}, at "
+                f"{file}: without its solutions it is no longer Python ({error.msg}, at "
                 f"{(error.text or '').strip()!r}). Move the markers so that what is left is whole."
             ) from None
     return made
 
 
 def _placeholder(region: Region, scope: ast.AST | None, where: str) -> list[str]:
-    """The lines that stand where an answer stood, in a function, a class, or at the top level (None)."""
+    """The lines that replace an answer, in a function, a class, or at the top level (None)."""
     function = isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
     name = scope.name if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef) else ""
     task = region.task or (f"{name} is yours to write" if function else "your code here")
@@ -120,7 +122,7 @@ def _placeholder(region: Region, scope: ast.AST | None, where: str) -> list[str]
 
 
 def _raising(sentence: str, columns: int) -> list[str]:
-    """The statement that says it, on one line if it fits."""
+    """The statement that raises it, on one line if it fits."""
     line = f"raise NotImplementedError({_quoted(sentence)})"
     if len(line) <= columns:
         return [line]
@@ -142,7 +144,7 @@ def _scopes(text: str, file: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        raise SetupError(f"{file}, line {error.lineno}: this is no Python ({error.msg}).") from None
+        raise SetupError(f"{file}, line {error.lineno}: this is not Python ({error.msg}).") from None
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
 
 

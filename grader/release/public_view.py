@@ -1,6 +1,6 @@
-"""assignment.toml as students get it: written anew from what was read, so that no comment or hidden row slips through.
+"""assignment.toml as students get it: written from what was read, so that no comment or hidden row slips through.
 
-Pure. Rule: what is written here is read again by harness.course.assignment and is the same but for the hidden checks.
+Pure. Rule: what is written here can be read back by harness.course.assignment; only hidden checks are missing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _check_rows(check: Check) -> list[tuple[str, object]]:
 
 
 def _rows(row: object) -> list[tuple[str, object]]:
-    """The fields of a dataclass, without empty ones that may be left out."""
+    """The fields of a dataclass, without empty optional ones."""
     values = [(field.name, getattr(row, field.name)) for field in fields(row)]  # type: ignore[arg-type]
     optional = ("needs", "hint", "forbidden", "programs", "bonus") if isinstance(row, Check | Stage) else ()
     return [(key, value) for key, value in values if value or key not in optional]

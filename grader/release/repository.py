@@ -22,7 +22,7 @@ from grader.release.starters import differences, files_of, files_of_term
 from harness.course.assignment import Assignment
 from harness.errors import SetupError, UsageError
 
-#: Says that a folder is a release, and which files it put there.
+#: Marks a folder as a release and lists the files that it put there.
 MANIFEST = ".release.json"
 _ROOT = Path(__file__).resolve().parent / "student"
 _PROGRAMS = frozenset({"lab"})
@@ -35,7 +35,7 @@ def build(course: Course) -> dict[str, bytes]:
     names = course.names()
     stale = [line for name in names for line in differences(course, name)]
     if stale:
-        raise SetupError("\n".join(["assignments/ is not fresh; run: grader release", *stale]))
+        raise SetupError("\n".join(["assignments/ is out of date; run: grader release", *stale]))
     assignments = [course.load(name) for name in names]
     files = _root_files(assignments)
     files.update({f"harness/{path}": data for path, data in files_of(HARNESS).items()})
@@ -44,12 +44,12 @@ def build(course: Course) -> dict[str, bytes]:
         files.update({f"{name}/{path}": data for path, data in files_of(course.released(name)).items()})
     leaks = find_leaks(files, secrets_of(course, names))
     if leaks:
-        raise SetupError("\n".join(["the release would tell what it must not, so nothing was written:", *leaks]))
+        raise SetupError("\n".join(["the release would show what it must not, so nothing was written:", *leaks]))
     return files
 
 
 def _root_files(assignments: list[Assignment]) -> dict[str, bytes]:
-    """What stands at the top; README.md is a template."""
+    """The files at the top; README.md is a template."""
     files = {}
     for path, data in files_of(_ROOT).items():
         name = f".{path}" if path.startswith("git") else path
@@ -88,7 +88,7 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
         hidden_files = {path: data for path, data in suites["hidden"].items() if data not in shared}
         private.update({f"grader/suites/{name}/hidden/{path}": data for path, data in hidden_files.items()})
         for check in assignment.checks:
-            # A rule is the handout's, so it may be read; how it is looked for may not.
+            # A rule is in the handout, so it may be read; how it is tested may not.
             texts = {check.hint, check.feedback} - {""}
             (sentences if check.suite == "hidden" else said).update(texts)
     private.update({f"grader/{path}": data for path, data in _grader_files(course).items()})
@@ -103,7 +103,7 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
 
 
 def _private_files(course: Course, assignment: Assignment) -> dict[str, bytes]:
-    """The reference's files, but for templates and what is made from them: those are for students."""
+    """The reference's files, except templates and what is made from them: those are for students."""
     made = files_of_term(course, assignment)
     files = files_of(course.reference(assignment.name))
     return {path: data for path, data in files.items() if path not in made}
@@ -128,7 +128,7 @@ def _functions(files: Mapping[str, bytes]) -> set[str]:
 
 
 def _grader_files(course: Course) -> dict[str, bytes]:
-    """The grader's own files, but for those that are made to be given away."""
+    """The grader's own files, except those that are meant for students."""
     files = files_of(course.root / "grader")
     return {path: data for path, data in files.items() if not path.startswith(("suites/", "release/student/"))}
 

@@ -1,7 +1,7 @@
 """assignments/<name>: made from reference/<name> and the public tests, and compared with what is committed.
 
-Rule: the handout and what stands in `handout/` are written by hand; everything else there is made here. A handout that
-stands in reference/<name> is a template (grader/release/term.py), and the one for students is made from it.
+Rule: the handout and the files in `handout/` are written by hand; everything else is made here. A handout that
+is in reference/<name> is a template (grader/release/term.py), and the one for students is made from it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _text(data: bytes, where: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         raise SetupError(
-            f"{where}: it is no text, so it cannot say whether students get it. Keep it elsewhere."
+            f"{where}: it is not text, so it cannot say whether students get it. Keep it elsewhere."
         ) from None
 
 
@@ -87,7 +87,7 @@ def _where(assignment: Assignment, folder: Path, path: str) -> str:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder but for caches and hidden ones: path relative to it -> content."""
+    """Every file below a folder except caches and hidden ones: path relative to it -> content."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -105,7 +105,7 @@ def is_handwritten(path: str, handout: str) -> bool:
 
 
 def differences(course: Course, name: str) -> list[str]:
-    """What assignments/<name> lacks, has too much of, or has differently; a line each, empty when it is fresh."""
+    """What is missing, extra or different in assignments/<name>, a line each; empty when it is up to date."""
     made, handout = generate(course, name), course.load(name).handout
     folder = course.released(name)
     there = files_of(folder) if folder.is_dir() else {}
@@ -122,7 +122,7 @@ def differences(course: Course, name: str) -> list[str]:
 
 
 def write_starters(course: Course, name: str) -> list[str]:
-    """Make assignments/<name> fresh; the paths that changed. What is written by hand is left alone."""
+    """Bring assignments/<name> up to date; the paths that changed. What is written by hand is left alone."""
     made, folder, handout = generate(course, name), course.released(name), course.load(name).handout
     there = files_of(folder) if folder.is_dir() else {}
     changed = [path for path in made if there.get(path) != made[path]]

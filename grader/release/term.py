@@ -5,7 +5,6 @@ Rule: term.toml is the only place where a parameter is written by hand. An assig
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,10 @@ import jinja2
 
 from harness.course.assignment import Assignment
 from harness.errors import SetupError
+from harness.text.toml_rows import TomlFile, TomlMistake
+from harness.transport.segments import BadWire, load_wire
 
-#: What the handout says of each checksum: the algorithm, so that it can be written from the sentence.
+#: What the handout says about each checksum: the algorithm, so that it can be written from the sentence.
 _WORDS = "the data as 16-bit words, most significant byte first, an odd last byte as if a zero byte followed"
 _CHECKSUMS = {
     "internet-16": f"It is the Internet checksum (RFC 1071): {_WORDS}; the ones' complement of their ones' "
@@ -47,17 +48,13 @@ class Term:
 def load_term(path: Path) -> Term:
     """Read a term.toml. Raises SetupError."""
     try:
-        row = tomllib.loads(path.read_text(encoding="utf-8"))["term"]
-        name, magic, checksum = row["name"], row["magic"], row["checksum"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SetupError(f"{path}: it has to hold [term] with name, magic and checksum ({error!r}).") from None
-    if not isinstance(name, str) or not name.isprintable():
-        raise SetupError(f'{path}: name has to be a line of text, such as name = "2026 autumn".')
-    if isinstance(magic, bool) or not isinstance(magic, int) or not 1 <= magic <= 255:
-        raise SetupError(f"{path}: magic is {magic!r}. Write a number from 1 to 255, such as magic = 0x5C.")
-    if checksum not in _CHECKSUMS:
-        raise SetupError(f"{path}: checksum is {checksum!r}. Write one of {', '.join(_CHECKSUMS)}.")
-    return Term(name, magic, checksum)
+        row = TomlFile.read(path).row("term")
+        name, wire = row.text("name", example='"2026 autumn"'), load_wire(path)
+        if not name.isprintable():
+            row.wrong("name", '"name" has to be a line of text', 'Write it as: name = "2026 autumn"')
+    except (TomlMistake, BadWire) as mistake:
+        raise SetupError(str(mistake)) from None
+    return Term(name, wire.magic, wire.checksum)
 
 
 def term_module(term: Term) -> str:
@@ -66,7 +63,7 @@ def term_module(term: Term) -> str:
 
 
 def render_handout(text: str, assignment: Assignment, term: Term | None) -> str:
-    """The handout for a term. Raises SetupError when it asks for what there is not.
+    """The handout for a term. Raises SetupError when it asks for something that does not exist.
 
     It may say {{ term }}, {{ magic }}, {{ checksum }}, {{ checksum_text }}, {{ public(3) }} (points of the public
     checks of stage 3) and {{ points(3) }}.

@@ -1,7 +1,7 @@
 """A result as a page: for the instructor, for the student, and the class as one table. Pure.
 
-Rule 1: a page stands alone: no script, no font, nothing from elsewhere; the pictures are files beside it, shown as
-        images, in which a browser runs nothing.
+Rule 1: a page is self-contained: no script, no font, nothing from elsewhere; the pictures are files next to it, shown
+        as images, in which a browser runs nothing.
 Rule 2: every value passes `visible` and then HTML escaping, because the environment does it, not because someone
         remembered to. Only the style sheet, which is ours, is exempt.
 """
@@ -20,10 +20,10 @@ from markupsafe import Markup
 
 from grader.reports.text import line, visible
 from grader.reports.view import class_view, instructor_view, student_view
-from grader.verdict.outcome import Outcome
 from grader.verdict.scoring import number
+from harness.tester.border.outcome import Outcome
 
-#: What a state is called, in a word or two.
+#: The name of a state, in a word or two.
 STATE_WORDS = {
     "graded": "graded",
     "refused": "could not be run",
@@ -49,7 +49,7 @@ def index_page(results: Sequence[Mapping[str, Any]], remarks: Sequence[str] = ()
 
 def _render(template: str, **values: object) -> str:
     page = _environment().get_template(template).render(**values)
-    # Nothing can be left that UTF-8 cannot say; this is the last line of defence, not the first.
+    # Nothing that UTF-8 cannot encode should be left; this is the last line of defence, not the first.
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -50,7 +50,7 @@ def _stage(stage: Mapping[str, Any]) -> Text:
 
 
 def _state(result: Mapping[str, Any]) -> Text:
-    """Nothing where all is well; else the state and its message, shortened."""
+    """Empty when all is well; else the state and its message, shortened."""
     if result["state"] == "graded" and not result["message"]:
         return Text("")
     text = Text("" if result["state"] == "graded" else STATE_WORDS[result["state"]], style=_STYLES[result["state"]])

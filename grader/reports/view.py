@@ -2,7 +2,7 @@
 
 Rule 1: the student's view is built from a list of what it shows, never by taking away from the whole.
 Rule 2: of a hidden check it shows the handout's section, the points, and the author's fixed text. Payloads and drop
-        patterns would leave through messages, stories, captures and the program's own output.
+        patterns would leak through messages, stories, captures and the program's own output.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from grader.verdict.outcome import Outcome
+from harness.tester.border.outcome import Outcome
 
-#: Of a long story, this many steps are shown from its beginning and from its end; the rest is folded.
+#: How many steps of a long story are shown from its beginning and from its end; the rest is folded.
 FIRST_STEPS, LAST_STEPS = 6, 20
 
 #: What a student reads when the lab or the grader broke; the reason is for the instructor.
@@ -49,7 +49,7 @@ def _students_check(check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any
     if check["suite"] == "hidden":
         shown: dict[str, Any] = {key: check[key] for key in ("suite", "stage", "points", "possible", "section")}
         # One word for fail, timeout and error: which one it was is part of what stays hidden. A check that was not
-        # run says so, since its author's text would speak of a mistake that nobody saw.
+        # run says so, since its author's text would describe a mistake that nobody saw.
         outcome = check["outcome"]
         shown["outcome"] = outcome if outcome in ("pass", "inconclusive", "skipped") else "fail"
         shown["feedback"] = check["feedback"] if shown["outcome"] == "fail" and not never_ran else None
@@ -78,7 +78,7 @@ def _students_check(check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any
     )
     shown = {key: check[key] for key in keys}
     if check["outcome"] == "inconclusive":
-        shown["message"] = Outcome.INCONCLUSIVE.sentence  # the whole one may speak of other checks
+        shown["message"] = Outcome.INCONCLUSIVE.sentence  # the full message may mention other checks
     because = ids.get(check["because"] or "")
     if because is not None and because["suite"] == "hidden":
         shown["message"] = "Not run, because a hidden check that it builds on did not pass."
@@ -104,7 +104,7 @@ def _by_stage(stages: Sequence[Mapping[str, Any]], checks: Sequence[Mapping[str,
 
 
 def _next(stages: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Where to go on: the first check that was run and did not pass."""
+    """Where to continue: the first check that was run and did not pass."""
     for stage in stages:
         for check in stage["checks"]:
             if check["outcome"] not in ("pass", "skipped", "inconclusive"):
@@ -140,7 +140,7 @@ def _assignment_view(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _hardest(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The checks that most submissions do not pass, of those that were run."""
+    """The checks that most submissions did not pass, of those that were run."""
     lost: Counter[str] = Counter()
     run: Counter[str] = Counter()
     checks: dict[str, Mapping[str, Any]] = {}

@@ -1,6 +1,6 @@
 """What there is to see of the checks that did not pass: pictures, packets and bundles, made from the tester's records.
 
-Rule 1: a picture is made here, from data that `grader/verdict/records.py` has checked; no picture comes from a tester.
+Rule 1: a picture is made here, from data that is checked when it is read; no picture comes from a tester.
 Rule 2: a drawing that fails costs its picture and nothing else: no grade depends on one.
 Rule 3: hidden checks' files go into a folder that is never handed out.
 """
@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from grader.verdict.records import Report
 from grader.verdict.rubric import Verdict
 from harness.course.assignment import Assignment, Check
+from harness.tester.border.records import Report
 from harness.transport.pictures import artefacts
 from harness.transport.pictures.bundle import Bundle
-from harness.transport.segments import BadWire, Wire, load_wire
+from harness.transport.segments import BadWire, WireFormat, load_wire
 
 #: Plots of one submission: each takes a quarter of a second; `lab trace BUNDLE --plot` draws any other.
 MOST_PLOTS = 12
@@ -46,25 +46,25 @@ def looks_of(assignment: Assignment, verdicts: Sequence[Verdict]) -> dict[str, d
     return looks
 
 
-def _files(report: Report, check: Check, wire: Wire | None, *, plot: bool) -> dict[str, bytes]:
+def _files(report: Report, check: Check, wire: WireFormat | None, *, plot: bool) -> dict[str, bytes]:
     try:
-        bundle = report.bundle or _captured(report, check, wire)
+        bundle = artefacts.bundle_of(report.bundle) or _captured(report, check, wire)
         if bundle is not None:
             return artefacts.pictures(bundle, pcapng=report.pcapng, plot=plot)
-    except Exception as error:  # ours, and no reason to lose a grade
+    except Exception as error:  # our fault, and not a reason to lose a grade
         files = {artefacts.TEXT: f"(the pictures could not be drawn: {type(error).__name__}: {error})".encode()}
         return {artefacts.PACKETS: report.pcapng, **files} if report.pcapng else files
     return {artefacts.PACKETS: report.pcapng} if report.pcapng else {}
 
 
-def _captured(report: Report, check: Check, wire: Wire | None) -> Bundle | None:
+def _captured(report: Report, check: Check, wire: WireFormat | None) -> Bundle | None:
     """A capture of real sockets, if it is of the transport's own protocol."""
     if report.pcapng is None or wire is None:
         return None
     return artefacts.from_wires(report.pcapng, wire, title=check.rule)
 
 
-def _wire(assignment: Assignment) -> Wire | None:
+def _wire(assignment: Assignment) -> WireFormat | None:
     """The term's wire format, where the assignment has one."""
     try:
         return load_wire(assignment.path.parent / "term.toml")

@@ -9,30 +9,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from grader.verdict.pictures import Looks, names_of
-from grader.verdict.records import MOST_TEXT, Phase, Report, cut
 from grader.verdict.rubric import Verdict
 from grader.verdict.scoring import score_stages, total
-from harness.course.assignment import Assignment
+from harness.course.assignment import Assignment, Check
+from harness.tester.border.records import MOST_TEXT, Phase, Report, cut
 from harness.transport.pictures import artefacts
 
 #: Version of the format; it grows when a key changes its meaning or goes away.
 SCHEMA = 1
 
-#: What a result's state can be, and what it means.
-STATES = {
-    "graded": "every check is decided",
-    "refused": "the submission could not be run at all; the message is for its author",
-    "undecided": "some checks wait for a person",
-    "ours": "the lab or the grader broke; the submission is graded again when the same command is run again",
-}
 
-
-def checks_of(verdicts: Sequence[Verdict], looks: Looks) -> list[dict[str, Any]]:
+def checks_of(assignment: Assignment, verdicts: Sequence[Verdict], looks: Looks) -> list[dict[str, Any]]:
     """A row per check, in the rubric's order. `looks`: the files there are to look at."""
-    return [_check_row(number, verdict, looks) for number, verdict in enumerate(verdicts, 1)]
+    return [_check_row(assignment, number, verdict, looks) for number, verdict in enumerate(verdicts, 1)]
 
 
-def _check_row(number: int, verdict: Verdict, looks: Looks) -> dict[str, Any]:
+def _check_row(assignment: Assignment, number: int, verdict: Verdict, looks: Looks) -> dict[str, Any]:
     check, report = verdict.check, verdict.report or Report(check=verdict.check.id, outcome=verdict.outcome)
     return {
         "number": number,
@@ -51,12 +43,17 @@ def _check_row(number: int, verdict: Verdict, looks: Looks) -> dict[str, Any]:
         "seconds": report.seconds,
         "expected": report.expected,
         "seen": report.seen,
-        "story": [{"at": step.at, "who": step.who, "what": step.what} for step in report.story],
+        "story": [{"at": step.at, "who": step.who, "what": step.what} for step in report.story or ()],
         "link": dict(report.link) if report.link else None,
-        "ladder": report.ladder or _ladder(looks.get(check.id, {})),
+        "ladder": _ladder(looks.get(check.id, {})),
         **names_of(number, check, looks),
-        "replay": report.replay,
+        "replay": _replay(assignment, check, report.seed),
     }
+
+
+def _replay(assignment: Assignment, check: Check, seed: str | None) -> str | None:
+    """The command that runs a public check again, with the same random data."""
+    return f"lab check {assignment.name} --stage {check.stage} --seed {seed}" if seed else None
 
 
 def _ladder(files: Mapping[str, bytes]) -> str | None:

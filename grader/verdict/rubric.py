@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from grader.verdict.outcome import Outcome
-from grader.verdict.records import Report
 from harness.course.assignment import Assignment, Check
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Report
 
 
 class Stopped(Enum):
@@ -37,7 +37,7 @@ class Stopped(Enum):
 
     @property
     def message(self) -> str:
-        """And why."""
+        """Why, in a sentence."""
         return self.value[1]
 
 
@@ -49,7 +49,7 @@ class Verdict:
     outcome: Outcome
     message: str = ""  #: one sentence, empty for a pass
     because: str | None = None  #: skipped or undecided: the check it waits for
-    report: Report | None = None  #: what the tester said, if it did
+    report: Report | None = None  #: what the tester reported, if it did
 
     @property
     def points(self) -> float:
@@ -71,7 +71,7 @@ class Reports:
     notes: list[str] = field(default_factory=list)
 
     def add(self, report: Report) -> bool:
-        """Take a report; whether it counts."""
+        """Take a report; returns whether it counts."""
         if report.check not in self.wanted:
             self.notes.append(f"a report came for {report.check[:200]!r}, which was not asked for; ignored")
         elif report.check in self.first:

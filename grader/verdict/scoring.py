@@ -53,7 +53,7 @@ def score_stages(assignment: Assignment, verdicts: Sequence[Verdict]) -> tuple[S
 
 
 def total(stages: Iterable[StageScore]) -> Score:
-    """The whole assignment. What an extension gives makes up for what was lost, and no more."""
+    """The whole assignment. An extension's points make up for lost ones, and no more."""
     rows = list(stages)
     scores = [row.score for row in rows]
     possible = math.fsum(row.score.possible for row in rows if not row.stage.bonus)
@@ -62,7 +62,7 @@ def total(stages: Iterable[StageScore]) -> Score:
 
 
 def number(value: float) -> str:
-    """Points as people write them.
+    """Points for people to read.
 
     >>> number(15.0), number(2.5), number(1 / 3)
     ('15', '2.5', '0.33')
@@ -71,7 +71,7 @@ def number(value: float) -> str:
 
 
 def _clamp(value: float, most: float) -> float:
-    """Between 0 and `most`; what is no number is 0. Rounded, so that sums of thirds come out even."""
+    """Between 0 and `most`; NaN is 0. Rounded, so that sums of thirds come out even."""
     if not math.isfinite(value):
         return 0.0
     return min(max(round(value, 6), 0.0), most)

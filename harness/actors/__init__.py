@@ -2,6 +2,6 @@
 
 Rules for all of them: bytes are believed and nothing else; every wait has a bound; what the submission does wrong is
 `Broken`, what the lab does is `LabError`. They may import `lab` and what is below. Begin with `story.py`, `program.py`
-and `peer.py`; `misbehaving.py` are clients nobody wants, `measure.py` is what the kernel says, `load/` thousands of
-clients.
+and `peer.py`; `cast.py` makes them, `clients.py` are many at once (`load/`) and `misbehaving.py` those nobody wants,
+`measure.py` is what the kernel says.
 """

@@ -1,4 +1,4 @@
-"""The tester's UDP sockets, told as a story. The same rules as `peers`: bytes are believed, every wait has a bound."""
+"""The tester's UDP sockets, told as a story. As in peer.py, bytes are believed, and every wait has a bound."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Datagrams:
         self._story.add("tester", f"{self._named}hears nothing for {for_:g} s")
 
     def answers(self, sender: Address, data: bytes) -> None:
-        """Send a datagram to who asked."""
+        """Send a datagram back to whoever asked."""
         self._story.add("tester", f"{self._named}answers with a datagram of {len(data):,} bytes: {show(data)}")
         self._socket.sendto(data, sender.pair)
 
@@ -78,17 +78,17 @@ class Datagrams:
         self._story.add("tester", f"{self._named}sends a datagram of {len(data):,} bytes: {show(data)}")
         self._socket.sendto(data, self._target.pair)
 
-    # -- without a word in the story: for who tells it better -----------------------------------------------------
+    # -- not in the story: for callers that tell it better --------------------------------------------------------
 
     def catches(self, *, within: float) -> tuple[bytes, Address] | None:
-        """The next datagram and who sent it, None if none comes in time. Raises Broken if nobody can send one."""
+        """The next datagram and who sent it, None if none comes in time. Raises Broken if its sender has ended."""
         got = waiting_for(self._receive_within, within, self._ended)
         return None if got is None else (got[0], Address("udp", host=got[1][0], port=got[1][1]))
 
     def throws(self, data: bytes, to: Address | None) -> None:
         """Send a datagram to an address, or to the target."""
         where = self._target if to is None else to
-        assert where is not None, "this socket has no target, and nobody was heard"
+        assert where is not None, "this socket has no target, and nothing has come to answer"
         self._socket.sendto(data, where.pair)
 
     def stranger(self) -> Datagrams:

@@ -1,6 +1,6 @@
-"""The tester's listening sockets, told as a story: who comes, who does not, and who gave up before.
+"""The tester's listening sockets, told as a story: who connects, who does not, and who ended before connecting.
 
-The same rules as `peers`: bytes are believed, every wait has a bound.
+As in peer.py, bytes are believed, and every wait has a bound.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story, show
 from harness.course.address import Address
 
-#: Seconds between two looks at whether the awaited program still runs.
+#: Seconds between two looks at whether the program that is waited for still runs.
 _GLANCE = 0.05
-#: Seconds that what a program sent before its end may still be under way.
+#: Seconds that data may still be under way after the program that sent it has ended.
 _ON_THE_WAY = 0.6
 
 Got = TypeVar("Got")
@@ -26,7 +26,7 @@ Got = TypeVar("Got")
 def waiting_for(
     attempt: Callable[[float], Got | None], within: float, ended: Callable[[], Broken | None]
 ) -> Got | None:
-    """Try for `within` seconds; give up sooner, with its reason, when the program that is waited for has ended."""
+    """Try for `within` seconds; give up sooner, saying why, when the program that is waited for has ended."""
     deadline = time.monotonic() + within
     while (left := deadline - time.monotonic()) > 0:
         if (got := attempt(min(left, _GLANCE))) is not None:
@@ -93,7 +93,7 @@ class Listener:
         self._story.add("tester", "accepts a connection on which not one byte comes")
 
     def closes(self) -> None:
-        """Stop listening; what is connected stays."""
+        """Stop listening; existing connections stay."""
         self._story.add("tester", f"stops listening on {self.address}")
         self._socket.close()
 

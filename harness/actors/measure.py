@@ -1,8 +1,8 @@
 """What cannot be seen from a socket is measured from outside: threads, descriptors, memory and its slope, idle CPU.
 
 Rule 1: everything that the student's user runs counts, whatever process it hides in.
-Rule 2: where the system does not tell (NotMeasured), a judging word says so in the story and judges nothing.
-Rule 3: an idle program that has ended is no idle program: each word holds its positive control.
+Rule 2: where the system does not report (NotMeasured), a judging word says so in the story and judges nothing.
+Rule 3: a program that has ended is not idle: each word has its positive control.
 """
 
 from __future__ import annotations
@@ -19,63 +19,30 @@ from harness.lab.interface import LabError, Node, NotMeasured, Usage
 
 #: Threads that a program has before it starts one itself, by what it executes: runtimes have some of their own.
 OWN_THREADS = {"python": 1, "native": 1, "shell": 1, "go": 16, "node": 16, "java": 64}
-#: How a runtime is called in a sentence.
+#: The name of a runtime in a sentence.
 _CALLED = {"python": "a Python program", "native": "a compiled program", "go": "a Go program"}
 #: Wake-ups a second above which a program that has nothing to do looks for work again and again.
 MOST_WAKEUPS = 200
-#: Spells of idleness of which one has to be idle: a program may have to tidy up after what was before.
+#: How many times to look for idleness: a program may first have to tidy up after what came before.
 _SPELLS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spell:
+class UsageInterval:
     """What the submission did in some seconds."""
 
     seconds: float
     cpu_share: float  #: of one processor; 1.0 keeps one busy all the time
-    wakeups: float | None  #: a second; None where that is not told
+    wakeups: float | None  #: a second; None if the system does not report it
 
 
-def watch(node: Node, seconds: float) -> Spell:
-    """Let some seconds pass and look what was used in them. Raises NotMeasured, LabError."""
-    before, began = node.usage(), time.monotonic()
-    time.sleep(seconds)
-    after, passed = node.usage(), time.monotonic() - began
-    woken = None if before.wakeups is None or after.wakeups is None else max(0, after.wakeups - before.wakeups) / passed
-    share = max(0.0, after.cpu_seconds - before.cpu_seconds) / passed
-    return Spell(seconds=passed, cpu_share=share, wakeups=woken)
-
-
-def stays_idle(node: Node, story: Story, server: Program, *, for_: float, at_most: float) -> None:
-    """It uses no more than that share of a processor, and sleeps. Raises Broken."""
-    spell = None
-    try:
-        for _ in range(_SPELLS):
-            spell = watch(node, for_)
-            server.keeps_running()
-            if spell.cpu_share <= at_most and (spell.wakeups or 0) <= MOST_WAKEUPS:
-                story.add("tester", f"finds {server.name} idle: {_told(spell)}")
-                return
-    except NotMeasured as why:
-        story.add("tester", f"does not measure whether {server.name} is idle: {why}")
-        return
-    assert spell is not None
-    busy = spell.cpu_share > at_most
-    raise Broken(
-        f"{server.name} is busy while there is nothing to do"
-        + ("" if busy else ": it looks for work again and again instead of waiting to be woken"),
-        expected=f"at most {at_most:.0%} of a processor and {MOST_WAKEUPS} wake-ups a second",
-        seen=_told(spell),
-    )
-
-
-def _told(spell: Spell) -> str:
-    woken = "" if spell.wakeups is None else f", {spell.wakeups:,.0f} wake-ups a second"
-    return f"{spell.cpu_share:.1%} of a processor{woken}"
+def _in_words(interval: UsageInterval) -> str:
+    woken = "" if interval.wakeups is None else f", {interval.wakeups:,.0f} wake-ups a second"
+    return f"{interval.cpu_share:.1%} of a processor{woken}"
 
 
 def too_many_threads(name: str, usage: Usage) -> Broken | None:
-    """The fail of a program that has other threads or processes than its language brings along."""
+    """The failure of a program that has more threads or processes than its language's own."""
     programs = [runtime for runtime in usage.runtimes if runtime != "shell"]
     if usage.runtimes and len(programs) > 1:
         return Broken(
@@ -95,48 +62,95 @@ def too_many_threads(name: str, usage: Usage) -> Broken | None:
     )
 
 
-def uses_one_thread(node: Node, story: Story, server: Program) -> None:
-    """It has no threads and processes but those its language brings along. Raises Broken."""
-    try:
-        usage = node.usage()
-    except NotMeasured as why:
-        story.add("tester", f"does not count the threads of {server.name}: {why}")
-        return
-    server.keeps_running()
-    if broken := too_many_threads(server.name, usage):
-        raise broken
-    story.add("tester", f"finds {usage.processes} process and {usage.threads} threads")
+class Kernel:
+    """What the kernel reports about the submission: `lab.kernel`."""
 
+    def __init__(self, node: Node, story: Story) -> None:
+        self._node = node
+        self._story = story
 
-def returns_to(node: Node, story: Story, before: Usage, *, within: float) -> None:
-    """Threads, processes and open files are no more than they were. Raises Broken."""
-    rows = ("processes", "threads", "open_files")
-    deadline = time.monotonic() + within
-    while True:
-        now = node.usage()
-        if now.processes < before.processes:
-            raise Broken(
-                "a program ended that should have gone on",
-                expected=f"{before.processes:,} running",
-                seen=f"{now.processes:,}",
-            )
-        more = [row for row in rows if getattr(now, row) > getattr(before, row)]
-        if not more:
-            story.add("tester", "finds processes, threads and open files back where they were")
+    def usage(self) -> Usage:
+        """What the student's processes use now. Raises NotMeasured, LabError."""
+        return self._node.usage()
+
+    def measures(self, *, every: float = 0.1) -> Measurement:
+        """Look at what is used again and again while a `with` block runs."""
+        return Measurement(self._node, self._story, every=every)
+
+    def finds_idle(self, server: Program, *, for_: float = 2.0, at_most: float = 0.05) -> None:
+        """A program with nothing to do uses at most that share of a processor, and sleeps. Raises Broken."""
+        interval = None
+        try:
+            for _ in range(_SPELLS):
+                interval = self._watch(for_)
+                server.keeps_running()
+                if interval.cpu_share <= at_most and (interval.wakeups or 0) <= MOST_WAKEUPS:
+                    self._story.add("tester", f"finds {server.name} idle: {_in_words(interval)}")
+                    return
+        except NotMeasured as why:
+            self._story.add("tester", f"does not measure whether {server.name} is idle: {why}")
             return
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
-    words = {row: row.replace("_", " ") for row in rows}
-    raise Broken(
-        f"{' and '.join(words[row] for row in more)} are not given back",
-        expected=", ".join(f"{getattr(before, row):,} {words[row]}" for row in more) + f" within {within:g} s",
-        seen=", ".join(f"{getattr(now, row):,} {words[row]}" for row in more),
-    )
+        assert interval is not None
+        busy = interval.cpu_share > at_most
+        raise Broken(
+            f"{server.name} is busy while there is nothing to do"
+            + ("" if busy else ": it looks for work again and again instead of waiting to be woken"),
+            expected=f"at most {at_most:.0%} of a processor and {MOST_WAKEUPS} wake-ups a second",
+            seen=_in_words(interval),
+        )
+
+    def _watch(self, seconds: float) -> UsageInterval:
+        """Let some seconds pass and see what was used in them. Raises NotMeasured, LabError."""
+        before, began = self._node.usage(), time.monotonic()
+        time.sleep(seconds)
+        after, passed = self._node.usage(), time.monotonic() - began
+        woken = None
+        if before.wakeups is not None and after.wakeups is not None:
+            woken = max(0, after.wakeups - before.wakeups) / passed
+        share = max(0.0, after.cpu_seconds - before.cpu_seconds) / passed
+        return UsageInterval(seconds=passed, cpu_share=share, wakeups=woken)
+
+    def finds_one_thread(self, server: Program) -> None:
+        """A program has no threads and processes but its language's own. Raises Broken."""
+        try:
+            usage = self._node.usage()
+        except NotMeasured as why:
+            self._story.add("tester", f"does not count the threads of {server.name}: {why}")
+            return
+        server.keeps_running()
+        if broken := too_many_threads(server.name, usage):
+            raise broken
+        self._story.add("tester", f"finds {usage.processes} process and {usage.threads} threads")
+
+    def finds_all_given_back(self, before: Usage, *, within: float = 3.0) -> None:
+        """Threads, processes and open files are no more than they were. Raises Broken."""
+        rows = ("processes", "threads", "open_files")
+        deadline = time.monotonic() + within
+        while True:
+            now = self._node.usage()
+            if now.processes < before.processes:
+                raise Broken(
+                    "a program ended that should have gone on",
+                    expected=f"{before.processes:,} running",
+                    seen=f"{now.processes:,}",
+                )
+            more = [row for row in rows if getattr(now, row) > getattr(before, row)]
+            if not more:
+                self._story.add("tester", "finds processes, threads and open files back where they were")
+                return
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        words = {row: row.replace("_", " ") for row in rows}
+        raise Broken(
+            f"{' and '.join(words[row] for row in more)} are not given back",
+            expected=", ".join(f"{getattr(before, row):,} {words[row]}" for row in more) + f" within {within:g} s",
+            seen=", ".join(f"{getattr(now, row):,} {words[row]}" for row in more),
+        )
 
 
 class Measurement:
-    """Looks at the node again and again while a `with` block runs. What the samples say is there from its end on."""
+    """Looks at the node again and again while a `with` block runs. The results are available once it has ended."""
 
     def __init__(self, node: Node, story: Story, *, every: float) -> None:
         self._node = node
@@ -146,7 +160,7 @@ class Measurement:
         self._error: LabError | None = None
         self._thread = threading.Thread(target=self._sample, daemon=True, name="measure")
         self.samples: list[tuple[float, Usage]] = []  #: (seconds on a monotonic clock, what was used then)
-        self.not_measured: str | None = None  #: why there are no samples, where the system does not tell
+        self.not_measured: str | None = None  #: why there are no samples, if the system does not report
 
     def __enter__(self) -> Measurement:
         try:
@@ -216,7 +230,7 @@ class Measurement:
 
     @property
     def memory_growth(self) -> int:
-        """Bytes: the most that was used, less what was used at first."""
+        """Bytes: the most that was used, minus what was used at first."""
         return max(usage.memory_bytes for _, usage in self._all()) - self._all()[0][1].memory_bytes
 
     @property
@@ -224,7 +238,7 @@ class Measurement:
         """Bytes a second, by least squares over all looks; about 0 for memory that jumps once and stays."""
         return slope([(at, float(usage.memory_bytes)) for at, usage in self._all()])
 
-    # -- what is asked of it -------------------------------------------------------------------------------------
+    # -- expectations -------------------------------------------------------------------------------------------
 
     def memory_stays_within(self, growth: int, *, what: str = "") -> None:
         """Memory grew by at most that many bytes. Raises Broken."""
@@ -240,7 +254,7 @@ class Measurement:
         )
 
     def one_thread(self, server: Program) -> None:
-        """At no look it had threads or processes but those its language brings along. Raises Broken."""
+        """It never had threads or processes but its language's own. Raises Broken."""
         for _, usage in self.samples:
             if broken := too_many_threads(server.name, usage):
                 raise broken

@@ -1,6 +1,6 @@
 """Clients that misbehave: too slow, too fast, silent, gone, or not speaking the protocol at all.
 
-Rule: what a clumsy client does is bounded in time and bytes and told in the story; the test judges what the program
+Rule: what such a client does is bounded in time and bytes and is in the story; the test judges what the program
 does then.
 """
 
@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
+from harness.actors.cast import Cast
 from harness.actors.peer import Peer
-from harness.actors.program import PATIENCE
-from harness.actors.story import Broken, Story, difference, show
+from harness.actors.program import PATIENCE, Server
+from harness.actors.story import Broken, difference, show
+from harness.lab.interface import Mangle
 
-#: Connects one more client; the argument is whether it stays out of the story.
-Connect = Callable[[bool], Peer]
-
-#: A line feed that never comes is looked for in pieces of this size, in bytes.
+#: Bytes of an endless line that are sent at a time.
 _PIECE = 65_536
 
 
-class Sipper:
+class SlowReader:
     """A client that reads a little from time to time, until `stops`."""
 
     def __init__(self, peer: Peer, every: float, count: int) -> None:
         self.peer = peer
-        self.read = b""  #: what it has had so far
+        self.read = b""  #: what it has read so far
         self.ended = False  #: the program ended the connection
         self._every = every
         self._count = count
@@ -45,41 +43,52 @@ class Sipper:
             self.read += data
 
     def stops(self) -> bytes:
-        """Stop sipping; what was read so far. The rest can be read with `peer`."""
+        """Stop reading; returns what was read so far. The rest can be read with `peer`."""
         self._stop.set()
         self._thread.join()
         return self.read
 
 
-class Clumsy:
-    """Clumsy clients of one server. Made by `Scene.clumsy`."""
+class Misbehaving:
+    """Clients of one server that misbehave: `lab.clients.misbehaving(server)`."""
 
-    def __init__(self, connect: Connect, story: Story) -> None:
-        self._connect = connect
-        self._story = story
+    def __init__(self, cast: Cast, server: Server, *, receive_buffer: int | None, mangle: Mangle | None) -> None:
+        self._cast = cast
+        self._server = server
+        self._receive_buffer, self._mangle = receive_buffer, mangle
+        self._story = cast.story
+
+    def _connect(self, *, quietly: bool = False) -> Peer:
+        return self._cast.connects(
+            self._server,
+            receive_buffer=self._receive_buffer,
+            mangle=self._mangle,
+            quietly=quietly,
+            name="a clumsy client",
+        )
 
     def drips(self, data: bytes, *, apart: float = 0.0, within: float = 30.0) -> Peer:
         """Send one byte at a time, each a segment of its own."""
-        peer = self._connect(False)
+        peer = self._connect()
         peer.sends(*(data[at : at + 1] for at in range(len(data))), apart=apart, within=within)
         return peer
 
     def never_reads(self, data: bytes, *, quiet: float = 0.5) -> tuple[Peer, int]:
-        """Push data and read nothing until nothing more is taken for `quiet` seconds; how many bytes were taken."""
-        peer = self._connect(False)
+        """Send data, reading nothing, until no more is taken for `quiet` seconds; returns how many bytes were."""
+        peer = self._connect()
         return peer, peer.sends_what_fits(data, quiet=quiet)
 
-    def sips(self, data: bytes = b"", *, every: float = 1.0, count: int = 1) -> Sipper:
-        """Send in the background, and read `count` bytes every so many seconds."""
-        peer = self._connect(False)
+    def sips(self, data: bytes = b"", *, every: float = 1.0, count: int = 1) -> SlowReader:
+        """Send in the background, and read `count` bytes every `every` seconds."""
+        peer = self._connect()
         if data:
             peer.sends_in_background(data)
         self._story.add("tester", f"reads {count:,} bytes every {every:g} s")
-        return Sipper(peer, every, count)
+        return SlowReader(peer, every, count)
 
     def half_closes(self, data: bytes, *, before_reading: float = 0.3, within: float = 10.0) -> bytes:
-        """Send all, end the sending side while output is pending, begin to read only then; what came to the end."""
-        peer = self._connect(False)
+        """Send all, end the sending side while output is pending, and only then read to the end; returns what came."""
+        peer = self._connect()
         sending = peer.sends_in_background(data, within=within)
         sending.join(before_reading)  # small buffers are full by now: the program has output that it cannot send
 
@@ -94,7 +103,7 @@ class Clumsy:
         return answer
 
     def half_closes_and_is_echoed(self, data: bytes, *, within: float = 10.0) -> None:
-        """As `half_closes`, at an echo server: everything comes back, and then the end. Raises Broken."""
+        """`half_closes` at an echo server: everything comes back, and then the end. Raises Broken."""
         answer = self.half_closes(data, within=within)
         if answer != data:
             raise Broken(
@@ -106,7 +115,7 @@ class Clumsy:
     def storms(self, count: int, *, data: bytes = b"") -> None:
         """Connect many, let each say something, then reset all at once (SO_LINGER 0)."""
         self._story.add("tester", f"connects {count:,} clients and resets them all at once")
-        peers = [self._connect(True) for _ in range(count)]
+        peers = [self._connect(quietly=True) for _ in range(count)]
         for peer in peers:
             if data:
                 peer.sends(data, may_fail=True)
@@ -114,8 +123,8 @@ class Clumsy:
             peer.resets()
 
     def endless_line(self, size: int = 50_000_000, *, within: float = 30.0) -> tuple[Peer, int]:
-        """A line without an end: how many bytes were taken before the program hung up, or all of them."""
-        peer = self._connect(False)
+        """Send a line without an end; returns how many bytes were taken before the program hung up, or all of them."""
+        peer = self._connect()
         self._story.add("tester", f"sends a line of {size:,} bytes without a line feed")
         taken, deadline = 0, time.monotonic() + within
         piece = b"x" * _PIECE
@@ -127,13 +136,7 @@ class Clumsy:
         self._story.add("tester", f"got rid of {taken:,} bytes")
         return peer, taken
 
-    def babbles(self, data: bytes = b"\xff\xfe\xc0 is no text\n") -> Peer:
-        """Say what is no UTF-8."""
-        peer = self._connect(False)
-        peer.sends(data)
-        return peer
-
     def stay_silent(self, count: int) -> list[Peer]:
-        """Connect so many and say nothing."""
+        """Connect `count` clients that say nothing."""
         self._story.add("tester", f"connects {count:,} clients that say nothing")
-        return [self._connect(True) for _ in range(count)]
+        return [self._connect(quietly=True) for _ in range(count)]

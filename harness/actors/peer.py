@@ -1,6 +1,6 @@
 """The tester's own sockets, told as a story: peers that speak, listen, hang up and misbehave on purpose.
 
-Rule 1: bytes are believed, nothing else. Rule 2: every wait has a bound, and a peer that is kept waiting says for what.
+Rule 1: bytes are believed, nothing else. Rule 2: every wait has a bound, and a peer that waited in vain says for what.
 """
 
 from __future__ import annotations
@@ -10,27 +10,26 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story, difference, show
 from harness.course.address import Address
+from harness.lab.linger import reset_and_close
 
-#: A linger time of zero makes close() send a reset instead of a FIN (socket(7), SO_LINGER).
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_RESET_ON_CLOSE_WINDOWS = struct.pack("hh", 1, 0)
-#: Bytes that may come where an end is awaited.
+#: Most bytes that may come while the end of a connection is awaited.
 _MOST_UNREAD = 1 << 26
 
 
 def _address_of(name: object) -> Address:
     if isinstance(name, tuple):
         return Address("tcp", host=str(name[0]), port=int(name[1]))
-    # Bytes are an abstract name, which a program chooses as it likes.
+    # Bytes are an abstract name, which a program may choose freely.
     return Address("unix", path=name.decode("latin-1") if isinstance(name, bytes) else str(name))
 
 
 def _remote_of(connection: socket.socket) -> Address:
-    """Who is at the other end; a connection that has been reset already does not tell, and is a connection still."""
+    """The address of the other end. A connection that was already reset has none, but still counts as a connection."""
     try:
         return _address_of(connection.getpeername())
     except OSError:
@@ -38,17 +37,17 @@ def _remote_of(connection: socket.socket) -> Address:
 
 
 class Peer:
-    """One end of a stream connection, held by the tester. `name` is how the story calls it."""
+    """One end of a stream connection, held by the tester. `name` is its name in the story."""
 
     def __init__(
         self, connection: socket.socket, story: Story, *, name: str = "", quiet: bool = False, was_reset: bool = False
     ) -> None:
-        """was_reset: the program took it and reset it before connect() could say that it was made."""
+        """was_reset: the program accepted it and reset it before connect() returned."""
         self._socket = connection
         self._story = story
         self._quiet = quiet  # one of many: its steps would fill the story
         self._unread = b""
-        self._was_reset = was_reset  # connect() or a write found out; reading will not tell again
+        self._was_reset = was_reset  # connect() or a write already reported it; reading will not report it again
         self._reset_at_once = was_reset
         self.name = name or "the tester"
         self._named = f"{name} " if name else ""
@@ -61,15 +60,15 @@ class Peer:
         if not self._quiet:
             self._story.add("tester", what)
 
-    # -- for who speaks a protocol over it -----------------------------------------------------------------------
+    # -- for protocols spoken over it ----------------------------------------------------------------------------
 
     def lends(self) -> tuple[socket.socket, bytes]:
-        """The socket, and what was read from it and not asked for yet. It stays this peer's, which closes it."""
+        """The socket, and what was read from it but not yet used. This peer still owns and closes it."""
         ahead, self._unread = self._unread, b""
         return self._socket, ahead
 
     def tells(self, what: str) -> None:
-        """A step of the story, under this peer's name; none if it is one of many."""
+        """Add a step to the story under this peer's name, unless it is one of many."""
         self._tell(f"{self._named}{what}")
 
     # -- speaking ----------------------------------------------------------------------------------------------
@@ -117,20 +116,11 @@ class Peer:
             self.sends(struct.pack("!I", len(body)) + body)
 
     def sends_in_background(self, data: bytes, *, within: float = 30.0) -> threading.Thread:
-        """Send from a thread while the test goes on reading; a connection that ends early ends the thread."""
-
-        def pump() -> None:
-            try:
-                self.sends(data, within=within)
-            except Broken as broken:
-                self._tell(broken.message)
-
-        thread = threading.Thread(target=pump, daemon=True)
-        thread.start()
-        return thread
+        """Send from a thread while the test keeps reading; a connection that ends early ends the thread."""
+        return in_background(lambda: self.sends(data, within=within), self._tell)
 
     def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
-        """Send until nothing more is taken for `quiet` seconds; answers how many bytes were."""
+        """Send until nothing more is taken for `quiet` seconds; returns how many bytes were."""
         view = memoryview(data)
         self._socket.settimeout(quiet)
         try:
@@ -143,7 +133,7 @@ class Peer:
         return taken
 
     def pushes(self, data: bytes, *, within: float) -> int | None:
-        """How much of it was taken at once, waiting so long for any; None if the connection is over or none was."""
+        """How many bytes were taken at once; None if none within `within` seconds, or if the connection is over."""
         self._socket.settimeout(max(0.001, within))
         try:
             return self._socket.send(data)
@@ -151,16 +141,16 @@ class Peer:
             return None
 
     def ends(self) -> None:
-        """Half-close: nothing more will be sent, reading goes on."""
+        """Half-close: nothing more is sent, but reading goes on."""
         self._tell(f"{self._named}ends its sending side (half-close)")
         self.ends_quietly()
 
     def ends_quietly(self) -> None:
-        """The same without a word in the story."""
+        """The same, without a step in the story."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # gone already; reading will tell
+            pass  # already gone; reading will report it
 
     def closes(self) -> None:
         """Close both directions."""
@@ -173,13 +163,7 @@ class Peer:
         self._abort()
 
     def _abort(self) -> None:
-        for value in (_RESET_ON_CLOSE, _RESET_ON_CLOSE_WINDOWS):
-            try:
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, value)
-                break
-            except OSError:
-                continue
-        self._socket.close()
+        reset_and_close(self._socket)
 
     # -- listening ---------------------------------------------------------------------------------------------
 
@@ -272,7 +256,7 @@ class Peer:
         return "end"
 
     def sees_reset(self, *, within: float = PATIENCE) -> bytes:
-        """A reset (RST) ends the connection, and no FIN; answers the bytes that came before it. Raises Broken."""
+        """A reset (RST) ends the connection, and no FIN; returns the bytes that came before it. Raises Broken."""
         deadline = time.monotonic() + within
         try:
             while self._fill(deadline, within, "a reset"):
@@ -289,11 +273,11 @@ class Peer:
                 expected="a reset",
                 seen=(f"{show(came)}, then " if came else "") + "the end of the stream (FIN)",
             )
-        self._tell(f"{self._named}sees a reset" + (f" behind {show(came)}" if came else ""))
+        self._tell(f"{self._named}sees a reset" + (f" after {show(came)}" if came else ""))
         return came
 
     def hears_nothing(self, *, for_: float) -> None:
-        """Not one byte and no end for that many seconds."""
+        """Neither a byte nor an end for that many seconds."""
         if self._unread:
             raise Broken("bytes came too soon", expected=f"nothing for {for_:g} s", seen=show(self._unread))
         self._socket.settimeout(for_)
@@ -311,11 +295,11 @@ class Peer:
         )
 
     def sips(self, count: int) -> bytes | None:
-        """At most so many bytes of what is there now: None if nothing is, b"" if the connection is over."""
+        """At most `count` bytes of what is there now: None if nothing is, b"" if the connection is over."""
         if self._unread:
             data, self._unread = self._unread[:count], self._unread[count:]
             return data
-        with selectors.DefaultSelector() as selector:  # leaves the timeout to a thread that sends meanwhile
+        with selectors.DefaultSelector() as selector:  # a timeout on the socket would disturb a thread that is sending
             try:
                 selector.register(self._socket, selectors.EVENT_READ)
                 return self._socket.recv(count) if selector.select(0) else None
@@ -336,7 +320,7 @@ class Peer:
         return data[:count]
 
     def _in_time(self, deadline: float, within: float, awaited: str) -> None:
-        """Raises Broken when what comes does not end."""
+        """Raises Broken when bytes keep coming past the deadline."""
         if time.monotonic() > deadline or len(self._unread) > _MOST_UNREAD:
             raise Broken(
                 f"{self.name} waited {within:g} s for {awaited}, and bytes came without end",
@@ -369,7 +353,7 @@ class Peer:
         return bool(data)
 
     def dismiss(self) -> None:
-        """End of the test: let go at once, leaving nothing in TIME-WAIT."""
+        """End of the test: abort, leaving nothing in TIME-WAIT."""
         if self._socket.fileno() != -1:
             self._abort()
 
@@ -380,3 +364,17 @@ def _plainly(error: OSError) -> str:
     if isinstance(error, BrokenPipeError):
         return "a closed connection"
     return (error.strerror or str(error)).lower()
+
+
+def in_background(send: Callable[[], object], tell: Callable[[str], object]) -> threading.Thread:
+    """Send from a thread; that the connection ended meanwhile is told, and no more."""
+
+    def pump() -> None:
+        try:
+            send()
+        except Broken as broken:
+            tell(broken.message)
+
+    thread = threading.Thread(target=pump, daemon=True)
+    thread.start()
+    return thread

@@ -11,19 +11,20 @@ import threading
 import time
 from collections.abc import Callable
 
-from harness.actors.story import Broken, Story, Who, difference, readable, show
+from harness.actors.story import Broken, Story, Who, difference, show
 from harness.course.address import Address, BadAddress, parse_address
 from harness.lab.interface import Process
+from harness.text.printable import printable
 
 #: Seconds a test waits for something a correct program does at once.
 PATIENCE = 5.0
-#: Seconds that what a program has sent may be on its way when it has ended.
+#: Seconds that data may still be under way after the program that sent it has ended.
 UNDER_WAY = 3.0
 #: How far into an output the line `listening on ADDRESS` is looked for, in bytes.
 ANNOUNCED_WITHIN = 16_384
 
 
-class Stream:
+class OutputStream:
     """One output of a program, collected by a thread (pipes cannot be selected on everywhere)."""
 
     def __init__(self, descriptor: int, limit: int, changed: threading.Condition, on_flood: Callable[[], None]) -> None:
@@ -56,12 +57,12 @@ class Stream:
             self._on_flood()
 
     def so_far(self) -> bytes:
-        """What came so far."""
+        """The output so far."""
         with self._changed:
             return bytes(self._data)
 
     def head(self, most: int) -> bytes:
-        """The first bytes of it."""
+        """Its first bytes."""
         with self._changed:
             return bytes(self._data[:most])
 
@@ -74,7 +75,7 @@ class Stream:
 class Program:
     """A started program. Methods named in the third person are steps of the test's story."""
 
-    who: Who = "student"  #: whose deeds these are, in the story
+    who: Who = "student"  #: who acts in the story
 
     def __init__(self, name: str, process: Process, story: Story, *, output_limit: int) -> None:
         self.name = name
@@ -83,9 +84,9 @@ class Program:
         self._limit = output_limit
         self._stdin: int | None = process.stdin
         self._changed = threading.Condition(threading.RLock())
-        self._out = Stream(process.stdout, output_limit, self._changed, self._end_flood)
-        self._err = Stream(process.stderr, output_limit, self._changed, self._end_flood)
-        self._complained = False  # the story has its standard error
+        self._out = OutputStream(process.stdout, output_limit, self._changed, self._end_flood)
+        self._err = OutputStream(process.stderr, output_limit, self._changed, self._end_flood)
+        self._complained = False  # its standard error is already in the story
         self._status: int | None = None
 
     def _end_flood(self) -> None:
@@ -106,7 +107,7 @@ class Program:
     def prints(self, expected: bytes, *, within: float = PATIENCE, sent_by: Program | None = None) -> None:
         """Its whole standard output, at its end, equals `expected`.
 
-        sent_by: the program that it has it from; if that has ended, what is still missing is not waited for.
+        sent_by: the program that sends the data; once that has ended, missing data is not waited for.
         """
         self._story.add("tester", f"expects {self.name} to print exactly {show(expected)}")
         ended = self._waits(lambda data: len(data) > len(expected), within, sent_by)
@@ -127,7 +128,7 @@ class Program:
         raise self.broken(reason, expected=show(expected), seen=show(seen))
 
     def _waits(self, ready: Callable[[bytearray], bool], within: float, source: Program | None) -> bool:
-        """As Stream.wait. Raises Broken when the source has ended and nothing comes any more."""
+        """`OutputStream.wait` for standard output. Raises Broken when the source has ended and nothing more comes."""
         if source is None:
             return self._out.wait(ready, within)
         deadline = time.monotonic() + within
@@ -156,7 +157,7 @@ class Program:
         return line.removesuffix(b"\r")
 
     def prints_at_least(self, count: int, *, within: float = PATIENCE) -> bytes:
-        """Wait until `count` bytes came on standard output; answers all that came."""
+        """Wait until `count` bytes came on standard output; returns all that came."""
         self._out.wait(lambda data: len(data) >= count, within)
         seen = self.stdout
         self._check_flood()
@@ -189,12 +190,12 @@ class Program:
             )
 
     def complains(self, ready: Callable[[bytearray], bool], *, within: float = PATIENCE) -> bytes:
-        """Wait until `ready(standard error so far)` or its end; answers what came, also when it was not enough."""
+        """Wait until `ready(standard error so far)` or its end; returns what came, even if it was not enough."""
         self._err.wait(ready, within)
         self._check_flood()
         return self.stderr
 
-    # -- what it is told ---------------------------------------------------------------------------------------
+    # -- its input ---------------------------------------------------------------------------------------------
 
     def stdin_sends(self, data: bytes) -> None:
         """Write all of `data` to its standard input (blocks while the pipe is full, at most until it ends)."""
@@ -207,7 +208,7 @@ class Program:
             self._story.add(self.who, f"{self.name} closed its standard input, {len(view):,} bytes unread")
 
     def stdin_sends_in_background(self, data: bytes) -> threading.Thread:
-        """The same in a thread, for programs that answer while they are told."""
+        """The same in a thread, for programs that answer while they read."""
 
         def pump() -> None:
             self.stdin_sends(data)
@@ -236,7 +237,7 @@ class Program:
     # -- how it ends -------------------------------------------------------------------------------------------
 
     def status(self, *, within: float) -> int | None:
-        """Its exit status, waiting at most that long; None if it still runs then."""
+        """Its exit status, waiting at most that long; None if it is still running then."""
         if self._status is None:
             self._status = self._process.wait(within)
         return self._status
@@ -265,7 +266,7 @@ class Program:
                 expected=f"exit status {words}",
                 seen="it still runs",
             )
-        for stream in (self._out, self._err):  # its last words may be on their way to the collectors
+        for stream in (self._out, self._err):  # the collectors may not have its last words yet
             stream.wait(lambda _: False, 0.5)
         self._story.add(self.who, f"{self.name} ended: {self.ending()}")
         if status not in allowed:
@@ -313,7 +314,7 @@ class Program:
             self._complained = True
             self._story.add(self.who, f"{self.name} wrote on standard error:")
             for line in complaint.splitlines()[-8:]:
-                self._story.add(self.who, f"| {readable(line[:300])}")
+                self._story.add(self.who, f"| {printable(line[:300])}")
 
     def dismiss(self) -> None:
         """End of the test: kill what still runs and let go of the input."""
@@ -326,7 +327,7 @@ class Server(Program):
     """A program that printed `listening on ADDRESS`."""
 
     asked: Address  #: what it was told to listen on
-    listening: Address  #: what it said; testers use the port only
+    listening: Address  #: what it printed; testers use the port only
 
     @property
     def address(self) -> Address:
@@ -384,7 +385,7 @@ class Server(Program):
         )
 
     def _listening_line(self) -> bytes | None:
-        for stream in (self._out, self._err):  # on standard error where standard output carries data
+        for stream in (self._out, self._err):  # on standard error if standard output carries data
             for line in stream.head(ANNOUNCED_WITHIN).split(b"\n")[:-1]:
                 if line.startswith(b"listening on "):
                     return line[len(b"listening on ") :].strip()

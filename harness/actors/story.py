@@ -7,13 +7,13 @@ Rule 2: a broken expectation carries the reason in one sentence, what was expect
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Who = Literal["tester", "student", "link"]
 Verdict = Literal["fail", "timeout", "error"]
 
-#: Steps kept per story; a test that loops over thousands of exchanges says the rest in one line.
+#: Steps kept per story; a test with thousands of exchanges sums up the rest in one line.
 MOST_STEPS = 400
 
 
@@ -22,7 +22,7 @@ class Step:
     """One thing that happened."""
 
     at: float  #: seconds since the test began
-    who: Who
+    who: str  #: a Who, or what came over the process border
     what: str  #: a sentence without its subject's full stop
 
 
@@ -58,18 +58,16 @@ class Story:
             return
         self.steps.append(Step(at=self.clock() - self.began, who=who, what=what))
 
-    def as_dicts(self) -> list[dict[str, object]]:
-        """The steps as plain data, for a record."""
-        rows: list[dict[str, object]] = [
-            {"at": round(step.at, 4), "who": step.who, "what": step.what} for step in self.steps
-        ]
+    def for_record(self) -> tuple[Step, ...]:
+        """The steps as a record has them: to a tenth of a millisecond, and how many were dropped."""
+        steps = [replace(step, at=round(step.at, 4)) for step in self.steps]
         if self.dropped:
-            rows.append({"at": rows[-1]["at"], "who": "tester", "what": f"({self.dropped} more steps not shown)"})
-        return rows
+            steps.append(replace(steps[-1], who="tester", what=f"({self.dropped} more steps not shown)"))
+        return tuple(steps)
 
 
 def show(data: bytes, *, most: int = 60) -> str:
-    """Bytes as people read them: text in quotes where it is text, hex where it is not, long ones cut with their size.
+    """Bytes for people to read: text in quotes, anything else in hex, long ones cut and with their size.
 
     >>> show(b"Saturday\\n")
     '"Saturday\\\\n"'
@@ -89,18 +87,12 @@ def show(data: bytes, *, most: int = 60) -> str:
     return f"{shown} ({len(data):,} bytes)" if len(data) <= most // 3 else f"{shown} … ({len(data):,} bytes)"
 
 
-def readable(line: bytes) -> str:
-    """A line that a program wrote for people, with everything that is no text made visible."""
-    text = line.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def _bytes(count: int) -> str:
     return "1 byte" if count == 1 else f"{count:,} bytes"
 
 
 def difference(expected: bytes, seen: bytes) -> str:
-    """Where two byte strings part, as a clause for a message.
+    """Where two byte strings differ, as a clause for a message.
 
     >>> difference(b"abc", b"abd")
     'they differ from byte 2 on'

@@ -1,32 +1,33 @@
 """`lab check`: the public tests against a solution on this machine.
 
-Runs them and yields what came; `check_report` says it.
+Runs them and yields the records; `check_report` prints them.
 
-The tester is a process of its own, as when it is graded: a program that runs wild ends the tester at most.
+The tester is a process of its own, as when it is graded: a program that runs wild can end the tester at most.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from harness.course.assignment import Assignment, Check, load_assignment
 from harness.course.forbidden import find_forbidden, forbidden_message
 from harness.course.programs import load_programs
 from harness.errors import UsageError
+from harness.tester.border.job import Job, LocalLab
+from harness.tester.border.records import BadRecord, End, Record, Report, Trouble, parse_record
 
 #: Where an assignment's folder is looked for, from the current folder upwards.
 _PLACES = ("", "assignments")
 TESTS = "tests"
-#: Where failing checks leave what there is to look at, below the current folder.
+#: Where failing checks leave files to look at, below the current folder.
 RESULTS = "lab-results"
 #: The repository this file belongs to: assignments are found from anywhere.
 _HOME = Path(__file__).resolve().parents[2]
@@ -62,7 +63,7 @@ def find_solution(name: str, folder: Path | None, start: Path) -> Solution:
         raise UsageError(f"there is no assignment {name!r} here. {there} (First the assignment, then the folder.)")
     folder = folder or known[name]
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder: give the folder that holds your programs.")
+        raise UsageError(f"{folder} is not a folder: give the folder that holds your programs.")
     return Solution(load_assignment(known[name] / "assignment.toml"), folder.resolve(), known[name] / TESTS)
 
 
@@ -87,21 +88,20 @@ def checks_to_run(assignment: Assignment, stage: int | None) -> list[Check]:
     return [check for check in assignment.checks if check.id in needed]
 
 
-def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = None) -> Iterator[dict[str, Any]]:
+def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = None) -> Iterator[Record]:
     """Run public checks and yield the tester's records as they come. Raises ProgramsError."""
     assignment = solution.assignment
     build = assignment.build
-    job = {
-        "lab": {"kind": "local"},
-        "assignment": str(assignment.path.resolve()),
-        "suites": {"public": str(solution.tests.resolve())},
-        "checks": [check.id for check in checks],
-        "submission": str(solution.folder),
-        "programs": load_programs(assignment.programs, solution.folder),
-        "build": build is not None and (solution.folder / build.file).is_file(),
-        "seed": "",
-        "public_seed": seed or secrets.token_hex(4),
-    }
+    job = Job(
+        lab=LocalLab(solution.folder),
+        assignment=assignment.path.resolve(),
+        suites={"public": solution.tests.resolve()},
+        checks=[check.id for check in checks],
+        programs=load_programs(assignment.programs, solution.folder),
+        build=build is not None and (solution.folder / build.file).is_file(),
+        seed="",
+        public_seed=seed or secrets.token_hex(4),
+    )
     paths = [str(_HOME), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     with tempfile.TemporaryFile() as log:  # not a pipe: nobody reads it while the tester writes
         tester = subprocess.Popen(
@@ -118,7 +118,7 @@ def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = N
 
 
 class Results:
-    """The folder of what failing checks leave to look at; a check that passes clears its own."""
+    """The folder of files that failing checks leave; a check that passes clears its own."""
 
     #: Plots of one run: each takes a quarter of a second.
     MOST_PLOTS = 12
@@ -128,15 +128,15 @@ class Results:
         self.trouble = ""  #: why nothing can be written, if so
         self._plots = 0
 
-    def keep(self, record: Mapping[str, Any]) -> list[Path]:
-        """Write the files of a report; answers which, as paths below `start`'s folder if they are there."""
-        if record["record"] != "report" or not (record.get("bundle") or self.folder.is_dir()):
+    def keep(self, record: Record) -> list[Path]:
+        """Write the files of a report; returns their paths, relative to `start`'s folder if they are below it."""
+        if not isinstance(record, Report) or not (record.bundle or self.folder.is_dir()):
             return []
         # here, as it takes a while to load and most checks leave nothing
         from harness.transport.pictures import artefacts
 
         try:
-            files = artefacts.keep(record, self.folder, plot=self._plots < self.MOST_PLOTS)
+            files = artefacts.keep(record.check, record.bundle, self.folder, plot=self._plots < self.MOST_PLOTS)
         except OSError as error:
             self.trouble = f"{self.folder} cannot be written ({error.strerror}): no pictures are kept"
             return []
@@ -151,26 +151,29 @@ def _shown(path: Path) -> Path:
         return path
 
 
-def _records(tester: subprocess.Popen[bytes], job: Mapping[str, object], log: IO[bytes]) -> Iterator[dict[str, Any]]:
+def _records(tester: subprocess.Popen[bytes], job: Job, log: IO[bytes]) -> Iterator[Record]:
     assert tester.stdin and tester.stdout
     ended = False
     try:
-        tester.stdin.write(json.dumps(job).encode())
+        tester.stdin.write(job.to_json())
         tester.stdin.close()
     except BrokenPipeError:
         pass  # it has ended already; its log says why
     for line in tester.stdout:
-        record = json.loads(line)
-        ended = ended or record["record"] == "end"
+        try:
+            record = parse_record(line)
+        except BadRecord as error:
+            record = Trouble(f"the tester wrote a line that is no record ({error}); it is left out")
+        ended = ended or isinstance(record, End)
         yield record
     if not ended:
         log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
         text = log.read().decode("utf-8", "replace")
-        yield {"record": "trouble", "text": f"the tester stopped before its end:\n{text}"}
+        yield Trouble(f"the tester stopped before its end:\n{text}")
 
 
 def _end(tester: subprocess.Popen[bytes]) -> None:
-    """Let the tester tidy up (it does at SIGTERM); insist after a while."""
+    """Let the tester tidy up (it does on SIGTERM); kill it after a while."""
     if tester.poll() is None:
         tester.terminate()
     try:

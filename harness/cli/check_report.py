@@ -1,4 +1,4 @@
-"""What `lab check` says: points by stage, failures as stories, the next thing to do. Records in, rich text out."""
+"""The output of `lab check`: points by stage, failures as stories, the next thing to do. Records in, rich text out."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from harness.actors.story import Step
 from harness.course.assignment import Assignment, Check
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Built, Record, Report, Trouble
 
-#: How each outcome is shown, in which colour, and what it is called.
+#: The sign, colour and name of each outcome.
 SIGNS = {
-    "pass": ("✓", "green", "passed"),
-    "fail": ("✗", "red", "failed"),
-    "timeout": ("✗", "red", "took too long"),
-    "error": ("✗", "red", "did not start"),
-    "inconclusive": ("?", "yellow", "could not tell: not your fault"),
-    "skipped": ("–", "dim", "not run"),
+    Outcome.PASS: ("✓", "green", "passed"),
+    Outcome.FAIL: ("✗", "red", "failed"),
+    Outcome.TIMEOUT: ("✗", "red", "took too long"),
+    Outcome.ERROR: ("✗", "red", "did not start"),
+    Outcome.INCONCLUSIVE: ("?", "yellow", "could not tell: not your fault"),
+    Outcome.SKIPPED: ("–", "dim", "not run"),
 }
 _WHO = {"tester": "tester ", "student": "program", "link": "link   "}
 
@@ -34,7 +36,7 @@ def printable(text: str) -> str:
 
 @dataclass
 class CheckReport:
-    """Says each record as it comes, and the summary at the end."""
+    """Prints each record as it comes, and the summary at the end."""
 
     console: Console
     assignment: Assignment
@@ -42,61 +44,62 @@ class CheckReport:
     stage: int | None  #: the stage that was asked for, None for all
     forbidden: Mapping[int, str]  #: stage -> what it forbids and the solution uses
     command: str  #: what was typed, without options: `lab check blocking`
-    outcomes: dict[str, str] = field(default_factory=dict)  #: check -> outcome, so far
+    outcomes: dict[str, Outcome] = field(default_factory=dict)  #: check -> outcome, so far
 
     @property
     def passed(self) -> bool:
         """Whether every check that was asked for has reported and passed."""
-        return bool(self.wanted) and all(self.outcomes.get(check.id) == "pass" for check in self.wanted)
+        return bool(self.wanted) and all(self.outcomes.get(check.id) is Outcome.PASS for check in self.wanted)
 
     def begin(self) -> None:
-        """What can be said before anything has run."""
+        """Print what is known before anything has run."""
         for number, message in self.forbidden.items():
             if self.stage in (None, number):
                 self.console.print(f"[red]{escape(message)}[/] None of its checks gives points until it is gone.")
 
-    def hear(self, record: Mapping[str, Any], files: Sequence[Path] = ()) -> None:
-        """Say one record of the tester; `files`: what was written for its check."""
-        if record["record"] == "report":
-            self._report(self.assignment.check(record["check"]), record, files)
-        elif record["record"] == "trouble" or (record["record"] == "build" and not record["ok"]):
-            self.console.print(printable(record["text"]), style="yellow", markup=False)
+    def hear(self, record: Record, files: Sequence[Path] = ()) -> None:
+        """Print one record of the tester; `files`: what was written for its check."""
+        match record:
+            case Report():
+                self._report(self.assignment.check(record.check), record, files)
+            case Trouble(text) | Built(ok=False, text=text):
+                self.console.print(printable(text), style="yellow", markup=False)
 
-    def _report(self, check: Check, record: Mapping[str, Any], files: Sequence[Path]) -> None:
-        outcome = str(record["outcome"])
-        if outcome == "pass" and check.stage in self.forbidden:
-            outcome = "fail"
+    def _report(self, check: Check, report: Report, files: Sequence[Path]) -> None:
+        outcome = report.outcome
+        if outcome is Outcome.PASS and check.stage in self.forbidden:
+            outcome = Outcome.FAIL
         self.outcomes[check.id] = outcome
-        sign, colour, _ = SIGNS.get(outcome, SIGNS["inconclusive"])
+        sign, colour, _ = SIGNS[outcome]
         row = Table.grid(padding=(0, 1))
         row.add_column(width=2, justify="right")
         row.add_column(width=7, justify="right")
         row.add_column(width=4)
         row.add_column(ratio=1)
-        got = f"{check.points if outcome == 'pass' else 0:g}/{check.points:g}"
+        got = f"{check.points if outcome is Outcome.PASS else 0:g}/{check.points:g}"
         needed = "" if self.stage in (None, check.stage) else f" [dim](stage {self.stage} needs it)[/]"
         variant = f" [dim]({escape(check.id.partition('[')[2][:-1])})[/]" if check.id.endswith("]") else ""
         row.add_row(f"[{colour}]{sign}[/]", f"[dim]{got}[/]", check.section, escape(check.rule) + variant + needed)
         self.console.print(row)
-        if record["outcome"] not in ("pass", "skipped") and record.get("story") is not None:
-            self._story(check, record, files)
+        if not report.outcome.well and report.story is not None:
+            self._story(check, report, report.story, files)
 
-    def _story(self, check: Check, record: Mapping[str, Any], files: Sequence[Path]) -> None:
+    def _story(self, check: Check, report: Report, story: Sequence[Step], files: Sequence[Path]) -> None:
         """Why a check failed: what was expected and seen, what happened, a hint, where to read, how to repeat."""
         say = self.console.print
         say()
-        say(f"  [red]{escape(printable(str(record.get('message', ''))))}[/]")
-        for word in ("expected", "seen"):
-            if record.get(word):
-                say(f"  {word:<9}{escape(printable(str(record[word])))}")
-        for step in record["story"]:
-            line = f"  {step['at']:7.3f} s  {_WHO.get(step['who'], step['who'])}  {printable(str(step['what']))}"
+        say(f"  [red]{escape(printable(report.message))}[/]")
+        for word, text in (("expected", report.expected), ("seen", report.seen)):
+            if text:
+                say(f"  {word:<9}{escape(printable(text))}")
+        for step in story:
+            line = f"  {step.at:7.3f} s  {_WHO.get(step.who, step.who)}  {printable(step.what)}"
             say(Text(line, style="dim"), soft_wrap=True)
         if check.hint:
             say(f"  [cyan]hint[/]     {escape(check.hint)}")
         say(f"  [cyan]read[/]     section {check.section} of the handout")
-        if record.get("replay"):
-            seed = str(record["replay"]).rpartition(" ")[2]
+        if report.seed:
+            seed = shlex.quote(report.seed)
             say(
                 f"  [cyan]again[/]    {escape(self.command)} --stage {check.stage} --seed {escape(seed)}",
                 soft_wrap=True,
@@ -106,12 +109,12 @@ class CheckReport:
 
     def _files(self, files: Sequence[Path]) -> None:
         """What there is to look at, and how."""
-        lab, _, rest = self.command.partition(f" check {self.assignment.name}")  # the rest: the solution's folder
+        command, _, rest = self.command.partition(f" check {self.assignment.name}")  # the rest: the solution's folder
         for file in files:
             if file.suffix == ".json":
                 path = shlex.quote(str(file))
                 beside = ", ".join(other.name for other in files if other != file)
-                for word, what in (("look", f"{lab} trace {path}"), ("replay", f"{lab} replay {path}{rest}")):
+                for word, what in (("look", f"{command} trace {path}"), ("replay", f"{command} replay {path}{rest}")):
                     self.console.print(f"  [cyan]{word:<9}[/]{escape(what)}", soft_wrap=True)
                 self.console.print(f"  [dim]         beside it: {escape(beside)}[/]", soft_wrap=True)
 
@@ -125,7 +128,7 @@ class CheckReport:
             checks = self.assignment.checks_of(stage=row.number, suite="public")
             if self.stage not in (None, row.number) or not checks:
                 continue
-            got = sum(check.points for check in checks if self.outcomes.get(check.id) == "pass")
+            got = sum(check.points for check in checks if self.outcomes.get(check.id) is Outcome.PASS)
             most = sum(check.points for check in checks)
             total, most_total = total + got, most_total + most
             table.add_row(
@@ -142,11 +145,10 @@ class CheckReport:
         self._next()
 
     def _next(self) -> None:
-        open_checks = [check for check in self.wanted if self.outcomes.get(check.id) != "pass"]
-        undecided = [check for check in open_checks if self.outcomes.get(check.id) == "inconclusive"]
-        failed = [
-            check for check in open_checks if self.outcomes.get(check.id) not in (None, "skipped", "inconclusive")
-        ]
+        open_checks = [check for check in self.wanted if self.outcomes.get(check.id) is not Outcome.PASS]
+        undecided = [check for check in open_checks if self.outcomes.get(check.id) is Outcome.INCONCLUSIVE]
+        failing = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.ERROR)
+        failed = [check for check in open_checks if self.outcomes.get(check.id) in failing]
         silent = [check for check in open_checks if check.id not in self.outcomes]
         numbers = [row.number for row in self.assignment.stages]
         if failed:

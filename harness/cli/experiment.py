@@ -1,4 +1,4 @@
-"""`lab sim`: a student's connection against itself or another one, in virtual time, over a link of one's choice.
+"""`lab sim`: a student's connection against itself or another one, in virtual time, over any link.
 
 The only file here that starts programs on the machine of whoever types it: trusted code, as with every local lab.
 """
@@ -21,13 +21,13 @@ from harness.lab.local.lab import local_lab
 from harness.link.named import find_profile
 from harness.link.profile import BadProfile
 from harness.transport.checks.simulation import Transport, transport_of
-from harness.transport.pictures.bundle import Bundle, Finding
+from harness.transport.pictures.bundle import Bundle, findings_of
 from harness.transport.segments import MODULUS
 from harness.transport.simulation.catalogue import scenario as find_scenario
 from harness.transport.simulation.scenarios import ROLES, App, Role, Scenario, other
-from harness.transport.simulation.world import Outcome, Setting, World
+from harness.transport.simulation.world import Setting, SimulationOutcome, World
 
-#: Bytes of one transfer at most, and seconds of virtual time it may take.
+#: Most bytes of one transfer, and seconds of virtual time it may take.
 MOST_BYTES, LIMIT = 50_000_000, 3600.0
 #: Processor seconds that an experiment may take: nobody is graded here.
 CPU_SECONDS = 600.0
@@ -42,13 +42,13 @@ class Experiment:
     peer: Path | None = None  #: of another solution; None: against itself
     role: Role = "client"  #: what the student's solution plays against another one
     profile: str = "wifi-lossy"  #: name of the link
-    scenario: str = ""  #: one of the catalogue's instead of a profile
+    scenario: str = ""  #: one from the catalogue, instead of a profile
     size: int = 32_768  #: bytes from the client to the server
     back: int = 0  #: bytes from the server to the client
     seed: int = 1
 
     def scene(self) -> Scenario:
-        """What happens, as data. Raises UsageError."""
+        """The scenario as data. Raises UsageError."""
         if not 0 <= self.size <= MOST_BYTES or not 0 <= self.back <= MOST_BYTES:
             raise UsageError(f"a stream has 0 to {MOST_BYTES:,} bytes")
         if self.scenario:
@@ -72,7 +72,7 @@ class Experiment:
         )
 
     def options(self) -> dict[str, str | int | float]:
-        """What `lab replay` has to know to run it again, besides the folders."""
+        """What `lab replay` needs to run it again, besides the folders."""
         return {
             "profile": self.profile,
             "scenario": self.scenario,
@@ -83,7 +83,7 @@ class Experiment:
         }
 
 
-def run(experiment: Experiment) -> tuple[Outcome, Bundle]:
+def run(experiment: Experiment) -> tuple[SimulationOutcome, Bundle]:
     """Run it. Raises CommandError; what the submission does wrong is in the outcome."""
     scenario = experiment.scene()
     with _transports(experiment) as transports:
@@ -94,7 +94,7 @@ def run(experiment: Experiment) -> tuple[Outcome, Bundle]:
 
 @contextmanager
 def _transports(experiment: Experiment) -> Iterator[list[Transport]]:
-    """What drives the student's folder, and the peer's if there is one, each in a place of its own."""
+    """What drives the student's solution, and the peer's if there is one, each in a node of its own."""
     assignment = experiment.assignment
     folders = [experiment.folder] + ([experiment.peer] if experiment.peer else [])
     with ExitStack() as stack:
@@ -102,19 +102,19 @@ def _transports(experiment: Experiment) -> Iterator[list[Transport]]:
         for folder in folders:
             node, _, leave = local_lab(folder, assignment.limits)
             stack.callback(leave)
-            build = assignment.build if assignment.build and (folder / assignment.build.file).is_file() else None
+            build = assignment.build_of(folder)
             broken = node.build(build.command if build else None, timeout=build.timeout if build else 60)
             if broken is not None:
                 raise SubmissionError(f"{folder}: {broken}")
             nodes.append(node)
-        for node in nodes:  # before any is started: what is left of an earlier run is ended here
+        for node in nodes:  # before any is started: this ends what is left of an earlier run
             node.fresh()
         made = []
         for node, folder in zip(nodes, folders, strict=True):
             programs = load_programs(assignment.programs, folder)
             story = Story(time.monotonic)
             transport = transport_of(node, story, assignment, programs, seed=experiment.seed, reference=None)
-            stack.callback(transport.close)
+            stack.callback(transport.dismiss)
             made.append(transport)
         yield made
 
@@ -128,9 +128,9 @@ def _setting(experiment: Experiment, scenario: Scenario, transport: Transport) -
     return Setting(scenario=scenario, seed=experiment.seed, data=data, isn=isn, wire=transport.wire, students=students)
 
 
-def _played(setting: Setting, transports: Sequence[Transport]) -> Outcome:
+def _played(setting: Setting, transports: Sequence[Transport]) -> SimulationOutcome:
     for transport in transports:
-        transport.guests.meter.begin(lambda: 0.0, CPU_SECONDS)
+        transport.processes.meter.begin(lambda: 0.0, CPU_SECONDS)
     first, second = setting.students
     try:
         players = {
@@ -146,11 +146,8 @@ def _connection(transport: Transport, setting: Setting, role: Role, which: int) 
     return transport.connection(role, isn=setting.isn[role], receive_buffer=setting.scenario.buffer(role), which=which)
 
 
-def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
+def _bundle(experiment: Experiment, outcome: SimulationOutcome) -> Bundle:
     first = outcome.setting.first
-    findings = tuple(
-        Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST") for row in outcome.violations
-    )
     return Bundle(
         assignment=experiment.assignment.name,
         title=outcome.setting.scenario.name,
@@ -161,12 +158,12 @@ def _bundle(experiment: Experiment, outcome: Outcome) -> Bundle:
         wire=outcome.setting.wire,
         names=(first, other(first)),
         packets=tuple(outcome.packets),
-        findings=findings,
+        findings=findings_of(outcome.violations),
     )
 
 
-def told(outcome: Outcome) -> list[str]:
-    """How it went, in lines: both ends and the speed."""
+def summary_of(outcome: SimulationOutcome) -> list[str]:
+    """How it went, as lines: both ends and the speed."""
     lines = [f"{outcome.seconds:.3f} s of virtual time"]
     for role in ROLES:
         events = ", ".join(f"{word} at {at:.3f} s" for at, word in outcome.events[role]) or "no event"
@@ -174,8 +171,8 @@ def told(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _speed(outcome: Outcome, role: Role) -> str:
-    """Goodput: from the beginning to the last byte."""
+def _speed(outcome: SimulationOutcome, role: Role) -> str:
+    """Goodput, from the beginning to the last byte."""
     size, end = len(outcome.received[role]), outcome.finished(role)
     return f" by {end:.3f} s ({size * 8 / end / 1e6:.3g} Mbit/s)" if size and end else ""
 
@@ -183,7 +180,7 @@ def _speed(outcome: Outcome, role: Role) -> str:
 def from_options(
     assignment: Assignment, folder: Path, options: Mapping[str, str | int | float], peer: Path | None = None
 ) -> Experiment:
-    """The experiment of a bundle. Raises UsageError for options that there are not."""
+    """The experiment of a bundle. Raises UsageError for unknown options."""
     try:
         made = Experiment(
             assignment=assignment,

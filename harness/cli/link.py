@@ -1,6 +1,6 @@
-"""`lab link`: an impaired path to play with by hand, through the relay, with counters to look at.
+"""`lab link`: an impaired path to try out by hand, through the relay, with live counters.
 
-Whoever connects to --listen reaches --to; "up" is the way from the first to the second, "down" the way back.
+Whoever connects to --listen reaches --to; "up" is the direction from the first to the second, "down" the way back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from harness.link.netem_words import netem_words
 from harness.link.profile import BadProfile, Profile, TwoLossModels
 from harness.link.trace import Direction
 
-#: Seconds between two looks at the counters: on a terminal, and where each look is a line.
+#: Seconds between two looks at the counters: on a terminal, and elsewhere, where each look is a line.
 _REDRAW, _LINE = 0.25, 1.0
 _WAYS: tuple[tuple[Direction, str], ...] = (("up", "up"), ("down", "down"))
 #: Heading and field of LinkCounters.
@@ -41,8 +41,8 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What to play with."""
+class LinkOptions:
+    """The path that was asked for."""
 
     name: str  #: of the profile
     up: Profile  #: from whoever connects, on to the target
@@ -52,9 +52,9 @@ class Plan:
     to: Address
 
 
-def make_plan(
+def read_options(
     name: str, *, listen: str, to: str, up: Sequence[str] = (), down: Sequence[str] = (), seed: int = 1
-) -> Plan:
+) -> LinkOptions:
     """Check what was typed. `up` and `down` are `field=value` over the profile's. Raises UsageError."""
     try:
         profile = find_profile(name)
@@ -62,7 +62,7 @@ def make_plan(
         raise UsageError(f"{error} (`lab profiles` explains them)") from None
     here, there = _address("--listen", listen), _address("--to", to)
     _check_path(here, there)
-    return Plan(
+    return LinkOptions(
         name=name,
         up=override(profile.up, up, "--up"),
         down=override(profile.down, down, "--down"),
@@ -92,7 +92,7 @@ def override(profile: Profile, texts: Sequence[str], option: str) -> Profile:
 
 
 def _hint(error: BadProfile, profile: Profile) -> str:
-    """How to get rid of what the profile itself says, where two fields exclude each other."""
+    """How to unset a field of the profile itself, if two fields exclude each other."""
     set_already = [name for name in ("loss", "gemodel", "state") if name in profile.as_dict()]
     if isinstance(error, TwoLossModels) and set_already:
         return f"; this profile has {set_already[0]}: add {set_already[0]}=none"
@@ -100,7 +100,7 @@ def _hint(error: BadProfile, profile: Profile) -> str:
 
 
 def _value(text: str) -> object:
-    """As TOML has it; 1,2 is a list, a bare word is text, 1e6 is whole."""
+    """A value as in TOML; besides, 1,2 is a list, a bare word is text, and 1e6 is an integer."""
     for written in (text, f"[{text}]"):
         try:
             value = tomllib.loads(f"value = {written}")["value"]
@@ -143,23 +143,23 @@ def _check_path(here: Address, there: Address) -> None:
         )
 
 
-# -- playing -----------------------------------------------------------------------------------------------------
+# -- running it ---------------------------------------------------------------------------------------------------
 
 
-def play(plan: Plan, console: Console, *, seconds: float | None = None) -> None:
-    """Until Ctrl-C, or for so many seconds: counters as they change, and a summary at the end. Raises LabError."""
+def run_link(options: LinkOptions, console: Console, *, seconds: float | None = None) -> None:
+    """Run it until Ctrl-C, or for some seconds, with live counters and a summary at the end. Raises LabError."""
     relay = RelayLoop()
     try:
-        relay.shape(up=plan.up, down=plan.down, seed=plan.seed)
-        add = relay.add_udp if plan.listen.kind == "udp" else relay.add_tcp
-        address = add(to=plan.to, towards="tester", listen=plan.listen.host, port=plan.listen.port)
+        relay.shape(up=options.up, down=options.down, seed=options.seed)
+        add = relay.add_udp if options.listen.kind == "udp" else relay.add_tcp
+        address = add(to=options.to, towards="tester", listen=options.listen.host, port=options.listen.port)
         start = time.monotonic()
 
         def look() -> tuple[float, dict[Direction, LinkCounters]]:
             return time.monotonic() - start, relay.each_way()
 
         try:
-            _say(console, introduction(plan, address))
+            _say(console, introduction(options, address))
             _watch(console, look, seconds)
         except KeyboardInterrupt:
             pass
@@ -171,7 +171,7 @@ def play(plan: Plan, console: Console, *, seconds: float | None = None) -> None:
 def _watch(
     console: Console, look: Callable[[], tuple[float, dict[Direction, LinkCounters]]], seconds: float | None
 ) -> None:
-    """Show the counters until time is up: drawn anew on a terminal, else as a line whenever they have changed."""
+    """Show the counters until time is up: redrawn on a terminal, elsewhere a line whenever they have changed."""
     until = math.inf if seconds is None else seconds
     if console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
@@ -195,10 +195,10 @@ def _say(console: Console, lines: Sequence[str]) -> None:
 # -- words -------------------------------------------------------------------------------------------------------
 
 
-def introduction(plan: Plan, address: Address) -> list[str]:
-    """What is on, where, and how it ends."""
-    lines = [f"{address} -> {plan.to}: the link {plan.name!r}, seed {plan.seed}"]
-    for name, profile in (("up", plan.up), ("down", plan.down)):
+def introduction(options: LinkOptions, address: Address) -> list[str]:
+    """What is running, where, and how to end it."""
+    lines = [f"{address} -> {options.to}: the link {options.name!r}, seed {options.seed}"]
+    for name, profile in (("up", options.up), ("down", options.down)):
         lines.append(f"    {name + ':':6}{netem_words(profile) if profile != Profile() else 'unchanged'}")
     if address.kind == "tcp":
         lines.append("    TCP repeats what is lost, so a loss shows as a pause; packets are pieces of the stream.")
@@ -220,21 +220,21 @@ def picture(seconds: float, counters: Mapping[Direction, LinkCounters]) -> Rende
 
 def line(seconds: float, counters: Mapping[Direction, LinkCounters]) -> str:
     """The counters in one line."""
-    ways = [f"{name}: {_told(counters[way])}" for way, name in _WAYS]
+    ways = [f"{name}: {_in_words(counters[way])}" for way, name in _WAYS]
     return f"{seconds:6.1f} s  {'  '.join(ways)}"
 
 
 def summary(seconds: float, counters: Mapping[Direction, LinkCounters]) -> list[str]:
-    """What the link did in all."""
+    """What the link did in total."""
     lines = [f"{seconds:.1f} s in all"]
     for way, name in _WAYS:
-        told, of_all = _told(counters[way]), counters[way].packets + counters[way].duplicated
+        told, of_all = _in_words(counters[way]), counters[way].packets + counters[way].duplicated
         gone = (counters[way].lost + counters[way].overflowed) / of_all if of_all else 0.0
         lines.append(f"    {name + ':':6}{told} ({gone:.1%} gone)")
     return [*lines, f"    {_engine(counters['up'])}"]
 
 
-def _told(counters: LinkCounters) -> str:
+def _in_words(counters: LinkCounters) -> str:
     parts = [
         f"{getattr(counters, field):,} {heading}"
         for heading, field in _COLUMNS
@@ -244,7 +244,7 @@ def _told(counters: LinkCounters) -> str:
 
 
 def _engine(counters: LinkCounters) -> str:
-    """How well this machine kept the times."""
+    """How punctual this machine was."""
     late = f"99 of 100 packets at most {counters.late_p99 * 1000:.2f} ms late"
     drops = counters.engine_drops
     return f"{late}; {drops} lost by this machine, not by the link" if drops else late

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from harness.cli import check as checking
 from harness.cli import check_report
-from harness.cli import link as play
+from harness.cli import link as paths
 from harness.cli import trace_commands as cli_transport
 from harness.cli.console import Commands, console, tolerate_any_encoding
 from harness.lab import doctor
@@ -61,7 +61,7 @@ def check(
 
 @app.command("doctor")
 def doctor_() -> None:
-    """What this machine can do, and for each missing thing the one command that would bring it."""
+    """What this machine can do, and for each missing thing the one command that installs it."""
     terminal = console()
     for finding in doctor.examine():
         sign = "[green]✓[/]" if finding.there else "[red]✗[/]"
@@ -101,8 +101,8 @@ def link(
     seconds: Annotated[float | None, typer.Option(min=0, help="end by itself after so long")] = None,
 ) -> None:
     """A path through an impaired link between two programs of yours, with counters; Ctrl-C ends it."""
-    plan = play.make_plan(profile, listen=listen, to=to, up=up or (), down=down or (), seed=seed)
-    play.play(plan, console(), seconds=seconds)
+    options = paths.read_options(profile, listen=listen, to=to, up=up or (), down=down or (), seed=seed)
+    paths.run_link(options, console(), seconds=seconds)
 
 
 for _command in cli_transport.COMMANDS:
@@ -110,7 +110,7 @@ for _command in cli_transport.COMMANDS:
 
 
 def main() -> None:
-    """The entry point; an interrupted run is no error of the program."""
+    """The entry point; an interrupted run is not an error."""
     tolerate_any_encoding()
     try:
         app(prog_name=_COMMAND)

@@ -1,6 +1,6 @@
-"""What `lab sim`, `lab trace` and `lab replay` do: find it or run it, tell it, write the files that were asked for.
+"""What `lab sim`, `lab trace` and `lab replay` do: load or run something, print it, write the wanted files.
 
-Rule: whatever is in a file comes out printable; what cannot be read, run or written is a sentence, never a traceback.
+Rule: whatever is in a file is printed safely; what cannot be read, run or written gives a sentence, never a traceback.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from harness.cli import check as checking
 from harness.cli import check_report, experiment
 from harness.errors import UsageError
 from harness.pictures.capture import BadCapture, from_capture
-from harness.pictures.ladder import one_line
+from harness.text.printable import printable
 from harness.transport.checks.simulation import PROGRAM
 from harness.transport.oracle.judge import judge
 from harness.transport.oracle.verdicts import Case
-from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, from_json, to_json
+from harness.transport.pictures.bundle import BadBundle, Bundle, findings_of, from_json, to_json
 from harness.transport.pictures.dissector import lua_dissector
 from harness.transport.pictures.pictures import Recording
-from harness.transport.segments import Wire, load_wire
+from harness.transport.segments import WireFormat, load_wire
 from harness.transport.simulation.catalogue import CATALOGUE
 
-#: Most bytes of a file that is read; broken rules that are told.
+#: Most bytes of a file that is read; most broken rules that are printed.
 MOST_BYTES, MOST_TOLD = 100_000_000, 20
 _STYLES: Mapping[str, str] = {
     "head": "bold",
@@ -41,19 +41,19 @@ _STYLES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A run, and what there is to say of it beside its packets."""
+class LoadedRun:
+    """A run, and what there is to say about it besides its packets."""
 
     bundle: Bundle
     lines: Sequence[str] = ()  #: how it went
     wrong: Sequence[str] = ()  #: what was wrong with it; empty: all was well
 
     def recording(self) -> Recording:
-        """What the pictures are made of."""
+        """The recording that pictures are made from."""
         return self.bundle.recording()
 
 
-# -- find it, or run it ------------------------------------------------------------------------------------------
+# -- load it, or run it ------------------------------------------------------------------------------------------
 
 
 def scenario_list() -> str:
@@ -72,7 +72,7 @@ def simulate(
     back: int,
     peer: Path | None,
     role: str,
-) -> Seen:
+) -> LoadedRun:
     """Run a solution against itself or another one. Raises CommandError."""
     if role not in ("client", "server"):
         raise UsageError(f"--role {role}: your solution plays client or server")
@@ -94,31 +94,28 @@ def simulate(
     )
 
 
-def _simulated(what: experiment.Experiment) -> Seen:
+def _simulated(what: experiment.Experiment) -> LoadedRun:
     outcome, bundle = experiment.run(what)
-    return Seen(bundle, experiment.told(outcome), [f"wrong: {fault.text}" for fault in outcome.faults])
+    return LoadedRun(bundle, experiment.summary_of(outcome), [f"wrong: {fault.text}" for fault in outcome.faults])
 
 
-def load(path: Path, term: Path | None) -> Seen:
-    """A bundle, or a capture read as if it were one. Raises CommandError."""
+def load(path: Path, term: Path | None) -> LoadedRun:
+    """Load a bundle, or a capture as if it were one. Raises CommandError."""
     data = _read(path)
     if data[:1] == b"{":
         try:
             bundle = from_json(data)
         except BadBundle as error:
             raise UsageError(f"{path}: {error}") from None
-        return Seen(bundle, wrong=[f"it failed: {bundle.message}"] if bundle.message else [])
+        return LoadedRun(bundle, wrong=[f"it failed: {bundle.message}"] if bundle.message else [])
     wire = _wire(term)
     try:
         packets = tuple(from_capture(data))
     except BadCapture as error:
         raise UsageError(f"{path}: {error}") from None
-    findings = tuple(
-        Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST")
-        for row in judge(packets, wire, Case(real=True))
-    )
+    findings = findings_of(judge(packets, wire, Case(real=True)))
     remark = f"read with magic 0x{wire.magic:02X} and {wire.checksum}"
-    return Seen(
+    return LoadedRun(
         Bundle(
             assignment="transport",
             title=path.name,
@@ -145,22 +142,19 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _wire(term: Path | None) -> Wire:
+def _wire(term: Path | None) -> WireFormat:
     """The wire of a term.toml: the given one, else that of the assignment within reach, else the default."""
     if term is None:
         folder = checking.find_assignments(Path.cwd()).get("transport")
         term = folder / "term.toml" if folder else None
         if term is None or not term.is_file():
-            return Wire()
-    try:
-        return load_wire(term)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{term} cannot be read: {error}") from None
+            return WireFormat()
+    return load_wire(term)
 
 
 def _folder(path: Path | None) -> Path | None:
     if path is not None and not path.is_dir():
-        raise UsageError(f"{path} is no folder: give the folder that holds the other solution")
+        raise UsageError(f"{path} is not a folder: give the folder that holds the other solution")
     return path.resolve() if path is not None else None
 
 
@@ -168,7 +162,7 @@ def _folder(path: Path | None) -> Path | None:
 
 
 def replay(console: Console, path: Path, folder: Path | None, *, peer: Path | None, rows: int) -> bool:
-    """Run what a bundle holds again: its check, or its simulation; whether all is well now. Raises CommandError."""
+    """Run a bundle's check or simulation again; returns whether all is well now. Raises CommandError."""
     try:
         bundle = from_json(_read(path))
     except BadBundle as error:
@@ -183,7 +177,7 @@ def replay(console: Console, path: Path, folder: Path | None, *, peer: Path | No
 def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) -> bool:
     known = {check.id: check for check in solution.assignment.checks if check.suite == "public"}
     if bundle.check not in known or not bundle.seed:
-        raise UsageError(f"{one_line(bundle.check)} is no public check of {solution.assignment.name}")
+        raise UsageError(f"{printable(bundle.check)} is not a public check of {solution.assignment.name}")
     check = known[bundle.check]
     report = check_report.CheckReport(
         console=console,
@@ -201,28 +195,28 @@ def _check_again(console: Console, bundle: Bundle, solution: checking.Solution) 
     return report.passed
 
 
-# -- tell it -----------------------------------------------------------------------------------------------------
+# -- print it ----------------------------------------------------------------------------------------------------
 
 
-def tell(console: Console, seen: Seen, *, rows: int) -> bool:
-    """The ladder in colours, how it went, and which rules were broken; whether all was well."""
+def tell(console: Console, seen: LoadedRun, *, rows: int) -> bool:
+    """Print the ladder in colours, how it went, and the broken rules; returns whether all was well."""
     recording = seen.recording()
-    console.print(Text(one_line(recording.title), style="bold"), soft_wrap=True)
+    console.print(Text(printable(recording.title), style="bold"), soft_wrap=True)
     if recording.remark:
-        console.print(Text(one_line(recording.remark), style="dim"), soft_wrap=True)
+        console.print(Text(printable(recording.remark), style="dim"), soft_wrap=True)
     for line in recording.ladder(rows):
         console.print(Text(line.text, style=_STYLES.get(line.kind, "")), soft_wrap=True)
     console.print()
     for text in [*recording.summary(), *seen.lines]:
-        console.print(Text(one_line(text)), soft_wrap=True)
+        console.print(Text(printable(text)), soft_wrap=True)
     for text in seen.wrong:
-        console.print(Text(one_line(text), style="red"), soft_wrap=True)
+        console.print(Text(printable(text), style="red"), soft_wrap=True)
     for text in seen.bundle.misfortunes:
-        console.print(Text(f"it takes: {one_line(text)}"), soft_wrap=True)
+        console.print(Text(f"it takes: {printable(text)}"), soft_wrap=True)
     for must, word, style in ((True, "broken", "red"), (False, "should be kept", "yellow")):
         found = [row for row in seen.bundle.findings if row.must is must]
         for row in found[:MOST_TOLD]:
-            console.print(Text(f"{word}: #{row.packet} {one_line(row.text)}", style=style), soft_wrap=True)
+            console.print(Text(f"{word}: #{row.packet} {printable(row.text)}", style=style), soft_wrap=True)
         if len(found) > MOST_TOLD:
             console.print(Text(f"{word}: {len(found) - MOST_TOLD} more", style=style))
     return not seen.wrong and not any(row.must for row in seen.bundle.findings)
@@ -232,14 +226,14 @@ def tell(console: Console, seen: Seen, *, rows: int) -> bool:
 
 
 def write(
-    seen: Seen,
+    seen: LoadedRun,
     *,
     ladder: Path | None = None,
     pcap: Path | None = None,
     plot: Path | None = None,
     bundle: Path | None = None,
 ) -> list[Path]:
-    """The files that were asked for; the ends of their names choose the form. Raises CommandError."""
+    """Write the files that were asked for; their suffixes choose the format. Raises CommandError."""
     recording = seen.recording()
     written = []
     for path, what in ((ladder, "ladder"), (pcap, "pcap"), (plot, "plot"), (bundle, "bundle")):

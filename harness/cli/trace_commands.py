@@ -1,6 +1,6 @@
-"""`lab sim`, `lab trace`, `lab replay`, `lab dissector`: seeing what a connection does. No logic here.
+"""`lab sim`, `lab trace`, `lab replay`, `lab dissector`: see what a connection does. No logic here.
 
-What they need is imported when they are called: `lab check` of another assignment does not wait for it.
+What they need is imported when they are called, so that `lab check` of another assignment does not wait for it.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ def sim(
     plot: PlotFile = None,
     bundle: Annotated[Path | None, typer.Option(help="write the run here, for `lab replay`")] = None,
 ) -> None:
-    """Your connection against itself, in virtual time: how it went, and every packet."""
-    from harness.cli import trace as seeing
+    """Run your connection against itself in virtual time: how it went, and every packet."""
+    from harness.cli import trace as tracing
 
     if scenario == "list":
-        print(seeing.scenario_list())
+        print(tracing.scenario_list())
         return
-    seen = seeing.simulate(
+    seen = tracing.simulate(
         assignment, path, profile=profile, scenario=scenario, seed=seed, size=size, back=back, peer=peer, role=role
     )
-    well = seeing.tell(console(), seen, rows=rows)
-    _written(console(), seeing.write(seen, ladder=ladder, pcap=pcap, plot=plot, bundle=bundle))
+    well = tracing.tell(console(), seen, rows=rows)
+    _written(console(), tracing.write(seen, ladder=ladder, pcap=pcap, plot=plot, bundle=bundle))
     if not well:
         raise typer.Exit(1)
 
@@ -65,11 +65,11 @@ def trace(
     plot: PlotFile = None,
 ) -> None:
     """The packets of a file as a ladder, with the rules they break; or as picture, capture and plot."""
-    from harness.cli import trace as seeing
+    from harness.cli import trace as tracing
 
-    seen = seeing.load(file, term)
-    seeing.tell(console(), seen, rows=rows)
-    _written(console(), seeing.write(seen, ladder=ladder, pcap=pcap, plot=plot))
+    seen = tracing.load(file, term)
+    tracing.tell(console(), seen, rows=rows)
+    _written(console(), tracing.write(seen, ladder=ladder, pcap=pcap, plot=plot))
 
 
 def replay(
@@ -79,18 +79,18 @@ def replay(
     rows: Rows = 60,
 ) -> None:
     """Run again what a bundle holds: the failing check with its seed, or the simulation."""
-    from harness.cli import trace as seeing
+    from harness.cli import trace as tracing
 
-    well = seeing.replay(console(), file, path, peer=peer, rows=rows)
+    well = tracing.replay(console(), file, path, peer=peer, rows=rows)
     if not well:
         raise typer.Exit(1)
 
 
 def dissector(term: TermFile = None) -> None:
     """Print a Wireshark dissector for this term's segments: `lab dissector > segments.lua`."""
-    from harness.cli import trace as seeing
+    from harness.cli import trace as tracing
 
-    typer.echo(seeing.dissector(term), nl=False)
+    typer.echo(tracing.dissector(term), nl=False)
 
 
 #: In the order in which `lab --help` shows them.

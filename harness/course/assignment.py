@@ -1,7 +1,7 @@
 """assignment.toml -> Assignment: what is asked and what each check is worth. Pure but for one read.
 
 Rule 1: every mistake is named with file and line, and says what to write instead; the first found is raised.
-Rule 2: what passes here is believed everywhere else: points add up, names are known, needs point backwards.
+Rule 2: what passes here is trusted everywhere else: points add up, names are known, needs point backwards.
 Rule 3: the format is public. The copy that students get has `public = true` and no hidden rows.
 """
 
@@ -15,13 +15,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
 
-from harness.course.toml_rows import Row, TomlFile, TomlMistake, nearest
 from harness.errors import SetupError
+from harness.text.nearest import nearest
+from harness.text.toml_rows import Row, TomlFile, TomlMistake
 
 Suite = Literal["public", "hidden"]
 SUITES: tuple[Suite, ...] = ("public", "hidden")
 
-#: The one version of the format that there is.
+#: The only version of the format so far.
 SCHEMA = 1
 
 
@@ -48,7 +49,7 @@ class Limits:
     file_mb: int = 64  #: largest file
     disk_mb: int = 64  #: everything it writes
     cpus: float = 1.0  #: cores
-    nodes: int = 1  #: student nodes: 1, or 2 where a submission is to talk with itself over the link; limits are each's
+    nodes: int = 1  #: student nodes: 1, or 2 if a submission talks to itself over the link; limits are per node
     output_mb: int = 16  #: per stream of a program; more is cut and the program ended
     seconds: float = 120.0  #: one grading, all checks
 
@@ -63,7 +64,7 @@ class Stage:
     section: str  #: of the handout
     programs: tuple[str, ...] = ()  #: names in the programs table whose sources the forbidden names are looked for in
     forbidden: tuple[str, ...] = ()  #: modules, builtins or attributes these sources must not use
-    bonus: bool = False  #: an extension: its points make up for others, the whole is worth no more by it
+    bonus: bool = False  #: an extension: its points make up for lost ones, the total stays the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ class Assignment:
 
     name: str  #: the folder's name
     title: str
-    handout: str  #: file name of the handout, beside the student's copy
+    handout: str  #: file name of the handout, next to the student's copy
     programs: Mapping[str, tuple[str, ...]]  #: name -> argument vector in the folder of the submission
     build: Build | None
     limits: Limits
@@ -106,6 +107,10 @@ class Assignment:
     def points(self) -> float:
         """What the whole assignment is worth; extensions come on top of what was lost, not of this."""
         return math.fsum(stage.points for stage in self.stages if not stage.bonus)
+
+    def build_of(self, folder: Path) -> Build | None:
+        """How the submission in a folder is built: None unless it has the file that asks for it."""
+        return self.build if self.build is not None and (folder / self.build.file).is_file() else None
 
     def stage(self, number: int) -> Stage:
         """The stage of that number. Raises KeyError."""
@@ -128,17 +133,12 @@ class Assignment:
 
 def load_assignment(path: Path) -> Assignment:
     """Read and validate an assignment.toml. Raises AssignmentError."""
+    if not path.exists():
+        raise AssignmentError(f"{path}: there is no such file. An assignment is described by its assignment.toml.")
     try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise AssignmentError(
-            f"{path}: there is no such file. An assignment is described by its assignment.toml."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise AssignmentError(f"{path}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from None
-    except OSError as error:
-        raise AssignmentError(f"{path}: cannot be read ({error.strerror}).") from None
-    return parse_assignment(text, path)
+        return _read(TomlFile.read(path), path)
+    except TomlMistake as mistake:
+        raise AssignmentError(str(mistake)) from None
 
 
 def parse_assignment(text: str, path: Path) -> Assignment:
@@ -233,7 +233,7 @@ def _stages(file: TomlFile, programs: Mapping[str, object]) -> tuple[Stage, ...]
                 row.wrong("programs", f'no program "{name}" in [programs]', nearest(name, programs))
         for name in forbidden:
             if not _DOTTED.fullmatch(name):
-                row.wrong("forbidden", f"{name!r} is no Python name", 'Write it as "asyncio" or "os.fork".')
+                row.wrong("forbidden", f"{name!r} is not a Python name", 'Write it as "asyncio" or "os.fork".')
         if forbidden and not needed:
             row.wrong("forbidden", "forbidden names, but no program to look in", "Add: programs = [...]")
         stages.append(
@@ -278,7 +278,7 @@ def _check(row: Row, before: Mapping[str, Check], public: bool) -> Check:
         timeout=row.number("timeout", Check.timeout),
     )
     if not _CHECK_ID.fullmatch(check.id):
-        row.wrong("id", f"{check.id!r} is no test", 'Write: id = "test_file.py::test_name", from the suite on.')
+        row.wrong("id", f"{check.id!r} is not a test", 'Write: id = "test_file.py::test_name", from the suite on.')
     if check.id in before:
         row.wrong("id", f"{check.id!r} is there twice", "Give each check one row.")
     if check.suite not in SUITES:
@@ -289,7 +289,7 @@ def _check(row: Row, before: Mapping[str, Check], public: bool) -> Check:
         row.wrong(None, f"the hidden check {check.id!r} has no feedback", 'Add: feedback = "for the student"')
     for need in check.needs:
         if need not in before:
-            row.wrong("needs", f"needs {need!r}, which is no check above", nearest(need, before))
+            row.wrong("needs", f"needs {need!r}, which is not a check above", nearest(need, before))
         if check.suite == "public" and before[need].suite == "hidden":
             row.wrong("needs", f"a public check needs the hidden {need!r}", "Let it need public checks only.")
     return check

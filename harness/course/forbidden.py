@@ -1,6 +1,6 @@
 """Forbidden names, read from Python's syntax tree: what a stage's programs import, call or touch.
 
-Rule 1: names are judged in the tree, never in the text: a comment that mentions `asyncio` is nobody's fault.
+Rule 1: names are judged in the tree, never in the text: a comment that mentions `asyncio` is harmless.
 Rule 2: nothing of the submission is imported or run, and no link is followed.
 Rule 3: this teaches, it does not guard. `exec` of a built string gets by; what the kernel can see (threads,
 processes, open files) is measured from outside by the tests.
@@ -32,7 +32,7 @@ MOST_PROBES = 5_000
 
 
 @dataclass(frozen=True)
-class Finding:
+class ForbiddenUse:
     """One use of a forbidden name."""
 
     name: str  #: as the assignment forbids it
@@ -45,10 +45,10 @@ class Finding:
 
 def find_forbidden(
     assignment: Assignment, stage: Stage, folder: Path, programs: Mapping[str, Sequence[str]] | None = None
-) -> list[Finding]:
-    """What the stage forbids and its programs use, by file and line; one finding per name and file.
+) -> list[ForbiddenUse]:
+    """The forbidden names that the stage's programs use, by file and line; one finding per name and file.
 
-    `programs` is the assignment's table with the submission's rows over it; left out, that is read.
+    `programs` is the assignment's table with the submission's own rows on top; default: read it.
     """
     return find_all_forbidden(assignment, folder, programs, stages=[stage]).get(stage.number, [])
 
@@ -59,7 +59,7 @@ def find_all_forbidden(
     programs: Mapping[str, Sequence[str]] | None = None,
     *,
     stages: Sequence[Stage] | None = None,
-) -> dict[int, list[Finding]]:
+) -> dict[int, list[ForbiddenUse]]:
     """The same for every stage (or some): number -> findings, where there are any. Each file is read once."""
     if programs is None:
         try:
@@ -70,16 +70,16 @@ def find_all_forbidden(
     for stage in assignment.stages if stages is None else stages:
         if not stage.forbidden:
             continue
-        findings: dict[tuple[str, str], Finding] = {}
+        findings: dict[tuple[str, str], ForbiddenUse] = {}
         for source in reader.sources([programs[name] for name in stage.programs if name in programs]):
             for name, line in source.module.uses(stage.forbidden):
-                findings.setdefault((source.file, name), Finding(name, source.file, line))
+                findings.setdefault((source.file, name), ForbiddenUse(name, source.file, line))
         if findings:
             found[stage.number] = sorted(findings.values(), key=lambda one: (one.file, one.line, one.name))
     return found
 
 
-def forbidden_message(stage: Stage, findings: Sequence[Finding]) -> str:
+def forbidden_message(stage: Stage, findings: Sequence[ForbiddenUse]) -> str:
     """One sentence for all findings of a stage.
 
     >>> stage = Stage(number=5, title="", points=1, section="5")
@@ -131,7 +131,7 @@ class _Module:
         nodes = list(ast.walk(tree))
         self.nodes = [node for node in nodes if isinstance(node, _TELLING)]
         self._aliases: dict[str, str] = {}  # local name -> dotted path of what was imported
-        self._own: set[str] = set()  # names defined here, so that a program's own `send_all` is its own affair
+        self._own: set[str] = set()  # names defined here, so that a program may define a `send_all` of its own
         for node in nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -148,7 +148,6 @@ class _Module:
                 self._own.add(node.id)
 
     def uses(self, names: Sequence[str]) -> Iterator[tuple[str, int]]:
-        """See the function of the same name."""
         modules, members, plain = (
             [name for name in names if _meaning(name) == kind] for kind in ("module", "member", "plain")
         )
@@ -219,7 +218,7 @@ def _constant(node: ast.expr) -> list[str]:
 class _Source:
     file: str  # relative to the folder, with "/"
     module: _Module
-    imports: tuple[PurePosixPath, ...]  # where the modules it imports would stand if they were the submission's own
+    imports: tuple[PurePosixPath, ...]  # where the modules it imports would be if they were the submission's own
 
 
 class _Folder:
@@ -232,7 +231,7 @@ class _Folder:
     def sources(self, programs: Sequence[Sequence[str]]) -> Iterator[_Source]:
         """The sources of some programs and of the local modules they import, each once.
 
-        A file that is no Python (or does not parse, so that it cannot run either) has none.
+        A file that is not Python (or does not parse, so it cannot run either) has none.
         """
         todo = deque(file for argv in programs for file in _starts(self._folder, argv))
         seen: set[PurePosixPath] = set()
@@ -262,16 +261,16 @@ class _Folder:
         return _Source(file.as_posix(), module, tuple(_local_imports(module, file.parent)))
 
 
-#: Folders under which a submission's copy lies in a node: a path below them is a path in the submission.
+#: Folders that hold a submission's copy in a node: a path below them is a path in the submission.
 _NODE_FOLDERS = ("/work/", "/build/", "/submission/")
-#: Programs whose words say little of what they start: a shell, env, an interpreter that reads its standard input.
+#: Programs whose arguments say little about what they start: a shell, env, an interpreter reading standard input.
 _STARTERS = re.compile(r"(?:.*/)?(?:python[\d.]*|sh|bash|dash|env|exec|nice|nohup|timeout|xargs|make)$")
 
 
 def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
     """The Python files that an argument vector starts: a script, `-m module`, or with #!...python on top.
 
-    Where the words lead nowhere (`sh -c`, `python3 -c`), every Python file of the submission may be meant.
+    If the arguments name no file (`sh -c`, `python3 -c`), it may be any Python file of the submission.
     """
     found = False
     for before, word in zip(("", *argv), argv, strict=False):
@@ -292,7 +291,7 @@ def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
 
 
 def _within(word: str) -> PurePosixPath | None:
-    """The path inside the submission that a word names, None if it names none."""
+    """The path inside the submission that an argument names, or None."""
     for prefix in _NODE_FOLDERS:
         if word.startswith(prefix):
             word = word[len(prefix) :]
@@ -305,7 +304,7 @@ def _is_python(data: bytes) -> bool:
 
 
 def _local_imports(module: _Module, here: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Where the modules that a file in `here` imports would stand if they were the submission's own."""
+    """Where the modules that a file in `here` imports would be if they were the submission's own."""
     for node in module.nodes:
         bases = {here, PurePosixPath()}
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -335,7 +334,7 @@ def _candidates(base: PurePosixPath, name: str) -> Iterator[PurePosixPath]:
 
 
 def _read(folder: Path, file: PurePosixPath) -> bytes | None:
-    """The bytes of a regular file of the submission, None if it is none (or a link, or enormous)."""
+    """The bytes of a regular file of the submission, None if it is anything else (or a link, or enormous)."""
     path = folder.joinpath(file)
     try:
         if any(part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(folder) and part != folder):

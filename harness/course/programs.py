@@ -1,12 +1,12 @@
-"""How each program of a submission is started: the assignment's table with the submission's own rows over it."""
+"""How each program of a submission is started: the assignment's table with the submission's own rows on top."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import SubmissionError
+from harness.text.toml_rows import TomlFile, TomlMistake
 
 #: The file in a submission that overrides rows of the assignment's programs table.
 OVERRIDES = "programs.toml"
@@ -28,23 +28,14 @@ def load_programs(table: Mapping[str, Sequence[str]], folder: Path) -> dict[str,
     if path.is_symlink() or not path.is_file():
         return programs
     try:
-        with path.open("rb") as file:
-            text = file.read(65536).decode("utf-8")
-        rows = tomllib.loads(text)
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, no TOML, or a number without end
-        raise ProgramsError(f"{OVERRIDES} cannot be read: {error}. Mend it or remove it.") from None
-    except RecursionError:
-        raise ProgramsError(f"{OVERRIDES} cannot be read: it is nested too deeply. Mend it or remove it.") from None
-    unknown = set(rows) - {"programs"}
-    if unknown or not isinstance(rows.get("programs", {}), dict):
-        raise ProgramsError(f"{OVERRIDES} has to hold one table, [programs], and nothing else.")
-    for name, argv in rows.get("programs", {}).items():
-        if name not in programs:
-            raise ProgramsError(f"{OVERRIDES} names {name!r}; this assignment's programs are {', '.join(programs)}.")
-        words = isinstance(argv, list) and argv and all(isinstance(word, str) and word for word in argv)
-        if not words or any("\0" in word for word in argv):
-            raise ProgramsError(f'{OVERRIDES}: {name} has to be a list of words, such as ["./{name}"].')
-        if sum(len(word.encode()) + 1 for word in argv) > MOST_WORDS:
-            raise ProgramsError(f"{OVERRIDES}: the words of {name} are longer than {MOST_WORDS:,} bytes.")
-        programs[name] = list(argv)
+        file = TomlFile.read(path, name=OVERRIDES, most=65536)
+        for other in file.data.keys() - {"programs"}:
+            file.wrong(other, 0, other, f"unknown table [{other}]", "It holds one table, [programs], and no more.")
+        row = file.row("programs", tuple(programs))
+        for name in row.data:
+            programs[name] = list(row.words(name, required=True))
+            if sum(len(word.encode()) + 1 for word in programs[name]) > MOST_WORDS:
+                row.wrong(name, f"the words of {name} are longer than {MOST_WORDS:,} bytes", "Shorten them.")
+    except TomlMistake as mistake:
+        raise ProgramsError(f"{mistake} Mend {OVERRIDES} or remove it.") from None
     return programs

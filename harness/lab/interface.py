@@ -1,7 +1,7 @@
 """The promise every lab keeps, whatever it is made of.
 
-Rule 1: a test sees only this file's words: a node that runs programs, a network with two ends, a link between them.
-Rule 2: nothing here knows Docker, loopback, TUN or a relay; `labs/` does.
+Rule 1: a test sees only what is defined here: a node that runs programs, a network with two ends, a link between them.
+Rule 2: nothing here knows Docker, loopback, TUN or a relay; the other modules of the room do.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from typing import Literal, Protocol
 
 from harness.course.address import Address
 from harness.errors import SetupError, SubmissionError
+from harness.link.addresses import Family as Family
 from harness.link.profile import Profile
 from harness.link.trace import Packet
-
-Family = Literal[4, 6]
 
 
 class LabError(SetupError):
@@ -24,11 +23,11 @@ class LabError(SetupError):
 
 
 class NodeGone(LabError):
-    """The student's node has ended, or so it seems from here: who watches the node knows, and why."""
+    """The student's node has ended, or so it seems from here: whoever watches the node knows for sure, and why."""
 
 
 class NotMeasured(LabError):
-    """This system does not tell what a program uses: what hangs on it is left out, and the story says so."""
+    """This system does not report what a program uses: checks that need it are left out, and the story says so."""
 
 
 class CannotStart(SubmissionError):
@@ -37,16 +36,16 @@ class CannotStart(SubmissionError):
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What the kernel says of everything the student's user runs in a node, taken together."""
+    """What the kernel reports for everything that the student's user runs in a node, added up."""
 
     processes: int  #: processes alive
     threads: int  #: threads alive, the main threads included
     open_files: int  #: open descriptors over all processes
     memory_bytes: int  #: resident memory, anonymous pages and tmpfs, without the page cache of files
-    cpu_seconds: float  #: user and system time consumed so far, of the dead as well where the kernel keeps it
-    #: times that the living threads have slept and been woken so far; None: not told
+    cpu_seconds: float  #: user and system time used so far, including ended processes if the kernel keeps that
+    #: times that the living threads have slept and been woken so far; None: not reported
     wakeups: int | None = None
-    #: seconds that the living threads were ready to run and had no processor; None: not told
+    #: seconds that the living threads were ready to run and had no processor; None: not reported
     queued_seconds: float | None = None
     #: the most of these that one living thread has waited; threads that wait for each other do not add up in it
     queued_longest: float | None = None
@@ -56,7 +55,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkCounters:
-    """What the link did since it was last set, both directions added; the proof that it was applied."""
+    """What the link did since it was last set, both directions added up; the proof that it was applied."""
 
     packets: int = 0  #: packets (UDP datagrams or TCP chunks for a relay) that entered
     delivered: int = 0
@@ -70,7 +69,7 @@ class LinkCounters:
 
 @dataclass(frozen=True, kw_only=True)
 class Mangle:
-    """What can be done to a TCP byte stream on its way, since a lost packet cannot be seen from a TCP program.
+    """What can be done to a TCP byte stream on its way, since a TCP program cannot see a lost packet.
 
     Applies to the bytes that the student's program reads, of each connection that goes through a TCP relay. Offsets
     count bytes of the stream. None, and 0 seconds, mean "do not".
@@ -79,10 +78,10 @@ class Mangle:
     slices: tuple[int, ...] = ()  #: deliver in chunks of these sizes, repeated in turn, each a separate write
     pause: float = 0.0  #: seconds between two such chunks, so that the receiver sees them one by one
     coalesce: float = 0.0  #: hold bytes back for this long and deliver them as one write
-    stall_at: int | None = None  #: after so many bytes, hold everything back once ...
+    stall_at: int | None = None  #: after this many bytes, hold everything back once ...
     stall_for: float = 0.0  #: ... for this many seconds
-    reset_at: int | None = None  #: after so many bytes, reset both sides of the connection
-    end_at: int | None = None  #: after so many bytes, half-close towards the receiver and discard the rest
+    reset_at: int | None = None  #: after this many bytes, reset both sides of the connection
+    end_at: int | None = None  #: after this many bytes, half-close towards the receiver and discard the rest
 
 
 class Process(Protocol):
@@ -96,7 +95,7 @@ class Process(Protocol):
     def stderr(self) -> int: ...  #: descriptor to read from
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the program (its first process). A program that has ended already is no error."""
+        """Send a signal to the program (its first process). A program that has already ended is not an error."""
         ...
 
     def wait(self, timeout: float) -> int | None:
@@ -110,7 +109,7 @@ class Node(Protocol):
     def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
         """Once, before the first test: copy the submission and, if a command is given, build it as the student's user.
 
-        None when all went well, else what to tell the author (exit status and the end of the build's output).
+        None if all went well, else what to tell the author (exit status and the end of the build's output).
         """
         ...
 
@@ -131,14 +130,14 @@ class Node(Protocol):
         ...
 
     def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
-        """Write a file the student's user can read; answers the path to give to the program.
+        """Write a file the student's user can read; returns the path to give to the program.
 
-        private: it belongs to the student's user, and nobody else may read it (mode 0600), as a key has to be.
+        private: owned by the student's user and readable by nobody else (mode 0600), as a key has to be.
         """
         ...
 
     def kind_of(self, path: str) -> Literal["missing", "file", "folder", "socket", "other"]:
-        """What stands at `path` in this node (links are not followed)."""
+        """What is at `path` in this node (links are not followed)."""
         ...
 
     def usage(self) -> Usage: ...
@@ -161,10 +160,6 @@ class Network(Protocol):
         """The address of the student's node as its own sockets have it (numeric)."""
         ...
 
-    def student_any(self, family: Family) -> str:
-        """The address a student's server is told to bind to: the any-address, numeric."""
-        ...
-
     def to_student(
         self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
     ) -> Address:
@@ -172,15 +167,15 @@ class Network(Protocol):
         ...
 
     def straight_to_student(self, port: int, family: Family) -> Address:
-        """Where thousands of TCP connections to that port go: past a link that would itself be the bottleneck."""
+        """Where to send thousands of TCP connections to that port: past a link that would itself be the bottleneck."""
         ...
 
     def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
-        """What a student's program is told, to reach the tester's socket bound at `bound` over the link."""
+        """The address a student's program is given to reach the tester's socket bound at `bound` over the link."""
         ...
 
     def to_second(self, port: int, family: Family) -> Address:
-        """What a program of the first student node is told, to reach that UDP port of the second over the link."""
+        """The address given to a program of the first student node to reach a UDP port of the second over the link."""
         ...
 
     def seen_by_student(self, local: Address, remote: Address) -> Address:
@@ -205,9 +200,9 @@ class Network(Protocol):
         ...
 
     def missed(self, start: float) -> int:
-        """How many of the packets, of any kind, that the link carried since then (time.time()) no capture has.
+        """How many packets, of any kind, the link has carried since then (time.time()) that no capture has.
 
-        The link was last set then, or later.
+        The link must not have been set before then.
         """
         ...
 

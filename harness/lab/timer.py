@@ -11,7 +11,7 @@ _SET_TIMERSLACK = 29
 
 
 def wake_me_exactly() -> None:
-    """Ask for the calling thread to be woken to the nanosecond. Elsewhere than on Linux nothing is done."""
+    """Ask for the calling thread to be woken to the nanosecond. Does nothing except on Linux."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_SET_TIMERSLACK, 1, 0, 0, 0)

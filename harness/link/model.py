@@ -1,8 +1,8 @@
-"""One direction of a link in integer nanoseconds: which packets are lost, doubled, damaged, and when they arrive.
+"""One direction of a link in integer nanoseconds: which packets are lost, duplicated or damaged, and when they arrive.
 
 Pure: no clock, no socket, no global random. It follows netem's order of decisions and draws (Linux 6.18,
 net/sched/sch_netem.c, netem_enqueue), so that profile and seed lose the same packets here and in the kernel.
-Not covered by that promise, as netem does not seed it: which bit is flipped. Not in netem at all: drop, drop_if,
+Not part of that promise, since netem does not seed it: which bit is flipped. Not in netem at all: drop, drop_if,
 blackout, burst_cap, truncate.
 """
 
@@ -32,7 +32,7 @@ UDP_FRAMING = 42
 class Delivery(NamedTuple, Generic[Packet]):
     """A packet that comes out of the link."""
 
-    due: int  #: nanoseconds, on the clock of `now`; may lie before `now` if the jitter exceeds the delay
+    due: int  #: nanoseconds, on the clock of `now`; may be before `now` if the jitter exceeds the delay
     packet: Packet  #: its bytes, or its length if that is what went in
     fate: Fate  #: the most striking thing that happened: corrupted, truncated, duplicated (the copy), reordered
 
@@ -48,7 +48,7 @@ def _threshold(probability: float) -> int:
 
 
 class Link:
-    """One direction. `transmit` every packet in order of time; it answers what comes out and when."""
+    """One direction. `transmit` every packet in order of time; it returns what comes out and when."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Link:
         framing: int = 0,
         drop_if: Callable[[int, Any], bool] | None = None,
     ) -> None:
-        """`start`: the `now` that blackouts count from; `framing`: bytes a packet has on the wire, not here.
+        """`start`: the `now` that blackouts count from; `framing`: bytes that each packet has on the wire but not here.
 
         `drop_if(number, packet)` chooses packets to lose, besides those of the profile's `drop`; it takes no draws.
         """
@@ -68,12 +68,11 @@ class Link:
         self.delivered = 0  #: that came out, copies included
         self.lost = 0  #: that did not come out, overflow not included
         self.duplicated = 0  #: copies made
-        self.corrupted = 0
         self.reordered = 0  #: due before one that entered earlier
         self.overflowed = 0  #: that found the queue full
-        self.why = ""  #: what the last packet that did not come out fell victim to: drop, blackout, loss or limit
+        self.why = ""  #: why the last lost packet was lost: drop, blackout, loss or limit
         self._draw = taus113(seed)
-        self._place = taus113(~seed)  # where to flip and cut: must not disturb the draws that netem has too
+        self._place = taus113(~seed)  # where to flip and cut: must not disturb the draws that netem makes too
         self._idle = profile == Profile() and drop_if is None
         self._delay = round(profile.delay * SECOND)
         self._jitter = round(profile.jitter * SECOND)
@@ -99,7 +98,7 @@ class Link:
     # -- loss --------------------------------------------------------------------------------------------
 
     def _make_loss(self, profile: Profile) -> Callable[[], bool] | None:
-        """The decision whether the next packet is lost, or None if none ever is."""
+        """A function that decides whether the next packet is lost, or None if none ever is."""
         if profile.gemodel is not None:
             return self._gilbert_elliott(profile.gemodel)
         if profile.state is not None:
@@ -160,12 +159,12 @@ class Link:
         self._run += 1
         return True
 
-    # -- the way of a packet -----------------------------------------------------------------------------
+    # -- a packet's journey ------------------------------------------------------------------------------
 
     def transmit(self, packet: Packet, *, now: int, header: int = 0) -> list[Delivery[Packet]]:
-        """Send a packet (its bytes, or just its length) at `now`; what comes out in the order queued, [] if lost.
+        """Send a packet (its bytes, or just its length) at `now`; what comes out, in the order queued, [] if lost.
 
-        Damage is done to the bytes from `header` on; a packet without such bytes passes undamaged.
+        Damage is done from byte `header` on; a packet with no such bytes is never damaged.
         """
         index = self.packets
         self.packets = index + 1
@@ -262,7 +261,6 @@ class Link:
         size = packet if isinstance(packet, int) else len(packet)
         if size <= header:
             return packet, "delivered"
-        self.corrupted += 1
         bit = self._place() % ((size - header) * 8)
         if isinstance(packet, int):
             return packet, "corrupted"

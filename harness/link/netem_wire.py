@@ -33,9 +33,9 @@ class BeyondNetem(BadProfile):
 
 @dataclass(frozen=True, kw_only=True)
 class Qdisc:
-    """What the kernel tells of a netem qdisc, in its own integers: probabilities of 2^32 - 1, nanoseconds, bytes/s.
+    """What the kernel reports of a netem qdisc, in its own integers: probabilities of 2^32 - 1, nanoseconds, bytes/s.
 
-    The distribution's table is not among it: the kernel does not give it back.
+    The distribution's table is not included: the kernel does not report it.
     """
 
     latency: int = 0  #: nanoseconds
@@ -59,7 +59,7 @@ def threshold(probability: float) -> int:
 
 
 def qdisc_of(profile: Profile, seed: int) -> Qdisc:
-    """What the kernel is to be told. Raises BeyondNetem."""
+    """What to tell the kernel. Raises BeyondNetem."""
     if beyond := beyond_netem(profile):
         raise BeyondNetem(
             f"{', '.join(beyond)}: the kernel's netem has no such thing; use the engine router, or leave it out"
@@ -96,7 +96,7 @@ def _state(model: tuple[float, ...] | None) -> tuple[int, ...]:
 
 
 def encode(qdisc: Qdisc, distribution: str | None = None) -> bytes:
-    """The payload of TCA_OPTIONS. What is zero is left out, as netem takes the mere presence of some as a choice."""
+    """The payload of TCA_OPTIONS. Zeros are left out, since netem reacts to the mere presence of some attributes."""
     out = _QOPT.pack(
         min(qdisc.latency // _TICK, _U32),
         qdisc.limit,
@@ -153,7 +153,7 @@ def decode(options: bytes) -> Qdisc:
 
 
 def difference(wanted: Qdisc, found: Qdisc) -> str | None:
-    """In which fields the kernel has something else than it was told, as a sentence; None if it has not."""
+    """The fields in which the kernel differs from what it was told, as a sentence; None if there are none."""
     names = [name for name in Qdisc.__dataclass_fields__ if getattr(wanted, name) != getattr(found, name)]
     if names == ["seed"] and found.seed is None:
         return "this kernel's netem takes no seed (Linux 6.6 does), so its losses cannot be repeated"

@@ -1,6 +1,6 @@
 """A `Profile` in the words of `tc ... netem` (tc-netem(8)), for people to read and for kernels that have it. Pure.
 
-The driver that puts a profile into the kernel over netlink will stand beside this; it needs what `beyond_netem` says.
+harness/lab/netem/kernel.py puts a profile into the kernel over netlink.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _BEYOND = ("burst_cap", "drop", "blackout", "truncate")
 class NetemWords:
     """What `tc qdisc add dev IF root netem ...` would take for a profile, and what it could not do."""
 
-    words: tuple[str, ...]  #: behind the word netem
+    words: tuple[str, ...]  #: after the word netem
     beyond: tuple[str, ...]  #: fields of the profile that netem cannot express
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ def netem_words(profile: Profile, *, seed: int | None = None) -> NetemWords:
 
 
 def beyond_netem(profile: Profile) -> tuple[str, ...]:
-    """The fields that are set and that netem cannot express."""
+    """The fields that are set but that netem cannot express."""
     plain = Profile()
     return tuple(name for name in _BEYOND if getattr(profile, name) != getattr(plain, name))
 

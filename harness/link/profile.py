@@ -1,8 +1,8 @@
 """What a link does to the packets of one direction, as data. Pure.
 
 Rule 1: the vocabulary is netem's (tc-netem(8)) and so are the meanings: one profile means the same in virtual time,
-on loopback, in the TUN router and in the kernel. What netem cannot say comes last and is marked so.
-Rule 2: a wrong value is refused here, with the field and what is allowed; nobody behind checks again.
+on loopback, in the TUN router and in the kernel. What netem cannot express comes last and is marked so.
+Rule 2: a wrong value is refused here, with the field and what is allowed; nothing checks it again later.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
+
+from harness.text.nearest import nearest
 
 Distribution = Literal["normal", "pareto", "paretonormal"]
 
@@ -49,9 +51,9 @@ class Profile:
     gap: int = 1  #: with reorder: only every gap-th packet is a candidate
     rate: int = 0  #: bits per second, 0 is no limit; with a rate, jitter does not reorder
     overhead: int = 0  #: bytes added to each packet's length when the rate is applied, may be negative
-    limit: int = 100_000  #: packets under way or queued; what comes on top is lost (overflow)
-    # What netem cannot say:
-    burst_cap: int = 0  #: at most so many random losses in a row, 0 is no cap
+    limit: int = 100_000  #: packets under way or queued; any more are lost (overflow)
+    # What netem cannot express:
+    burst_cap: int = 0  #: most random losses in a row, 0 is no cap
     drop: tuple[int, ...] = ()  #: lose exactly these packets, counted from 0 since the profile was set
     blackout: tuple[tuple[float, float], ...] = ()  #: lose everything from..to, seconds since the profile was set
     truncate: float = 0.0  #: probability that a datagram's payload is cut short
@@ -114,20 +116,12 @@ class Profile:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Profile:
-        """The inverse of `as_dict`. Raises BadProfile; for a name that is no field it names the nearest."""
+        """The inverse of `as_dict`. Raises BadProfile; for an unknown name it suggests the nearest."""
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
-                raise BadProfile(f"{name}: no such field{nearest(name, known)}")
+                raise BadProfile(f"{name}: no such field. {nearest(name, known)}")
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ looks at every value
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """The end of a message about an unknown name: what it may have been meant to be."""
-    import difflib  # only for a message: the router's start must not wait for it
-
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(sorted(known))}"
 
 
 def _is_number(value: object) -> bool:

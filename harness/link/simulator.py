@@ -23,30 +23,30 @@ from harness.link.trace import Direction, Event, Packet
 
 
 class Endpoint(Protocol):
-    """What a transport without input and output has to offer; the application's own verbs come on top."""
+    """What a sans-IO transport has to offer, besides its calls for the application."""
 
     def receive_datagram(self, data: bytes, *, now: float) -> None:
         """A datagram arrived."""
 
     def datagrams_to_send(self, *, now: float) -> Iterable[bytes]:
-        """What is to be sent now, in order; asked after everything that may have changed it."""
+        """What to send now, in order; called after everything that may have changed it."""
 
     def next_timer(self) -> float | None:
         """When `handle_timer` wants to be called: absolute seconds, None for never."""
 
     def handle_timer(self, *, now: float) -> None:
-        """The time of `next_timer` has come; afterwards it lies later than `now`."""
+        """The time of `next_timer` has come; afterwards it has to be later than `now`."""
 
 
 class Carrier(Protocol):
-    """What takes packets of one direction: a `Link`, or something around it that does more to them."""
+    """Carries the packets of one direction: a `Link`, or a wrapper that does more to them."""
 
     @property
     def why(self) -> str:
-        """What the last packet that did not come out fell victim to."""
+        """Why the last lost packet was lost."""
 
     def transmit(self, packet: bytes, *, now: int) -> list[Delivery[bytes]]:
-        """Send a packet; what comes out, as `Link.transmit` has it."""
+        """Send a packet; what comes out, as from `Link.transmit`."""
 
 
 class BadEndpoint(Exception):
@@ -54,7 +54,7 @@ class BadEndpoint(Exception):
 
 
 class Endless(Exception):
-    """The bound on events or bytes was reached; the message says where time stands and who sent how much."""
+    """The bound on events or bytes was reached; the message says what time it was and who sent how much."""
 
 
 #: Bytes that both endpoints together may send: all of them are kept.
@@ -79,7 +79,7 @@ _Row = tuple[int, int, int | None, Direction, bytes, bytes, Fate, str]
 
 
 class Simulation:
-    """The first endpoint stands for the student's side and sends up, the second sends down."""
+    """The first endpoint is the student's side and sends up, the second sends down."""
 
     def __init__(
         self,
@@ -93,12 +93,12 @@ class Simulation:
         drop_if: Mapping[Direction, Callable[[int, bytes], bool]] | None = None,
         around: Callable[[Direction, Link], Carrier] | None = None,
     ) -> None:
-        """`endpoints`: two, by the names that errors use. None for a profile: that way changes nothing.
+        """`endpoints`: two, by the names that errors use. None for a profile: that direction changes nothing.
 
         `most_events`: bound on packets sent, packets arrived, timers and actions together; beyond it `run` raises
         Endless. `describe`: what the trace calls a datagram, "udp" by default. `drop_if`: by direction, which
-        datagrams to lose besides those that the profile loses, by number and content, as `Link` has it. `around`
-        puts something around a link whenever one is set, so that more can be done to its packets.
+        datagrams to lose besides those that the profile loses, by number and content, as in `Link`. `around`
+        wraps each link when it is set, so that more can be done to its packets.
         """
         if len(endpoints) != 2:
             raise ValueError(f"a simulation has two endpoints, not {len(endpoints)}")
@@ -117,7 +117,7 @@ class Simulation:
         self._sent = self._bytes = 0  # datagrams and their bytes, both sides together
         self.set_links(up=up or Profile(), down=down or Profile())
 
-    # -- for whoever runs it -------------------------------------------------------------------------------------
+    # -- for the caller ------------------------------------------------------------------------------------------
 
     @property
     def now(self) -> float:
@@ -134,7 +134,7 @@ class Simulation:
 
     @property
     def packets(self) -> list[Packet]:
-        """The same with the bytes, as they were sent and as they arrive."""
+        """The same with the bytes, as they were sent and as they arrived."""
         return [
             Packet(n, at / SECOND, None if due is None else due / SECOND, way, data, delivered, fate, why)
             for n, at, due, way, data, delivered, fate, why in self._rows
@@ -142,7 +142,7 @@ class Simulation:
 
     @property
     def links(self) -> dict[Direction, Link]:
-        """The links as they are now, with their counters."""
+        """The current links, with their counters."""
         return {side.direction: side.link for side in self._sides}
 
     def set_links(self, *, up: Profile | None = None, down: Profile | None = None, seed: int | None = None) -> None:
@@ -169,7 +169,7 @@ class Simulation:
         heappush(self._actions, (max(self._now, _nanoseconds(seconds)), self._number, action))
 
     def run(self, until: float | None = None) -> None:
-        """Go on until all is quiet, or until that time, events at that very time included.
+        """Go on until nothing is left to happen, or until that time, events at that very time included.
 
         Raises BadEndpoint, Endless, and what endpoints and actions raise.
         """
@@ -181,9 +181,9 @@ class Simulation:
             self._now = max(self._now, horizon)
 
     def run_until(self, condition: Callable[[], bool], *, within: float | None = None) -> bool:
-        """Go on until the condition holds, looking after every event; whether it does in the end.
+        """Go on until the condition holds, checking after every event; returns whether it holds in the end.
 
-        It ends without if all is quiet or `within` seconds from now have passed. Raises as `run` does.
+        It gives up if nothing is left to happen or `within` seconds have passed. Raises as `run` does.
         """
         horizon = None if within is None else self._now + _nanoseconds(within)
         self._settle_both()
@@ -197,7 +197,7 @@ class Simulation:
     # -- events --------------------------------------------------------------------------------------------------
 
     def _step(self, horizon: int | None) -> bool:
-        """Do what is next; False if nothing is, or nothing up to the horizon."""
+        """Do what is next; False if there is nothing, or nothing up to the horizon."""
         one, other = self._sides
         waiting = one if other.timer is None or (one.timer is not None and one.timer <= other.timer) else other
         due, kind = waiting.timer, 2
@@ -266,7 +266,7 @@ class Simulation:
         self._sent += 1
         self._bytes += len(data)
         if self._bytes > MOST_BYTES:
-            raise Endless(f"{self._told()}, and more than {MOST_BYTES:,} bytes together")
+            raise Endless(f"{self._in_words()}, and more than {MOST_BYTES:,} bytes together")
         number = self._sent
         out = side.carrier.transmit(data, now=now)
         if not out:
@@ -275,7 +275,7 @@ class Simulation:
             self._rows.append((number, now, None, direction, data, b"", fate, why))
         receiver = self._sides[1] if side is self._sides[0] else self._sides[0]
         for due, packet, fate in out:
-            due = max(due, now)  # more jitter than delay: at once
+            due = max(due, now)  # jitter exceeded the delay: at once
             self._rows.append((number, now, due, direction, data, packet, fate, ""))
             self._number += 1
             heappush(self._under_way, (due, self._number, receiver, packet))
@@ -284,17 +284,17 @@ class Simulation:
         self._count += 1
         if self._count > self._most:
             raise Endless(
-                f"{self._most} events and no end; {self._told()}. "
+                f"{self._most} events and no end; {self._in_words()}. "
                 "Either they answer each other for ever, or most_events is too small"
             )
 
-    def _told(self) -> str:
+    def _in_words(self) -> str:
         one, other = self._sides
         sent = f"{one.name} sent {one.sent} datagrams, {other.name} {other.sent}"
         return f"it is {self.now:.6f} s. {sent}"
 
 
 def _nanoseconds(seconds: float) -> int:
-    """The first nanosecond that is not before that time, when it is told as seconds again."""
+    """The first nanosecond that is not before that time when converted back to seconds."""
     found = math.ceil(seconds * SECOND)
     return found if found / SECOND >= seconds else found + 1

@@ -23,7 +23,7 @@ _ORDER = 113  #: bits of state: 31 + 29 + 28 + 25
 #: it from 226 numbers of any seed; the tests do). As flags for the 113 numbers before, the oldest first.
 _POLYNOMIAL = 0x2_5FAC_0AB5_51D9_0735_AFB7_A7A4_5B91
 _LAGS = tuple(_POLYNOMIAL >> lag & 1 for lag in range(_ORDER, 0, -1))
-#: Numbers in a block: smaller ones are slower than one by one, larger ones no faster and take longer at a time.
+#: Numbers in a block: smaller blocks are slower than no blocks, larger ones are no faster and cause longer pauses.
 _SMALLEST, _LARGEST = 4, 64
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from harness.link.model import Fate
@@ -37,13 +35,3 @@ class Packet:
     delivered: bytes  #: as it arrived: other bytes if the link damaged or cut it, none if it was lost
     fate: Fate  #: what became of it
     why: str = ""  #: the field of the profile that took it: loss, drop, blackout, limit
-
-
-def to_json_lines(events: Iterable[Event]) -> str:
-    """The events as JSON, one a line, for other programs and for comparing runs."""
-    return "".join(json.dumps(asdict(event), separators=(",", ":")) + "\n" for event in events)
-
-
-def from_json_lines(text: str) -> list[Event]:
-    """The inverse of `to_json_lines`."""
-    return [Event(**json.loads(line)) for line in text.splitlines()]

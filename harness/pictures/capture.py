@@ -1,11 +1,11 @@
 """Packets as a capture that Wireshark reads, and a capture as packets that the oracle and the ladder read. Pure.
 
-Rule 1: one interface for each end, as if tcpdump ran there: what the link lost stands on its sender's alone, a damaged
-        packet on its receiver's as it arrived, a copy twice.
-Rule 2: the first words of every comment are the packet's number, the same as in the ladder and in what the oracle says.
-Rule 3: a file may come from anywhere; what cannot be read raises BadCapture, and what is no datagram is passed over.
+Rule 1: one interface for each end, as if tcpdump ran there: what the link lost is only on its sender's, a damaged
+        packet is on its receiver's as it arrived, a copy is there twice.
+Rule 2: every comment begins with the packet's number, the same as in the ladder and in the oracle's messages.
+Rule 3: a file may come from anywhere; what cannot be read raises BadCapture, and what is not a datagram is skipped.
 
-Addresses are those of the lab, so that the file of a simulation and that of a run on real sockets look alike.
+Addresses are those of the lab, so that files of simulations and of runs on real sockets look alike.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from statistics import median
 import dpkt
 from dpkt import ethernet, ip, pcap, pcapng, udp
 
+from harness.link.addresses import NODE, prefix
 from harness.link.model import Fate
 from harness.link.trace import Direction, Packet
 from harness.pictures import wires
-from harness.pictures.ladder import Notes, one_line
+from harness.pictures.ladder import Notes
+from harness.text.printable import printable
 
-#: The wires' numbers, as harness/pictures/wires.py has them: the second endpoint stands where the lab has the tester.
+#: The wires' numbers, as harness/pictures/wires.py has them: the second endpoint takes the tester's place.
 _SECOND, _FIRST, _OTHER_NODE = 0, 1, 2
 _ORDER = (_FIRST, _OTHER_NODE, _SECOND)
-_ADDRESSES = {_FIRST: bytes([10, 77, 2, 2]), _SECOND: bytes([10, 77, 1, 2])}
+_ADDRESSES = {end: prefix(end + 1, 4) + bytes((NODE,)) for end in (_FIRST, _SECOND)}
 _MACS = {_FIRST: b"\x02\x77\x00\x00\x00\x02", _SECOND: b"\x02\x77\x00\x00\x00\x01"}
-#: The dissector takes datagrams from or to this port without looking at them first.
+#: The dissector takes any datagram from or to this port.
 PORT = 7777
 _CLIENT_PORT = 50000
 #: The largest payload of one datagram (RFC 768 over RFC 791).
@@ -47,7 +49,7 @@ _WORDS: dict[Fate, str] = {
 
 
 class BadCapture(Exception):
-    """The file is no capture that can be read; the message says why."""
+    """The file cannot be read as a capture; the message says why."""
 
 
 # -- packets to a capture ----------------------------------------------------------------------------------------
@@ -64,12 +66,12 @@ def to_pcapng(
     frames = _frames(packets[: wires.MOST_PACKETS // 2], notes or {})
     if len(packets) > wires.MOST_PACKETS // 2:
         remark = f"{remark} (the first {wires.MOST_PACKETS // 2} packets of {len(packets)})".strip()
-    return wires.as_pcapng(frames, note=one_line(remark), names=[one_line(name) for name in names[::-1]])
+    return wires.as_pcapng(frames, note=printable(remark), names=[printable(name) for name in names[::-1]])
 
 
-def _frames(packets: Sequence[Packet], notes: Notes) -> list[wires.Packet]:
-    """What tcpdump at each end would have written, in order of time; at one instant arrivals come first."""
-    rows: list[tuple[float, int, int, wires.Packet]] = []
+def _frames(packets: Sequence[Packet], notes: Notes) -> list[wires.WirePacket]:
+    """What tcpdump at each end would have written, in order of time; at the same instant arrivals come first."""
+    rows: list[tuple[float, int, int, wires.WirePacket]] = []
     sent: set[int] = set()
     for packet in packets:
         begin, end = (_FIRST, _SECOND) if packet.direction == "up" else (_SECOND, _FIRST)
@@ -78,12 +80,12 @@ def _frames(packets: Sequence[Packet], notes: Notes) -> list[wires.Packet]:
             words = [f"#{packet.number} sent", _fate(packet) if packet.arrived is None else ""]
             words += [note.text for note in notes.get(packet.number, ())]
             frame = _frame(packet.data, begin, packet.number, 64)
-            comment = one_line("; ".join(filter(None, words)))
-            rows.append((packet.sent, 1, packet.number, wires.Packet(packet.sent, begin, frame, comment)))
+            comment = printable("; ".join(filter(None, words)))
+            rows.append((packet.sent, 1, packet.number, wires.WirePacket(packet.sent, begin, frame, comment)))
         if packet.arrived is not None:
             comment = "; ".join(filter(None, [f"#{packet.number} arrived", _fate(packet)]))
             frame = _frame(packet.delivered, begin, packet.number, 62)
-            row = wires.Packet(packet.arrived, end, frame, comment)
+            row = wires.WirePacket(packet.arrived, end, frame, comment)
             rows.append((packet.arrived, 0, packet.number, row))
     rows.sort(key=lambda row: row[:3])
     return [frame for *_, frame in rows]
@@ -96,7 +98,7 @@ def _fate(packet: Packet) -> str:
 
 
 def _frame(payload: bytes, begin: int, number: int, hops: int) -> bytes:
-    """An Ethernet frame with the datagram; its checksum is right, since damage comes after the sender's own."""
+    """An Ethernet frame with the datagram; its checksum is right, since damage happens after the sender."""
     payload = payload[:_MOST_PAYLOAD]
     ports = (_CLIENT_PORT, PORT) if begin == _FIRST else (PORT, _CLIENT_PORT)
     datagram = udp.UDP(sport=ports[0], dport=ports[1], data=payload, ulen=8 + len(payload))
@@ -123,13 +125,13 @@ class _Datagram:
 def from_capture(data: bytes) -> list[Packet]:
     """The packets of a pcapng or pcap file as the two ends sent and saw them, times from the first one on.
 
-    A file with the lab's two interfaces tells what was lost, damaged or doubled. Any other was taken at one place:
+    A file with the lab's two interfaces shows what was lost, damaged or duplicated. Any other was taken in one place:
     there a packet is seen when it is sent. Raises BadCapture.
     """
     try:
         datagrams, names = _read(data)
     except (dpkt.Error, ValueError, struct.error, IndexError, OverflowError) as error:
-        raise BadCapture(f"it cannot be read as a capture: {one_line(str(error)) or 'it is cut off'}") from None
+        raise BadCapture(f"it cannot be read as a capture: {printable(str(error)) or 'it is cut off'}") from None
     if not datagrams:
         raise BadCapture("there is no UDP datagram in it")
     start = datagrams[0].at
@@ -191,7 +193,7 @@ _BEFORE_IP = {0: 4, 108: 4, 1: 14, 101: 0, 228: 0, 113: 16, 276: 20}
 
 
 def _datagram(at: float, wire: int, link: int, frame: bytes) -> _Datagram | None:
-    """The UDP datagram in a frame, None if it holds another thing, or not all of it."""
+    """The UDP datagram in a frame, None if it holds something else, or not all of it."""
     packet = frame[_BEFORE_IP[link] :] if link in _BEFORE_IP else b""
     version = packet[0] >> 4 if packet else 0
     if version == 4:
@@ -220,7 +222,7 @@ def _seen_at_once(datagrams: Sequence[_Datagram]) -> list[Packet]:
 
 
 def _paired(datagrams: Sequence[_Datagram]) -> list[Packet]:
-    """What entered on one wire is looked for on the other, the same bytes first, then other bytes of the same flow."""
+    """Look for what entered on one wire on the other: the same bytes first, then other bytes of the same flow."""
     entered = [datagram for datagram in datagrams if _enters(datagram)]
     leaving = [datagram for datagram in datagrams if not _enters(datagram)]
     twins: dict[int, list[_Datagram]] = defaultdict(list)  # place in `entered` -> what came of it
@@ -263,7 +265,7 @@ def _enters(datagram: _Datagram) -> bool:
 
 
 def _rank(address: bytes) -> int:
-    """Whose packets go up: the student's, else those of the student's second node, else the tester's."""
+    """Decides whose packets go up: the student's, else those of the student's second node, else the tester's."""
     wire = _wire_of(address)
     return _ORDER.index(wire) if wire in _ORDER else len(_ORDER)
 
@@ -284,7 +286,7 @@ def _deliveries(number: int, datagram: _Datagram, twins: Sequence[_Datagram], la
 
 
 def _with_fates(packets: Sequence[Packet]) -> list[Packet]:
-    """What arrived before one that had been sent earlier has overtaken it."""
+    """Mark as reordered what arrived before a packet that was sent earlier."""
     latest: dict[Direction, float] = {"up": 0.0, "down": 0.0}
     found = []
     for packet in sorted(packets, key=lambda packet: (packet.sent, packet.number)):

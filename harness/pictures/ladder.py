@@ -1,8 +1,8 @@
-"""What became of each packet, as a ladder: one end on the left, the other on the right, time going down. Pure.
+"""What happened to each packet, as a ladder: one end on the left, the other on the right, time going down. Pure.
 
 Rule 1: a packet that something happened to has a word and a sign, never a colour alone.
-Rule 2: packets keep their numbers, whatever is left out between them; a line says how many are.
-Rule 3: labels and notes may hold anything; nothing that steers a terminal gets out of here.
+Rule 2: packets keep their numbers, whatever is left out in between; a line says how many are.
+Rule 3: labels and notes may hold anything; nothing that controls a terminal gets through.
 
     print(ladder_text(simulation.packets, describe=describe, names=("client", "server")))
 """
@@ -16,8 +16,9 @@ from typing import Literal
 
 from harness.link.model import Fate
 from harness.link.trace import Direction, Event, Packet
+from harness.text.printable import printable
 
-#: What happened to a packet, as far as it is drawn in a way of its own.
+#: What happened to a packet, if it is drawn in a special way.
 Mark = Literal["", "lost", "damaged", "copy", "overtook"]
 
 #: Most rows of a ladder; longer ones are folded.
@@ -33,7 +34,7 @@ _MARKS: Mapping[Fate, Mark] = {
     "duplicated": "copy",
     "reordered": "overtook",
 }
-#: In the text: what an arrow is made of, and the sign at its tip.
+#: In text: what an arrow is made of, and the sign at its tip.
 _STROKES: Mapping[Mark, str] = {"": "-", "lost": "-", "damaged": "~", "copy": "=", "overtook": "-"}
 _LEAST_FOLD = 5
 _LANE = 62  #: characters between the two ends
@@ -42,10 +43,10 @@ _STOPS = 44  #: characters after which a lost packet's arrow stops at the earlie
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence at a packet."""
+    """A sentence about a packet."""
 
     text: str
-    broken: bool = False  #: it says that a rule is broken; else it only explains
+    broken: bool = False  #: it says that a rule is broken; otherwise it only explains
 
 
 #: Notes by packet number.
@@ -56,7 +57,7 @@ Notes = Mapping[int, Sequence[Note]]
 class Rung:
     """One packet of the ladder; a copy that the link made has a rung of its own."""
 
-    number: int  #: as in the packets' own list, the capture and what an oracle says
+    number: int  #: as in the list of packets, the capture and the oracle's messages
     sent: float  #: seconds
     seen: float | None  #: seconds, None if it never arrived
     direction: Direction  #: up is from the left end to the right one
@@ -85,19 +86,8 @@ class Fold:
 Row = Rung | Fold
 
 
-def one_line(text: str) -> str:
-    r"""The text without anything that steers a terminal or ends a line.
-
-    >>> one_line("a\x1b[2J\n")
-    'a\\x1b[2J\\n'
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def plain_label(packet: Packet) -> str:
-    """What a packet is called when nobody knows better."""
+    """The label of a packet whose content nobody can read."""
     return f"{len(packet.data)} bytes"
 
 
@@ -117,24 +107,24 @@ def rungs_of(
                 packet.sent,
                 packet.arrived,
                 packet.direction,
-                one_line(describe(packet)),
+                printable(describe(packet)),
                 _MARKS.get(packet.fate, ""),
                 _remark(packet.fate, packet.why, len(packet.delivered)),
-                tuple(Note(one_line(note.text), note.broken) for note in mine),
+                tuple(Note(printable(note.text), note.broken) for note in mine),
             )
         )
     return rungs
 
 
 def rungs_of_events(events: Iterable[Event]) -> list[Rung]:
-    """What a relay or a simulation noted of packets without their bytes, as rungs."""
+    """What a relay or a simulation recorded of packets without their bytes, as rungs."""
     return [
         Rung(
             number,
             event.at,
             event.due,
             event.direction,
-            one_line(f"{event.protocol} {event.size}"),
+            printable(f"{event.protocol} {event.size}"),
             _MARKS.get(event.fate, ""),
             _remark(event.fate, event.why, None),
         )
@@ -146,7 +136,7 @@ def _remark(fate: Fate, why: str, left: int | None) -> str:
     if fate == "delivered":
         return ""
     if fate == "lost":
-        return f"lost ({one_line(why)})" if why else "lost"
+        return f"lost ({printable(why)})" if why else "lost"
     if fate == "truncated" and left is not None:
         return f"cut to {left} bytes"
     return {
@@ -162,9 +152,9 @@ def _remark(fate: Fate, why: str, left: int | None) -> str:
 
 
 def folded(rungs: Sequence[Rung], most: int = MOST_ROWS) -> list[Row]:
-    """About so many rungs: the beginning, the end, and what is around the notes and the losses; folds between.
+    """About `most` rungs: the beginning, the end, and what is around notes and losses, with folds in between.
 
-    A fold of few is not made: the rungs take no more room.
+    Very few rungs are not folded: they take no more room.
     """
     if len(rungs) <= most:
         return list(rungs)
@@ -185,10 +175,10 @@ def folded(rungs: Sequence[Rung], most: int = MOST_ROWS) -> list[Row]:
 
 
 def _interest(rungs: Sequence[Rung]) -> list[float]:
-    """For each rung how far it is from what one wants to see; small is interesting.
+    """For each rung its distance from what is interesting; small is interesting.
 
     A step away from a broken rule counts one, from an end two, from a marked or explained packet four. The first of
-    those is as interesting as what stands ten steps from a broken rule, each later one a little less: whole stretches
+    those is as interesting as what is ten steps from a broken rule, each later one a little less: whole stretches
     tell more than one packet from everywhere.
     """
     far = float(9 * len(rungs))
@@ -215,7 +205,7 @@ def _interest(rungs: Sequence[Rung]) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the drawn ladder and what it is, for whoever has colours."""
+    """A line of the drawn ladder and its kind, for colouring."""
 
     text: str
     kind: Literal["head", "rung", "lost", "damaged", "copy", "overtook", "fold", "broken", "note"]
@@ -223,7 +213,7 @@ class Line:
 
 def ladder_lines(rows: Iterable[Row], *, names: tuple[str, str] = NAMES) -> list[Line]:
     """The ladder as lines of text, the head first."""
-    left, right = (one_line(name) for name in names)
+    left, right = (printable(name) for name in names)
     head = f"{'#':>5}  {'sent':>9}  {'seen':>9}   {left:<{_LANE - len(right) + 2}}{right}"
     lines = [Line(head, "head")]
     for row in rows:
@@ -263,13 +253,13 @@ def ladder_text(
     names: tuple[str, str] = NAMES,
     most: int = MOST_ROWS,
 ) -> str:
-    """The packets as text for a terminal, at most so many of them."""
+    """The packets as text for a terminal, at most `most` rows."""
     rows = folded(rungs_of(packets, describe=describe, notes=notes), most)
     return "\n".join(line.text for line in ladder_lines(rows, names=names))
 
 
 def event_ladder(events: Iterable[Event], *, names: tuple[str, str] = NAMES, most: int = 200) -> str:
-    """The same for packets of which only the sizes are known."""
+    """The same for packets whose bytes were not kept."""
     rows = folded(rungs_of_events(events), most)
     return "\n".join(line.text for line in ladder_lines(rows, names=names))
 

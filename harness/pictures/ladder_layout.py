@@ -1,6 +1,6 @@
-"""Where the packets of a ladder stand: heights for their sending and arrival. Pure.
+"""Where the packets of a ladder go: heights for their sending and arrival. Pure.
 
-Rule: time goes down and never back: what happened later stands lower, on both sides. It is no scale: what happened
+Rule: time goes down and never back: what happened later is lower, on both sides. It is not to scale: what happened
 at one instant is spread so that it can be read, and pauses are shortened and say how long they were.
 """
 
@@ -17,18 +17,18 @@ LEFT, RIGHT = 132.0, 812.0
 STEP = 20.0
 _FLIGHT = 30.0  # at least, for a usual delay
 _PAUSE = 64.0  # at most, for time in which nothing happens
-_SHORTEST = 0.001  # seconds: a shorter pause is not worth a word
+_SHORTEST = 0.001  # seconds: a shorter pause is not mentioned
 _FOLD = 34.0
 _CHARACTER, _LABEL = 6.4, 13.0  # a character's width in a label, about, and a label's height
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A row and where it stands: pixels from the top of the lanes."""
+    """A row and its place: pixels from the top of the lanes."""
 
     row: Row
     y_sent: float
-    y_seen: float  #: of a fold the same; of a lost packet where it would have arrived
+    y_seen: float  #: for a fold the same; for a lost packet where it would have arrived
     tilted: bool = True  #: whether the label lies along the arrow
 
 
@@ -43,7 +43,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything stands."""
+    """Where everything goes."""
 
     placed: Sequence[Placed]
     pauses: Sequence[Pause]
@@ -69,7 +69,7 @@ def lay_out(rows: Sequence[Row]) -> Layout:
         if isinstance(row, Fold):
             sent[index] = seen[index] = y + _FOLD / 2
             y += _FOLD
-            at = max(at, row.end)  # the time that is left out is no pause
+            at = max(at, row.end)  # the time that is left out is not a pause
         else:
             under_way += 1 if is_sent else -1
             (sent if is_sent else seen)[index] = y
@@ -80,26 +80,26 @@ def lay_out(rows: Sequence[Row]) -> Layout:
     return Layout([Placed(*place) for place in zip(rows, sent, seen, tilted, strict=True)], pauses, lowest)
 
 
-#: When, tie, index of the row, whether it is the sending, sides that it stands on.
+#: When, tie-breaker, index of the row, whether it is the sending, sides that it is on.
 _Event = tuple[float, int, int, bool, tuple[str, ...]]
 
 
 def _events(rows: Sequence[Row], delay: float) -> list[_Event]:
-    """Sendings and arrivals in order of time; of one instant the arrivals first, for they cause the sendings.
+    """Sendings and arrivals in order of time; at the same instant arrivals first, since they cause the sendings.
 
     What was lost keeps the place at which it would have arrived, so that its neighbours stay parallel.
     """
     events: list[_Event] = []
     for index, row in enumerate(rows):
         if isinstance(row, Fold):
-            # Below the arrivals of what was sent before, as far as they fall into the time that is left out.
+            # Below those arrivals of earlier packets that fall into the time that is left out.
             arrivals = [at for at, *_ in events if at <= row.end]
             events.append((max([row.start, *arrivals]), 3, index, True, ("left", "right")))
             continue
         here, there = ("left", "right") if row.direction == "up" else ("right", "left")
         seen = row.sent + delay if row.seen is None else row.seen
         events.append((row.sent, 1, index, True, (here,)))
-        # What takes no time is drawn below its sending all the same.
+        # An arrival that takes no time is still drawn below its sending.
         events.append((seen, 0 if seen > row.sent else 2, index, False, (there,)))
     # Microseconds: what differs by less than a float's rounding is the same instant.
     return sorted(events, key=lambda event: (round(event[0] * 1e6), event[1], event[2]))
@@ -108,7 +108,7 @@ def _events(rows: Sequence[Row], delay: float) -> list[_Event]:
 def _tilted(rows: Sequence[Row], sent: Sequence[float], seen: Sequence[float]) -> list[bool]:
     """For each row whether its label lies along its arrow.
 
-    It does where the arrows near it are parallel; where they cross, labels would cross as well, so they lie level.
+    It does where the arrows near it are parallel; where they cross, labels would cross as well, so they are level.
     """
     tilted = [True] * len(rows)
     for way in ("up", "down"):
@@ -133,6 +133,6 @@ def _tilted(rows: Sequence[Row], sent: Sequence[float], seen: Sequence[float]) -
 
 
 def _label_share(*rows: Row) -> float:
-    """Of the way between the lanes, what the longest of these labels takes."""
+    """The share of the width between the lanes that the longest of these labels takes."""
     longest = max((len(row.label) + len(row.remark) + 2 for row in rows if isinstance(row, Rung)), default=0)
     return min(_CHARACTER * longest / (RIGHT - LEFT), 1.0)

@@ -1,7 +1,7 @@
-"""The ladder as a picture: arrows that slope with the delay, signs for what the link did, notes beside them. Pure.
+"""The ladder as a picture: arrows that slope with the delay, signs for what the link did, notes next to them. Pure.
 
-Rule 1: nothing is told by colour alone: lost ends in an X, damaged carries a bolt, a copy is a double line, what
-        overtook carries a double chevron.
+Rule 1: nothing is shown by colour alone: lost ends in an X, damaged has a bolt, a copy is a double line, what
+        overtook has a double chevron.
 Rule 2: built as a tree of elements, never as text, so that no label can become markup.
 """
 
@@ -12,8 +12,9 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
-from harness.pictures.ladder import NAMES, Fold, Mark, Note, Row, Rung, one_line
+from harness.pictures.ladder import NAMES, Fold, Mark, Note, Row, Rung
 from harness.pictures.ladder_layout import LEFT, RIGHT, Layout, Placed, lay_out
+from harness.text.printable import printable
 
 WIDTH = 1200
 _NOTES, _NOTE_CHARACTERS, _NOTE_LINE = 938.0, 42, 14.5
@@ -48,13 +49,13 @@ def ladder_svg(rows: Sequence[Row], *, names: tuple[str, str] = NAMES, title: st
     """A standalone SVG of 1,200 pixels' width. `remark` is a line below the title: profile, seed, what to look for."""
     layout = lay_out(rows)
     svg = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
-    svg.set("aria-label", one_line(title or "packets between the two ends"))
+    svg.set("aria-label", printable(title or "packets between the two ends"))
     ET.SubElement(svg, "style").text = _STYLE
     paper = ET.SubElement(svg, "rect", width=str(WIDTH), fill=_PAPER)
     _head(svg, title, remark, names)
     body = ET.SubElement(svg, "g", transform=f"translate(0 {_TOP:g})")
     _lanes(body, layout)
-    arrows, words, signs = (ET.SubElement(body, "g") for _ in range(3))  # from the lowest layer to the highest
+    arrows, words, signs = (ET.SubElement(body, "g") for _ in range(3))  # from the bottom layer to the top
     for place in layout.placed:
         if isinstance(place.row, Fold):
             _fold(words, place.row, place.y_sent)
@@ -73,7 +74,7 @@ def ladder_svg(rows: Sequence[Row], *, names: tuple[str, str] = NAMES, title: st
 
 
 def _head(svg: ET.Element, title: str, remark: str, names: tuple[str, str]) -> None:
-    title = one_line(title or "Packets between the two ends")
+    title = printable(title or "Packets between the two ends")
     size = 19 if len(title) <= 100 else 14
     title = title if len(title) <= 150 else f"{title[:149]}…"
     _text(svg, 24, 34, title, "b").set("style", f"font-size:{size}px")
@@ -116,8 +117,9 @@ def _arrow(parent: ET.Element, signs: ET.Element, rung: Rung, place: Placed) -> 
     start, end = _ends(rung, place)
     group = ET.SubElement(parent, "g")
     seen = "never arrived" if rung.seen is None else f"arrived {rung.seen:.6f} s"
-    title = f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}"
-    ET.SubElement(group, "title").text = f"{title}; {rung.remark}" if rung.remark else title
+    ET.SubElement(
+        group, "title"
+    ).text = f"#{rung.number} {rung.label}; sent {rung.sent:.6f} s, {seen}{'; ' + rung.remark if rung.remark else ''}"
     _stroke(group, rung.mark, start, end)
     angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))
     share = 1.0 if rung.mark == "lost" else 0.72
@@ -203,7 +205,7 @@ def _fold(parent: ET.Element, fold: Fold, y: float) -> None:
 
 
 def _notes(body: ET.Element, placed: Iterable[Placed]) -> float:
-    """The notes in their column, each as near to its packet as the one before lets it; answers where they end."""
+    """Draw the notes in their column, each as near to its packet as the one before allows; returns where they end."""
     free = -_TOP
     for place in placed:
         if isinstance(place.row, Fold):
@@ -234,7 +236,7 @@ def _note(body: ET.Element, note: Note, lines: Sequence[str], top: float, height
 
 
 def _duration(seconds: float) -> str:
-    """A time as people read it.
+    """A time for people to read.
 
     >>> _duration(0.0124), _duration(0.96), _duration(12.0)
     ('12.4 ms', '960 ms', '12.0 s')
@@ -250,7 +252,7 @@ def _text(parent: ET.Element, x: float, y: float, words: str, kind: str = "", an
         element.set("class", kind)
     if anchor != "start":
         element.set("text-anchor", anchor)
-    element.text = one_line(words) or None
+    element.text = printable(words) or None
     return element
 
 

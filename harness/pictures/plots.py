@@ -1,4 +1,4 @@
-"""A transfer as curves over time: numbers sent and acknowledged, bytes in flight against the window, round trips.
+"""A transfer as curves over time: numbers sent and acknowledged, bytes in flight and the window, round trips.
 
 The only place that imports matplotlib, which is optional (the extra `plots`). Nothing here needs a display, and
 nothing changes matplotlib's global state.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import SetupError
-from harness.pictures.ladder import one_line
+from harness.text.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ class Dots:
 
 @dataclass(frozen=True)
 class Curves:
-    """What is drawn of one direction. A curve is a list of (seconds, value), a step at each."""
+    """The curves of one direction. A curve is a list of (seconds, value), a step at each."""
 
     name: str  #: of the direction: "client to server"
     sent: Dots
@@ -53,9 +53,9 @@ class Curves:
     round_trips: Sequence[tuple[float, float]]  #: seconds, seconds
 
 
-#: Most marks of one kind in a picture; of more, every second, third, ... is drawn.
+#: Most marks of one kind in a picture; if there are more, only every second, third, ... is drawn.
 _MOST_MARKS = 4000
-#: Of more than so many, each is drawn half as large.
+#: If there are more than this, each is drawn half as large.
 _MANY_MARKS = 100
 _STYLE: Any = {
     "svg.hashsalt": "socketlab",  # the same curves give the same file
@@ -67,7 +67,7 @@ _STYLE: Any = {
 
 
 def draw(curves: Curves, *, title: str = "", form: Literal["svg", "png"] = "svg") -> bytes:
-    """The picture. Raises NoPlots."""
+    """Draw the picture. Raises NoPlots."""
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -90,8 +90,8 @@ def _fill(figure: Figure, curves: Curves, title: str) -> None:
     figure.subplots_adjust(left=0.093, right=0.985, top=0.915, bottom=0.06)
     top, middle, bottom = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [5, 3, 2.2], "hspace": 0.13})
     words: dict[str, Any] = {"ha": "left", "parse_math": False}
-    figure.text(0.012, 0.962, one_line(title), size=15, weight="bold", color=_INK, **words)
-    figure.text(0.012, 0.934, one_line(curves.name), color=_SOFT, **words)
+    figure.text(0.012, 0.962, printable(title), size=15, weight="bold", color=_INK, **words)
+    figure.text(0.012, 0.934, printable(curves.name), color=_SOFT, **words)
     _numbers(top, curves)
     _windows(middle, curves)
     _round_trips(bottom, curves)
@@ -100,14 +100,14 @@ def _fill(figure: Figure, curves: Curves, title: str) -> None:
 
 
 def _numbers(axes: Axes, curves: Curves) -> None:
-    """What was sent when, what was acknowledged by then, and how far the window let the sender go."""
+    """What was sent and acknowledged by when, and how far the window let the sender go."""
     _steps(axes, curves.edge, _EDGE, "window's right edge", linestyle=(0, (4, 3)), linewidth=1.0)
     _steps(axes, curves.acknowledged, _ACKED, "acknowledged", linewidth=1.6)
     _bars(axes, curves.sent, _SENT, "sent", linewidth=2.0)
     _bars(axes, curves.again, _AGAIN, "sent again", linewidth=2.6, marker="^", markersize=6)
     _bars(axes, curves.lost, _LOST, "lost or damaged", linewidth=0.0, marker="x", markersize=7, markeredgewidth=1.8)
     highest = max([*curves.sent.end, *curves.again.end, *(n for _, n in curves.acknowledged)], default=1)
-    axes.set_ylim(-0.03 * highest, 1.12 * highest)  # an edge far above would flatten the rest
+    axes.set_ylim(-0.03 * highest, 1.12 * highest)  # a much higher edge would flatten the rest
     _dress(axes, "sequence numbers")
 
 
@@ -164,7 +164,7 @@ def _dress(axes: Axes, unit: str) -> None:
 
 
 def _plain_svg(data: bytes) -> bytes:
-    """Without the document type, which names an address elsewhere, and without the block of facts about the file."""
+    """The picture without the document type, which names an outside address, and without metadata."""
     start = data.index(b"<svg")
     text = data[start:]
     begin, end = text.find(b"<metadata>"), text.find(b"</metadata>")

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 
 from dpkt import pcapng
 
-#: Most packets of one file; a test that needs more is read from its beginning.
+from harness.link.addresses import PREFIX, prefix
+
+#: Most packets of one file; of a longer test the first ones are kept.
 MOST_PACKETS = 20_000
 #: Most bytes of packets in one file.
 MOST_BYTES = 8_000_000
@@ -26,7 +28,7 @@ _ETHERNET = 14
 
 
 @dataclass
-class Packet:
+class WirePacket:
     """One packet on one wire."""
 
     at: float  #: seconds since the epoch
@@ -36,12 +38,12 @@ class Packet:
 
     @property
     def entered(self) -> bool:
-        """Whether it came from the node on this wire, so that it went into the link."""
+        """Whether it was sent by the node on this wire, into the link."""
         ip = self.data[_ETHERNET:]
         number = self.wire + 1
         if ip[:1] and ip[0] >> 4 == 6:
-            return ip[8:12] == bytes([0xFD, 0x77, 0, number])
-        return ip[12:15] == bytes([10, 77, number])
+            return ip[8:12] == prefix(number, 6)
+        return ip[12:15] == prefix(number, 4)
 
     @property
     def identity(self) -> bytes:
@@ -62,11 +64,11 @@ class Packet:
 
     @property
     def between(self) -> bool:
-        """Whether both ends are nodes of the star: not one of the kernel's own multicasts."""
+        """Whether both ends are nodes of the star: it is not one of the kernel's own multicasts."""
         ip = self.data[_ETHERNET:]
         if ip[:1] and ip[0] >> 4 == 6:
-            return ip[8:11] == ip[24:27] == b"\xfd\x77\x00"
-        return ip[12:14] == ip[16:18] == b"\x0a\x4d"
+            return ip[8:11] == ip[24:27] == PREFIX[6]
+        return ip[12:14] == ip[16:18] == PREFIX[4]
 
 
 class WireFile:
@@ -75,9 +77,9 @@ class WireFile:
     def __init__(self, path: str, wire: int) -> None:
         self._path = path
         self._wire = wire
-        self._offset = _HEADER  #: of the first record that is not older than all that was asked for
+        self._offset = _HEADER  #: of the first record that a later call may still ask for
 
-    def between(self, start: float, end: float) -> Iterator[Packet]:
+    def between(self, start: float, end: float) -> Iterator[WirePacket]:
         """The packets of a span of wall-clock time. Later calls may not ask for earlier times. Raises OSError."""
         with open(self._path, "rb") as file:
             head = file.read(_HEADER)
@@ -99,17 +101,17 @@ class WireFile:
                 data = file.read(length)
                 if len(data) < length:
                     return
-                yield Packet(at, self._wire, data)
+                yield WirePacket(at, self._wire, data)
 
 
-def explain(packets: Sequence[Packet]) -> None:
-    """Write into each packet's comment what the link did to it. `packets` are of both wires, in order of time."""
-    leaving: dict[bytes, deque[Packet]] = defaultdict(deque)
+def explain(packets: Sequence[WirePacket]) -> None:
+    """Write what the link did to each packet into its comment. `packets` are from both wires, in order of time."""
+    leaving: dict[bytes, deque[WirePacket]] = defaultdict(deque)
     for packet in packets:
         if not packet.entered and packet.between:
             leaving[packet.identity].append(packet)
     slowest = 0.0
-    lost: list[Packet] = []
+    lost: list[WirePacket] = []
     for packet in packets:
         if not (packet.entered and packet.between):
             continue
@@ -118,7 +120,7 @@ def explain(packets: Sequence[Packet]) -> None:
             slowest = max(slowest, twins.popleft().at - packet.at)
         else:
             lost.append(packet)
-    spare: dict[bytes, deque[Packet]] = defaultdict(deque)
+    spare: dict[bytes, deque[WirePacket]] = defaultdict(deque)
     for twin in sorted((twin for twins in leaving.values() for twin in twins), key=lambda twin: twin.at):
         spare[twin.flow].append(twin)
     known = {packet.identity for packet in packets if packet.entered}
@@ -139,9 +141,9 @@ def explain(packets: Sequence[Packet]) -> None:
                 twin.comment = "a copy made by the link"
 
 
-def merged(wires: Sequence[Iterator[Packet]]) -> tuple[list[Packet], bool]:
+def merged(wires: Sequence[Iterator[WirePacket]]) -> tuple[list[WirePacket], bool]:
     """The packets of all wires in order of time, and whether some were left out because there were too many."""
-    packets: list[Packet] = []
+    packets: list[WirePacket] = []
     cut = False
     for wire in wires:
         size = 0
@@ -155,11 +157,11 @@ def merged(wires: Sequence[Iterator[Packet]]) -> tuple[list[Packet], bool]:
     return packets, cut
 
 
-#: What the interfaces of a file are called, by wire.
+#: The names of a file's interfaces, by wire.
 WIRES = ("tester", "student")
 
 
-def as_pcapng(packets: Sequence[Packet], *, note: str = "", names: Sequence[str] = WIRES) -> bytes:
+def as_pcapng(packets: Sequence[WirePacket], *, note: str = "", names: Sequence[str] = WIRES) -> bytes:
     """A pcapng file with two interfaces, named as given, and the packets' comments."""
     interfaces = []
     for name in names:

@@ -3,7 +3,7 @@
 Rule 1: one job at a time; what a job changes in its process goes with the process.
 Rule 2: standard output carries lines for the host only: the job's records, then {"nursery": "done", "status": N}.
 
-On standard input, a line of JSON each: {"job": {...}} starts a job, {"stop": true} kills the one that runs.
+On standard input, a line of JSON each: {"job": TEXT} starts the job in a text, {"stop": true} kills the one that runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Nursery:
         self._pending = b""
 
     def serve(self) -> None:
-        """Until the host hangs up."""
+        """Serve until the host hangs up."""
         wake, waker = os.pipe()
         for end in (wake, waker):
             os.set_blocking(end, False)
@@ -46,7 +46,8 @@ class Nursery:
                         return
 
     def _say(self, row: Mapping[str, Any]) -> None:
-        os.write(self._out, json.dumps(row).encode("ascii") + b"\n")
+        # On a line of its own: a tester that was killed may have left half a line.
+        os.write(self._out, b"\n" + json.dumps(row).encode("ascii") + b"\n")
 
     def _hear(self) -> bool:
         chunk = os.read(0, 1 << 20)
@@ -59,7 +60,7 @@ class Nursery:
                 os.kill(self._job, signal.SIGKILL)
         return bool(chunk)
 
-    def _start(self, job: Mapping[str, Any]) -> None:
+    def _start(self, job: str) -> None:
         pid = os.fork()
         if pid:
             self._job = pid

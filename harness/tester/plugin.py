@@ -5,83 +5,75 @@ The same for public and hidden tests. Rule: a report that this file cannot expla
 
 from __future__ import annotations
 
-import base64
-import dataclasses
 import hashlib
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.actors.story import Broken
 from harness.course.assignment import Assignment, Check
 from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone
-from harness.tester.cast import Reference
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Gone, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
 
-Record = dict[str, Any]
-
-#: A link that delivers its packets later than this (99th percentile, seconds) was not as asked.
+#: A link that delivers its packets later than this (99th percentile, seconds) was not as requested.
 LATE = 0.05
 #: The share of its allowed CPU above which a submission made the machine busy by itself.
 LOUD = 0.5
 
 
 class OutOfTime(BaseException):
-    """The check's own time is up. A BaseException, so that no `except Exception` in a test swallows it."""
+    """The check's own time is up. A BaseException, so that no `except Exception` in a test catches it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
+class SuiteRun:
     """What one run of the suites needs to know."""
 
     assignment: Assignment
     suites: Mapping[str, Path]  #: "public" and "hidden" -> folder of test files
     wanted: Sequence[str]  #: ids of the checks to run, in this order
     node: Node
-    second: Node | None  #: another one with the same submission, where the assignment asks for it
+    second: Node | None  #: another one with the same submission, if the assignment asks for it
     network: Network
     programs: Mapping[str, Sequence[str]]
     seed: str  #: of this submission and secret; every hidden check derives its own from it
-    public_seed: str  #: the same for the public checks: it may be told, it says nothing of the other
+    public_seed: str  #: the same for the public checks: it may be shown, it reveals nothing of the other
     broken_build: str | None = None  #: what the build said, when it failed
-    reference: Path | None = None  #: the folder of the answers, where a hidden check may play them as a peer
+    reference: Path | None = None  #: the folder of the answers, if a hidden check may use them as a peer
 
     def seed_of(self, check: Check) -> int:
         """The seed of one check, 64 bit."""
         base = self.public_seed if check.suite == "public" else self.seed
         return int.from_bytes(hashlib.sha256(f"{base}\0{check.id}".encode()).digest()[:8], "big")
 
-    def replay(self, check: Check) -> str:
-        """The command that runs a public check again, with the same random data."""
-        return f"lab check {self.assignment.name} --stage {check.stage} --seed {self.public_seed}"
-
 
 class StoryPlugin:
-    """Registered with pytest by object, so that nothing of the submission's can stand in for it."""
+    """Registered with pytest by object, so that nothing of the submission's can replace it."""
 
-    def __init__(self, session: Session, emit: Callable[[Record], None]) -> None:
+    def __init__(self, session: SuiteRun, emit: Callable[[Record], None]) -> None:
         self._session = session
         self._emit = emit
         self._checks = {check.id: check for check in session.assignment.checks}
-        self._outcomes: dict[str, str] = {}
+        self._outcomes: dict[str, Outcome] = {}
         self._found: dict[str, str] = {}  # pytest's node id -> check id
         self._scene: Scene | None = None
         self._began = (0.0, 0.0)  # wall clock, monotonic
         self._cpu = 0.0
-        self._second_used = True  # until it was made fresh once
-        self._gone = False  # whether it was said that the node is
+        self._second_used = True  # until it has been made fresh once
+        self._gone = False  # whether it was reported that the node is gone
 
     # -- which tests, in which order ---------------------------------------------------------------------------
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the wanted checks, in the rubric's order; say which of them no test stands for."""
+        """Keep the wanted checks, in the rubric's order; report those without a test."""
         by_check: dict[str, pytest.Item] = {}
         for item in items:
             for suite, folder in self._session.suites.items():
@@ -93,7 +85,7 @@ class StoryPlugin:
                         self._found[item.nodeid] = check_id
         for check_id in self._session.wanted:
             if check_id not in by_check:
-                self._emit({"record": "trouble", "text": f"no test was found for the check {check_id}"})
+                self._emit(Trouble(f"no test was found for the check {check_id}"))
         items[:] = [by_check[check_id] for check_id in self._session.wanted if check_id in by_check]
 
     # -- one check ---------------------------------------------------------------------------------------------
@@ -109,49 +101,28 @@ class StoryPlugin:
         scene = Scene(
             session.node,
             session.network,
+            assignment=session.assignment,
             programs=session.programs,
             seed=session.seed_of(check),
-            output_limit=session.assignment.limits.output_mb * 1_000_000,
             second=session.second,
-            reference=self._reference(check),
+            reference=session.reference if check.suite == "hidden" else None,
         )
         scene.link("clean")
         scene.story.steps.clear()
         self._cpu = _cpu_seconds(session.node)
         self._began = (time.time(), time.monotonic())
         self._scene = scene
-        if "connection" in session.programs:
-            self._drive(scene, check)
         yield scene
         self._second_used = scene.second_used
-        if scene.transport is not None:
-            scene.transport.close()
         scene.close()
-
-    def _reference(self, check: Check) -> Reference | None:
-        """The reference's programs, for hidden checks only."""
-        if check.suite == "public" or self._session.reference is None:
-            return None
-        return Reference(self._session.reference, self._session.assignment.programs)
-
-    def _drive(self, scene: Scene, check: Check) -> None:
-        """Make the calls of the program `connection` possible; the reference is for hidden checks only."""
-        from harness.transport.checks.simulation import transport_of  # here, as most assignments have no such program
-
-        session = self._session
-        reference = session.reference if check.suite == "hidden" else None
-        scene.transport = transport_of(
-            scene.node, scene.story, session.assignment, session.programs, seed=scene.seed, reference=reference
-        )
-        scene.transport.keep = scene.keep_simulation
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Announce the check; give it its time and not more."""
+        """Announce the check; give it its time and no more."""
         check = self._checks[self._found[item.nodeid]]
         self._scene = None
         self._began = (time.time(), time.monotonic())
-        self._emit({"record": "start", "check": check.id, "at": self._began[0]})
+        self._emit(Start(check.id, self._began[0]))
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -168,7 +139,7 @@ class StoryPlugin:
         if self._session.broken_build is not None:
             raise Broken("the build failed", seen=self._session.broken_build, verdict="error")
         for needed in check.needs:
-            if self._outcomes.get(needed, "pass") != "pass":
+            if self._outcomes.get(needed, Outcome.PASS) is not Outcome.PASS:
                 raise _Because(needed)
 
     @pytest.hookimpl(wrapper=True)
@@ -180,113 +151,97 @@ class StoryPlugin:
         if call.when == "call" or (call.when == "setup" and error is not None):
             self._report(self._checks[self._found[item.nodeid]], error)
         elif call.when == "teardown" and error is not None:
-            self._emit({"record": "trouble", "text": f"{item.name}: the lab could not be tidied up: {error}"})
+            self._emit(Trouble(f"{item.name}: the lab could not be tidied up: {error}"))
         return (yield)
 
     # -- the record --------------------------------------------------------------------------------------------
 
     def _report(self, check: Check, error: BaseException | None) -> None:
-        record: Record = {
-            "record": "report",
-            "check": check.id,
-            "rule": check.rule,
-            "section": check.section,
-            "hint": check.hint,
-            "seconds": round(time.monotonic() - self._began[1], 4),
-            **_explain(check, error),
-        }
+        report = replace(_explain(check, error), seconds=round(time.monotonic() - self._began[1], 4))
         self._notice(check, error)
         if self._scene is not None:
-            self._add_scene(record, self._scene)
-        if record["outcome"] not in ("pass", "skipped") and check.suite == "public":
-            record["replay"] = self._session.replay(check)
-        self._outcomes[check.id] = record["outcome"]
-        self._emit(record)
+            report = self._with_scene(report, check, self._scene)
+        if not report.outcome.well and check.suite == "public":
+            report = replace(report, seed=self._session.public_seed)
+        self._outcomes[check.id] = report.outcome
+        self._emit(report)
 
     def _notice(self, check: Check, error: BaseException | None) -> None:
-        """Say, once and before the report, that the node was lost in this check."""
+        """Report, once and before the check's report, that the node was lost in this check."""
         if isinstance(error, NodeGone) and not self._gone:
             self._gone = True
-            self._emit({"record": "gone", "check": check.id})
+            self._emit(Gone(check.id))
 
-    def _add_scene(self, record: Record, scene: Scene) -> None:
-        """The story, the proof that the link was applied, what the kernel said, the packets."""
-        if record["outcome"] not in ("pass", "skipped"):
+    def _with_scene(self, report: Report, check: Check, scene: Scene) -> Report:
+        """With the story, the proof that the link was applied, what the kernel said, the packets."""
+        if not report.outcome.well:
             scene.last_words()
-        record["story"] = scene.story.as_dicts()
+        report = replace(report, story=scene.story.for_record())
         try:
             counters = scene.network.counters()
-            record["link"] = {
-                "engine": scene.network.engine,
-                "profile": scene.link_name,
-                **dataclasses.asdict(counters),
-            }
+            link = {"engine": scene.network.engine, "profile": scene.link_name, **asdict(counters)}
+            report = replace(report, link=link)
             trouble = scene.node.trouble()  # asked after a pass, too: a dead node sends nothing wrong
-            if record["outcome"] in ("fail", "timeout"):
+            if report.outcome in (Outcome.FAIL, Outcome.TIMEOUT):
                 if trouble:
-                    record["message"] = f"{record['message']} ({trouble})"
-                self._doubt(record, counters, scene.node)
-            if record["outcome"] not in ("pass", "skipped"):
+                    report = replace(report, message=f"{report.message} ({trouble})")
+                report = self._doubted(report, counters, scene.node)
+            if not report.outcome.well:
                 packets = scene.network.capture(self._began[0], time.time())
-                record["pcapng"] = base64.b64encode(packets).decode("ascii") if packets else None
-                self._add_simulation(record, scene)
+                report = replace(report, pcapng=packets or None, bundle=self._attachment(report, check, scene))
         except (LabError, OSError) as broken:
-            self._notice(self._checks[record["check"]], broken)
-            record.update(outcome="inconclusive", message=f"the lab broke during the check: {broken}")
+            self._notice(check, broken)
+            message = f"the lab broke during the check: {broken}"
+            report = replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
+        return report
 
-    def _add_simulation(self, record: Record, scene: Scene) -> None:
-        """The packets of the simulation that failed, with what is needed to look at it and to run it again."""
-        if scene.simulated is not None:
-            # most assignments need no more than the tester itself
-            from harness.transport.pictures.artefacts import bundled
-            from harness.transport.pictures.bundle import Bundle
+    def _attachment(self, report: Report, check: Check, scene: Scene) -> dict[str, object] | None:
+        """What the words of its subject leave to look at, and to run it again with."""
+        seed = self._session.public_seed if check.suite == "public" else ""
+        return scene.attachment(check=check.id, title=check.rule, message=report.message, seed=seed)
 
-            assert isinstance(scene.simulated, Bundle)
-            assignment, check = self._session.assignment, self._checks[record["check"]]
-            seed = self._session.public_seed if check.suite == "public" else ""
-            facts = {"check": check.id, "title": check.rule, "message": record["message"], "seed": seed}
-            record["bundle"] = bundled(scene.simulated, assignment=assignment.name, **facts)
-
-    def _doubt(self, record: Record, counters: LinkCounters, node: Node) -> None:
-        """A failure on a link that was not as asked is inconclusive, unless the submission itself was loud."""
+    def _doubted(self, report: Report, counters: LinkCounters, node: Node) -> Report:
+        """A failure on a link that was not as requested is inconclusive, unless the submission caused it."""
         if not counters.engine_drops and counters.late_p99 <= LATE:
-            return
+            return report
         elapsed = max(time.monotonic() - self._began[1], 0.001)
         share = (_cpu_seconds(node) - self._cpu) / elapsed / max(self._session.assignment.limits.cpus, 0.01)
-        if share <= LOUD:
-            record["message"] = (
-                f"the link was not as asked (p99 {counters.late_p99 * 1000:.0f} ms late, {counters.engine_drops}"
-                f" packets lost by the engine); the check would have said: {record['message']}"
-            )
-            record["outcome"] = "inconclusive"
+        if share > LOUD:
+            return report
+        message = (
+            f"the link was not as asked (p99 {counters.late_p99 * 1000:.0f} ms late, {counters.engine_drops}"
+            f" packets lost by the engine); the check would have said: {report.message}"
+        )
+        return replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
 
 
 class _Because(Exception):
     """A check is skipped because the named one did not pass."""
 
 
-def _explain(check: Check, error: BaseException | None) -> Record:
+def _explain(check: Check, error: BaseException | None) -> Report:
     """Outcome and message for what a test raised."""
-    facts: Record = {"expected": None, "seen": None, "because": None, "message": ""}
+
+    def report(outcome: Outcome, message: str = "") -> Report:
+        return Report(check=check.id, outcome=outcome, message=message)
+
     if error is None:
-        return {**facts, "outcome": "pass"}
+        return report(Outcome.PASS)
     if isinstance(error, _Because):
-        return {**facts, "outcome": "skipped", "because": str(error), "message": f"needs {error} to pass first"}
+        return replace(report(Outcome.SKIPPED, f"needs {error} to pass first"), because=str(error))
     if isinstance(error, Broken):
-        found: Record = {"message": error.message, "expected": error.expected, "seen": error.seen}
-        return {**facts, **found, "outcome": error.verdict}
+        found = report(Outcome(error.verdict), error.message)
+        return replace(found, expected=error.expected, seen=error.seen)
     if isinstance(error, CannotStart):
-        return {**facts, "outcome": "error", "message": str(error)}
+        return report(Outcome.ERROR, str(error))
     if isinstance(error, OutOfTime):
-        message = f"the check did not end within {check.timeout:g} s"
-        return {**facts, "outcome": "timeout", "message": message}
+        return report(Outcome.TIMEOUT, f"the check did not end within {check.timeout:g} s")
     if isinstance(error, LabError):
-        return {**facts, "outcome": "inconclusive", "message": f"the lab could not do its part: {error}"}
+        return report(Outcome.INCONCLUSIVE, f"the lab could not do its part: {error}")
     print("".join(traceback.format_exception(error)), file=sys.stderr)
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}, line {last.lineno}"
-    message = f"the test itself broke (ours): {type(error).__name__}: {error} ({where})"
-    return {**facts, "outcome": "inconclusive", "message": message}
+    return report(Outcome.INCONCLUSIVE, f"the test itself broke (ours): {type(error).__name__}: {error} ({where})")
 
 
 def _cpu_seconds(node: Node) -> float:
@@ -297,7 +252,7 @@ def _cpu_seconds(node: Node) -> float:
 
 
 class _time_limit:
-    """Raise OutOfTime in the main thread after so many seconds, where the system has interval timers."""
+    """Raise OutOfTime in the main thread after that many seconds, if the system has interval timers."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -305,7 +260,7 @@ class _time_limit:
     def __enter__(self) -> None:
         if hasattr(signal, "setitimer"):
             self._before = signal.signal(signal.SIGALRM, self._ring)
-            # Rings again, in case a library swallowed the first one.
+            # It fires again, in case a library swallowed the first one.
             signal.setitimer(signal.ITIMER_REAL, self._seconds, 1.0)
 
     def __exit__(self, *_: object) -> None:

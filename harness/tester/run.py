@@ -8,27 +8,28 @@ The job and the records are described in docs/records.md.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pytest
 
 from harness.course.assignment import Assignment, AssignmentError, load_assignment
 from harness.lab.interface import CannotStart, LabError, Network, Node, NodeGone
-from harness.tester.plugin import Record, Session, StoryPlugin
+from harness.tester.border.job import BadJob, Job, LocalLab
+from harness.tester.border.records import Built, End, Gone, Phase, Record, Trouble, line_of
+from harness.tester.plugin import StoryPlugin, SuiteRun
 
-#: What pytest is told, so that nothing but the suites decides how it runs.
+#: pytest's options, so that nothing but the suites decides how it runs.
 _PYTEST = [
     "-q",
-    "--tb=native",  # not the values of arguments: that of a run is all of its packets
+    "--tb=native",  # not the values of arguments: a run's would be all of its packets
     "--noconftest",
     "-p",
     "no:cacheprovider",
@@ -39,18 +40,18 @@ _PYTEST = [
 ]
 
 
-def make_lab(job: Mapping[str, Any], assignment: Assignment) -> tuple[Sequence[Node], Network, Callable[[], None]]:
-    """The lab a job asks for, with one student node or two, and how to leave it. Raises LabError."""
-    config = job["lab"]
-    if config["kind"] == "docker":
+def make_lab(job: Job, assignment: Assignment) -> tuple[Sequence[Node], Network, Callable[[], None]]:
+    """The lab a job asks for, with one student node or two, and a function that closes it. Raises LabError."""
+    if not isinstance(job.lab, LocalLab):
         from harness.lab.docker.lab import docker_lab
 
-        nodes, network = docker_lab(config, assignment)
+        nodes, network = docker_lab(job.lab, assignment)
         return nodes, network, lambda: None
     from harness.lab.local.lab import LocalNode, local_lab
 
-    node, link, leave = local_lab(Path(job["submission"]), assignment.limits)
-    more = [LocalNode(Path(job["submission"]), assignment.limits) for _ in range(assignment.limits.nodes - 1)]
+    submission = job.lab.submission
+    node, link, leave = local_lab(submission, assignment.limits)
+    more = [LocalNode(submission, assignment.limits) for _ in range(assignment.limits.nodes - 1)]
 
     def leave_all() -> None:
         leave()
@@ -60,42 +61,43 @@ def make_lab(job: Mapping[str, Any], assignment: Assignment) -> tuple[Sequence[N
     return [node, *more], link, leave_all
 
 
-def run_job(job: Mapping[str, Any], emit: Callable[[Record], None]) -> None:
-    """Run the wanted checks of a job; every finding is emitted as a record, the last one is `end`."""
+def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
+    """Run the wanted checks of the job in a text; every result is emitted as a record; the last one is `end`."""
     try:
-        assignment = load_assignment(Path(job["assignment"]))
+        job = Job.from_json(text)
+        assignment = load_assignment(job.assignment)
         nodes, network, leave = make_lab(job, assignment)
-    except (AssignmentError, LabError) as error:
-        emit({"record": "trouble", "text": str(error)})
-        emit({"record": "end"})
+    except (BadJob, AssignmentError, LabError) as error:
+        emit(Trouble(str(error)))
+        emit(End())
         return
     try:
-        broken_build = _build(nodes, assignment, emit, wanted=bool(job.get("build")))
-        session = Session(
+        broken_build = _build(nodes, assignment, emit, wanted=job.build)
+        session = SuiteRun(
             assignment=assignment,
-            suites={name: Path(folder).resolve() for name, folder in job["suites"].items()},
-            wanted=job["checks"],
+            suites={name: folder.resolve() for name, folder in job.suites.items()},
+            wanted=job.checks,
             node=nodes[0],
             second=nodes[1] if len(nodes) > 1 else None,
             network=network,
-            programs=job["programs"],
-            seed=job["seed"],
-            public_seed=job.get("public_seed") or _public_seed(job["seed"]),
+            programs=job.programs,
+            seed=job.seed,
+            public_seed=job.public_seed or _public_seed(job.seed),
             broken_build=broken_build,
-            reference=Path(job["reference"]) if job.get("reference") else None,
+            reference=job.reference,
         )
         _run_pytest(session, emit)
     except LabError as error:
         if isinstance(error, NodeGone):
-            emit({"record": "gone", "check": None})
-        emit({"record": "trouble", "text": str(error)})
+            emit(Gone(""))
+        emit(Trouble(str(error)))
     finally:
         leave()
-        emit({"record": "end"})
+        emit(End())
 
 
 def _public_seed(seed: str) -> str:
-    """What may be told of a seed: enough to repeat the public checks, nothing of the hidden ones."""
+    """What may be shown of a seed: enough to repeat the public checks, nothing of the hidden ones."""
     return hashlib.sha256(f"{seed}\0public".encode()).hexdigest()[:16]
 
 
@@ -112,24 +114,24 @@ def _build(
             broken = str(error)
         if broken is not None:
             break
-    emit({"record": "phase", "name": "build", "seconds": round(time.monotonic() - begun, 4)})
-    emit({"record": "build", "ok": broken is None, "text": broken or ""})
+    emit(Phase("build", round(time.monotonic() - begun, 4)))
+    emit(Built(broken is None, broken or ""))
     return broken
 
 
-def _run_pytest(session: Session, emit: Callable[[Record], None]) -> None:
+def _run_pytest(session: SuiteRun, emit: Callable[[Record], None]) -> None:
     begun = time.monotonic()
     plugin = StoryPlugin(session, emit)
     wanted = {check.suite for check in session.assignment.checks if check.id in set(session.wanted)}
     with tempfile.TemporaryDirectory(prefix="suites-") as neutral:
-        # An empty folder as root: no ini file, no conftest and no plugin of anyone's is picked up on the way.
+        # An empty folder as root: no ini file, and no conftest or plugin is picked up on the way.
         folders = [str(folder) for name, folder in session.suites.items() if name in wanted]
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         arguments = [*_PYTEST, f"--rootdir={neutral}", "-c", _empty_ini(neutral), *folders]
         status = pytest.main(arguments, plugins=[plugin])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        emit({"record": "trouble", "text": f"pytest stopped with {status!r}: see the log of the tester"})
-    emit({"record": "phase", "name": "suites", "seconds": round(time.monotonic() - begun, 4)})
+        emit(Trouble(f"pytest stopped with {status!r}: see the log of the tester"))
+    emit(Phase("suites", round(time.monotonic() - begun, 4)))
 
 
 def _empty_ini(folder: str) -> str:
@@ -149,10 +151,10 @@ def private_stdout() -> Iterator[BinaryIO]:
 
 
 def emitter(stream: BinaryIO) -> Callable[[Record], None]:
-    """Write each record as one line of ASCII JSON, at once."""
+    """Write each record as a line, immediately."""
 
     def emit(record: Record) -> None:
-        stream.write(json.dumps(record, ensure_ascii=True, default=str).encode("ascii") + b"\n")
+        stream.write(line_of(record))
 
     return emit
 
@@ -163,14 +165,13 @@ def main() -> None:
         signal.signal(signum, _stop)
     with private_stdout() as stream:
         try:
-            job = json.loads(sys.stdin.buffer.read())
-            run_job(job, emitter(stream))
+            run_job(sys.stdin.buffer.read(), emitter(stream))
         except KeyboardInterrupt:
             sys.exit(130)
 
 
 def _stop(*_: object) -> None:
-    """Break off, once: a second signal must not break off the tidying up.
+    """Stop, once: a second signal must not interrupt the tidying up.
 
     KeyboardInterrupt, since pytest takes SystemExit for the failure of one test and goes on with the next.
     """

@@ -1,6 +1,7 @@
 """TLS seen from outside: certificates good and bad, records, and peers every byte of which can be seen.
 
-    words, traffic_words    what a test says
+    pipes        `lab.pipes`: the submission's pipes, and ways through them
+    words        `lab.tls`: what a test says of TLS itself
     load         hundreds of connections, and what stands behind a pipe under load
     middle       a man in the middle of a connection
     zoo          certificates, each wrong in exactly one way

@@ -1,4 +1,4 @@
-"""What a pipe writes for people, read by a test: how its connections ended, and whether it told a secret. Pure."""
+"""A pipe's log as a test reads it: how its connections ended, and whether it gave away a secret. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _ENDED = re.compile(rb"^ended: ([^\s:;,.()]*)[^\n]*\n", re.MULTILINE)
 
 
 def endings(log: bytes) -> list[str]:
-    """The word of each whole line that begins `ended: `, in order."""
+    """The word after `ended: ` in each whole line that begins so, in order."""
     return [word.decode("ascii", "replace") for word in _ENDED.findall(log)]
 
 
 def secret_in(output: bytes, secrets: Iterable[bytes]) -> str | None:
-    """How the first of the secrets that is there is written: "as it is", "in hex", "in base64"; None: none is there."""
+    """How the first secret that is in the output is written: "as it is", "in hex", "in base64"; None: no secret is."""
     lowered = output.lower()
     for secret in secrets:
         parts = key_lines(secret) if b"-----BEGIN" in secret else [secret]

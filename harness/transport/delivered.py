@@ -1,4 +1,4 @@
-"""What a receiver can know of a stream: the bytes that the link delivered to it, put in order. Pure."""
+"""What a receiver can know about a stream: the bytes that the link delivered to it, put in order. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from harness.link.trace import Packet
-from harness.transport.segments import MODULUS, Wire, near, parse
+from harness.transport.segments import MODULUS, WireFormat, near, parse
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Delivered:
     growth: list[tuple[float, int]] = field(default_factory=list)  #: (when, bytes by then), seconds
 
     def by(self, times: Iterable[float]) -> list[int]:
-        """How many bytes were there at each of these times, which ascend."""
+        """How many bytes had arrived by each of these ascending times."""
         found, at = [], 0
         for time in times:
             while at < len(self.growth) and self.growth[at][0] <= time:
@@ -27,8 +27,8 @@ class Delivered:
         return found
 
 
-def delivered(packets: Iterable[Packet], wire: Wire, *, until: float = math.inf) -> Delivered:
-    """What was delivered until then (seconds). `packets`: of one direction."""
+def delivered(packets: Iterable[Packet], wire: WireFormat, *, until: float = math.inf) -> Delivered:
+    """What was delivered until `until` (seconds). `packets`: of one direction."""
     isn: int | None = None
     found = Delivered()
     stream = found.stream

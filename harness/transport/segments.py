@@ -1,7 +1,7 @@
 """The course's segments read and written independently of any solution: parse, build, checksums. Pure.
 
-Rule 1: nothing of a solution is imported here: what this file says of the wire is a second opinion.
-Rule 2: `parse` answers None for what a receiver has to ignore, and `fault` says why.
+Rule 1: nothing of a solution is imported here: this file is a second opinion on the wire format.
+Rule 2: `parse` returns None for what a receiver has to ignore, and `fault` says why.
 
      0                   1                   2                   3
     +-------+-------+-----------------------------------------------+
@@ -14,7 +14,6 @@ Flags: SYN 1, ACK 2, FIN 4, RST 8, number of SACK blocks in bits 4 and 5; bits 6
 from __future__ import annotations
 
 import struct
-import tomllib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,17 +22,17 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import SetupError
+from harness.text.toml_rows import TomlFile, TomlMistake
 
 HEADER = struct.Struct("!BBHIIII")
 BLOCK = struct.Struct("!II")
 SYN, ACK, FIN, RST = 1, 2, 4, 8
 MOST_PAYLOAD = 1200  #: bytes
-MOST_BLOCKS = 3
 MODULUS = 1 << 32
 
 
 class BadWire(SetupError):
-    """A term.toml that says nothing usable of the wire; the message names the file and the field."""
+    """A term.toml without a usable wire format; the message names the file and the field."""
 
 
 def _internet(data: bytes) -> int:
@@ -56,7 +55,7 @@ def _words(data: bytes) -> tuple[int, ...]:
     return struct.unpack(f"!{len(even) // 2}H", even)
 
 
-#: The checksums that a term can ask for, over header, blocks and payload with the field itself zero.
+#: The checksums that a term can choose, over header, blocks and payload with the field itself zero.
 CHECKSUMS: dict[str, Callable[[bytes], int]] = {
     "internet-16": _internet,
     "fletcher-32": _fletcher,
@@ -65,8 +64,8 @@ CHECKSUMS: dict[str, Callable[[bytes], int]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
-    """What differs from term to term."""
+class WireFormat:
+    """The parts of the wire format that differ from term to term."""
 
     magic: int = 0x5C  #: first byte of every segment
     checksum: str = "crc-32"  #: a name in CHECKSUMS
@@ -78,15 +77,18 @@ class Wire:
             raise BadWire(f"checksum: {self.checksum!r} is none of {', '.join(CHECKSUMS)}")
 
 
-def load_wire(path: Path) -> Wire:
-    """The wire of a term.toml. Raises BadWire, OSError."""
+def load_wire(path: Path) -> WireFormat:
+    """The wire of a term.toml. Raises BadWire."""
     try:
-        term = tomllib.loads(path.read_text())["term"]
-        return Wire(magic=term["magic"], checksum=term["checksum"])
-    except KeyError as error:
-        raise BadWire(f"{path}: has no {error.args[0]} (it needs [term] with magic and checksum)") from None
-    except (tomllib.TOMLDecodeError, TypeError, BadWire) as error:
-        raise BadWire(f"{path}: {error}") from None
+        row = TomlFile.read(path).row("term")
+        magic, checksum = row.whole("magic", example="0x5C"), row.text("checksum", example='"crc-32"')
+        if magic > 255:
+            row.wrong("magic", f"magic is {magic}", "Write a number from 1 to 255, such as magic = 0x5C.")
+        if checksum not in CHECKSUMS:
+            row.wrong("checksum", f"checksum is {checksum!r}", f"Write one of {', '.join(CHECKSUMS)}.")
+    except TomlMistake as mistake:
+        raise BadWire(str(mistake)) from None
+    return WireFormat(magic, checksum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +108,17 @@ class Seg:
 
     @property
     def size(self) -> int:
-        """Sequence numbers it takes: those of SYN and FIN count, payload on a SYN does not."""
+        """How many sequence numbers it takes: SYN and FIN count, payload on a SYN does not."""
         return self.syn + (0 if self.syn else len(self.payload)) + self.fin
 
     @property
     def is_pure_ack(self) -> bool:
-        """It says nothing but what was received and how much more may come."""
+        """Whether it only acknowledges and offers a window."""
         return self.ack and not (self.syn or self.fin or self.rst or self.payload)
 
 
-def build(seg: Seg, wire: Wire) -> bytes:
-    """The datagram. Builds what a receiver has to refuse, too, as far as the fields hold it."""
+def build(seg: Seg, wire: WireFormat) -> bytes:
+    """The datagram. Also builds what a receiver has to refuse, as far as the fields can hold it."""
     flags = SYN * seg.syn | ACK * seg.ack | FIN * seg.fin | RST * seg.rst | len(seg.sack) << 4 | seg.reserved
     rest = b"".join(BLOCK.pack(left % MODULUS, right % MODULUS) for left, right in seg.sack) + seg.payload
     numbers = (seg.sequence % MODULUS, seg.acknowledgement % MODULUS, seg.window)
@@ -126,7 +128,7 @@ def build(seg: Seg, wire: Wire) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SegmentFault:
     """Why bytes are not a segment."""
 
     kind: Literal["short", "magic", "size", "payload", "checksum"]  #: what is wrong: the first of these that is
@@ -136,25 +138,25 @@ class Fault:
         return self.text
 
 
-def fault(data: bytes, wire: Wire) -> Fault | None:
+def fault(data: bytes, wire: WireFormat) -> SegmentFault | None:
     """Why a receiver has to ignore these bytes; None if they are a segment."""
     if len(data) < HEADER.size:
-        return Fault("short", f"it has {len(data)} bytes, a header has {HEADER.size}")
+        return SegmentFault("short", f"it has {len(data)} bytes, a header has {HEADER.size}")
     magic, flags, length, checksum = HEADER.unpack_from(data)[:4]
     if magic != wire.magic:
-        return Fault("magic", f"its first byte is 0x{magic:02x}, the magic is 0x{wire.magic:02x}")
+        return SegmentFault("magic", f"its first byte is 0x{magic:02x}, the magic is 0x{wire.magic:02x}")
     size = HEADER.size + BLOCK.size * (flags >> 4 & 3) + length
     if len(data) != size:
-        return Fault("size", f"it has {len(data)} bytes, its header says {size}")
+        return SegmentFault("size", f"it has {len(data)} bytes, its header says {size}")
     if length > MOST_PAYLOAD:
-        return Fault("payload", f"its payload has {length} bytes, at most {MOST_PAYLOAD} are allowed")
+        return SegmentFault("payload", f"its payload has {length} bytes, at most {MOST_PAYLOAD} are allowed")
     expected = CHECKSUMS[wire.checksum](data[:4] + bytes(4) + data[8:])
     if checksum != expected:
-        return Fault("checksum", f"its checksum is {checksum:08x}, {wire.checksum} gives {expected:08x}")
+        return SegmentFault("checksum", f"its checksum is {checksum:08x}, {wire.checksum} gives {expected:08x}")
     return None
 
 
-def parse(data: bytes, wire: Wire) -> Seg | None:
+def parse(data: bytes, wire: WireFormat) -> Seg | None:
     """The segment, or None if it is damaged, cut, too long or garbage."""
     if fault(data, wire):
         return None
@@ -166,7 +168,7 @@ def parse(data: bytes, wire: Wire) -> Seg | None:
 
 
 def near(number: int, reference: int) -> int:
-    """The unbounded number that is `number` modulo 2^32 and lies nearest to `reference`.
+    """The unbounded number that equals `number` modulo 2^32 and is nearest to `reference`.
 
     >>> near(5, 0xFFFFFFFF) == 0x100000005
     True
@@ -174,11 +176,11 @@ def near(number: int, reference: int) -> int:
     return reference + (number - reference + MODULUS // 2) % MODULUS - MODULUS // 2
 
 
-def describe(data: bytes, wire: Wire, *, sequence_base: int = 0, acknowledgement_base: int = 0) -> str:
+def describe(data: bytes, wire: WireFormat, *, sequence_base: int = 0, acknowledgement_base: int = 0) -> str:
     """One line for traces: "SYN ACK seq=0 ack=1 win=4096"; the bases make its numbers relative."""
     seg = parse(data, wire)
     if seg is None:
-        return f"no segment ({len(data)} bytes)"
+        return f"not a segment ({len(data)} bytes)"
     return describe_seg(seg, sequence_base=sequence_base, acknowledgement_base=acknowledgement_base)
 
 

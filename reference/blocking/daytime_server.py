@@ -1,7 +1,7 @@
 """daytime_server ADDRESS: tell the date and time to everyone who asks, one client at a time (RFC 867).
 
 Over TCP or a Unix socket (stage 2) the answer is sent as soon as the connection is there, and the connection closed;
-over UDP (stage 3) every datagram is answered with one. The format is that of RFC 3339, in UTC, with CR LF behind it.
+over UDP (stage 3) every datagram is answered with one. The format is that of RFC 3339, in UTC, followed by CR LF.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def daytime() -> bytes:
 
 
 def serve_streams(listener: socket.socket) -> None:
-    """Accept one client after the other, for ever. A client that vanishes is no reason to end."""
+    """Accept one client after the other, for ever. A client that vanishes is not a reason to end."""
     ### BEGIN SOLUTION: stage 2: accept, send the line, close so that the client can read it
     while True:
         try:

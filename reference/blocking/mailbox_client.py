@@ -23,10 +23,10 @@ WORDS = {"put": 2, "get": 1, "list": 0, "whoami": 0, "batch": 0}
 
 
 def make_request(command: str, words: list[str]) -> Request:
-    """The request that the command line asks for. Ends the program with status 2 if there is none to send."""
+    """The request that the command line asks for. Ends the program with status 2 if there is nothing valid to send."""
     name = words[0] if words else ""
     if words and not is_name(name):
-        program.fail(program.USAGE, f"{name!r} is no name: 1 to 64 letters, digits, '.', '_' and '-'")
+        program.fail(program.USAGE, f"{name!r} is not a name: 1 to 64 letters, digits, '.', '_' and '-'")
     ### BEGIN SOLUTION: stage 4: for put, read the file; refuse what does not fit into a frame before anything is sent
     content = b""
     if command == "put":
@@ -42,7 +42,7 @@ def make_request(command: str, words: list[str]) -> Request:
 
 
 def ask(sock: socket.socket, request: Request) -> bytes:
-    """Send a request and wait for its reply; the bytes behind `ok`.
+    """Send a request and wait for its reply; returns the bytes after `ok`.
 
     Raises ServerError, BadReply, BadFrame, OSError.
     """
@@ -56,7 +56,7 @@ def ask(sock: socket.socket, request: Request) -> bytes:
 
 
 def send_input(sock: socket.socket) -> None:
-    """Copy standard input to the server, then end the sending side. A server that left is noticed by who reads."""
+    """Copy standard input to the server, then end the sending side. The reader notices if the server has left."""
     ### BEGIN SOLUTION: stage 6: read what is there, send it, and half-close at the end
     try:
         while data := os.read(sys.stdin.fileno(), 65536):
@@ -70,7 +70,7 @@ def send_input(sock: socket.socket) -> None:
 def batch(sock: socket.socket) -> None:
     """Send standard input and print the frames that come, at the same time. Raises BadFrame, OSError.
 
-    Who sends everything before reading anything waits for a server that waits for its replies to be read.
+    Whoever sends everything before reading anything waits for a server that waits for its replies to be read.
     """
     ### BEGIN SOLUTION: stage 6: a thread sends while this one reads until the end of the stream
     threading.Thread(target=send_input, args=(sock,), daemon=True).start()

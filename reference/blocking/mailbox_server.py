@@ -66,7 +66,7 @@ def converse(sock: socket.socket, store: Store, idle: float) -> None:
     except TooLong:
         send_frame(sock, b"error too long\n")
     except BadFrame:
-        pass  # ended inside a frame: half a request is none
+        pass  # ended inside a frame: half a request does not count
     ### END SOLUTION
 
 
@@ -87,7 +87,7 @@ def handle(sock: socket.socket, store: Store, idle: float, places: threading.Sem
 
 def serve(listener: socket.socket, max_clients: int, idle: float) -> None:
     """Give every client a thread, `max_clients` at a time; the others wait in the kernel's queue. For ever."""
-    ### BEGIN SOLUTION: wait for a place before accept, so that nobody is accepted whom no one would serve
+    ### BEGIN SOLUTION: wait for a place before accept, so that no client is accepted that nobody would serve
     store = Store()
     places = threading.Semaphore(max_clients)
     while True:

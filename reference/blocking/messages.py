@@ -67,12 +67,12 @@ def parse_request(body: bytes) -> Request:
 
 
 def parse_reply(body: bytes) -> bytes:
-    """The bytes behind `ok`. Raises ServerError for an `error` reply, BadReply for anything else."""
+    """The bytes after `ok`. Raises ServerError for an `error` reply, BadReply for anything else."""
     ### BEGIN SOLUTION: "ok" and nothing else in the header, or "error " and a reason
     header, newline, content = body.partition(b"\n")
     if newline and header == b"ok":
         return content
     if newline and header.startswith(b"error "):
         raise ServerError(header.removeprefix(b"error ").decode("ascii", "replace"))
-    raise BadReply(f"{body[:40]!r} is no reply")
+    raise BadReply(f"{body[:40]!r} is not a reply")
     ### END SOLUTION

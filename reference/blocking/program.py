@@ -1,7 +1,7 @@
 ### GIVEN TO STUDENTS
 """What every program of this assignment promises the shell: its exit status, its one line of complaint, its end.
 
-You get this file as it is. It holds no socket; the handout's page "The process contract" says the same in words.
+You get this file unchanged. It holds no socket; the handout's page "The process contract" says the same in words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NoReturn
 SERVER_SAID_ERROR = 1  #: the server answered `error REASON`
 USAGE = 2  #: the command line is wrong, or names a file that cannot be sent
 CANNOT_CONNECT = 3  #: a client cannot connect, a server cannot listen
-BROKEN_PROTOCOL = 4  #: the peer broke the protocol: a reset, an end inside a frame, a reply that is none
+BROKEN_PROTOCOL = 4  #: the peer broke the protocol: a reset, an end inside a frame, an invalid reply
 GAVE_UP = 5  #: nobody answered in time
 
 

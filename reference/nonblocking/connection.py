@@ -6,7 +6,7 @@
 An error, a reset or a silence that is too long leads from everywhere to CLOSED.
 
 What differs from the mailbox's thread: nothing here waits. Each method does what can be done now and returns; what a
-thread keeps in its local variables and its place in the program stands in attributes instead.
+thread keeps in its local variables and its place in the program is in attributes instead.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class State(enum.Enum):
     OPEN = 0  #: reads, and answers
     FINISHING = 1  #: reads no more, sends what waits
     LINGERING = 2  #: has sent its FIN, throws away what comes
-    CLOSED = 3  #: has no socket any more
+    CLOSED = 3  #: no longer has a socket
 
 
 OPEN, FINISHING, LINGERING, CLOSED = State
@@ -155,7 +155,7 @@ class Connection:
         self.update()
 
     def update(self) -> None:
-        """Watch the socket for what is of interest now. Who always asks for writability is always told, and spins."""
+        """Watch the socket for what matters now. Whoever always asks for writability is always told, and spins."""
         ### BEGIN SOLUTION: stage 2: WRITE only while blocked, READ only while wanted; tell the loop if that changed
         if self.state is CLOSED:
             return

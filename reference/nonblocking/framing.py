@@ -13,7 +13,7 @@ LIMIT = 4096
 
 
 class BadFrame(Exception):
-    """The peer broke the framing. Where the next line would begin is not known any more."""
+    """The peer broke the framing. It is no longer known where the next line begins."""
 
 
 class TooLong(BadFrame):
@@ -38,7 +38,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._data = bytearray()  # what came and has not been given
-        self._searched = 0  # so many bytes of it hold no LF: a line that comes byte by byte is searched once
+        self._searched = 0  # the first bytes, known to hold no LF: a line that comes byte by byte is searched once
 
     def feed(self, data: bytes | memoryview) -> None:
         """Bytes have come."""
@@ -48,7 +48,7 @@ class Lines:
 
     def next(self) -> str | None:
         """The next whole line, None if there is none yet. Raises TooLong (as soon as it is certain), NotText."""
-        ### BEGIN SOLUTION: stage 3: look for the LF behind what was searched; the limit; a CR before it; UTF-8
+        ### BEGIN SOLUTION: stage 3: look for the LF after what was searched; the limit; a CR before it; UTF-8
         end = self._data.find(b"\n", self._searched)
         if end > LIMIT or (end < 0 and len(self._data) > LIMIT):
             raise TooLong("too long")

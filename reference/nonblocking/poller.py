@@ -1,7 +1,7 @@
 ### GIVEN TO STUDENTS
 """Who is ready? The kernel's answer, by the shortest way to it.
 
-You get this file as it is. A poller has four words: `register(descriptor, events)`, `modify(descriptor, events)`,
+You get this file unchanged. A poller has four words: `register(descriptor, events)`, `modify(descriptor, events)`,
 `unregister(descriptor)`, and `poll(seconds)`, which waits and answers (descriptor, events) for each that is ready.
 
 On Linux that is epoll itself. `selectors.DefaultSelector` is epoll there, too, but makes a key and a pair of each

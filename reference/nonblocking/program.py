@@ -1,7 +1,7 @@
 ### GIVEN TO STUDENTS
 """What every program of this assignment promises the shell: its exit status, its one line of complaint, its end.
 
-You get this file as it is. It holds no socket; the handout's page "The process contract" says the same in words.
+You get this file unchanged. It holds no socket; the handout's page "The process contract" says the same in words.
 """
 
 from __future__ import annotations

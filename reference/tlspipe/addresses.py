@@ -1,7 +1,7 @@
 ### GIVEN TO STUDENTS
 """Addresses as the course writes them: `HOST:PORT`, `[V6]:PORT`, `udp:HOST:PORT`, `unix:PATH`.
 
-You get this file as it is. Hosts are numeric: names would bring DNS in, which is another subject.
+You get this file unchanged. Hosts are numeric: names would bring DNS in, which is another subject.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 class BadAddress(argparse.ArgumentTypeError):
-    """The text is no address. argparse shows the sentence of this kind of error as it is."""
+    """The text is not an address. argparse prints the message of this kind of error unchanged."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Address:
 
     @property
     def target(self) -> str | tuple[str, int]:
-        """What connect() and bind() want to be told."""
+        """What connect() and bind() take."""
         return self.path if self.kind == "unix" else (self.host, self.port)
 
     def bound_as(self, sock: socket.socket) -> Address:

@@ -1,7 +1,7 @@
 ### GIVEN TO STUDENTS
 """How a connection of the pipe can end: the word for the log, the exit status of `--once`, and the exception.
 
-You get this file as it is. The handout's table "Endings" says what each of them looks like from outside.
+You get this file unchanged. The handout's table "Endings" says what each of them looks like from outside.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ class Ending(enum.Enum):
     TRUNCATED = "truncated"  #: the TCP connection ended without close_notify: somebody may have cut it
     RESET = "reset"  #: one of the two TCP connections was reset
     REFUSED = "refused"  #: the handshake failed: wrong certificate, wrong name, nothing in common
-    BROKEN = "broken"  #: bytes that are no TLS, or were tampered with; or the peer complains of ours
-    UNREACHABLE = "unreachable"  #: whom we should have connected to does not answer
+    BROKEN = "broken"  #: bytes that are not TLS, or were tampered with; or the peer complains of ours
+    UNREACHABLE = "unreachable"  #: the address to connect to does not answer
     TIMEOUT = "timeout"  #: the handshake took too long
 
     @property
@@ -30,6 +30,6 @@ class Over(Exception):
     """A connection has come to its end."""
 
     def __init__(self, ending: Ending, detail: object) -> None:
-        """`detail`: what a person would like to know beside the word; never anything that was sent."""
+        """`detail`: what a person would like to know besides the word; never anything that was sent."""
         super().__init__(f"{ending.value} ({detail})")
         self.ending = ending

@@ -35,7 +35,7 @@ class Loop:
         ### BEGIN SOLUTION: stage 4: a poller, who is watched by descriptor, timers in a heap
         self._poller = Poller()
         self._new: set[int] = set()  # descriptors that were not watched yet when this turn began
-        self._watched: dict[int, tuple[int, Callable[[int], None]]] = {}  # descriptor -> events, whom to call
+        self._watched: dict[int, tuple[int, Callable[[int], None]]] = {}  # descriptor -> events, what to call
         self._timers: list[tuple[float, int, Timer]] = []  # a heap: the next one is first
         self._numbers = 0  # two timers of one moment are called in the order of their making
         self._running = True

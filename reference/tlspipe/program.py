@@ -1,7 +1,7 @@
 ### GIVEN TO STUDENTS
 """What every program of this assignment promises the shell: its exit status, its one line of complaint, its log.
 
-You get this file as it is. It holds no socket; the handout's page "The process contract" says the same in words.
+You get this file unchanged. It holds no socket; the handout's page "The process contract" says the same in words.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def fail(status: int, message: object) -> NoReturn:
 
 
 def say(line: str) -> None:
-    """One line on standard error. A log that nobody reads any more is no reason to die."""
+    """One line on standard error. A log that nobody reads any more is not a reason to end."""
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:

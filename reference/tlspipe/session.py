@@ -136,7 +136,7 @@ class Session:
         legs = Legs(self._plain, self._wire, self._watch_both)
         self._plain_ready = functools.partial(self._guarded, self._leg, legs, legs.plain_ready)
         self._wire_ready = functools.partial(self._guarded, self._leg, legs, legs.wire_ready)
-        legs.move()  # something may have come behind the last record of the handshake
+        legs.move()  # something may have come after the last record of the handshake
 
     def _watch_both(self, plain: int, wire: int) -> None:
         self._loop.watch(self._plain, plain, self._plain_ready)
@@ -191,7 +191,7 @@ class Session:
         if self._wire and self._wire.socket.fileno() != -1:
             self._loop.watch(self._wire.socket, 0, self._never)
             self._wire.socket.close()
-        # Who is called and who is kept by whom is a circle: break it, or OpenSSL's memory waits for the collector.
+        # The callbacks form a reference cycle: break it, or OpenSSL's memory waits for the garbage collector.
         self._plain_ready = self._wire_ready = None
         self._plain = self._wire = None
         self._on_end(self, over)

@@ -66,7 +66,7 @@ def check_connected(sock: socket.socket) -> None:
 
 def send(sock: socket.socket, data: memoryview) -> int:
     """Send what the kernel takes now: 0 bytes if it takes none. Raises OSError if the connection is over."""
-    ### BEGIN SOLUTION: stage 1: send, and BlockingIOError is no error
+    ### BEGIN SOLUTION: stage 1: send, and BlockingIOError is not an error
     try:
         return sock.send(data)
     except BlockingIOError:
@@ -75,7 +75,7 @@ def send(sock: socket.socket, data: memoryview) -> int:
 
 
 def reset(sock: socket.socket) -> None:
-    """Close with RST: whoever reads the other end learns that this was no orderly end."""
+    """Close with RST: whoever reads the other end learns that this was not an orderly end."""
     ### BEGIN SOLUTION: stage 3: SO_LINGER of zero seconds (two shorts on Windows), then close
     zero = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
     try:

@@ -45,7 +45,7 @@ class TlsStream:
         self._cut = False  # the wire has ended
         self._failure: Over | None = None  # to be raised when what came before it has been read
         self._unwritten = b""  # plain text that OpenSSL does not take before it has read something
-        self._closing = False  # and close_notify behind it
+        self._closing = False  # and close_notify after it
         self._client_name, self._alpn, self._tickets = client_name, alpn, tickets
         self._object = context.wrap_bio(
             self._incoming,
@@ -223,7 +223,7 @@ def _names(certificate: object) -> set[object]:
     names: set[object] = set()
     for kind, value in certificate.get("subjectAltName", ()):
         if kind == "DNS" and "*" not in value:
-            names.add(value.lower())  # a string, though it may look like an address: it is no iPAddress then
+            names.add(value.lower())  # a string, though it may look like an address: it is not an iPAddress then
         elif kind == "IP Address":
             names.add(ipaddress.ip_address(value.strip()))
     return names

@@ -134,7 +134,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         context = client_context(options.ca, cert=options.cert, key=options.key, alpn=options.alpn)
         target = options.connect
 
-    tickets: list[ssl.SSLSession] = []  # they go with the context: after SIGHUP all is proven anew
+    tickets: list[ssl.SSLSession] = []  # they go with the context: after SIGHUP everything is proven again
 
     def make_tls() -> TlsStream:
         return TlsStream(
@@ -150,7 +150,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
 
 
 def reload(pipe: Pipe, options: argparse.Namespace) -> None:
-    """SIGHUP: read the files anew. A file that cannot be used changes nothing."""
+    """SIGHUP: read the files again. A file that cannot be used changes nothing."""
     ### BEGIN SOLUTION: stage 6: make_plan again, keep the old one if that fails
     try:
         pipe.use(make_plan(options))

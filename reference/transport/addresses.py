@@ -1,7 +1,7 @@
 ### GIVEN TO STUDENTS
 """Addresses as the course writes them: `udp:HOST:PORT` and `udp:[V6]:PORT`, hosts in numbers.
 
-You get this file as it is.
+You get this file unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 class BadAddress(argparse.ArgumentTypeError):
-    """The text is no address. argparse shows the sentence of this kind of error as it is."""
+    """The text is not an address. argparse prints the message of this kind of error unchanged."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Address:
 
     @property
     def pair(self) -> tuple[str, int]:
-        """What bind() and sendto() want to be told, and what recvfrom() answers first."""
+        """What bind() and sendto() take, and the first part of what recvfrom() returns."""
         return (self.host, self.port)
 
     def bound_as(self, sock: socket.socket) -> Address:

@@ -1,8 +1,8 @@
 """What an arriving segment means: RFC 9293, section 3.10.7, "SEGMENT ARRIVES", with the checks of RFC 5961. Pure.
 
-Rule 1: the steps stand in the RFC's order, and the order matters: first where a segment lies, then RST, SYN, ACK,
+Rule 1: the steps are in the RFC's order, and the order matters: first where a segment lies, then RST, SYN, ACK,
 bytes, FIN. What fails at a step never reaches the next one.
-Rule 2: numbers on the wire become positions here, which count from 0 and never wrap (sequence.py); nothing behind sees
+Rule 2: numbers on the wire become positions here, which count from 0 and never wrap (sequence.py); nothing else sees
 another number.
 Rule 3: which state follows is looked up (states.py), not decided.
 """
@@ -32,7 +32,7 @@ class Arrivals:
         self.state = state
         self.sender = sender
         self.receiver = receiver
-        self.events: deque[Event] = deque()  #: what the application was not told yet
+        self.events: deque[Event] = deque()  #: what has not been reported to the application yet
         self.replies: list[Segment] = []  #: resets; acknowledgements are owed by the receiver
         self.time_wait: float | None = None  #: when TIME-WAIT is over, in seconds
         self.aborted = False  #: by our own application
@@ -109,7 +109,7 @@ class Arrivals:
         """Section 3.10.7.4."""
         position = unwrap(segment.sequence, self._irs, self.receiver.nxt)
         if self.state is State.SYN_RECEIVED and segment.syn and not position:
-            # The peer's SYN again, perhaps with the ACK that we wait for. What stands behind it has position 1.
+            # The peer's SYN again, perhaps with the ACK that we wait for. What follows it has position 1.
             self.receiver.ack_due = True
             segment = Segment(0, segment.acknowledgement, segment.window, ack=segment.ack, rst=segment.rst)
             position = 1

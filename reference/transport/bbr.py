@@ -56,7 +56,7 @@ class State(enum.Enum):
 
 
 class Bbr:
-    """The teaching controller's rival. Lines that have no section beside them are explained where they stand."""
+    """The teaching controller's rival. Lines without a section number are explained on the spot."""
 
     def __init__(self) -> None:
         self.state = State.STARTUP
@@ -117,7 +117,7 @@ class Bbr:
         self._update_window(news)
 
     def on_loss(self, flight: int, lost: int, *, now: float) -> None:
-        """A loss is no news of the path's rate: what is lost is missing in the delivery rate already."""
+        """A loss says nothing new about the path's rate: what is lost is missing in the delivery rate already."""
         self._lost += lost
 
     def on_more_lost(self, lost: int, *, now: float) -> None:

@@ -30,7 +30,7 @@ def internet_16(data: bytes) -> int:
 
     "Add end-around carry": 2**16 is 1 modulo 2**16 - 1, so a carry out of 16 bits comes in again at the right. Read as
     one long number in base 2**16, the data has therefore the same remainder as the sum of its words: that is the sum,
-    but for zero, which has two forms. It is 0 if all words are, and 0xffff otherwise.
+    except for zero, which has two forms. It is 0 if all words are, and 0xffff otherwise.
     """
     remainder = int.from_bytes(_even(data), "big") % 0xFFFF
     total = remainder or (0xFFFF if any(data) else 0)

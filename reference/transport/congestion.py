@@ -119,7 +119,7 @@ class NewReno:
 
     def on_loss(self, flight: int, lost: int, *, now: float) -> None:
         """RFC 6675, section 5, (4.2): "ssthresh = cwnd = (FlightSize / 2)"."""
-        # In recovery the flight has grown by all that waits behind the hole: then a half of the half.
+        # In recovery the flight has grown by all that waits above the hole: then a half of the half.
         self._window = self._threshold = _half(self._window if self._recovering else flight)
         self._acknowledged = 0
         self._recovering = True

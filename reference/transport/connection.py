@@ -48,7 +48,7 @@ class Connection:
 
     def next_event(self) -> Event | None:
         """What has happened, in order; None when there is no more."""
-        ### BEGIN SOLUTION: stage 3: the oldest one that was not told
+        ### BEGIN SOLUTION: stage 3: the oldest one that has not been reported
         events = self._arrivals.events
         return events.popleft() if events else None
         ### END SOLUTION
@@ -89,7 +89,7 @@ class Connection:
     # -- the driver's side ---------------------------------------------------------------------------------------
 
     def receive_datagram(self, data: bytes, *, now: float) -> None:
-        """A datagram of the peer arrived. What is no segment is ignored."""
+        """A datagram of the peer arrived. What is not a segment is ignored."""
         ### BEGIN SOLUTION: stage 3: decode it and see what it means
         segment = decode(data)
         if segment is not None:

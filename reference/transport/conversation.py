@@ -1,4 +1,4 @@
-"""What the three programs of stage 8 share: whom they talk to, and what the shell is told of how it ended.
+"""What the three programs of stage 8 share: whom they talk to, and what the shell learns about how it ended.
 
 No socket here: datagrams and where they came from are given.
 """

@@ -1,7 +1,7 @@
 """The window that the peer offers: how far we may send, and how to ask when it is closed. Pure.
 
 Rule: a window is an edge: the first position that the peer has no room for. It should never move back (RFC 9293,
-section 3.8.6), and we bear it if it does.
+section 3.8.6), and we tolerate it if it does.
 """
 
 ### BEGIN SOLUTION: stage 5: the peer's window is yours to watch
@@ -23,11 +23,11 @@ class Answer(NamedTuple):
 
 
 class PeerWindow:
-    """Zero until the peer has told one."""
+    """Zero until the peer has announced one."""
 
     def __init__(self) -> None:
         self.edge = 0  #: the first position that there is no room for
-        self.widest = 0  #: the largest window that was ever told, in bytes
+        self.widest = 0  #: the largest window that was ever announced, in bytes
         self.probing: float | None = None  #: seconds between questions whether it is still closed; None: not asking
         self._told = 0  # SEG.WND of the last answer
         self._updated_by = (-1, -1)  # SND.WL1 and SND.WL2: what the edge was learnt from

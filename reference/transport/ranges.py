@@ -44,7 +44,7 @@ class Ranges:
         new = self.gaps(start, end)
         if new:
             first = bisect_left(self._ends, start)  # the first that reaches up to start
-            after = bisect_right(self._starts, end)  # the first that begins behind end
+            after = bisect_right(self._starts, end)  # the first that begins after end
             if first < after:
                 start, end = min(start, self._starts[first]), max(end, self._ends[after - 1])
             self._starts[first:after] = [start]

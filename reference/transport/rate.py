@@ -55,7 +55,7 @@ class DeliveryRate:
         self._delivered = 0  # C.delivered: bytes
         self._delivered_time = 0.0  # C.delivered_time: when it last grew
         self._first_sent_time = 0.0  # C.first_sent_time: when the segment left that was last acknowledged
-        self._app_limited = 0  # C.app_limited: until so many bytes are delivered, samples are app-limited; 0: not
+        self._app_limited = 0  # C.app_limited: until this many bytes are delivered, samples are app-limited; 0: not
         self._newest: Snapshot | None = None  # of the segment that left last of those just delivered
         self._sent_time = 0.0  # when that one left
 
@@ -70,7 +70,7 @@ class DeliveryRate:
         self._app_limited = max(1, self._delivered + in_flight)
 
     def on_delivered(self, segments: Iterable[Delivered], *, now: float) -> int:
-        """Segments that are now known to have arrived; each is told once. How many bytes they are."""
+        """Segments that are now known to have arrived; each is reported once. Returns how many bytes they are."""
         before = self._delivered
         for sent in segments:
             self._delivered += sent.end - sent.start

@@ -27,7 +27,7 @@ class InOrder:
         ### BEGIN SOLUTION: stage 2: what a buffer with holes in it needs to know
         self._capacity = capacity
         self._next = 0  # everything below was handed on
-        self._buffer = bytearray()  # begins at `next`; what stands in its holes means nothing
+        self._buffer = bytearray()  # begins at `next`; what is in its holes means nothing
         self._held = Ranges()  # the positions that arrived
         ### END SOLUTION
 
@@ -49,7 +49,7 @@ class InOrder:
         if start == end:
             return []
         piece = bytes(self._buffer[: end - start])
-        del self._buffer[: end - start]  # moves a pointer, not the bytes behind
+        del self._buffer[: end - start]  # moves a pointer, not the bytes after it
         self._held.remove_below(end)
         self._next = end
         return [(start, piece)]
@@ -72,7 +72,7 @@ class InOrder:
 
 
 class WithGaps:
-    """Hands on at once what is new, wherever it stands. Accepts bytes in [next, next + capacity), as InOrder does."""
+    """Hands on at once what is new, wherever it belongs. Accepts bytes in [next, next + capacity), as InOrder does."""
 
     def __init__(self, capacity: int) -> None:
         """`capacity`: bytes."""

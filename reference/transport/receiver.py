@@ -82,7 +82,7 @@ class Receiver:
         self._ready.clear()
 
     def _newest_edge(self) -> int:
-        """Where the edge might be: behind the room that is left."""
+        """Where the edge might be: after the room that is left."""
         return max(self.nxt, 1) + self._capacity - len(self._ready)
 
     def _edge_can_move(self) -> bool:
@@ -101,11 +101,11 @@ class Receiver:
             self._timer, self.ack_due = None, True
 
     def acknowledge(self) -> int:
-        """An acknowledgement of `nxt` leaves now: nothing is owed any more. The window that it tells, in bytes."""
+        """An acknowledgement of `nxt` leaves now: nothing is owed any more. Returns its window, in bytes."""
         if self._edge_can_move():
             self.edge = self._newest_edge()
         self.ack_due, self._timer, self._unacknowledged = False, None, 0
-        return max(0, self.edge - max(self.nxt, 1))  # a FIN may take the position behind the last byte of the buffer
+        return max(0, self.edge - max(self.nxt, 1))  # a FIN may take the position after the last byte of the buffer
 
     def blocks(self) -> tuple[tuple[int, int], ...]:
         """The ranges that arrived above a hole, newest first (RFC 2018, section 4): as many as fit."""
@@ -115,7 +115,7 @@ class Receiver:
         for position in self._recent:
             start, end = self._pieces.range_around(position - 1)
             if start < end and len(found) < MOST_BLOCKS:
-                # A FIN behind the last byte came with it.
+                # A FIN after the last byte came with it.
                 found.setdefault((start + 1, end + 1 + (end + 1 == self._fin_at)), position)
         self._recent = list(found.values())
         return tuple(found)

@@ -29,7 +29,7 @@ class Recovery:
         self._point: int | None = None  # RecoveryPoint: recovering until this is acknowledged; None: not recovering
         self._after_timeout = False  # recovering from a timeout
         self._recovered = 0  # the last point that was reached: "recover" of RFC 6582
-        self._begun = 0  # transmissions when the controller was told the last time
+        self._begun = 0  # transmissions when the controller was last told
         self._rescued = False  # the rescue retransmission of this recovery was sent
         self.urgent = False  #: the next lost segment goes at once, whatever the window says
 

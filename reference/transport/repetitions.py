@@ -39,7 +39,7 @@ class Repetitions:
 
     def on_arrived(self, delivered: list[Sent], *, now: float) -> None:
         """The peer says of these for the first time that it has them."""
-        # What a repetition brings to light may have waited behind its hole, or in a block that had no place.
+        # What a repetition brings to light may have waited above its hole, or in a block that had no place.
         if delivered and all(sent.times == 1 and sent.order < self._newest[0] for sent in delivered):
             self.reordered = True
         for sent in delivered:
@@ -48,7 +48,7 @@ class Repetitions:
                 self._newest = max(self._newest, (sent.order, sent.sent_at))
 
     def overtaken(self) -> list[Sent]:
-        """The segments whose last repetition has to be taken for lost, unless they have arrived; each is told once."""
+        """The segments whose last repetition counts as lost, unless they have arrived; each is reported once."""
         found: list[Sent] = []
         newest, newest_at = self._newest
         # Step 4: as long as nothing has changed places, whatever was sent later is enough.

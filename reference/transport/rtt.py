@@ -1,6 +1,6 @@
 """How long to wait for an acknowledgement: the retransmission timeout, RTO, of RFC 6298. Pure.
 
-Rule 1 (Karn): a segment that was sent twice gives no sample, for nobody knows which copy was acknowledged. Who calls
+Rule 1 (Karn): a segment that was sent twice gives no sample: nobody knows which copy was acknowledged. Whoever calls
 `on_sample` keeps it.
 Rule 2: each timeout of a segment doubles the RTO. If the round trip has become longer than the RTO, every segment is
 sent twice and none gives a sample, so something of the doubling has to outlast the acknowledgement.

@@ -16,12 +16,12 @@ class SendBuffer:
     def __init__(self) -> None:
         self._ring = bytearray(CAPACITY)
         self._base = 1  # the position of the first byte that is kept
-        self.data_end = 1  #: the position behind the last byte
+        self.data_end = 1  #: the position after the last byte
         self.finished = False  #: a FIN follows the bytes
 
     @property
     def end(self) -> int:
-        """The position behind everything that is to be sent by now, the FIN included."""
+        """The position after everything that is to be sent by now, the FIN included."""
         return self.data_end + self.finished
 
     def write(self, data: bytes) -> int:

@@ -185,7 +185,7 @@ class Sender:
     def _learn(self, delivered: list[Sent], advanced: int, now: float) -> None:
         """Round trip, delivery rate, and window, from segments that have just proved to have arrived."""
         rtt = None
-        # Karn; and what stands above a hole that a repetition has filled was acknowledged late
+        # Karn; and what is above a hole that a repetition has filled was acknowledged late
         if delivered and all(sent.times == 1 for sent in delivered):
             rtt = now - delivered[-1].sent_at
             self.round_trip.on_sample(rtt)
@@ -201,7 +201,7 @@ class Sender:
 
     def _hear_window(self, answer: Answer, now: float) -> None:
         if self.window.probing is not None:
-            self._timer.tries = 0  # a closed window is no failure for as long as probes are answered
+            self._timer.tries = 0  # a closed window is not a failure as long as probes are answered
         if self.window.update(answer):
             self._probe_due = False
             self._timer.on_progress(outstanding=bool(self._scoreboard), now=now)

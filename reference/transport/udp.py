@@ -1,7 +1,7 @@
 ### GIVEN TO STUDENTS
 """Drives a Connection on a UDP socket: brings it datagrams, time and the application's bytes, and sends what it says.
 
-You get this file as it is. The Connection knows no socket and no clock; this file knows nothing of segments:
+You get this file unchanged. The Connection knows no socket and no clock; this file knows nothing of segments:
 
     standard input ──> send() ┌────────────┐ datagrams_to_send() ──> sendto()
                               │ Connection │
@@ -24,7 +24,7 @@ from events import Event
 from program import TERMINATED
 from streams import Input, Output, Termination
 
-#: Bytes of a datagram that are looked at: more than a segment can have, so a larger one is cut, and is none then.
+#: Bytes of a datagram that are looked at: more than a segment can have, so a larger one is cut, and is not one then.
 LARGEST = 2048
 #: Buffers that the kernel is asked for (bytes); it may give less.
 BUFFER = 4 << 20

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader.bench.local import Bench, Ended, OnLine, Order
+from grader.bench.local import Bench, Ended, OnRecord, heard
+from grader.bench.task import Task
 from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
-from grader.verdict.records import PCAPNG_MAGIC
+from harness.tester.border.records import PCAPNG_MAGIC, BadRecord, Record
 
 TOML = """\
 [assignment]
@@ -117,28 +118,33 @@ def passing() -> list[dict[str, Any]]:
 
 END = {"record": "end"}
 
-#: What a bench is told to do: records to write (with the end or without), or a function of the order.
-Script = Iterable[Any] | Callable[[Order, OnLine], Ended]
+#: What a bench is told to do: records to write (with the end or without), or a function of the task.
+Script = Iterable[Any] | Callable[[Task, OnRecord], Ended]
+
+
+def said(record: dict[str, Any]) -> Record | BadRecord:
+    """What a bench makes of a record as the tester writes it."""
+    return heard(json.dumps(record).encode())
 
 
 @dataclass
 class FakeBench:
-    """Writes the records of a script, one script per order, in turn; the last one again and again."""
+    """Writes the records of a script, one script per task, in turn; the last one again and again."""
 
     scripts: list[Script]
-    orders: list[Order] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
     cancelled: bool = False
     closed: bool = False
 
-    def run(self, order: Order, on_line: OnLine) -> Ended:
-        script = self.scripts[min(len(self.orders), len(self.scripts) - 1)]
-        self.orders.append(order)
+    def run(self, task: Task, on_record: OnRecord) -> Ended:
+        script = self.scripts[min(len(self.tasks), len(self.scripts) - 1)]
+        self.tasks.append(task)
         if callable(script):
-            return script(order, on_line)
+            return script(task, on_record)
         for record in script:
-            if isinstance(record, dict) and record.get("record") == "report" and record["check"] not in order.checks:
+            if isinstance(record, dict) and record.get("record") == "report" and record["check"] not in task.checks:
                 continue
-            on_line(record if isinstance(record, bytes | None) else json.dumps(record).encode())
+            on_record(heard(record) if isinstance(record, bytes | None) else said(record))
         return Ended(status=0, cancelled=self.cancelled)
 
     def cancel(self) -> None:

@@ -57,7 +57,7 @@ def test_what_waits_for_a_person_shows_in_the_status(bench: FakeBench, tmp_path:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["{in}/nowhere"], "is no folder"),
+        (["{in}/nowhere"], "is not a folder"),
         (["{empty}"], "holds no submissions"),
         (["{in}", "--assignment", "bloking"], 'there is no assignment "bloking". Did you mean "blocking"?'),
         (["{in}", "--student", "an"], 'no student "an". Did you mean "ann"?'),
@@ -119,7 +119,7 @@ def place(course: Course, submitted: Path, **options: Any) -> Any:
 
 @pytest.fixture
 def no_docker(monkeypatch: pytest.MonkeyPatch) -> None:
-    finding = doctor.Finding("docker", False, "no Docker engine answers", "sudo apt-get install docker.io")
+    finding = doctor.Capability("docker", False, "no Docker engine answers", "sudo apt-get install docker.io")
     monkeypatch.setattr(doctor, "look", lambda _: finding)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from fakes import ALL, END, READS, SECRET, SERVES, SURVIVES, Runs, Script, hand_in, passing, report
+from fakes import ALL, END, READS, SECRET, SERVES, SURVIVES, Runs, Script, hand_in, passing, report, said
 
-from grader.bench.local import Ended, OnLine, Order
+from grader.bench.local import Ended, OnRecord
+from grader.bench.task import Task
 from harness.lab.interface import LabError
 
 HOW = "the kernel ended the node"
@@ -31,10 +31,10 @@ LATER = [start(SURVIVES), report(SURVIVES, "inconclusive", message=NOBODY)]
 def dies_after(records: list[dict[str, Any]], died: str = HOW) -> Script:
     """A bench whose tester writes that much until the grader knows."""
 
-    def run(order: Order, on_line: OnLine) -> Ended:
+    def run(task: Task, on_record: OnRecord) -> Ended:
         for record in records:
-            if record.get("check", READS) in order.checks:
-                on_line(json.dumps(record).encode())
+            if record.get("check", READS) in task.checks:
+                on_record(said(record))
         return Ended(status=None, died=died)
 
     return run
@@ -77,7 +77,7 @@ def test_a_node_lost_while_it_is_built_blames_no_check(runs: Runs) -> None:
     runs.bench.scripts = [dies_after([lost]), [*passing(), END]]
     runs.go()
     assert runs.result("ann")["points"] == 15
-    assert list(runs.bench.orders[1].checks) == list(ALL)
+    assert list(runs.bench.tasks[1].checks) == list(ALL)
 
 
 def test_a_node_that_only_seemed_lost_is_nobodys_doing(runs: Runs) -> None:
@@ -90,9 +90,9 @@ def test_a_node_that_only_seemed_lost_is_nobodys_doing(runs: Runs) -> None:
 def test_a_node_that_someone_killed_is_ours(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
 
-    def killed(_order: Order, on_line: OnLine) -> Ended:
+    def killed(_task: Task, on_record: OnRecord) -> Ended:
         for record in [*BEFORE, *LOST]:
-            on_line(json.dumps(record).encode())
+            on_record(said(record))
         raise LabError("the student's node ended while it was needed")
 
     runs.bench.scripts = [killed, [*passing(), END]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.submission import Caps, Submission, readable_name, take_submission
+from grader.submission import Submission, SubmissionLimits, readable_name, take_submission
 from harness.errors import SubmissionError
 
 
@@ -20,11 +20,11 @@ def handed_in(tmp_path: Path) -> Path:
     return folder
 
 
-def take(folder: Path, *, into: str = "copy", caps: Caps | None = None) -> Submission:
+def take(folder: Path, *, into: str = "copy", caps: SubmissionLimits | None = None) -> Submission:
     return take_submission(folder, folder.parent / into, student="ann", assignment="blocking", caps=caps)
 
 
-def refusal(folder: Path, caps: Caps | None = None) -> str:
+def refusal(folder: Path, caps: SubmissionLimits | None = None) -> str:
     with pytest.raises(SubmissionError) as caught:
         take(folder, caps=caps)
     return str(caught.value)
@@ -172,7 +172,7 @@ def test_a_linked_folder_is_refused(handed_in: Path) -> None:
 def test_a_submission_that_is_a_link_itself_is_refused(handed_in: Path) -> None:
     link = handed_in.parent / "link"
     link.symlink_to(handed_in)
-    assert "no folder of its own" in refusal(link)
+    assert "not a real folder" in refusal(link)
 
 
 def test_pipes_and_sockets_are_refused(handed_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,12 +195,12 @@ def test_an_unreadable_file_is_refused_whoever_grades(handed_in: Path) -> None:
 @pytest.mark.parametrize(
     ("caps", "says"),
     [
-        (Caps(files=3), "More than 3 files and folders"),
-        (Caps(bytes=1000), "larger than 0.001 MB together"),
-        (Caps(depth=1), "nested deeper than 1"),
+        (SubmissionLimits(files=3), "More than 3 files and folders"),
+        (SubmissionLimits(bytes=1000), "larger than 0.001 MB together"),
+        (SubmissionLimits(depth=1), "nested deeper than 1"),
     ],
 )
-def test_limits_are_named(handed_in: Path, caps: Caps, says: str) -> None:
+def test_limits_are_named(handed_in: Path, caps: SubmissionLimits, says: str) -> None:
     (handed_in / "a" / "b").mkdir(parents=True)
     (handed_in / "a" / "b" / "c").write_bytes(bytes(2000))
     assert says in refusal(handed_in, caps)
@@ -226,7 +226,7 @@ def test_odd_names_are_noted(handed_in: Path) -> None:
     (handed_in / "-rf").write_text("x")
     assert take(handed_in).notes == (
         "CLIENT.py and client.py are one file on systems that ignore case",
-        "the name a\\nb has characters that cannot be seen",
+        "the name a\\nb has invisible characters",
     )
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.transport.calls.reference import Solution, load_solution
+from harness.transport.calls.reference import LoadedSolution, load_solution
 from harness.transport.oracle.judge import Case, broken, judge
 from harness.transport.script.peer import ScriptedPeer
-from harness.transport.simulation.applications import Here
+from harness.transport.simulation.applications import LocalConnection
 from tests.alternates import DESIGNS, write_design
 
 ROOT = Path(__file__).parents[2]
@@ -26,16 +26,17 @@ SOLUTIONS = {"reference": 9} | {name: most for name, (_, most) in DESIGNS.items(
 class Lab:
     """As much of a scene as scripts need, in this process."""
 
-    def __init__(self, solution: Solution) -> None:
+    def __init__(self, solution: LoadedSolution) -> None:
         self._solution = solution
+        self.transport = self
         self.peers: list[ScriptedPeer] = []
 
     def scripted(
         self, role: Any, *, isn: int = 7000, peer_isn: int = 0x8000_0000 - 500, receive_buffer: int = 65_536
     ) -> ScriptedPeer:
-        """See Scene."""
+        """See TransportWords."""
         made = self._solution.connection(role=role, isn=isn, receive_buffer=receive_buffer)
-        self.peers.append(ScriptedPeer(Here(made), role=role, isn=isn, peer_isn=peer_isn))
+        self.peers.append(ScriptedPeer(LocalConnection(made), role=role, isn=isn, peer_isn=peer_isn))
         return self.peers[-1]
 
 
@@ -64,7 +65,7 @@ def checks() -> list[Any]:
 
 
 @pytest.fixture(scope="session")
-def solutions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Solution]:
+def solutions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedSolution]:
     found = {"reference": load_solution(ROOT / "reference/transport")}
     for name in DESIGNS:
         folder = tmp_path_factory.mktemp(name)
@@ -75,7 +76,7 @@ def solutions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Solution]:
 
 @pytest.mark.parametrize(("name", "check", "stage"), checks())
 def test_a_correct_solution_passes(
-    name: str, check: Callable[[Any], None], stage: int, solutions: dict[str, Solution]
+    name: str, check: Callable[[Any], None], stage: int, solutions: dict[str, LoadedSolution]
 ) -> None:
     lab = Lab(solutions[name])
     check(lab)

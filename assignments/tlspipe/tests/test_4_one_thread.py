@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.testing import Scene, Way, carries, opens
+from harness.testing import PipeConnection, Scene
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 
@@ -13,12 +13,12 @@ MORE_MEMORY = 24 << 20
 
 
 def test_100_connections(lab: Scene) -> None:
-    pipe = lab.pipe_server(backend=lab.echo())
-    load = lab.tls_load(pipe, count=100, active=20)
-    with lab.measures(every=0.2) as seen:
+    pipe = lab.pipes.server(backend=lab.tls.echo())
+    load = lab.tls.load(pipe, count=100, active=20)
+    with lab.kernel.measures(every=0.2) as seen:
         load.drives(seconds=0.6, rate=5)
     seen.one_thread(pipe)
-    lab.stays_idle(pipe, for_=0.5, at_most=0.1)
+    lab.kernel.finds_idle(pipe, for_=0.5, at_most=0.1)
     load.all_answer()
     load.closes()
 
@@ -27,40 +27,40 @@ def test_100_connections(lab: Scene) -> None:
 def test_nobody_stalls_another(lab: Scene, role: str) -> None:
     if role == "server":
         backend = lab.listens()
-        pipe = lab.pipe_server(backend=backend)
-        lab.stays_silent(pipe, count=10)
+        pipe = lab.pipes.server(backend=backend)
+        lab.tls.stays_silent(pipe, count=10)
         begun = lab.now()
-        tls = lab.tls_client(lab.connects(pipe))
-        carries(lab, Way(pipe, tls, backend.accepts()))
+        tls = lab.tls.client(lab.connects(pipe))
+        lab.pipes.carries(PipeConnection(pipe, tls, backend.accepts()))
     else:
         target = lab.listens()
-        pipe = lab.pipe_client(target=target)
+        pipe = lab.pipes.client(target=target)
         lab.says("a server that takes connections and never shakes hands")
         for _ in range(5):
             lab.connects(pipe)
             target.accepts()
         begun = lab.now()
         plain = lab.connects(pipe)
-        carries(lab, Way(pipe, lab.tls_server(target.accepts()), plain))
+        lab.pipes.carries(PipeConnection(pipe, lab.tls.server(target.accepts()), plain))
     took = lab.now() - begun
     lab.expect(took < 3, "beside handshakes that stand still", expected="within 3 s", seen=f"{took:.1f} s")
 
 
 @ROLES
 def test_handshake_timeout(lab: Scene, role: str) -> None:
-    way = opens(lab, role, "--handshake-timeout", 0.7)
+    way = lab.pipes.opens(role, "--handshake-timeout", 0.7)
     silent = lab.connects(way.pipe, name="a client whose handshake stands still")
     silent.hears_nothing(for_=0.5)
     silent.sees_reset_or_end(within=3)
-    carries(lab, way)
+    lab.pipes.carries(way)
 
 
 @ROLES
 def test_who_does_not_read(lab: Scene, role: str) -> None:
-    way = opens(lab, role, receive_buffer=16_384)
-    carries(lab, way)
+    way = lab.pipes.opens(role, receive_buffer=16_384)
+    lab.pipes.carries(way)
     data = lab.random_bytes(MUCH)
-    with lab.measures() as seen:
+    with lab.kernel.measures() as seen:
         taken = way.tls.sends_what_fits(data, quiet=0.2)
     stops = f"{taken:,} of {MUCH:,} bytes were taken"
     lab.expect(taken < MUCH, "it stops reading", expected="a full connection", seen=stops)
@@ -74,7 +74,7 @@ def test_who_does_not_read(lab: Scene, role: str) -> None:
 
 
 def test_records_of_all_sizes(lab: Scene) -> None:
-    way = opens(lab, "server")
+    way = lab.pipes.opens("server")
     data = lab.random_bytes(60_000)
     for size in (16_384, 1000, 1):
         piece = data[: min(60_000, size * 2000)]

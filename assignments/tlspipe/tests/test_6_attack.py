@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from harness.testing import Broken, Identity, Scene, TlsPeer, comes_out, opens
+from harness.testing import Broken, Identity, Scene, TlsPeer, comes_out
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
 
@@ -18,24 +18,24 @@ def flips(record: bytes) -> bytes:
 
 @ROLES
 def test_a_tampered_record(lab: Scene, role: str) -> None:
-    way = opens(lab, role)
+    way = lab.pipes.opens(role)
     way.tls.sends(b"pay Ada 100 euros")
     way.plain.reads_exactly(b"pay Ada 100 euros")
     way.tls.tampers(flips)
     way.tls.sends(b"pay Bob 200 euros", may_fail=True)
     way.tls.tampers(None)
     way.tls.sends(b"pay Eve 300 euros", may_fail=True)
-    came = comes_out(lab, way.plain)
+    came = comes_out(way.plain)
     lab.expect(not came, "nothing of it or behind it comes out", expected="nothing", seen=came)
     way.tls.sees_cut()
     way.pipe.keeps_running()
-    lab.no_secret(way.pipe, b"pay Ada 100 euros", b"pay Bob 200 euros", b"pay Eve 300 euros")
+    lab.pipes.no_secret(way.pipe, b"pay Ada 100 euros", b"pay Bob 200 euros", b"pay Eve 300 euros")
 
 
 def test_plain_text_to_a_tls_port(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.pipe_server(backend=backend)
-    lab.tls_client(lab.connects(pipe))
+    pipe = lab.pipes.server(backend=backend)
+    lab.tls.client(lab.connects(pipe))
     backend.accepts()
     request = lab.connects(pipe, name="somebody who speaks no TLS")
     request.sends(b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n")
@@ -53,20 +53,20 @@ def test_a_new_certificate(lab: Scene) -> None:
     if not hasattr(signal, "SIGHUP"):
         lab.says("this system knows no SIGHUP")
         return
-    pipe = lab.pipe_server(backend=lab.echo())
-    old = lab.tls_client(lab.connects(pipe))
+    pipe = lab.pipes.server(backend=lab.tls.echo())
+    old = lab.tls.client(lab.connects(pipe))
     old.sends(b"hello")
     old.reads_exactly(b"hello")
-    new = lab.zoo.server()
+    new = lab.tls.zoo.server()
 
     def is_there() -> bool:
         try:
-            return shows(lab.tls_client(lab.connects(pipe, quietly=True)), new)
+            return shows(lab.tls.client(lab.connects(pipe, quietly=True)), new)
         except Broken:
             return False  # it may be about to listen anew
 
     lab.expect(not is_there(), "the certificate is the old one")
-    lab.renews(pipe, identity=new)
+    lab.pipes.renews(pipe, identity=new)
     pipe.signal(signal.SIGHUP)
     lab.expect(lab.waits_until(is_there, within=3, every=0.1), "new connections see the new certificate")
     old.sends(b"still here")

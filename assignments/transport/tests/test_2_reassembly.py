@@ -4,7 +4,7 @@ from harness.testing import Scene
 
 
 def test_in_order_waits(lab: Scene) -> None:
-    answer = lab.reassembler("InOrder", capacity=1000)
+    answer = lab.transport.reassembler("InOrder", capacity=1000)
     answer.receives(5, b"world")
     answer.hands_on()
     answer.misses((0, 5))
@@ -14,7 +14,7 @@ def test_in_order_waits(lab: Scene) -> None:
 
 
 def test_with_gaps_leaves_a_gap_and_fills_it(lab: Scene) -> None:
-    answer = lab.reassembler("WithGaps", capacity=1000)
+    answer = lab.transport.reassembler("WithGaps", capacity=1000)
     answer.receives(5, b"world")
     answer.hands_on((5, b"world"))
     answer.misses((0, 5))
@@ -24,7 +24,7 @@ def test_with_gaps_leaves_a_gap_and_fills_it(lab: Scene) -> None:
 
 
 def test_newest_only_moves_forward(lab: Scene) -> None:
-    answer = lab.reassembler("NewestOnly", capacity=1000)
+    answer = lab.transport.reassembler("NewestOnly", capacity=1000)
     answer.receives(5, b"world")
     answer.hands_on((5, b"world"))
     answer.receives(0, b"hello")
@@ -36,7 +36,7 @@ def test_newest_only_moves_forward(lab: Scene) -> None:
 
 def test_what_comes_twice_is_handed_on_once(lab: Scene) -> None:
     for kind in ("InOrder", "WithGaps", "NewestOnly"):
-        answer = lab.reassembler(kind, capacity=1000)
+        answer = lab.transport.reassembler(kind, capacity=1000)
         answer.receives(0, b"once")
         answer.hands_on((0, b"once"))
         answer.receives(0, b"once")
@@ -46,7 +46,7 @@ def test_what_comes_twice_is_handed_on_once(lab: Scene) -> None:
 
 
 def test_in_order_keeps_no_more_than_its_capacity(lab: Scene) -> None:
-    answer = lab.reassembler("InOrder", capacity=10)
+    answer = lab.transport.reassembler("InOrder", capacity=10)
     answer.receives(8, b"ijklm")
     answer.receives(20, b"z")
     answer.receives(0, b"abcdefgh")

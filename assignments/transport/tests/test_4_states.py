@@ -4,7 +4,7 @@ from harness.testing import Scene
 
 
 def test_opening(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         expect SYN !ACK seq=0
         send   SYN ACK seq=0 ack=1
         expect ACK seq=1 ack=1
@@ -12,7 +12,7 @@ def test_opening(lab: Scene) -> None:
         app    send 100
         expect DATA seq=1 len=100
     """)
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         nothing for 5
         send   SYN seq=0
         expect SYN ACK seq=0 ack=1
@@ -25,7 +25,7 @@ def test_opening(lab: Scene) -> None:
 
 
 def test_half_close(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         app    end
         expect FIN ACK seq=1
@@ -39,7 +39,7 @@ def test_half_close(lab: Scene) -> None:
         never  event closed for 3.9             # TIME-WAIT
         event  closed within 0.2
     """)
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         open
         send   FIN ACK seq=1 ack=1
         expect ACK ack=2
@@ -55,7 +55,7 @@ def test_half_close(lab: Scene) -> None:
 
 
 def test_a_reset_and_a_challenge(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         send   RST seq=2                        # in the window, but not the next number
         expect ACK seq=1 ack=1
@@ -67,7 +67,7 @@ def test_a_reset_and_a_challenge(lab: Scene) -> None:
 
 
 def test_simultaneous_close(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         app    end
         expect FIN ACK seq=1 ack=1
@@ -81,4 +81,4 @@ def test_simultaneous_close(lab: Scene) -> None:
 
 
 def test_endings_over_a_link(lab: Scene) -> None:
-    lab.simulations("half-close", "both close at once", "last ACK lost", alone=True).complete()
+    lab.transport.simulations("half-close", "both close at once", "last ACK lost", alone=True).complete()

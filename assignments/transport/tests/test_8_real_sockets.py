@@ -10,8 +10,8 @@ def test_a_file_arrives(lab: Scene) -> None:
     receiver.prints(data, within=10, sent_by=sender)
     receiver.exits(0, within=6)
     sender.exits(0, within=6)
-    lab.came_over_the_link(receiver)
-    lab.keeps_the_rules(sender, stage=3)
+    lab.transport.came_over_the_link(receiver)
+    lab.transport.keeps_the_rules(sender, stage=3)
 
 
 def test_an_empty_file(lab: Scene) -> None:
@@ -29,13 +29,13 @@ def test_segments_are_lost(lab: Scene) -> None:
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=15, sent_by=sender)
     receiver.exits(0, within=6)
-    lab.came_over_the_link(receiver)
+    lab.transport.came_over_the_link(receiver)
 
 
 def test_strangers_are_ignored(lab: Scene) -> None:
     data = lab.random_bytes(500)
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
-    peer = lab.by_hand(receiver)
+    peer = lab.transport.by_hand(receiver)
     peer.connects()
     stranger = peer.stranger()
     stranger.says(ack=True, payload=b"forged")
@@ -56,17 +56,17 @@ def test_both_ways_at_once(lab: Scene) -> None:
     connector = lab.runs("rdt_pipe", lab.address_of(listener), stdin=up)
     listener.prints(up, within=15, sent_by=connector)
     connector.prints(down, within=15)
-    lab.came_over_the_link(listener)
-    lab.came_over_the_link(connector)
+    lab.transport.came_over_the_link(listener)
+    lab.transport.came_over_the_link(connector)
 
 
 def test_refused_and_reset(lab: Scene) -> None:
-    peer = lab.by_hand()
+    peer = lab.transport.by_hand()
     refused = lab.runs("rdt_send", peer.address)
     first = peer.hears_the_syn()
     peer.says(rst=True, ack=True, sequence=0)
     refused.exits(3)
-    peer = lab.by_hand()
+    peer = lab.transport.by_hand()
     sender = lab.runs("rdt_send", peer.address)
     second = peer.accepts()
     lab.expect(first.sequence != second.sequence, "the initial number is another one each time")

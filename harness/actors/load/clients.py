@@ -1,7 +1,7 @@
 """The load generator's clients: connections that say something and wait for exactly one answer. Callbacks of asyncio.
 
 Rule 1: one thread, no task per client: 11,000 of them cost no more than their sockets and a row each.
-Rule 2: what goes wrong is noted as a fault of the client it happened to; nothing here decides whose fault it was.
+Rule 2: what goes wrong is recorded for the client it happened to; nothing here decides whose fault it was.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.actors.story import difference, show
+from harness.lab.linger import reset_and_close
 
-#: (what a client says, exactly what has to come back) by a client's number and its turn; turn 0 is the proof.
+#: (what a client says, exactly what has to come back) by a client's number and its turn; turn 0 proves the connection.
 Exchange = Callable[[int, int], tuple[bytes, bytes]]
 #: Where to connect: host and port.
 Place = tuple[str, int]
@@ -26,15 +27,13 @@ Place = tuple[str, int]
 _SO_TIMESTAMPNS = 35
 _CHUNK = 262_144
 _IN_PROGRESS = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, 10035)  # 10035: Windows' WSAEWOULDBLOCK
-#: A linger time of zero makes close() send a reset instead of a FIN (socket(7), SO_LINGER).
-_RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 #: Ours, not the server's: no descriptor, port, memory or route.
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETUNREACH)
 
 
 @dataclass
 class Faults:
-    """What went wrong, the first few in words."""
+    """What went wrong; the first few cases in words."""
 
     count: int = 0
     words: list[str] = field(default_factory=list)
@@ -48,7 +47,7 @@ class Faults:
 
 
 class Client:
-    """One connection: connects, then says and hears in turns."""
+    """One connection: connects, then sends and receives in turns."""
 
     __slots__ = (
         "_done",
@@ -60,7 +59,6 @@ class Client:
         "_writes",
         "faults",
         "number",
-        "proven",
         "said_at",
         "sock",
         "turn",
@@ -71,7 +69,6 @@ class Client:
         self.number = number
         self.faults = faults
         self.sock: socket.socket | None = None
-        self.proven = False  #: turn 0 was answered
         self.turn = 0  #: the next exchange's number
         self.said_at = 0.0  #: time.monotonic() when the exchange under way began
         self._expected: memoryview | None = None  # None: no exchange is under way
@@ -83,7 +80,7 @@ class Client:
     # -- the beginning -------------------------------------------------------------------------------------------
 
     def connects(self, sock: socket.socket, place: Place, ready: Callable[[Client], None]) -> bool:
-        """Begin to connect; `ready(client)` is called when it is. False if it cannot even begin."""
+        """Begin to connect; `ready(client)` is called once connected. False if it cannot even begin."""
         self.sock = sock
         sock.setblocking(False)
         code = sock.connect_ex(place)
@@ -188,14 +185,14 @@ class Client:
         else:
             self._got += len(data)
             if self._got == len(expected):
-                self._expected, self.proven = None, True
+                self._expected = None
                 if self._done is not None:
                     self._done(self, at - self.said_at)
 
     # -- the end -------------------------------------------------------------------------------------------------
 
     def fails(self, what: str) -> None:
-        """Note a fault and let go of the connection."""
+        """Record a fault and close the connection."""
         self.faults.add(self.number, what)
         self.leaves(reset=True)
 
@@ -213,14 +210,14 @@ class Client:
 
 
 class Bystander(Client):
-    """A client whose answers are timed by the kernel's stamps of arrival, so that our own delay is not in them."""
+    """A client whose answers are timed by the kernel's arrival timestamps, so that our own delay is not included."""
 
     __slots__ = ("dues", "stamped")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, number: int, faults: Faults) -> None:
         super().__init__(loop, number, faults)
-        self.dues: list[float] = []  #: when turns were due that could not begin, since an answer was still missing
-        self.stamped = False  #: the kernel tells when answers came
+        self.dues: list[float] = []  #: due times of turns that could not begin because an answer was still missing
+        self.stamped = False  #: the kernel timestamps the answers
 
     def _watch(self) -> None:
         assert self.sock is not None
@@ -233,7 +230,7 @@ class Bystander(Client):
         return time.time() if self.stamped else time.monotonic()
 
     def now(self) -> float:
-        """The clock that this client's times are of."""
+        """The clock of this client's times."""
         return self._now()
 
     def _receive(self, sock: socket.socket) -> tuple[bytes, float]:
@@ -247,7 +244,7 @@ class Bystander(Client):
         return data, time.time()
 
 
-class Greedy(Client):
+class GreedyClient(Client):
     """A client that sends as fast as it is taken (or at a rate), and reads whatever comes."""
 
     __slots__ = ("_allowed", "_data", "_place", "began", "rate", "read", "sent")
@@ -298,15 +295,6 @@ class Greedy(Client):
         self.read += len(data)
         if not data:
             self.fails("the program ended the connection")
-
-
-def reset_and_close(sock: socket.socket) -> None:
-    """Close with a reset (a Unix socket: just close)."""
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    except OSError:
-        pass
-    sock.close()
 
 
 def _reason(error: OSError) -> str:

@@ -1,6 +1,6 @@
 """What runs in the load generator's own thread: who connects, who speaks when, what was measured. asyncio.
 
-Rule: nothing here blames or waits for ever; it fills in faults and figures, and `load` judges them.
+Rule: nothing here judges or waits for ever; it collects faults and figures, and `load` judges them.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from harness.actors.load.clients import OURS, Bystander, Client, Exchange, Faults, Greedy, Place
+from harness.actors.load.clients import OURS, Bystander, Client, Exchange, Faults, GreedyClient, Place
 
 #: Makes a socket for one more client: with a place to connect it to, or None if it is connected.
 Connect = Callable[[], tuple[socket.socket, Place | None]]
 
-#: Clients that are closed between two breaths, so that the other side's queues do not overflow.
+#: Clients that are closed between two pauses, so that the other side's queues do not overflow.
 CLOSED_AT_ONCE = 200
-#: Seconds between two rings of the generator's timer.
+#: Seconds between two ticks of the generator's timer.
 TICK = 0.005
-#: Seconds behind which the plan is given up and begun anew, or a late generator would send bursts.
+#: Seconds of lag after which missed turns are dropped, or a late generator would send bursts.
 _TOO_FAR_BEHIND = 0.25
 
 
 @dataclass
 class Figures:
-    """What one spell of load gave, unjudged. Times in seconds."""
+    """What one interval of load gave, unjudged. Times in seconds."""
 
     seconds: float = 0.0
     answered: list[float] = field(default_factory=list)  #: of the active clients
@@ -39,7 +39,7 @@ class Figures:
 
 
 @dataclass
-class Plan:
+class TrafficPlan:
     """Who speaks, and how often."""
 
     seconds: float
@@ -47,11 +47,11 @@ class Plan:
     bystanders: Sequence[Bystander]
     rate: float  #: exchanges a second of each active client
     bystander_rate: float
-    greedy: Sequence[Greedy]
+    greedy: Sequence[GreedyClient]
     patience: float  #: seconds after the end within which every answer has to be there
 
 
-class Turns:
+class Schedule:
     """Says whose turn it is, evenly spread."""
 
     def __init__(self, clients: Sequence[Client], rate: float) -> None:
@@ -85,7 +85,7 @@ class Generator:
     # -- all clients, once each ----------------------------------------------------------------------------------
 
     async def connects(self, clients: Sequence[Client], *, window: int, deadline: float) -> int:
-        """Connect and prove each, `window` under way at once; how many are not proven at the deadline."""
+        """Connect and prove each, `window` under way at once; returns how many are not proven at the deadline."""
         self.clients.extend(clients)
         return await self._each(
             clients,
@@ -95,7 +95,7 @@ class Generator:
         )
 
     async def joins(self, clients: Sequence[Client], *, deadline: float) -> int:
-        """Connect each and prove nothing; how many are not connected at the deadline."""
+        """Connect each and prove nothing; returns how many are not connected at the deadline."""
         return await self._each(
             clients, lambda client, done: self._join(client, lambda ready: done(ready, 0.0)), len(clients), deadline
         )
@@ -114,7 +114,7 @@ class Generator:
             client.connects(sock, place, ready)
 
     async def exchanges(self, clients: Sequence[Client], *, window: int, deadline: float) -> int:
-        """One more exchange on each; how many have none at the deadline."""
+        """One more exchange on each; returns how many have none at the deadline."""
         return await self._each(clients, lambda client, done: client.says(self._exchange, done), window, deadline)
 
     async def _each(
@@ -137,7 +137,7 @@ class Generator:
                 over.set()
 
         for _ in range(min(window, len(waiting))):
-            if waiting:  # who is done at once has begun the next already
+            if waiting:  # one that is done at once has already begun the next
                 begin(waiting.popleft(), done)
         while missing and not self.faults.count and time.monotonic() < deadline:
             try:
@@ -148,10 +148,10 @@ class Generator:
 
     # -- traffic -------------------------------------------------------------------------------------------------
 
-    async def drives(self, plan: Plan) -> Figures:
+    async def drives(self, plan: TrafficPlan) -> Figures:
         """Let the active clients speak for some seconds, each at its rate."""
         figures = Figures()
-        active, bystanders = Turns(plan.active, plan.rate), Turns(plan.bystanders, plan.bystander_rate)
+        active, bystanders = Schedule(plan.active, plan.rate), Schedule(plan.bystanders, plan.bystander_rate)
         for greedy in plan.greedy:
             greedy.starts()
         began = ring = time.monotonic()
@@ -175,7 +175,7 @@ class Generator:
         def bystander_answered(client: Client, seconds: float) -> None:
             assert isinstance(client, Bystander)
             figures.bystander.append(seconds)
-            # Turns that were due meanwhile waited as well, or one long wait would count as little as one short one.
+            # Turns that were due meanwhile waited as well, or one long wait would count no more than one short one.
             figures.bystander.extend(client.said_at + seconds - due for due in client.dues)
             client.dues.clear()
 

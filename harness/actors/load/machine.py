@@ -1,6 +1,6 @@
 """What the machine did to a measurement: waits for a processor, time that other guests of the host took, late timers.
 
-Linux tells (proc(5): schedstat, stat); elsewhere only the generator's own lateness speaks.
+Linux reports it (proc(5): schedstat, stat); elsewhere there is only the generator's own lateness.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
+
+from harness.lab.node.proc import queued_here
 
 #: The share of a processor above which a submission of several threads made the machine busy by itself.
 LOUD = 0.5
@@ -28,14 +30,14 @@ class Clocks:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """How far the machine spoiled a spell of load. A plain one did nothing."""
+    """How far the machine distorted an interval of load. The default: not at all."""
 
     factor: float = 1.0  #: how much longer the program's own work took than on a machine with nothing else to do
     queued: float = 0.0  #: seconds that the program was ready and had no processor
     late: float = 0.0  #: seconds that everything stood still, as far as the generator's timers saw
 
     def at_least(self, seconds: float) -> float:
-        """What of a measured wait remains after all that the machine can be blamed for."""
+        """What remains of a measured wait after everything the machine can be blamed for."""
         return max(0.0, (seconds - self.late) / self.factor, seconds - self.late - self.queued)
 
     def was_too_slow(self, seconds: float) -> bool:
@@ -54,7 +56,7 @@ class Machine:
 def clocks() -> Clocks:
     """Now. To be called in the thread that is measured."""
     stolen, of_all = _stolen()
-    return Clocks(time.monotonic(), time.thread_time(), _queued(), stolen, of_all)
+    return Clocks(time.monotonic(), time.thread_time(), queued_here(), stolen, of_all)
 
 
 def machine(
@@ -64,7 +66,7 @@ def machine(
 
     `late` is the worst lateness of the generator's timers; `stamped`: whether the kernel timed the answers, so that the
     generator's own waits are not in them. `queued` and `used` are the student's seconds of waiting for a processor and
-    of running; of several threads that wait for each other nobody else is guilty.
+    of running; when several threads wait for each other, nobody else is to blame.
     """
     wall = max(after.wall - before.wall, 1e-6)
     queued = queued or 0.0
@@ -78,15 +80,6 @@ def machine(
         factor *= 1.0 + (after.queued - before.queued) / max(after.cpu - before.cpu, 1e-6)
         queued += after.queued - before.queued
     return Machine(factor=factor, queued=queued, late=late)
-
-
-def _queued() -> float:
-    """proc(5): schedstat is time on a processor, time waiting for one, both in ns, and the number of turns."""
-    try:
-        with open("/proc/thread-self/schedstat") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError):
-        return 0.0
 
 
 def _stolen() -> tuple[float, float]:

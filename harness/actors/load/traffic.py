@@ -1,6 +1,6 @@
-"""What a spell of load found, and the judgement of it.
+"""The results of an interval of load, and their judgement.
 
-Rule: a figure that the machine may have spoiled is nobody's fault: it is LabError then, never Broken.
+Rule: a figure that the machine may have distorted is nobody's fault: then it is LabError, never Broken.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """What one spell of load did."""
+    """What happened in one interval of load."""
 
     seconds: float
     messages: int  #: of the active clients, answered
     skipped: int  #: turns of theirs that were due before the last was answered
     clients: Waiting  #: of the active clients; the generator's own delay is in it
     bystander: Waiting  #: by the kernel's stamps of arrival where there are any; each turn from when it was due
-    greedy_bytes: int  #: that the greedy clients got rid of
+    greedy_bytes: int  #: that the greedy clients could send
     own_cpu: float  #: seconds of CPU that the generator took
-    own_lateness: float  #: how late its timers rang, 99th percentile, seconds
+    own_lateness: float  #: how late its timers were, 99th percentile, seconds
     machine: Machine  #: what the machine did to these figures
 
     @property
@@ -55,7 +55,7 @@ class Traffic:
         """Exchanges a second of the active clients."""
         return self.messages / self.seconds
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """For the story."""
         fair = f"; a bystander waited {_ms(self.bystander.p99)} (p99)" if self.bystander.count else ""
         greedy = f"; greedy clients sent {self.greedy_bytes / 1e6:,.0f} MB" if self.greedy_bytes else ""

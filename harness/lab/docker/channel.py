@@ -1,7 +1,7 @@
 """A node of ours as a conversation: JSON lines over the standard streams of a container's first process.
 
-Rule 1: every wait has a bound; a node that ended is a LabError that carries its last words.
-Rule 2: nothing here knows Docker but the frames in which it wraps the streams.
+Rule 1: every wait has a bound; a node that ended is a LabError with its last words.
+Rule 2: nothing here knows Docker except the frames in which it wraps the streams.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.lab.interface import LabError
+from harness.lab.node.reply import Refused, decode, otherwise
+from harness.text.lines import Lines
 
 #: Seconds within which a node of ours has to answer.
-PATIENCE = 15.0
+ANSWER_WITHIN = 15.0
+#: Longest line of a node of ours (bytes): a report with its capture.
+MOST_LINE = 32_000_000
 
 
 class Channel:
@@ -25,7 +29,7 @@ class Channel:
     def __init__(self, stream: Any, name: str) -> None:
         self.name = name
         self._stream = stream
-        self._socket = stream._sock  # what the SDK hands out is for reading; the socket below it is for both
+        self._socket = stream._sock  # what the SDK returns can only be read; the socket underneath does both
         self._socket.settimeout(None)
         self.lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  #: None: it ended
         self.complaints = b""
@@ -33,15 +37,17 @@ class Channel:
         self._thread.start()
 
     def _read(self) -> None:
-        pending = b""
+        lines = Lines(MOST_LINE)
         try:
             while header := self._exactly(8):  # Docker's frame: stream, three zeros, length (big-endian)
                 data = self._exactly(int.from_bytes(header[4:], "big"))
                 if header[0] == 2:
                     self.complaints = (self.complaints + data)[-8000:]
                     continue
-                *lines, pending = (pending + data).split(b"\n")
-                for line in lines:
+                for line in lines.feed(data):
+                    if line is None:
+                        self.complaints = b"it wrote a line of more than %d bytes" % MOST_LINE
+                        raise OSError
                     self.lines.put(line)
         except OSError:
             pass
@@ -63,7 +69,19 @@ class Channel:
         except OSError as error:
             raise self._gone(error) from None
 
-    def hear(self, timeout: float) -> bytes | None:
+    def hear(self, timeout: float) -> Any:
+        """The next line, parsed, None if none comes in time. Raises LabError if the node ended.
+
+        A line that is not JSON (its writer was killed in the middle of it) is returned as a text.
+        """
+        if (line := self._line(timeout)) is None:
+            return None
+        try:
+            return json.loads(line)
+        except (ValueError, RecursionError):
+            return line.decode("utf-8", "replace")
+
+    def _line(self, timeout: float) -> bytes | None:
         """The next line, None if none comes in time. Raises LabError if the node ended."""
         try:
             line = self.lines.get(timeout=max(0.0, timeout))
@@ -80,12 +98,14 @@ class Channel:
         return self.answer()
 
     def answer(self) -> dict[str, Any]:
-        """The next line, which has to say that all went well. Raises LabError."""
-        line = self.hear(PATIENCE)
-        said: dict[str, Any] = json.loads(line) if line else {"text": f"no answer within {PATIENCE:g} s"}
-        if not said.get("ok"):
-            raise LabError(f"the lab's {self.name} says: {said.get('text')}")
-        return said
+        """The next line, which has to report success. Raises LabError."""
+        with otherwise(LabError, f"the lab's {self.name} says"):
+            if (line := self._line(ANSWER_WITHIN)) is None:
+                raise Refused("node", f"no answer within {ANSWER_WITHIN:g} s")
+            try:
+                return decode(line)
+            except ValueError as error:
+                raise Refused("node", str(error)) from None
 
     def _gone(self, error: BaseException | None = None) -> LabError:
         last = self.complaints.decode("utf-8", "replace").strip().splitlines()[-1:]

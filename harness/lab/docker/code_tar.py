@@ -1,4 +1,4 @@
-"""Code on its way into the lab: which files a node is given, as a tar. Links and special files do not travel."""
+"""Code on its way into the lab: the files a node gets, as a tar. Links and special files are left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HARNESS = Path(__file__).resolve().parents[2]
 def agent_code() -> dict[str, Path]:
     """What is readable in a student node: the agent and what it imports, nothing else."""
     packages = ("__init__.py", "lab/__init__.py", "lab/node/__init__.py")
-    modules = ("agent.py", "agent_child.py", "agent_kernel.py", "proc.py", "seccomp.py")
+    modules = ("agent.py", "agent_child.py", "agent_kernel.py", "proc.py", "reply.py", "seccomp.py")
     files = (*packages, *(f"lab/node/{name}" for name in modules))
     return {
         "agent/__main__.py": HARNESS / "lab/node/agent.py",

@@ -1,7 +1,7 @@
 """Docker: images, containers and volumes. The only file that talks to it.
 
-Rule 1: everything made here carries its owner's labels, so that `sweep` finds what a dead owner left.
-Rule 2: whatever the engine refuses becomes a LabError with one sentence.
+Rule 1: everything made here carries its owner's labels, so that `sweep` finds what a dead owner left behind.
+Rule 2: whatever the engine refuses becomes a LabError of one sentence.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from harness.lab.interface import LabError
 
 
 @dataclass(frozen=True)
-class EngineInfo:
-    """The Docker engine within reach, or why there is none that serves."""
+class DockerEngineInfo:
+    """The Docker engine within reach, or why there is none that the lab can use."""
 
     version: str = ""
     cgroup: str = ""  #: "1" or "2"
@@ -51,7 +51,7 @@ class NoEngine(LabError):
     """No Docker engine answers."""
 
     def __init__(self, error: Exception) -> None:
-        self.info = EngineInfo(
+        self.info = DockerEngineInfo(
             obstacle=f"no Docker engine answers ({_short(error)})",
             advice="start one, or use --lab local",
             forbidden=_is_forbidden(error),
@@ -67,10 +67,10 @@ def _is_forbidden(error: BaseException) -> bool:
     )
 
 
-def find_engine() -> EngineInfo:
-    """The engine within reach; `why_not` says what keeps the lab from it."""
+def find_engine() -> DockerEngineInfo:
+    """The engine within reach; `why_not` says why the lab cannot use it."""
     try:
-        engine = Engine()
+        engine = DockerEngine()
     except NoEngine as error:
         return error.info
     with engine:
@@ -82,7 +82,7 @@ def find_engine() -> EngineInfo:
     elif "name=rootless" in options or "name=userns" in options:
         obstacle = "the engine is rootless or maps users, so no wires can be made"
         advice = "use one that runs as root"
-    return EngineInfo(
+    return DockerEngineInfo(
         version=info.get("ServerVersion", ""),
         cgroup=str(info.get("CgroupVersion", "1")),
         runtimes=tuple(info.get("Runtimes") or ()),
@@ -92,7 +92,7 @@ def find_engine() -> EngineInfo:
 
 
 def sweep(*, mine: bool = False) -> int:
-    """Remove the containers, volumes and folders that dead owners left; how many. Raises LabError.
+    """Remove the containers, volumes and folders that dead owners left behind; returns how many. Raises LabError.
 
     With `mine`, those of this process instead.
     """
@@ -101,7 +101,7 @@ def sweep(*, mine: bool = False) -> int:
     def goes(labels: Mapping[str, str]) -> bool:
         return labels.get(owner.OWNER) == me if mine else owner.is_dead(labels)
 
-    with Engine() as engine:
+    with DockerEngine() as engine:
         count = 0 if mine else owner.sweep_folders()
         for identity, labels in engine.containers():
             if goes(labels):
@@ -125,7 +125,7 @@ def _short(error: BaseException) -> str:
     return " ".join(str(text).split())[:300]
 
 
-class Engine:
+class DockerEngine:
     """A connection to the engine. Every method raises LabError."""
 
     def __init__(self) -> None:
@@ -135,7 +135,7 @@ class Engine:
         except (DockerException, requests.RequestException, OSError) as error:
             raise NoEngine(error) from None
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> DockerEngine:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -146,15 +146,14 @@ class Engine:
         self._client.close()
 
     def info(self) -> dict[str, Any]:
-        """What the engine tells of itself."""
-        with _plainly("the Docker engine does not tell what it is"):
+        """What the engine says about itself."""
+        with _plainly("the Docker engine does not say what it is"):
             info: dict[str, Any] = self._client.info()
             return info
 
     # -- images (an ImageStore of images.py) -----------------------------------------------------------------------
 
     def has_image(self, tag: str) -> bool:
-        """See ImageStore."""
         with _plainly(f"the Docker engine cannot say whether it has {tag}"):
             try:
                 self._client.images.get(tag)
@@ -163,7 +162,6 @@ class Engine:
             return True
 
     def pull(self, tag: str, timeout: float) -> str | None:
-        """See ImageStore."""
         heard = time.monotonic()
         failed: str | None = "it ended without a word"
 
@@ -186,12 +184,10 @@ class Engine:
         return failed
 
     def build(self, folder: Path, target: str, tag: str, base: str) -> None:
-        """See ImageStore."""
         with _plainly(f"building the {target} image failed (see docker/README.md)"):
             self._client.images.build(path=str(folder), target=target, tag=tag, buildargs={"BASE": base}, rm=True)
 
     def load_rootfs(self, tar: IO[bytes], tag: str) -> None:
-        """See ImageStore."""
         repository, _, version = tag.partition(":")
         with _plainly(f"loading {tag} into the engine failed"):
             self._client.api.import_image_from_stream(tar, repository=repository, tag=version)
@@ -213,7 +209,7 @@ class Engine:
             host = api.create_host_config(
                 **{key: value for key, value in recipe.host.items() if value is not None},
                 ulimits=[Ulimit(name=kind, soft=value, hard=value) for kind, value in recipe.limits.items()],
-                log_config=LogConfig(type="none"),  # their words are for us, and would fill the disk
+                log_config=LogConfig(type="none"),  # their output goes to us, and logs would fill the disk
             )
             made = api.create_container(
                 recipe.image,
@@ -282,7 +278,7 @@ class Engine:
     def volumes(self) -> list[tuple[str, dict[str, str]]]:
         """Names and labels of all volumes of this project.
 
-        By name: the engine makes a missing volume, without labels, for a container that is created as its star stops.
+        Found by name: for a container created while its star stops, the engine makes a missing volume without labels.
         """
         with _plainly("the Docker engine does not list its volumes"):
             rows = self._client.api.volumes(filters={"name": "socketlab-"})["Volumes"] or ()
@@ -294,7 +290,7 @@ class Engine:
             self._client.api.create_volume(name, labels=dict(labels))
 
     def remove_volume(self, name: str) -> int:
-        """Remove a volume; 0 if it was gone, or is used still and so is the next sweep's."""
+        """Remove a volume; 0 if it was gone, or is still in use and so left to the next sweep."""
         with _plainly(f"volume {name} cannot be removed"):
             try:
                 self._client.api.remove_volume(name, force=True)

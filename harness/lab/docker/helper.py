@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.lab.interface import LabError
+from harness.lab.node.reply import decode
 
 Reply = dict[str, Any]
 
-#: Seconds within which a helper of the lab has to be there, and has to answer.
+#: Seconds within which a helper of the lab has to start, and to answer.
 STARTED_WITHIN, ANSWERED_WITHIN = 10.0, 30.0
 #: Largest answer of the agent, in bytes; it sends four descriptors at most.
 _PACKET, _DESCRIPTORS = 65536, 4
@@ -22,7 +23,7 @@ _PACKET, _DESCRIPTORS = 65536, 4
 class Helper:
     """A conversation over a Unix socket: one request, one answer. Opened when first needed.
 
-    A request that is interrupted (a test's time is over) leaves an answer nobody waits for; so the connection is
+    A request that is interrupted (a test's time is over) leaves an answer that nobody waits for; so the connection is
     closed then, and the next request opens another.
     """
 
@@ -30,19 +31,19 @@ class Helper:
         self, name: str, path: str, kind: socket.SocketKind = socket.SOCK_STREAM, *, gone: type[LabError] = LabError
     ) -> None:
         self._name = name
-        self._gone = gone  #: what is raised when it was there and is no more
+        self._gone = gone  #: raised when it was there and is gone
         self._path = path
         self._kind = kind
         self._socket: socket.socket | None = None
-        self._met = False  #: it was there once: where nobody listens now it has ended, and is not waited for
+        self._met = False  #: it was there once: if nobody listens now, it has ended and is not waited for
         self._lock = threading.RLock()
 
     def ask(
         self, request: Mapping[str, Any], *, given: Sequence[int] = (), within: float = ANSWERED_WITHIN
     ) -> tuple[Reply, list[int]]:
-        """The answer and the descriptors that came with it. Raises LabError when none comes.
+        """The answer and the descriptors that came with it. Raises Refused, and LabError when none comes.
 
-        A helper that was met before and has hung up since is told by the error it was made with (`gone`).
+        For a helper that was there and has hung up since, raises the error given as `gone`.
         """
         with self._lock:
             done = False
@@ -50,9 +51,9 @@ class Helper:
                 if self._socket is None:
                     self._socket = self._connect()
                 self._socket.settimeout(within)
-                answer = self._exchange(self._socket, json.dumps(request).encode("ascii"), given)
+                answer, descriptors = self._exchange(self._socket, json.dumps(request).encode("ascii"), given)
                 done = self._met = True
-                return answer
+                return decode(answer), descriptors
             except (OSError, ValueError) as error:
                 hung_up = self._met and isinstance(error, ConnectionError | FileNotFoundError)
                 kind = self._gone if hung_up else LabError
@@ -73,9 +74,9 @@ class Helper:
                 connection.close()
                 if self._met or time.monotonic() > deadline:
                     raise
-                time.sleep(0.005)  # it is being started
+                time.sleep(0.005)  # it is still starting
 
-    def _exchange(self, connection: socket.socket, request: bytes, given: Sequence[int]) -> tuple[Reply, list[int]]:
+    def _exchange(self, connection: socket.socket, request: bytes, given: Sequence[int]) -> tuple[bytes, list[int]]:
         if self._kind == socket.SOCK_SEQPACKET:
             socket.send_fds(connection, [request], list(given))
             data, descriptors, _, _ = socket.recv_fds(connection, _PACKET, _DESCRIPTORS)
@@ -89,5 +90,4 @@ class Helper:
                 data += chunk
         if not data:
             raise ConnectionResetError("it hung up")
-        reply: Reply = json.loads(data)
-        return reply, descriptors
+        return data, descriptors

@@ -1,7 +1,7 @@
-"""Which images the Docker lab needs, and how they are made on a machine that has none.
+"""The images the Docker lab needs, and how to make them on a machine that has none.
 
-Rule 1: an image's tag is the hash of all it is made from: a change makes a new tag; only what is missing is built.
-Rule 2: nothing here talks to Docker; the engine is handed in as an `ImageStore` (containers.py has one).
+Rule 1: an image's tag is the hash of all it is made from: a change makes a new tag; only missing images are built.
+Rule 2: nothing here talks to Docker; the engine is passed in as an `ImageStore` (containers.py has one).
 Rule 3: no mirror or registry is named: the engine's default registry is tried, else the machine's own package sources.
 """
 
@@ -24,11 +24,11 @@ from typing import IO, Protocol
 from harness.lab.docker import owner
 from harness.lab.interface import LabError
 
-#: The base that is tried first; it has to be given by a registry.
+#: The base that is tried first; it has to come from a registry.
 BASE = "python:3.12-slim"
-#: Seconds for which a registry may say nothing before the other way is taken.
-PULL_PATIENCE = 20.0
-#: Python packages the tester needs beside the standard library; their versions are those of this environment.
+#: Seconds of silence from a registry after which debootstrap is used instead.
+PULL_SILENCE = 20.0
+#: Python packages the tester needs besides the standard library; their versions are those of this environment.
 PACKAGES = (
     "pytest",
     "pytest-asyncio",
@@ -41,9 +41,10 @@ PACKAGES = (
     "trustme",
     "idna",
     "cryptography",
-    "cffi",  # of which cryptography takes the backend: pycparser is not needed
+    "psutil",  # what the programs of the reference, beside the tester, use
+    "cffi",  # cryptography uses its backend only: pycparser is not needed
 )
-#: Where they stand in the node image.
+#: Where they are in the node image.
 PACKAGES_AT = "/usr/local/lib/socketlab"
 #: Debian packages of the two images when debootstrap makes them.
 DEBIAN: Mapping[str, Sequence[str]] = {
@@ -55,7 +56,7 @@ _RECIPE = ("Dockerfile", "prepare-student.sh", "prepare-node.sh")
 
 
 class ImageStore(Protocol):
-    """What an engine has to be able to do with images."""
+    """What an engine has to do with images."""
 
     def has_image(self, tag: str) -> bool: ...
     def pull(self, tag: str, timeout: float) -> str | None:
@@ -106,7 +107,7 @@ def ensure_images(store: ImageStore, say: Callable[[str], None] = lambda _: None
         why = None
     else:
         say(f"fetching {BASE}, the base of the lab's images")
-        why = store.pull(BASE, PULL_PATIENCE)
+        why = store.pull(BASE, PULL_SILENCE)
     for kind in missing:
         if why is None:
             say(f"building the {kind} image from {BASE}")
@@ -143,7 +144,7 @@ def _fetch_packages(folder: Path, python: str | None) -> None:
 
 
 def _wheel_platforms(machine: str) -> list[str]:
-    """What wheels for the images are called: Linux with the C library of Debian 10 or newer, on this processor."""
+    """The platform tags of wheels for the images: Linux with the C library of Debian 10 or newer, on this processor."""
     processor = {"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
     return [f"{kind}_{processor}" for kind in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
 
@@ -186,7 +187,7 @@ def _build_from_debian(store: ImageStore, kind: str, tag: str, say: Callable[[st
 
 
 def _check_debootstrap() -> None:
-    """Raises LabError with the one thing to do."""
+    """Raises LabError with the one thing to do if debootstrap cannot be used here."""
     bring = f"or bring the base yourself: docker pull {BASE}"
     if sys.platform != "linux" or shutil.which("apt-get") is None:
         raise LabError(f"no registry gives {BASE}, and the other way needs Debian or Ubuntu; {bring}")

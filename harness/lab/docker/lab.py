@@ -5,6 +5,7 @@ It runs inside the tester's container and knows sockets, not Docker (harness/lab
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -17,19 +18,19 @@ from typing import Any, Literal
 
 from harness.course.address import Address
 from harness.course.assignment import Assignment, Limits
+from harness.lab.docker.description import DockerLab
 from harness.lab.docker.helper import ANSWERED_WITHIN, Helper, Reply
 from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, Usage
+from harness.lab.node.reply import Refused, otherwise
 from harness.lab.relay.loop import RelayLoop
+from harness.link.addresses import WIRES, address
 from harness.link.profile import Profile
 from harness.link.trace import Packet
 from harness.pictures import wires as pcap
 
 Kind = Literal["missing", "file", "folder", "socket", "other"]
 
-#: The tester's and the student's end of the two wires, and of the third one, if there is a second student node.
-TESTER: dict[Family, str] = {4: "10.77.1.2", 6: "fd77:1::2"}
-STUDENT: dict[Family, str] = {4: "10.77.2.2", 6: "fd77:2::2"}
-SECOND: dict[Family, str] = {4: "10.77.3.2", 6: "fd77:3::2"}
+_TESTER, _STUDENT, _SECOND = WIRES["tester"], WIRES["student"], WIRES["second"]
 #: Multicast reports of the kernel's own on three new wires, which netem counts and no capture holds.
 _MULTICASTS = 24
 
@@ -73,7 +74,7 @@ class AgentNode:
     """A student's node: the agent in it does what is asked, the warden gives it fresh folders."""
 
     def __init__(self, agent: str, warden: str, router: str, limits: Limits, name: str = "student") -> None:
-        self._name = name  #: as its wire is called
+        self._name = name  #: the name of its wire
         self._agent = Helper("agent", agent, socket.SOCK_SEQPACKET, gone=NodeGone)
         self._warden = Helper("warden", warden)
         self._router = Helper("router", router)
@@ -82,100 +83,104 @@ class AgentNode:
     def _ask(
         self, op: str, *, given: Sequence[int] = (), within: float = ANSWERED_WITHIN, **arguments: Any
     ) -> tuple[Reply, list[int]]:
-        reply, descriptors = self._agent.ask({"op": op, **arguments}, given=given, within=within)
-        if not reply["ok"] and reply["error"] in ("request", "node"):
-            raise LabError(f"the agent of the student's node cannot {op}: {reply['text']}")
-        return reply, descriptors
+        """The agent's answer. Raises Refused for what the submission did or left, LabError for the rest."""
+        try:
+            return self._agent.ask({"op": op, **arguments}, given=given, within=within)
+        except Refused as refused:
+            if refused.kind in ("request", "node"):
+                raise LabError(f"the agent of the student's node cannot {op}: {refused}") from None
+            raise
 
     def _tell_warden(self, op: str) -> None:
-        reply, _ = self._warden.ask({"op": op, "node": self._name})
-        if not reply["ok"]:
-            raise LabError(f"the lab's warden cannot {op}: {reply['text']}")
+        with otherwise(LabError, f"the lab's warden cannot {op}"):
+            self._warden.ask({"op": op, "node": self._name})
 
     def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
-        """See Node.build."""
         words = None if command is None else list(command)
-        reply, _ = self._ask("build", command=words, timeout=timeout, within=timeout + ANSWERED_WITHIN)
+        text: str | None
+        try:
+            text = self._ask("build", command=words, timeout=timeout, within=timeout + ANSWERED_WITHIN)[0]["text"]
+        except Refused as refused:
+            text = str(refused)
         self._tell_warden("seal")
-        text: str | None = reply["text"]
         return text
 
     def fresh(self) -> None:
-        """See Node.fresh."""
-        self._ask("fresh_kill")
+        with contextlib.suppress(Refused):  # of what outlives processes something may be left
+            self._ask("fresh_kill")
         self._tell_warden("fresh")
-        self._router.ask({"op": "flush"})  # no packet of the test before enters the next
-        reply, _ = self._ask("populate")
-        if not reply["ok"]:
-            raise CannotStart(f"what was built cannot be copied to the working folder: {reply['text']}")
+        with contextlib.suppress(Refused):
+            self._router.ask({"op": "flush"})  # no packet of one test reaches the next
+        with otherwise(CannotStart, "what was built cannot be copied to the working folder"):
+            self._ask("populate")
 
     def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> AgentProcess:
-        """See Node.start."""
         named = len(argv) > 1 and argv[0] in ("python3", "python") and not argv[1].startswith("-")
         if named and self.kind_of(argv[1]) == "missing":
             raise CannotStart(f"the program {argv[1]} is missing: the submission has no file of that name")
-        reply, descriptors = self._ask("start", argv=list(argv), env=dict(env or {}))
-        if not reply["ok"]:
-            raise CannotStart(f"{argv[0]} cannot be started ({reply['text']}): is it there, built and executable?")
+        try:
+            reply, descriptors = self._ask("start", argv=list(argv), env=dict(env or {}))
+        except Refused as refused:
+            why = f"{argv[0]} cannot be started ({refused}): is it there, built and executable?"
+            raise CannotStart(why) from None
         return AgentProcess(reply["pid"], descriptors, self._signal)
 
     def _signal(self, pid: int, signum: int) -> None:
-        self._ask("signal", pid=pid, signum=int(signum))
+        with contextlib.suppress(Refused):
+            self._ask("signal", pid=pid, signum=int(signum))
 
     def connect_unix(self, path: str, timeout: float) -> socket.socket:
-        """See Node.connect_unix."""
         deadline = time.monotonic() + timeout
         while True:
-            reply, descriptors = self._ask("connect_unix", path=path)
-            if reply["ok"]:
-                connection = socket.socket(fileno=descriptors[0])
-                connection.settimeout(timeout)
-                return connection
-            if reply["errno"] != 11 or time.monotonic() > deadline:  # EAGAIN: its queue is full
-                raise ConnectionError(f"{path}: {reply['text']}")
-            time.sleep(0.01)
+            try:
+                _, descriptors = self._ask("connect_unix", path=path)
+            except Refused as refused:
+                if refused.number != errno.EAGAIN or time.monotonic() > deadline:  # else its queue is full
+                    raise ConnectionError(f"{path}: {refused}") from None
+                time.sleep(0.01)
+                continue
+            connection = socket.socket(fileno=descriptors[0])
+            connection.settimeout(timeout)
+            return connection
 
     def listen_unix(self, name: str) -> tuple[socket.socket, str]:
-        """See Node.listen_unix."""
-        reply, descriptors = self._ask("listen_unix", name=name)
-        if not reply["ok"]:
-            raise LabError(f"no listening socket {name!r} can be made in the student's node: {reply['text']}")
+        with otherwise(LabError, f"no listening socket {name!r} can be made in the student's node"):
+            reply, descriptors = self._ask("listen_unix", name=name)
         return socket.socket(fileno=descriptors[0]), reply["path"]
 
     def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
-        """See Node.put_file."""
         memory = os.memfd_create("given")
         try:
             with open(memory, "wb", closefd=False) as file:
                 file.write(data)
             os.lseek(memory, 0, os.SEEK_SET)
             reply, _ = self._ask("put_file", name=name, private=private, given=[memory])
+        except Refused as refused:
+            if refused.number == errno.ENOSPC:
+                # A private file is the student's own: if it grows, there is no room for the next one.
+                why = "the folder of the files that the submission is given has been filled by it"
+                raise CannotStart(why) from None
+            raise LabError(f"{name!r} cannot be put into the student's node: {refused}") from None
         finally:
             os.close(memory)
-        if not reply["ok"] and reply["errno"] == errno.ENOSPC:
-            # A private file is the student's own: whoever lets it grow has no place left for the next one.
-            raise CannotStart("the folder of the files that the submission is given has been filled by it")
-        if not reply["ok"]:
-            raise LabError(f"{name!r} cannot be put into the student's node: {reply['text']}")
         path: str = reply["path"]
         return path
 
     def kind_of(self, path: str) -> Kind:
-        """See Node.kind_of."""
-        reply, _ = self._ask("kind_of", path=path)
-        kind: Kind = reply["kind"] if reply["ok"] else "missing"
+        try:
+            kind: Kind = self._ask("kind_of", path=path)[0]["kind"]
+        except Refused:
+            return "missing"
         return kind
 
     def usage(self) -> Usage:
-        """See Node.usage."""
-        reply, _ = self._ask("usage")
-        if not reply.pop("ok"):
-            raise LabError(f"the student's node cannot be measured: {reply['text']}")
-        return Usage(**reply)
+        with otherwise(LabError, "the student's node cannot be measured"):
+            return Usage(**self._ask("usage")[0])
 
     def trouble(self) -> str | None:
-        """See Node.trouble."""
-        reply, _ = self._ask("trouble")
+        reply: Reply = {}
+        with contextlib.suppress(Refused):
+            reply, _ = self._ask("trouble")
         said = []
         if reply.get("killed"):
             said.append(
@@ -204,84 +209,73 @@ class StarNetwork:
         self.engine = engine
         self._router = Helper("router", router)
         self._wires = [pcap.WireFile(path, wire) for wire, path in enumerate(captures)]
-        self._names = ("tester", "student", "second")[: len(captures)]
+        self._names = tuple(WIRES)[: len(captures)]
         self._paths = list(captures)
         self._relays: RelayLoop | None = None  #: for mangled connections only; runs in this node
         self._mangled: set[Address] = set()
 
     def tester_host(self, family: Family) -> str:
-        """See Network.tester_host."""
-        return TESTER[family]
+        return address(_TESTER, family)
 
     def student_host(self, family: Family) -> str:
-        """See Network.student_host."""
-        return STUDENT[family]
-
-    def student_any(self, family: Family) -> str:
-        """See Network.student_any."""
-        return "::" if family == 6 else "0.0.0.0"
+        return address(_STUDENT, family)
 
     def to_student(
         self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
     ) -> Address:
-        """See Network.to_student. A mangled connection goes through a relay between the tester's peer and its wire."""
-        target = Address(protocol, host=STUDENT[family], port=port)
+        """A mangled connection goes through a relay between the tester's peer and its wire."""
+        target = Address(protocol, host=address(_STUDENT, family), port=port)
         if mangle is None or protocol == "udp":
             return target
         return self._keep(self._relay().add_tcp(to=target, towards="student", mangle=mangle))
 
     def straight_to_student(self, port: int, family: Family) -> Address:
-        """See Network.straight_to_student. The router carries them all."""
-        return Address("tcp", host=STUDENT[family], port=port)
+        """The router carries them all."""
+        return Address("tcp", host=address(_STUDENT, family), port=port)
 
     def to_second(self, port: int, family: Family) -> Address:
-        """See Network.to_second."""
-        return Address("udp", host=SECOND[family], port=port)
+        return Address("udp", host=address(_SECOND, family), port=port)
 
     def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
-        """See Network.to_tester."""
         if mangle is None or bound.kind == "udp":
             return bound
-        return self._keep(self._relay().add_tcp(to=bound, towards="tester", listen=TESTER[bound.family], mangle=mangle))
+        return self._keep(
+            self._relay().add_tcp(to=bound, towards="tester", listen=address(_TESTER, bound.family), mangle=mangle)
+        )
 
     def _relay(self) -> RelayLoop:
         if self._relays is None:
             self._relays = RelayLoop()
         return self._relays
 
-    def _keep(self, address: Address) -> Address:
-        self._mangled.add(address)
-        return address
+    def _keep(self, relayed: Address) -> Address:
+        self._mangled.add(relayed)
+        return relayed
 
     def seen_by_student(self, local: Address, remote: Address) -> Address:
-        """See Network.seen_by_student. The router changes no address; a relay does."""
+        """The router changes no address; a relay does."""
         return self._relay().seen_by_target(local, remote) if remote in self._mangled else local
 
     def closed_address(self, family: Family, protocol: Literal["tcp", "udp"]) -> Address:
-        """See Network.closed_address."""
         kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind) as probe:
-            probe.bind((TESTER[family], 0))
-            return Address(protocol, host=TESTER[family], port=probe.getsockname()[1])
+            probe.bind((address(_TESTER, family), 0))
+            return Address(protocol, host=address(_TESTER, family), port=probe.getsockname()[1])
 
     def shape(self, *, up: Profile, down: Profile, seed: int) -> None:
-        """See Network.shape."""
         self._ask({"op": "shape", "up": up.as_dict(), "down": down.as_dict(), "seed": seed})
 
     def counters(self) -> LinkCounters:
-        """See Network.counters. An engine that chooses by profile says which one it was."""
+        """An engine that chooses by profile says which one it was."""
         reply = self._ask({"op": "counters"})
         self.engine = reply.get("engine", self.engine)
         return LinkCounters(**{name: reply[name] for name in LinkCounters.__dataclass_fields__ if name in reply})
 
     def _ask(self, request: Mapping[str, Any]) -> Reply:
-        reply, _ = self._router.ask(request)
-        if not reply["ok"]:
-            raise LabError(f"the lab's router cannot {request['op']}: {reply['error']}")
-        return reply
+        with otherwise(LabError, f"the lab's router cannot {request['op']}"):
+            return self._router.ask(request)[0]
 
     def packets(self, start: float, end: float) -> list[Packet] | None:
-        """See Network.packets."""
         from harness.pictures.capture import BadCapture, from_capture
 
         try:
@@ -291,18 +285,17 @@ class StarNetwork:
             return None
         try:
             return from_capture(pcap.as_pcapng(sorted(frames, key=lambda frame: frame.at), names=self._names))
-        except BadCapture:  # not one datagram: who goes another way sends none
+        except BadCapture:  # not one datagram: a program may use another channel
             return []
 
     def missed(self, start: float) -> int:
-        """See Network.missed."""
         carried = self.counters().packets  # first: programs that still run go on sending
         self._wait_for_captures()
         captured = sum(frame.entered for wire in self._wires for frame in wire.between(start, time.time()))
         return max(0, carried - captured - _MULTICASTS)
 
     def capture(self, start: float, end: float) -> bytes | None:
-        """See Network.capture: all wires, with what the link did to each packet as comments."""
+        """All wires, with what the link did to each packet as comments."""
         try:
             self._wait_for_captures()
             packets, cut = pcap.merged([wire.between(start, end) for wire in self._wires])
@@ -313,7 +306,7 @@ class StarNetwork:
         return pcap.as_pcapng(packets, note=note, names=self._names) if packets else None
 
     def _wait_for_captures(self) -> None:
-        """Until the files stop growing: what is on the wire reaches them some milliseconds later."""
+        """Wait until the files stop growing: packets reach them some milliseconds later."""
         sizes: list[int] = []
         for _ in range(20):
             before, sizes = sizes, [os.stat(path).st_size for path in self._paths]
@@ -322,20 +315,20 @@ class StarNetwork:
             time.sleep(0.01)
 
     def close_paths(self) -> None:
-        """See Network.close_paths."""
         self._mangled.clear()
         if self._relays is not None:
             self._relays.clear()
 
 
-def docker_lab(config: Mapping[str, Any], assignment: Assignment) -> tuple[list[AgentNode], StarNetwork]:
-    """The student nodes and the link that a job's "lab" describes. Raises LabError when a helper is not there."""
+def docker_lab(lab: DockerLab, assignment: Assignment) -> tuple[list[AgentNode], StarNetwork]:
+    """The student nodes and the link that a star describes. Raises LabError when a helper is not there."""
     nodes = [
-        AgentNode(agent, config["warden"], config["router"], assignment.limits, name)
-        for name, agent in zip(("student", "second"), config["agents"], strict=False)
+        AgentNode(agent, lab.warden, lab.router, assignment.limits, name)
+        for name, agent in zip(("student", "second"), lab.agents, strict=False)
     ]
-    network = StarNetwork(config["router"], config["captures"], config["engine"])
+    network = StarNetwork(lab.router, lab.captures, lab.engine)
     for node in nodes:
-        node._ask("hello")
+        with otherwise(LabError, "the agent of the student's node does not work"):
+            node._ask("hello")
         node._tell_warden("guard")
     return nodes, network

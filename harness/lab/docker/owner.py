@@ -1,7 +1,7 @@
-"""Whose the things are that a run leaves on a machine, so that the next run can remove what a dead one left.
+"""Who owns what a run makes on a machine, so that the next run can remove what a dead one left behind.
 
 Rule 1: everything made outside this process (containers, volumes, folders) carries its owner's labels.
-Rule 2: only what a dead owner left is removed; an owner that cannot be judged from here counts as alive.
+Rule 2: only what a dead owner left behind is removed; an owner that cannot be checked from here counts as alive.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ OWNER, PROCESS, STARTED, MACHINE = ("socketlab.owner", "socketlab.pid", "socketl
 class Owner:
     """One process that makes things."""
 
-    identity: str  #: unlike every other owner's
+    identity: str  #: unique
     pid: int
-    started: str  #: when the process began, in the kernel's ticks; "" where the system does not tell
+    started: str  #: when the process began, in the kernel's ticks; "" if the system does not say
     machine: str  #: this boot of this machine and its process namespace
 
     @property
     def labels(self) -> dict[str, str]:
-        """To be put on whatever is made."""
+        """The labels for everything it makes."""
         return {OWNER: self.identity, PROCESS: str(self.pid), STARTED: self.started, MACHINE: self.machine}
 
 
@@ -70,12 +70,12 @@ def owned_folder() -> Path:
 
 def forget_folder() -> None:
     """Remove this process's folder, if it made one."""
-    if os.getpid() == this_owner().pid:  # not in a child that inherited the promise
+    if os.getpid() == this_owner().pid:  # not in a forked child
         shutil.rmtree(_root() / this_owner().identity, ignore_errors=True)
 
 
 def sweep_folders() -> int:
-    """Remove the folders of dead owners; how many."""
+    """Remove the folders of dead owners; returns how many."""
     count = 0
     for path in _root().iterdir():
         try:

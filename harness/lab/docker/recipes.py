@@ -1,7 +1,7 @@
-"""What each node of a star is made of and may do, as plain data. Pure. docker/README.md tells the reasons.
+"""What each node of a star is made of and may do, as plain data. Pure. docker/README.md gives the reasons.
 
-Rule 1: a node has no network but its wires, no capability it does not need, and a root that it cannot write.
-Rule 2: a student node has a bound for everything it can use up.
+Rule 1: a node has no network but its wires, no capability it does not need, and a read-only root file system.
+Rule 2: a student node has a limit on everything it can use up.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from harness.lab.interface import LabError
 STUDENT = 40001
 #: The student nodes that a star can have, as their wires are called (harness/lab/node/warden.py).
 STUDENTS = ("student", "second")
-#: What the agent keeps for itself of a student node's memory (MiB) and processes.
+#: What the agent reserves for itself of a student node's memory (MiB) and processes.
 AGENT_MEMORY, AGENT_PROCESSES = 24, 4
-#: Memory that files cannot take (MiB), so that the agent lives when they are full.
+#: Memory that files cannot take (MiB), so that the agent survives when they are full.
 NOT_FOR_FILES = 32
-#: Folders of a student node beside /work and /build: path, MiB, who may write, mode.
+#: Folders of a student node besides /work and /build: path, MiB, who may write, mode.
 SMALL_FOLDERS = (("/tmp", 32, STUDENT, "1777"), ("/dev/shm", 16, STUDENT, "1777"), ("/files", 32, 0, "0755"))
 #: Files, folders and links in one folder of a student node, at most.
 INODES = 16384
-#: Descriptors per process of our own nodes: 11,000 connections go through one star, and few engines may give less.
+#: Descriptors per process of our own nodes: 11,000 connections go through one star, and some engines may allow fewer.
 OUR_FILES = 16384
 #: Where the code is in our nodes, and the agent's code in the student's.
 CODE, AGENT_CODE = "/code", "/lab"
@@ -46,10 +46,10 @@ _LINK_SYSCTLS = {
     "net.ipv4.conf.default.send_redirects": "0",
 }
 _STUDENT_SYSCTLS = {
-    # At most 64 KiB of a connection's output wait in the kernel: a send that takes less than it was given is seen.
+    # At most 64 KiB of a connection's output wait in the kernel, so that programs meet partial sends.
     "net.ipv4.tcp_wmem": "4096 16384 65536",
     **_IPV6,
-    # System V memory ends with its processes; else it would fill the node's memory where no kill helps.
+    # System V memory ends with its processes; otherwise it would fill the node's memory and survive kills.
     "kernel.shm_rmid_forced": "1",
     "kernel.shmall": "4096",
     "kernel.msgmni": "16",
@@ -94,12 +94,12 @@ class Volumes:
 
     trusted: str  #: sockets and captures: link, tester, warden
     agent: str  #: the agent's socket: tester and student node, root only
-    code: str  #: what our nodes run
-    lab: str  #: what the student node's agent runs
+    code: str  #: the code that our nodes run
+    agent_code: str  #: the code of the student node's agent
 
 
 def folders(limits: LimitsLike) -> list[dict[str, Any]]:
-    """The folders of a student node, as the warden wants them. Raises LabError if they do not fit in its memory."""
+    """The folders of a student node, as the warden takes them. Raises LabError if they do not fit in its memory."""
     rows: list[dict[str, Any]] = [
         {"path": path, "mb": limits.disk_mb, "inodes": INODES, "uid": STUDENT, "mode": "0755"}
         for path in ("/work", "/build")
@@ -117,7 +117,7 @@ def folders(limits: LimitsLike) -> list[dict[str, Any]]:
 
 
 def link(images_node: str, volumes: Volumes, engine: str = "router") -> Recipe:
-    """The link: sees every packet, has a TUN device, and as much CPU as there is.
+    """The link: sees every packet, has a TUN device, and no limit on CPU.
 
     `engine` is router, netem (the kernel's, nothing else), or auto (the kernel's where it can, else the router).
     """
@@ -157,7 +157,7 @@ def warden(images_node: str, volumes: Volumes) -> Recipe:
     host["binds"] = {
         **host["binds"],
         volumes.code: {"bind": CODE, "mode": "rw"},
-        volumes.lab: {"bind": AGENT_CODE, "mode": "rw"},
+        volumes.agent_code: {"bind": AGENT_CODE, "mode": "rw"},
     }
     return Recipe(
         image=images_node,
@@ -175,9 +175,9 @@ def warden(images_node: str, volumes: Volumes) -> Recipe:
 
 
 def processors(count: int, cpus: float, worker: int) -> str | None:
-    """The processors a student node may use of a machine's `count`: never the first, which is left to the link.
+    """The processors a student node may use of a machine's `count`: never the first, which is reserved for the link.
 
-    None, any, where there are too few. Each worker has others, as far as they go.
+    None (any) if there are too few. Each worker gets different ones, as far as they last.
     """
     if count < 2:
         return None
@@ -222,9 +222,12 @@ def student(
             "sysctls": _STUDENT_SYSCTLS,
             "cpuset_cpus": processors,
             "runtime": runtime,
-            # A mount, not a bind: the engine would make a folder that is not there.
+            # A mount, not a bind: with a bind the engine would create a missing folder.
             "mounts": [{"Type": "bind", "Source": submission, "Target": "/submission", "ReadOnly": True}],
-            "binds": {volumes.agent: {"bind": "/agent", "mode": "rw"}, volumes.lab: {"bind": AGENT_CODE, "mode": "ro"}},
+            "binds": {
+                volumes.agent: {"bind": "/agent", "mode": "rw"},
+                volumes.agent_code: {"bind": AGENT_CODE, "mode": "ro"},
+            },
         },
         limits={"nofile": limits.open_files, "fsize": limits.file_mb * 1_000_000, "core": 0},
     )

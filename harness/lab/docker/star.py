@@ -1,7 +1,7 @@
 """One lab in Docker: link, tester and warden, kept warm, and a new student node for each submission.
 
-Rule: the host speaks with a node over its first process's standard streams; nothing is executed in running nodes.
-What each node is and may do stands in harness/lab/docker/recipes.py, the reasons in docker/README.md.
+Rule: the host talks to a node over its first process's standard streams; nothing is executed in running nodes.
+What each node is and may do is in harness/lab/docker/recipes.py, the reasons in docker/README.md.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import dataclasses
-import json
 import os
 import secrets
 import threading
@@ -20,13 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.lab.docker import owner
 from harness.lab.docker import recipes as nodes
-from harness.lab.docker.channel import PATIENCE, Channel
+from harness.lab.docker.channel import ANSWER_WITHIN, Channel
 from harness.lab.docker.code_tar import HARNESS, agent_code, archive
-from harness.lab.docker.containers import Engine, sweep
+from harness.lab.docker.containers import DockerEngine, sweep
+from harness.lab.docker.description import DockerLab
 from harness.lab.docker.images import Images
 from harness.lab.docker.phases import Phases
 from harness.lab.interface import LabError
@@ -37,14 +36,13 @@ class TesterExit:
     """How a job's tester ended."""
 
     status: int | None  #: exit status, negative for a signal, None if it had to be stopped at the deadline
-    seconds: float
     complaints: str  #: the end of what our nodes wrote on standard error
     died: NodeEnd | None = None  #: the student's node ended while the job ran; the job was stopped then
 
 
 @dataclass(frozen=True)
 class NodeEnd:
-    """How a student's node ended before its time."""
+    """How a student's node ended early."""
 
     text: str  #: a sentence
     by_memory: bool  #: the kernel ended it because its memory was full: the submission's doing
@@ -67,10 +65,9 @@ class Star:
     def __init__(self, images: Images, *, engine: str, runtime: str | None, worker: int) -> None:
         self.engine = engine
         self.worker = worker
-        self.phases = Phases()  #: of the start
         self._images = images
         self._runtime = runtime
-        self._engine = Engine()
+        self._docker = DockerEngine()
         self._labels = {**owner.this_owner().labels, "socketlab.worker": str(worker)}
         self._containers: list[str] = []
         self._broom = ThreadPoolExecutor(1, thread_name_prefix="socketlab-broom")
@@ -80,10 +77,7 @@ class Star:
         self._volumes = nodes.Volumes(*(f"{name}-{part}" for part in ("trusted", "agent", "code", "lab")))
         self._stopping = threading.Lock()
         self._students = 0
-        #: What keeps spinning students from delaying packets: "fifo" (the router has a real-time priority), "cpuset"
-        #: (students leave a processor to it), or "none".
-        self.punctuality = "none"
-        self._processors = 0  #: of the machine, if students are to leave one free
+        self._processors = 0  #: of the machine, if one is reserved for the router
 
     @classmethod
     def start(
@@ -117,36 +111,32 @@ class Star:
             "tester": nodes.tester,
             "warden": nodes.warden,
         }
-        with self.phases.timed("create"):
-            for name in dataclasses.astuple(self._volumes):
-                self._engine.create_volume(name, self._labels)
-            ids = {name: self._create(name, make(self._images.node, self._volumes)) for name, make in recipes.items()}
-            self._engine.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
-            self._engine.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
-        with self.phases.timed("start"), ThreadPoolExecutor(len(ids)) as pool:
-            list(pool.map(self._engine.start, ids.values()))
-        with self.phases.timed("ready"):
-            self._channels["warden"].answer()
-            pids = {name: self._engine.pid(ids[name]) for name in ("link", "tester")}
-            self._channels["warden"].ask({"op": "hold", **pids})
-            for name in ("link", "tester"):
-                if self._channels[name].hear(PATIENCE) is None:
-                    raise LabError(f"the lab's {name} node is not ready after {PATIENCE:g} s")
-            policy = self._channels["warden"].ask({"op": "policy", "pid": pids["link"]})["policy"]
-        if policy == _FIFO:
-            self.punctuality = "fifo"
-        elif (processors := self._engine.info().get("NCPU", 1)) > 1:
-            self.punctuality = "cpuset"
+        for name in dataclasses.astuple(self._volumes):
+            self._docker.create_volume(name, self._labels)
+        ids = {name: self._create(name, make(self._images.node, self._volumes)) for name, make in recipes.items()}
+        self._docker.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
+        self._docker.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
+        with ThreadPoolExecutor(len(ids)) as pool:
+            list(pool.map(self._docker.start, ids.values()))
+        self._channels["warden"].answer()
+        pids = {name: self._docker.pid(ids[name]) for name in ("link", "tester")}
+        self._channels["warden"].ask({"op": "hold", **pids})
+        for name in ("link", "tester"):
+            if self._channels[name].hear(ANSWER_WITHIN) is None:
+                raise LabError(f"the lab's {name} node is not ready after {ANSWER_WITHIN:g} s")
+        policy = self._channels["warden"].ask({"op": "policy", "pid": pids["link"]})["policy"]
+        # Spinning students must not delay packets: without a real-time priority the router gets its own processor.
+        if policy != _FIFO and (processors := self._docker.info().get("NCPU", 1)) > 1:
             self._processors = processors
 
     def _create(self, name: str, recipe: nodes.Recipe) -> str:
-        """Create a container, not started yet; its id. A spoken one is attached to, so that no line is missed."""
-        identity = self._engine.create(
+        """Create a container, not started yet; its id. One that talks is attached to, so that no line is missed."""
+        identity = self._docker.create(
             recipe, name=f"{self._name}-{name}", hostname=name.rstrip("0123456789"), labels=self._labels
         )
         self._containers.append(identity)
         if recipe.spoken:
-            self._channels[name] = Channel(self._engine.attach(identity), name)
+            self._channels[name] = Channel(self._docker.attach(identity), name)
         return identity
 
     @contextlib.contextmanager
@@ -173,22 +163,22 @@ class Star:
                 processors=nodes.processors(self._processors, limits.cpus, self.worker),
             )
             made.append(identity := self._create(name, recipe))
-            self._engine.start(identity)
-            return self._engine.pid(identity)
+            self._docker.start(identity)
+            return self._docker.pid(identity)
 
         try:
             with phases.timed("node"), ThreadPoolExecutor(len(names)) as pool:
                 pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets), strict=False))
             with phases.timed("wires"):
                 self._channel("warden").ask({"op": "wire", "folders": nodes.folders(limits), **pids})
-            yield Session(self, phases, sockets, Watch(self._engine, made))
+            yield Session(self, phases, sockets, NodeWatch(self._docker, made))
         finally:
             with phases.timed("teardown"):
                 self._end_session(made)
 
     def _end_session(self, students: Sequence[str]) -> None:
         for student in students:
-            # While the next submission begins: the engine takes its time. `stop` waits for it.
+            # In the background while the next submission begins, since the engine is slow. `stop` waits for it.
             with contextlib.suppress(RuntimeError):  # the star is being stopped, and this container with it
                 self._broom.submit(self._remove, student)
         if (warden := self._channels.get("warden")) is not None:
@@ -196,43 +186,43 @@ class Star:
                 warden.ask({"op": "unwire"})
 
     def _remove(self, container: str) -> None:
-        self._engine.remove(container)
+        self._docker.remove(container)
         self._containers.remove(container)
 
     def run_tester(
-        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float, watch: Watch
+        self, job: bytes, on_record: Callable[[object], None], deadline: float, watch: NodeWatch
     ) -> TesterExit:
-        """See Session.run_tester."""
         try:
-            return self._run_tester(job, on_line, deadline, watch)
+            return self._run_tester(job, on_record, deadline, watch)
         except BaseException:
-            self.stop()  # the job may still run in there: this star serves nobody any more
+            self.stop()  # the job may still run in there: this star is not used again
             raise
 
     def _run_tester(
-        self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float, watch: Watch
+        self, job: bytes, on_record: Callable[[object], None], deadline: float, watch: NodeWatch
     ) -> TesterExit:
-        begun = time.monotonic()
         channel = self._channel("tester")
         channel.complaints = b""
-        channel.say({"job": job})
+        channel.say({"job": job.decode("ascii")})
         stopped, died = False, None
         while True:
-            line = channel.hear(min(deadline - time.monotonic(), _LOOK))
-            if line is not None and line.startswith(b'{"nursery"'):
-                status = None if stopped else int(json.loads(line)["status"])
-                complaints = channel.complaints.decode("utf-8", "replace")
-                return TesterExit(status, round(time.monotonic() - begun, 4), complaints, died)
-            if line is not None:
-                on_line(line)
-                if line.startswith(b'{"record": "gone"'):
-                    watch.wait(_KNOWN_WITHIN)  # else the job may be over before the engine says why
+            match channel.hear(min(deadline - time.monotonic(), _LOOK)):
+                case None:
+                    pass
+                case {"nursery": "done", "status": int(code)}:
+                    complaints = channel.complaints.decode("utf-8", "replace")
+                    return TesterExit(None if stopped else code, complaints, died)
+                case {"record": "gone"} as row:
+                    on_record(row)
+                    watch.wait(_KNOWN_WITHIN)  # otherwise the job may be over before the engine says why
+                case row:
+                    on_record(row)
             late = time.monotonic() >= deadline
             if stopped and late:
                 raise LabError("the lab's tester node does not end its job: start the lab again")
             if not stopped and (late or watch.end):
-                # Without its node a job can find out nothing more, and would wait for it at every step.
-                stopped, died, deadline = True, watch.end, time.monotonic() + PATIENCE
+                # Without its node a job can learn nothing more, and would wait for it at every step.
+                stopped, died, deadline = True, watch.end, time.monotonic() + ANSWER_WITHIN
                 channel.say({"stop": True})
 
     def _channel(self, name: str) -> Channel:
@@ -243,16 +233,16 @@ class Star:
 
     def stop(self) -> None:
         """Remove everything of this star. Never raises for what is gone already. Any thread may call it."""
-        while self._channels:  # at once: whoever waits for a node in another thread is to notice
+        while self._channels:  # first, so that a thread that waits for a node notices
             with contextlib.suppress(KeyError):
                 self._channels.popitem()[1].close()
         with self._stopping:
             self._broom.shutdown(wait=True)
             while self._containers:
-                self._engine.remove(self._containers.pop())
+                self._docker.remove(self._containers.pop())
             for name in dataclasses.astuple(self._volumes):
-                self._engine.remove_volume(name)
-            self._engine.close()
+                self._docker.remove_volume(name)
+            self._docker.close()
             _stars.discard(self)
 
     def __enter__(self) -> Star:
@@ -262,24 +252,24 @@ class Star:
         self.stop()
 
 
-class Watch:
-    """Waits in threads for the end of a student's nodes, and keeps what the engine says of it."""
+class NodeWatch:
+    """Waits in threads for the end of a student's nodes, and keeps what the engine says about it."""
 
-    def __init__(self, engine: Engine, students: Sequence[str]) -> None:
+    def __init__(self, docker: DockerEngine, students: Sequence[str]) -> None:
         self.end: NodeEnd | None = None  #: None while all live
-        self._engine = engine
+        self._docker = docker
         self._ended = threading.Event()
         for node in students:
             threading.Thread(target=self._wait, args=(node,), daemon=True, name="socketlab-watch").start()
 
     def wait(self, seconds: float) -> None:
-        """Until a node has ended and `end` says how, but not longer than that."""
+        """Wait until a node has ended and `end` says how, but no longer than `seconds`."""
         self._ended.wait(seconds)
 
     def _wait(self, node: str) -> None:
         try:
-            found = self._engine.wait_for_end(node)
-        except LabError:  # nobody can say; a job then finds out for itself
+            found = self._docker.wait_for_end(node)
+        except LabError:  # nobody can say; the job then finds out for itself
             return
         if found is None:
             return
@@ -299,35 +289,32 @@ class Session:
     star: Star
     phases: Phases  #: seconds: node, wires, tester (the job as a whole), teardown
     sockets: list[str]  #: of the agents, as the tester sees them: of the first student node, of the second
-    watch: Watch  #: over the nodes
+    watch: NodeWatch  #: over the nodes
 
     @property
-    def lab(self) -> dict[str, Any]:
-        """The job's "lab": how the tester reaches these nodes."""
-        return {
-            "kind": "docker",
-            "agents": self.sockets,
-            "warden": "/trusted/warden.sock",
-            "router": "/trusted/router.sock",
-            "captures": [
-                f"/trusted/capture/{wire}.pcap" for wire in ("tester", *nodes.STUDENTS)[: 1 + len(self.sockets)]
-            ],
-            "engine": self.star.engine,
-            "punctuality": self.star.punctuality,
-        }
+    def lab(self) -> DockerLab:
+        """How the tester reaches these nodes; the job has to name it."""
+        wires = ("tester", *nodes.STUDENTS)[: 1 + len(self.sockets)]
+        return DockerLab(
+            agents=tuple(self.sockets),
+            warden="/trusted/warden.sock",
+            router="/trusted/router.sock",
+            captures=tuple(f"/trusted/capture/{wire}.pcap" for wire in wires),
+            engine=self.star.engine,
+        )
 
-    def run_tester(self, job: Mapping[str, Any], on_line: Callable[[bytes], None], deadline: float) -> TesterExit:
-        """Run a job (its "lab" is filled in here), a call per line that comes, until time.monotonic() is `deadline`.
+    def run_tester(self, job: bytes, on_record: Callable[[object], None], deadline: float) -> TesterExit:
+        """Run a job (JSON), a call per line that comes, read as JSON, until time.monotonic() is `deadline`.
 
         Paths in the job are those of the tester node: /code/<name>/... Raises LabError.
         """
         with self.phases.timed("tester"):
-            return self.star.run_tester({**job, "lab": self.lab}, on_line, deadline, self.watch)
+            return self.star.run_tester(job, on_record, deadline, self.watch)
 
 
 @atexit.register
 def _stop_all() -> None:
-    """What this process made goes with it, even what it was interrupted in making."""
+    """Remove what this process made, even if it was interrupted while making it."""
     if _started and os.getpid() == owner.this_owner().pid:
         for star in list(_stars):
             with contextlib.suppress(LabError):

@@ -1,7 +1,7 @@
 """The lab on one machine: programs as child processes, the link as a relay on loopback. For laptops and trusted code.
 
 It needs no privilege and no Docker, and protects from accidents, not from malice: a program can read what its user
-can read and can reach the tester by other ways than the link.
+can read and can reach the tester without using the link.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harness.link.trace import Packet
 
 Kind = Literal["missing", "file", "folder", "socket", "other"]
 
-#: Longest end of a build's output that its author is shown, in bytes.
+#: How much of the end of a build's output its author is shown, in bytes.
 _BUILD_TAIL = 4000
 
 
@@ -50,7 +50,7 @@ class LocalProcess:
         """Send a signal to the program itself."""
         try:
             if sys.platform == "win32" and signum in (9, signal.SIGTERM):
-                self._popen.terminate()  # the only ending that Windows has
+                self._popen.terminate()  # Windows has nothing gentler
             else:
                 self._popen.send_signal(signum)
         except (ProcessLookupError, PermissionError):
@@ -96,7 +96,6 @@ class LocalNode:
     # -- folders -----------------------------------------------------------------------------------------------
 
     def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
-        """See Node.build."""
         self._copy(self._submission, self._built)
         if command is None:
             return None
@@ -126,10 +125,9 @@ class LocalNode:
         return f"`{' '.join(command)}` ended with status {done.returncode}:\n{tail}"
 
     def fresh(self) -> None:
-        """See Node.fresh."""
         self._end_all()
         for folder in (self._work, self._files):
-            shutil.rmtree(folder, ignore_errors=True)  # does not follow links; nobody runs who could swap them
+            shutil.rmtree(folder, ignore_errors=True)  # does not follow links; no process is left that could swap them
         self._copy(self._built, self._work)
         self._files.mkdir(mode=0o755)
 
@@ -147,11 +145,10 @@ class LocalNode:
                     os.chown(os.path.join(folder, name), self._user.uid, self._user.uid, follow_symlinks=False)
 
     def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
-        """See Node.put_file."""
         path = self._files / name
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)  # put there by the program
-        path.unlink(missing_ok=True)  # it may be there with other rights
+            shutil.rmtree(path)  # the program put it there
+        path.unlink(missing_ok=True)  # it may exist with other permissions
         path.touch(mode=0o600)
         path.write_bytes(data)
         if not private:
@@ -161,7 +158,6 @@ class LocalNode:
         return str(path)
 
     def kind_of(self, path: str) -> Kind:
-        """See Node.kind_of."""
         try:
             mode = (self._work / path).lstat().st_mode
         except OSError:
@@ -172,7 +168,6 @@ class LocalNode:
     # -- programs ----------------------------------------------------------------------------------------------
 
     def start(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> LocalProcess:
-        """See Node.start."""
         words = [self._interpreter if argv[0] in ("python3", "python") else argv[0], *argv[1:]]
         if "/" in words[0] and not os.path.isabs(words[0]):
             words[0] = str(self._work / words[0])  # as a shell would find it from the working folder
@@ -194,7 +189,7 @@ class LocalNode:
         return LocalProcess(popen)
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
-        """A clean environment: nothing of the tester's reaches a program but what any login has."""
+        """A clean environment: a program gets nothing from the tester's except what any login has."""
         keep = ("PATH", "SYSTEMROOT", "TEMP", "TMP")  # the latter three: Windows cannot open sockets without
         clean = {name: os.environ[name] for name in keep if name in os.environ}
         return {**clean, "HOME": str(self._work), "LANG": "C.UTF-8", **(more or {})}
@@ -210,7 +205,6 @@ class LocalNode:
     # -- Unix-domain sockets -----------------------------------------------------------------------------------
 
     def connect_unix(self, path: str, timeout: float) -> socket.socket:
-        """See Node.connect_unix."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(timeout)
         try:
@@ -221,7 +215,6 @@ class LocalNode:
         return connection
 
     def listen_unix(self, name: str) -> tuple[socket.socket, str]:
-        """See Node.listen_unix."""
         path = self._files / name
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(str(path))
@@ -232,11 +225,10 @@ class LocalNode:
     # -- what the kernel says ----------------------------------------------------------------------------------
 
     def usage(self) -> Usage:
-        """See Node.usage."""
         return processes.usage(self._user, self._started)
 
     def trouble(self) -> str | None:
-        """See Node.trouble. Without a control group the kernel keeps no such account."""
+        """Without a control group the kernel does not record it."""
         return None
 
     def close(self) -> None:
@@ -255,12 +247,7 @@ def _limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> C
     if user is not None:
         nproc = process_limit
     elif sys.platform == "linux":
-        mine = str(os.getuid())
-        nproc = process_limit + sum(
-            int(row.get("Threads", 0))
-            for name in os.listdir("/proc")
-            if name.isdigit() and (row := processes._status(int(name))) and row["Uid"].split()[0] == mine
-        )
+        nproc = process_limit + processes.threads_of(os.getuid())
     files = limits.open_files
     largest = limits.file_mb * 1_000_000
     dies = die_with_parent()
@@ -281,7 +268,7 @@ def _limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> C
 
 
 def die_with_parent() -> Callable[[], object]:
-    """What a child calls so that it is killed should its tester be (prctl(2), PR_SET_PDEATHSIG)."""
+    """A function for a child to call, so that it is killed when its tester is (prctl(2), PR_SET_PDEATHSIG)."""
     if sys.platform != "linux":
         return lambda: None
     import ctypes
@@ -301,47 +288,36 @@ class LocalNetwork:
         self._second = {4: "127.0.0.3" if sys.platform == "linux" else "127.0.0.1", 6: "::1"}
 
     def tester_host(self, family: Family) -> str:
-        """See Network.tester_host."""
         return "::1" if family == 6 else "127.0.0.1"
 
     def student_host(self, family: Family) -> str:
-        """See Network.student_host."""
         return self._student[family]
-
-    def student_any(self, family: Family) -> str:
-        """See Network.student_any."""
-        return "::" if family == 6 else "0.0.0.0"
 
     def to_student(
         self, port: int, *, protocol: Literal["tcp", "udp"], family: Family, mangle: Mangle | None
     ) -> Address:
-        """See Network.to_student."""
         target = Address(protocol, host=self._student[family], port=port)
         if protocol == "udp":
             return self._loop.add_udp(to=target, towards="student")
         return self._loop.add_tcp(to=target, towards="student", mangle=mangle)
 
     def straight_to_student(self, port: int, family: Family) -> Address:
-        """See Network.straight_to_student. Not through the relay: it would take two more descriptors for each."""
+        """Not through the relay, which would need two more descriptors for each."""
         return Address("tcp", host=self._student[family], port=port)
 
     def to_second(self, port: int, family: Family) -> Address:
-        """See Network.to_second."""
         target = Address("udp", host=self._second[family], port=port)
         return self._loop.add_udp(to=target, towards="tester")
 
     def to_tester(self, bound: Address, *, mangle: Mangle | None) -> Address:
-        """See Network.to_tester."""
         if bound.kind == "udp":
             return self._loop.add_udp(to=bound, towards="tester")
         return self._loop.add_tcp(to=bound, towards="tester", mangle=mangle)
 
     def seen_by_student(self, local: Address, remote: Address) -> Address:
-        """See Network.seen_by_student."""
         return self._loop.seen_by_target(local, remote)
 
     def closed_address(self, family: Family, protocol: Literal["tcp", "udp"]) -> Address:
-        """See Network.closed_address."""
         host = self.tester_host(family)
         kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind) as probe:
@@ -349,27 +325,22 @@ class LocalNetwork:
             return Address(protocol, host=host, port=probe.getsockname()[1])
 
     def shape(self, *, up: Profile, down: Profile, seed: int) -> None:
-        """See Network.shape."""
         self._loop.shape(up=up, down=down, seed=seed)
 
     def counters(self) -> LinkCounters:
-        """See Network.counters."""
         return self._loop.counters()
 
     def packets(self, start: float, end: float) -> list[Packet] | None:  # noqa: ARG002 - of the test that runs
-        """See Network.packets: what the relay carried since the last test."""
+        """What the relay carried since the last test."""
         return self._loop.packets()
 
-    def missed(self, start: float) -> int:  # noqa: ARG002 - the relay itself keeps the account
-        """See Network.missed."""
+    def missed(self, start: float) -> int:  # noqa: ARG002 - the relay itself counts
         return 0
 
     def capture(self, start: float, end: float) -> bytes | None:  # noqa: ARG002 - loopback is not captured
-        """See Network.capture."""
         return None
 
     def close_paths(self) -> None:
-        """See Network.close_paths."""
         self._loop.clear()
 
     def close(self) -> None:
@@ -378,7 +349,7 @@ class LocalNetwork:
 
 
 def local_lab(submission: Path, limits: Limits) -> tuple[LocalNode, LocalNetwork, Callable[[], None]]:
-    """A lab on this machine for the submission in a folder, and the function that leaves it."""
+    """A lab on this machine for the submission in a folder, and the function that closes it."""
     node = LocalNode(submission, limits)
     network = LocalNetwork()
 

@@ -2,7 +2,7 @@
 
 Linux only, and the only place that changes user.
 
-Root is exempt from the limit on processes, so a program that forks for ever can only be held when it is not root.
+Root is exempt from the limit on processes, so a program that forks for ever can only be stopped if it is not root.
 Each lab takes a user id of its own, so that its processes can be counted, limited and ended together.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness.lab.interface import LabError
 
-#: User ids from here on belong to nobody on ordinary systems (below systemd's dynamic users, 61184).
+#: User ids from here on are unused on ordinary systems (below systemd's dynamic users, 61184).
 FIRST_UID, LAST_UID = 60600, 60663
 #: Where ids are locked. Not in TMPDIR: two graders that have each a TMPDIR of its own would share ids all the same, and
 #: end each other's programs.
@@ -45,12 +45,12 @@ class OrdinaryUser:
                 continue
             self.uid = uid
             self._lock = lock
-            self.end_all()  # of a lab that was killed before it could do so itself
+            self.end_all()  # left by a lab that was killed before it could do so itself
             return
         raise LabError(f"all {LAST_UID - FIRST_UID + 1} user ids for local labs are in use: run fewer workers")
 
     def end_all(self) -> None:
-        """Kill every process of this user at once; the kernel leaves no gap through which a fork escapes."""
+        """Kill every process of this user at once; the kernel leaves no gap for a fork to escape."""
         self.in_child(lambda: os.kill(-1, signal.SIGKILL))
 
     def in_child(self, action: Callable[[], object]) -> int:
@@ -83,7 +83,7 @@ class OrdinaryUser:
 
 
 def ordinary_user() -> OrdinaryUser | None:
-    """A user to run programs as: None where the lab is not root, or the system has no such thing."""
+    """A user to run programs as: None if the lab is not root, or the system cannot do that."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return None
     return OrdinaryUser()

@@ -1,20 +1,24 @@
 """What a local lab knows of the processes it started: which are alive, what they use, how to end them all.
 
-Linux reads /proc; macOS is asked through ps and lsof; elsewhere only the started programs' own groups can be ended, and
-nothing can be measured.
+psutil tells it. Linux itself is asked for what psutil leaves out: memory without the pages of files, wake-ups, waits
+for a processor, what an executable is. Orphans are found on Linux only. On Windows nothing is measured: threads of the
+runtime and handles would be counted with the program's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import psutil
 
 from harness.lab.interface import LabError, NotMeasured, Usage
-from harness.lab.local import macos
 from harness.lab.local.ordinary import OrdinaryUser
 from harness.lab.node import proc
 
@@ -27,33 +31,44 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)
 
 
-def _status(pid: int) -> dict[str, str]:
+def alive(user: OrdinaryUser | None, roots: Collection[int]) -> list[psutil.Process]:
+    """The student's side: all processes of the user, or the descendants of this process that it started."""
+    found = _descendants(roots) if user is None else _of_user(user.uid)
+    return [each for each in found if _runs(each)]
+
+
+def _of_user(uid: int) -> list[psutil.Process]:
+    return [each for each in psutil.process_iter(["uids"]) if each.info["uids"] and each.info["uids"].real == uid]
+
+
+def _descendants(roots: Collection[int]) -> list[psutil.Process]:
+    """Started by us, or orphaned and adopted by us; helper children of ours carry our own session."""
+    mine, found = _session(0), []
+    for child in psutil.Process().children():
+        if child.pid in roots or _session(child.pid) != mine:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += [child, *child.children(recursive=True)]
+    return found
+
+
+def _session(pid: int) -> int:
     try:
-        text = Path(f"/proc/{pid}/status").read_text(errors="replace")  # a name may hold any bytes
-    except OSError:
-        return {}
-    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+        return os.getsid(pid)
+    except (AttributeError, OSError):  # Windows has no sessions
+        return -1
 
 
-def alive(user: OrdinaryUser | None, roots: Iterable[int]) -> list[int]:
-    """Process ids of the student's side: all of the user's, or the descendants of this process that it started."""
-    if sys.platform != "linux":
-        return []
-    rows = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (status := _status(int(name))) and not status["State"].startswith(("Z", "X")):
-            rows[int(name)] = status
-    if user is not None:
-        return [pid for pid, status in rows.items() if int(status["Uid"].split()[0]) == user.uid]
-    # Started by us, or orphaned and adopted by us; helper children of ours carry our own session.
-    found = set(roots)
-    mine = os.getsid(0)
-    found |= {pid for pid, row in rows.items() if int(row["PPid"]) == os.getpid() and _session(pid) != mine}
-    while True:
-        more = {pid for pid, status in rows.items() if int(status["PPid"]) in found} - found
-        if not more:
-            return sorted(found & set(rows))
-        found |= more
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def threads_of(uid: int) -> int:
+    """All threads of a user."""
+    rows = psutil.process_iter(["uids", "num_threads"])
+    return sum(each.info["num_threads"] or 0 for each in rows if each.info["uids"] and each.info["uids"].real == uid)
 
 
 def end(user: OrdinaryUser | None, roots: Iterable[int], *, within: float = 5.0) -> None:
@@ -62,83 +77,83 @@ def end(user: OrdinaryUser | None, roots: Iterable[int], *, within: float = 5.0)
     `roots` are the programs that were started; whoever started them has to collect those.
     """
     roots = list(roots)
-    for root in roots:
-        _kill_group(root)
+    if sys.platform != "win32":
+        for root in roots:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(root, signal.SIGKILL)
     if user is not None:
         user.end_all()
     deadline = time.monotonic() + within
     while left := alive(user, roots):
-        for signum in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none forks while others die
-            for pid in left:
-                try:
-                    os.kill(pid, signum)
-                except ProcessLookupError:
-                    pass
+        for act in (psutil.Process.suspend, psutil.Process.kill):  # stopped first, so that none forks while others die
+            for each in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    act(each)
+        if sys.platform == "win32":  # it lists the dead as long as somebody holds a handle
+            return
         if time.monotonic() > deadline:
-            raise LabError(f"{len(left)} processes of the submission cannot be ended: {left[:5]}")
+            pids = [each.pid for each in left[:5]]
+            raise LabError(f"{len(left)} processes of the submission cannot be ended: {pids}")
     reap_adopted(roots)  # the dead count against the limit on processes until they are collected
 
 
-def _session(pid: int) -> int:
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return -1
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGTERM)  # Windows: TerminateProcess
-    except (ProcessLookupError, PermissionError):
-        pass
-
-
-def reap_adopted(started: Iterable[int]) -> None:
+def reap_adopted(started: Collection[int]) -> None:
     """Collect dead orphans, but not the programs whose exit status a test still wants."""
     if sys.platform != "linux":
         return
-    keep = set(started)
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) not in keep:
-            status = _status(int(name))
-            if status and int(status["PPid"]) == os.getpid() and status["State"].startswith(("Z", "X")):
-                try:
-                    os.waitpid(int(name), 0)
-                except ChildProcessError:
-                    pass
+    for child in psutil.Process().children():
+        if child.pid not in started and not _runs(child):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child.pid, 0)
 
 
-def usage(user: OrdinaryUser | None, roots: Iterable[int]) -> Usage:
+def usage(user: OrdinaryUser | None, roots: Collection[int]) -> Usage:
     """What the student's processes use now. Raises NotMeasured where the system cannot be asked."""
-    if sys.platform == "darwin":
-        return macos.usage(roots)
-    if sys.platform != "linux":
+    if sys.platform == "win32":
         raise NotMeasured("threads, open files, memory and CPU of a program can be measured on Linux and macOS only")
     import resource
 
     reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
-    pids = alive(user, roots)
-    threads = memory = ticks = 0
-    for pid in pids:
-        status = _status(pid)
-        threads += int(status.get("Threads", 0))
-        memory += 1024 * sum(int(status.get(row, "0 kB").split()[0]) for row in ("RssAnon", "RssShmem"))
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15]))  # proc(5): utime, stime, cutime, cstime
-        except OSError:
-            continue  # it ended meanwhile
+    found = alive(user, roots)
+    rows = _facts_of(found, ["num_threads", "cpu_times"])
     return Usage(
-        processes=len(pids),
-        threads=threads,
-        open_files=proc.open_files(pids),
-        memory_bytes=memory,
-        cpu_seconds=ticks / os.sysconf("SC_CLK_TCK") + reaped.ru_utime + reaped.ru_stime,
-        wakeups=proc.wakeups(pids),
-        queued_seconds=proc.queued(pids),
-        queued_longest=proc.queued_longest(pids),
-        runtimes=proc.runtimes(pids),
+        processes=len(found),
+        threads=sum(row["num_threads"] for row in rows),
+        cpu_seconds=sum(sum(row["cpu_times"][:4]) for row in rows) + reaped.ru_utime + reaped.ru_stime,
+        **(_linux(found) if sys.platform == "linux" else _elsewhere(found)),
     )
+
+
+def _facts_of(found: Iterable[psutil.Process], names: list[str]) -> list[dict[str, Any]]:
+    """What psutil tells of each process that has not ended meanwhile. Raises NotMeasured if it is not allowed to."""
+    rows = []
+    for each in found:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            row = each.as_dict(names)
+            if None not in row.values():
+                rows.append(row)
+            elif _runs(each):
+                raise NotMeasured(f"this system does not tell what process {each.pid} uses")
+    return rows
+
+
+def _linux(found: Sequence[psutil.Process]) -> dict[str, Any]:
+    pids = [each.pid for each in found]
+    return {
+        "open_files": proc.open_files(pids),
+        "memory_bytes": proc.memory(pids),
+        "wakeups": proc.wakeups(pids),
+        "queued_seconds": proc.queued(pids),
+        "queued_longest": proc.queued_longest(pids),
+        "runtimes": proc.runtimes(pids),
+    }
+
+
+def _elsewhere(found: Sequence[psutil.Process]) -> dict[str, Any]:
+    """Memory counts shared pages here: it is for comparing before and after."""
+    rows = _facts_of(found, ["num_fds", "memory_info", "exe"])
+    return {
+        "open_files": sum(row["num_fds"] for row in rows),
+        "memory_bytes": sum(row["memory_info"].rss for row in rows),
+        "runtimes": [proc.known_by(PurePath(row["exe"]).name.lower()) or "native" for row in rows],
+    }

@@ -1,11 +1,11 @@
-"""The kernel's own netem on an interface: put a `Profile` there, see that it is, read its counters. Linux, root.
+"""The kernel's own netem on an interface: put a `Profile` there, check it, read its counters. Linux, root.
 
-Rule 1: what netem cannot express is refused by name, nothing is left out silently; what was put is read back.
-Rule 2: the qdisc is always a new one: changing one would keep its table, its state and the packets that it holds.
+Rule 1: what netem cannot express is refused by name, nothing is silently left out; what was put is read back.
+Rule 2: the qdisc is always a new one: a changed one would keep its table, its state and its packets.
 
-Over netlink through pyroute2. Its own netem has the basic options only (no seed, no gemodel, no table), so another
-takes its place among the library's plugins: one that leaves the options to harness/link/netem_wire.py. The seed takes
-Linux 6.6.
+Over netlink through pyroute2. The library's netem has only the basic options (no seed, no gemodel, no table), so
+another replaces it among the library's plugins: one that leaves the options to harness/link/netem_wire.py. The seed
+needs Linux 6.6.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.link.netem_wire import Qdisc, decode, difference, encode, qdisc_of
 from harness.link.profile import Profile
 
 _ROOT = 0xFFFF_FFFF  #: linux/pkt_sched.h: TC_H_ROOT
-_HANDLE = 0x0001_0000  #: 1:, which tells ours from what the kernel sets up by itself
+_HANDLE = 0x0001_0000  #: 1:, which distinguishes ours from the kernel's own
 #: struct tc_netem_xstats (Linux 7.2): 64 bit counters of what it did to packets, in this order.
 _IMPAIRMENTS = ("delayed", "dropped", "corrupted", "duplicated", "reordered", "ecn_marked", "allocation_errors")
 
@@ -45,15 +45,14 @@ class NetemCounters:
 
     sent: int  #: packets that left it, copies included
     sent_bytes: int
-    dropped: int  #: lost, and refused since the queue was full
-    overlimits: int  #: times that the queue was full
+    dropped: int  #: lost, and refused because the queue was full
     queued: int  #: packets that it holds now
     backlog: int  #: bytes of them
     impairments: dict[str, int] | None  #: its own account by kind, from Linux 7.2 on: delayed, dropped, ...
 
 
 class NetemQdisc:
-    """netem as the root qdisc of an interface in the network namespace that it is made in. Raises LabError."""
+    """netem as the root qdisc of an interface in the current network namespace. Raises LabError."""
 
     def __init__(self, interface: str) -> None:
         self.interface = interface
@@ -65,7 +64,7 @@ class NetemQdisc:
         self._index: int = found[0]
 
     def put(self, profile: Profile, *, seed: int) -> Qdisc:
-        """Impair what leaves the interface from now on; what was on its way is dropped. Answers what was read back.
+        """Impair what leaves the interface from now on; what was on its way is dropped. Returns what was read back.
 
         Raises BeyondNetem for what netem cannot express (nothing is changed then), LabError if the kernel refuses.
         """
@@ -79,26 +78,26 @@ class NetemQdisc:
         message = self._find()
         if message is None:
             raise LabError(
-                f"netem on {self.interface}: the kernel took it and does not have it: does somebody else set it?"
+                f"netem on {self.interface}: the kernel accepted it but does not have it: is something else setting it?"
             )
         found = decode(message.get_attr("TCA_OPTIONS"))
         if wrong := difference(wanted, found):
-            raise LabError(f"netem on {self.interface} is not what it was told to be: {wrong}")
+            raise LabError(f"netem on {self.interface} is not as it was set: {wrong}")
         return found
 
     def remove(self) -> None:
-        """Impair nothing any more. What was on its way is dropped."""
+        """Stop impairing. What was on its way is dropped."""
         try:
             self._route.tc("del", index=self._index, parent=_ROOT)
         except NetlinkError as error:
-            if error.code not in (errno.ENOENT, errno.EINVAL):  # there is none but the kernel's own
+            if error.code not in (errno.ENOENT, errno.EINVAL):  # there is only the kernel's own
                 raise LabError(self._refusal(error)) from None
 
     def counters(self) -> NetemCounters:
-        """What it did so far. Raises LabError if it is not there any more."""
+        """What it has done so far. Raises LabError if it is no longer there."""
         message = self._find()
         if message is None:
-            raise LabError(f"netem on {self.interface} is gone: somebody else has removed it")
+            raise LabError(f"netem on {self.interface} is gone: something else has removed it")
         return _counters_of(message)
 
     def _find(self) -> Any:
@@ -129,7 +128,7 @@ class NetemQdisc:
 
 
 def _counters_of(message: Any) -> NetemCounters:
-    """The counters in what the kernel tells of a qdisc."""
+    """The counters in what the kernel reports of a qdisc."""
     stats = message.get_attr("TCA_STATS2")
     basic, queue = stats.get_attr("TCA_STATS_BASIC"), stats.get_attr("TCA_STATS_QUEUE")
     own = stats.get_attr("TCA_STATS_APP")
@@ -141,7 +140,6 @@ def _counters_of(message: Any) -> NetemCounters:
         sent=basic["packets"],
         sent_bytes=basic["bytes"],
         dropped=queue["drops"],
-        overlimits=queue["overlimits"],
         queued=queue["qlen"],
         backlog=queue["backlog"],
         impairments=impairments,

@@ -2,15 +2,15 @@
 
     python3 -B -m harness.lab.netem.router --control /trusted/router.sock --engine netem|auto
 
-The kernel forwards between the wires w1 and w2; what leaves w1 is `up`, what leaves w2 is `down`, and a netem on each
-does to it what the profile says. w3, where there is one, is a second w1: that of a second student node, which reaches
-the first one only. The control socket is the router's (harness/lab/router/tun.py): shape, counters, fates
+The kernel forwards between the wires w1 and w2; what leaves by w1 is `up`, what leaves by w2 is `down`, and a netem
+on each does what the profile says. w3, if there is one, is like w1: the wire of a second student node, which reaches
+only the first. The control socket is the router's (harness/lab/router/tun.py): shape, counters, fates
 (none are known), flush, quit. Wires may come and go; a new one is impaired from the next shape on. In its first two
 seconds the kernel itself sends IPv6 multicast reports on a wire, which draw from the seed as any packet does.
 
 - netem: a profile that netem cannot express is refused by name. No TUN device and no packet filter are needed.
-- auto: such a profile goes through the router, and so does one that damages payloads: the kernel flips a bit behind a
-  checksum that is set already, so that the program would never see it. The counters say which engine it was.
+- auto: such a profile goes through the router, and so does one that damages payloads: the kernel flips a bit after a
+  checksum that is already set, so the program would never see it. The counters say which engine it was.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from harness.lab.interface import LabError
 from harness.lab.netem.kernel import NetemCounters, NetemQdisc
 from harness.lab.router.tun import (
     QUEUE,
+    Answer,
     CannotRoute,
     Control,
     Router,
@@ -36,6 +37,7 @@ from harness.lab.router.tun import (
     run_batch,
     set_up_guard,
 )
+from harness.link.addresses import FAMILIES, LINK, WIRES, address, network
 from harness.link.model import direction_seeds
 from harness.link.netem_wire import qdisc_of
 from harness.link.netem_words import beyond_netem
@@ -45,7 +47,7 @@ from harness.link.trace import Direction
 #: The wires by which packets leave the link node, and their direction.
 _WIRES: tuple[tuple[str, Direction], ...] = (("w1", "up"), ("w2", "down"), ("w3", "up"))
 
-#: Who talks to this node itself is not heard, and nobody sends in the name of the other side. By rules, since a kernel
+#: Packets to this node itself are ignored, and nobody can send in the name of the other side. By rules, since a kernel
 #: that has netem need not have nf_tables.
 _GUARD = """rule flush
 rule add pref 10 iif lo lookup local
@@ -70,27 +72,20 @@ rule del pref 42
 rule add pref 42 iif w3 from {second} to {student} lookup {table}
 """
 _NETWORKS = {
-    "-4": {
-        "near": "10.77.1.1",
-        "far": "10.77.2.1",
-        "third": "10.77.3.1",
-        "tester": "10.77.1.0/24",
-        "student": "10.77.2.0/24",
-        "second": "10.77.3.0/24",
-    },
-    "-6": {
-        "near": "fd77:1::1",
-        "far": "fd77:2::1",
-        "third": "fd77:3::1",
-        "tester": "fd77:1::/64",
-        "student": "fd77:2::/64",
-        "second": "fd77:3::/64",
-    },
+    f"-{family}": {
+        "near": address(WIRES["tester"], family, LINK),
+        "far": address(WIRES["student"], family, LINK),
+        "third": address(WIRES["second"], family, LINK),
+        **{node: network(wire, family) for node, wire in WIRES.items()},
+    }
+    for family in FAMILIES
 }
 
 
 class NetemRouter(Router):
-    """netem on the wires; with `falls_back`, the router itself for the profiles that netem is not for."""
+    """netem on the wires; with `falls_back`, the router itself for profiles that netem cannot express."""
+
+    PLAIN = (*Router.PLAIN, LabError)
 
     def __init__(self, tun: int, scheduler: str, *, falls_back: bool) -> None:
         self._falls_back = falls_back
@@ -129,22 +124,15 @@ class NetemRouter(Router):
         """What impairs the link now."""
         return "router" if self._through_tun else "netem"
 
-    def flush(self) -> None:
-        """Forget what is under way: a new netem does, as the old one goes with what it holds."""
-        super().flush()
+    def do_flush(self) -> None:
+        """Forget what is under way: a new netem starts empty."""
+        super().do_flush()
         if not self._through_tun:
             self.shape(*self._shaped)
 
-    def answer(self, line: bytes) -> dict[str, object] | None:
-        """See Router.answer; what the machine refuses is an answer, too."""
-        try:
-            return super().answer(line)
-        except (LabError, CannotRoute) as error:
-            return {"ok": False, "error": str(error)}
-
-    def counters(self) -> dict[str, object]:
-        """See Router.counters; the kernel's account where it is netem, which knows nothing of lateness."""
-        answer = super().counters() | {"engine": self.engine}
+    def do_counters(self) -> Answer:
+        """The kernel's own counters if it is netem, which does not measure lateness."""
+        answer = super().do_counters() | {"engine": self.engine}
         if not self._through_tun:
             answer |= _sums([found for wire, _ in _WIRES if (found := _counters(wire))])
         return answer
@@ -153,7 +141,7 @@ class NetemRouter(Router):
 def _counters(wire: str) -> NetemCounters | None:
     if wire not in _interfaces():
         return None
-    with NetemQdisc(wire) as qdisc, contextlib.suppress(LabError):  # a wire that is newer than the last shape
+    with NetemQdisc(wire) as qdisc, contextlib.suppress(LabError):  # a wire newer than the last shape has none
         return qdisc.counters()
     return None
 
@@ -161,8 +149,8 @@ def _counters(wire: str) -> NetemCounters | None:
 def _sums(both: list[NetemCounters]) -> Mapping[str, int]:
     """The kernel's counters in the words of LinkCounters.
 
-    Its `dropped` counts losses that a duplicate made up for as well, and it has no count of overflows: where there are
-    both, overflows are counted too low. Before Linux 7.2 it tells no loss from an overflow, and no copy.
+    Its `dropped` also counts losses that a duplicate made up for, and it has no count of overflows: if there are
+    both, overflows are counted too low. Before Linux 7.2 it cannot tell a loss from an overflow and counts no copies.
     """
     delivered, gone = sum(each.sent for each in both), sum(each.dropped for each in both)
     own = {"dropped": 0, "duplicated": 0, "reordered": 0}
@@ -190,7 +178,7 @@ def _families() -> list[str]:
 
 
 def set_up(falls_back: bool) -> int:
-    """The kernel forwards from wire to wire and nothing else; the descriptor of tun0, or of something silent.
+    """Make the kernel forward from wire to wire only; returns the descriptor of tun0, or of something silent.
 
     Raises CannotRoute.
     """
@@ -208,7 +196,7 @@ def set_up(falls_back: bool) -> int:
         lines = f"link set tun0 txqueuelen {QUEUE} up\nroute replace default dev tun0 table 100\n"
         run_batch(["ip", family, "-batch", "-"], lines)
     try:
-        set_up_guard()  # it bounds a flood as well, which would be lost in tun0 and count as ours
+        set_up_guard()  # it also limits a flood, which would be lost in tun0 and count as ours
     except CannotRoute as error:
         print(f"a flood of the student's may make a check inconclusive: {error}", file=sys.stderr)
     return tun
@@ -233,7 +221,7 @@ def main(argv: list[str]) -> int:
 
 
 def _try_netem() -> None:
-    """On lo, which carries nothing here; for the message. Raises LabError."""
+    """Try netem on lo, which carries nothing here, for the error message. Raises LabError."""
     with NetemQdisc("lo") as qdisc:
         qdisc.put(Profile(), seed=0)
         qdisc.remove()

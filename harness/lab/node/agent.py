@@ -1,18 +1,16 @@
 """The first process of a student node: starts, stops and measures the submission's programs for the tester.
 
-Rule 1: it stands alone (standard library, one thread, -I -B). The student may read it; it tells nothing.
-Rule 2: it believes nothing that the student made, and touches the student's paths with the student's rights only.
-Rule 3: nothing the student does ends it: no memory, process, descriptor or malformed byte; errors become answers.
+Rule 1: it stands alone (standard library, one thread, -I -B). The student may read it; it holds no secret.
+Rule 2: it trusts nothing that the student made, and touches the student's paths only with the student's rights.
+Rule 3: nothing the student does ends it, with memory, processes, descriptors or malformed bytes; errors become answers.
 
 It is root without capabilities but SETUID, SETGID, KILL and CHOWN. The tester speaks to it over a Unix SOCK_SEQPACKET
-socket in a folder that only root may enter. One JSON object a packet, {"op": VERB, ...}, is answered by
-{"ok": true, ...} or {"ok": false, "error": WHOSE, "text": WHY, "errno": N}; descriptors travel beside the answer.
-WHOSE is "start" or "os" (what the submission did or left), "request" or "node" (ours).
+socket in a folder that only root may enter. Each packet is a request and is answered by one packet (reply.py says what
+is in them); descriptors come with the answer.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
@@ -23,7 +21,7 @@ import sys
 import time
 from typing import Any
 
-from harness.lab.node.agent_child import STUDENT, Refused, by_student, copy_tree, remove_ipc, spawn, watch
+from harness.lab.node.agent_child import STUDENT, by_student, copy_tree, remove_ipc, spawn, watch
 from harness.lab.node.agent_kernel import (
     StudentsRights,
     capabilities,
@@ -33,9 +31,10 @@ from harness.lab.node.agent_kernel import (
     memory_used,
     students_processes,
 )
+from harness.lab.node.reply import Refused, encode, perform
 
 SUBMISSION, BUILD, WORK, FILES = "/submission", "/build", "/work", "/files"
-#: All that a program finds in its environment, as after a login.
+#: The whole environment of a program, as after a login.
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": WORK,
@@ -45,21 +44,21 @@ ENVIRONMENT = {
 }
 #: Seconds within which killed processes have to be gone, and within which a copy has to be made.
 GONE_WITHIN, COPY_WITHIN = 5.0, 20.0
-#: Longest end of a build's output that its author is shown, in bytes.
+#: How much of the end of a build's output its author is shown, in bytes.
 BUILD_TAIL = 4000
 #: Largest request, in bytes.
 PACKET = 65536
 
 Answer = dict[str, Any]
-#: What a verb answers: plain data, and descriptors that go with it.
+#: What a verb returns: plain data, and descriptors to send with it.
 Said = tuple[Answer, list[int]]
 
 
 class Agent:
-    """Serves the tester. Verbs are the methods whose names begin with `do_`; each answers (plain data, descriptors)."""
+    """Serves the tester. Verbs are the methods whose names begin with `do_`; each returns (plain data, descriptors)."""
 
     def __init__(self, path: str) -> None:
-        self._running: dict[int, int] = {}  #: process id -> descriptor on which its exit status is told
+        self._running: dict[int, int] = {}  #: process id -> descriptor for reporting its exit status
         self._received: list[int] = []  #: descriptors that came with the request being answered
         self._before = interventions()
         self._selector = selectors.DefaultSelector()
@@ -79,7 +78,7 @@ class Agent:
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
     def serve(self) -> None:
-        """For ever."""
+        """Serve for ever."""
         while True:
             for key, _ in self._selector.select():
                 try:
@@ -93,7 +92,7 @@ class Agent:
         if struct.unpack("3i", credentials)[1] != 0:
             connection.close()
             return
-        connection.settimeout(5.0)  # a tester that does not read its answers is let go
+        connection.settimeout(5.0)  # a tester that does not read its answers is dropped
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(connection))
 
     def _hear(self, connection: socket.socket) -> None:
@@ -105,7 +104,7 @@ class Agent:
                 raise ConnectionError
             self._received = fds
             answer, given = self._answer(packet)
-            socket.send_fds(connection, [json.dumps(answer).encode("ascii")], given)
+            socket.send_fds(connection, [answer], given)
         except OSError:
             self._selector.unregister(connection)
             connection.close()
@@ -113,20 +112,14 @@ class Agent:
             for descriptor in (*fds, *given):
                 os.close(descriptor)
 
-    def _answer(self, packet: bytes) -> Said:
+    def _answer(self, packet: bytes) -> tuple[bytes, list[int]]:
         try:
-            request = json.loads(packet)
-            verb = getattr(self, "do_" + request.pop("op"), None)
-            if verb is None:
-                raise Refused("request", "no such verb")
-            said, given = verb(**request)
-            return {"ok": True, **said}, given
-        except Refused as refused:
-            return {"ok": False, "error": refused.kind, "text": str(refused), "errno": refused.number}, []
+            said, given = perform(self, packet)
+            return encode(said), given
         except OSError as error:
-            return {"ok": False, "error": "os", "text": error.strerror or str(error), "errno": error.errno or 0}, []
+            return encode(Refused("os", error.strerror or str(error), error.errno or 0)), []
         except Exception as error:
-            return {"ok": False, "error": "request", "text": f"{type(error).__name__}: {error}"}, []
+            return encode(error), []
 
     def _reap(self) -> None:
         try:
@@ -137,7 +130,7 @@ class Agent:
         self._collect()
 
     def _collect(self) -> bool:
-        """Collect the dead and tell their status to who waits. True when no child is left."""
+        """Collect the dead and report their status to those who wait. True when no child is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -149,13 +142,13 @@ class Agent:
                 try:
                     os.write(teller, struct.pack("i", os.waitstatus_to_exitcode(status)))
                 except OSError:
-                    pass  # nobody waits any more
+                    pass  # nobody is waiting any more
                 os.close(teller)
 
     # -- verbs ----------------------------------------------------------------------------------------------------
 
     def do_hello(self) -> Said:
-        """Who serves here, with which rights and interfaces."""
+        """The agent's own process, capabilities and interfaces."""
         interfaces = [name for _, name in socket.if_nameindex()]
         said = {"protocol": 1, "uid": os.getuid(), "student": STUDENT, "capabilities": capabilities()}
         return {**said, "interfaces": interfaces}, []
@@ -212,13 +205,13 @@ class Agent:
             time.sleep(0.0005)
 
     def do_populate(self) -> Said:
-        """Copy the built submission into the fresh working folder. Nobody but us runs, so it takes no helper."""
+        """Copy the built submission into the fresh working folder. Nothing else runs, so it needs no helper."""
         with StudentsRights():
             copy_tree(BUILD, WORK)
         return {}, []
 
     def do_start(self, *, argv: list[str], env: dict[str, str] | None = None) -> Said:
-        """Start a program in the working folder. Given: its stdin, stdout, stderr, and where its status is told."""
+        """Start a program in the working folder. Sent along: its stdin, stdout, stderr, and a pipe for its status."""
         inside, outside = [], []
         try:
             for readable_inside in (True, False, False):
@@ -245,13 +238,13 @@ class Agent:
         return {"pid": pid}, outside
 
     def do_signal(self, *, pid: int, signum: int) -> Said:
-        """Signal a program that was started by us and has not been collected yet, so its number is not another's."""
+        """Signal a program that was started by us and has not been collected yet, so its pid cannot be another's."""
         if pid in self._running:
             os.kill(pid, signum)
         return {}, []
 
     def do_connect_unix(self, *, path: str) -> Said:
-        """A stream socket connected to a path of the student's: by its rights, but the peer it sees is root."""
+        """A stream socket connected to a path with the student's rights; the program sees root as its peer."""
         connection = socket.socket(socket.AF_UNIX)
         connection.setblocking(False)
         try:
@@ -284,11 +277,11 @@ class Agent:
     def do_put_file(self, *, name: str, private: bool = False) -> Said:
         """Write what the descriptor holds into the folder of given files, in which the student can make none.
 
-        A private file is the student's own (0600), but is written before it becomes so.
+        A private file is the student's own (0600), but is written before ownership changes.
         """
         path = self._given(name)
         if os.path.lexists(path):
-            os.unlink(path)  # it may be there with other rights, or be open
+            os.unlink(path)  # it may exist with other permissions, or be open
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o644)
         try:
             while os.sendfile(file, self._received[0], None, 1 << 24):
@@ -305,7 +298,7 @@ class Agent:
         return os.path.join(FILES, name)
 
     def do_kind_of(self, *, path: str) -> Said:
-        """What stands at a path (lstat), seen with the student's rights."""
+        """What is at a path (lstat), seen with the student's rights."""
         try:
             with StudentsRights():
                 mode = os.lstat(os.path.join(WORK, path)).st_mode
@@ -315,7 +308,7 @@ class Agent:
         return {"kind": kinds.get(stat.S_IFMT(mode), "other")}, []
 
     def do_usage(self) -> Said:
-        """What everything of the student uses together."""
+        """What all the student's processes use together."""
         alive = students_processes()
         return {
             "processes": len(alive),

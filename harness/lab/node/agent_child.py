@@ -1,6 +1,6 @@
-"""Children of the agent that become the student: programs, and helpers that touch what is the student's.
+"""Children of the agent that become the student: programs, and helpers that touch the student's files.
 
-Rule: whatever looks at a path of the student's does it with the student's rights, never with root's.
+Rule: whatever looks at a student's path does it with the student's rights, never with root's.
 It runs in the student node (see harness/lab/node/agent.py): standard library only, Linux only.
 """
 
@@ -16,40 +16,32 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 
+from harness.lab.node.reply import Refused
 from harness.lab.node.seccomp import close_what_nobody_needs
 
 #: The ordinary user of every program of the submission (docker/prepare-student.sh puts it into /etc/passwd).
 STUDENT = 40001
-#: Seconds within which a program has to be started: its file is the student's, and opening it may block for ever
-#: (fcntl(2), F_SETLEASE).
+#: Seconds within which a program has to start: its file is the student's, and opening it may block for ever (fcntl(2),
+#: F_SETLEASE).
 START_WITHIN = 5.0
-#: Seconds within which a helper that removes what is left has to be done.
+#: Seconds that a helper that removes what is left may take.
 REMOVED_WITHIN = 5.0
-#: How much nicer (nice(2)) programs are than the agent, so that it is heard among 128 that spin.
+#: How much nicer (nice(2)) programs are than the agent, so that it gets its turn among 128 that spin.
 NICER = 10
 #: Longest answer of a helper, in bytes.
 ANSWER = 65536
 
 _libc = ctypes.CDLL(None, use_errno=True)
 #: /proc as it was when we were started. The warden covers it by a read-only one before anything of the student's runs:
-#: a program could lower its oom_score_adj, fill the memory with what counts for no process, and have the agent killed.
+#: a program could lower its oom_score_adj, fill memory that is charged to no process, and get the agent killed.
 _PROC = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-class Refused(Exception):
-    """A request that cannot be fulfilled; `kind` says whose fault it is, as in the answer's "error"."""
-
-    def __init__(self, kind: str, text: str, number: int = 0) -> None:
-        super().__init__(text)
-        self.kind = kind
-        self.number = number
 
 
 # -- becoming the student ----------------------------------------------------------------------------------------
 
 
 def become_student() -> None:
-    """In a child: give up everything but what the student's user has. The first victim when memory ends."""
+    """In a child: give up everything but what the student's user has. It is the first victim when memory runs out."""
     score = os.open("self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC, dir_fd=_PROC)
     os.write(score, b"1000")
     os.close(score)
@@ -67,17 +59,22 @@ def _default_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, int, int]) -> int:
-    """Start a program as the student, in a session of its own; its process id. Raises Refused("start").
-
-    What keeps it from starting within START_WITHIN is the student's doing: all that it waits for is.
-    """
+def _fork() -> tuple[int, int, int]:
+    """The process id (0 in the child), and both ends of a pipe: where the child is heard, where it tells."""
     told, tells = os.pipe()
     try:
-        pid = os.fork()
-    except OSError as error:
+        return os.fork(), told, tells
+    except OSError:
         os.close(told)
         os.close(tells)
+        raise
+
+
+def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, int, int]) -> int:
+    """Start a program as the student, in a session of its own; its process id. Raises Refused("start")."""
+    try:
+        pid, told, tells = _fork()
+    except OSError as error:
         raise Refused("start", "the node is full of the submission's processes", error.errno or 0) from None
     if pid == 0:
         try:
@@ -100,7 +97,7 @@ def spawn(argv: Sequence[str], cwd: str, env: dict[str, str], stdio: tuple[int, 
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             raise Refused("start", f"did not start within {START_WITHIN:g} s: the submission itself holds its file")
-        said = pipe.read(4)  # the end: exec has closed the other side
+        said = pipe.read(4)  # it ends at once: exec closes the other side
     if said:
         os.waitpid(pid, 0)
         number = struct.unpack("i", said)[0]
@@ -115,12 +112,9 @@ def _away_from_stdio(descriptors: Sequence[int]) -> list[int]:
 
 def by_student(work: Callable[[], str | None], within: float) -> str | None:
     """Run `work` in a child that is the student; its answer. Raises Refused if it died, failed or took too long."""
-    told, tells = os.pipe()
     try:
-        pid = os.fork()
+        pid, told, tells = _fork()
     except OSError as error:
-        os.close(told)
-        os.close(tells)
         raise Refused("node", f"no process for a helper: {error.strerror}") from None
     if pid == 0:
         try:
@@ -145,7 +139,7 @@ def by_student(work: Callable[[], str | None], within: float) -> str | None:
 
 
 def read_until(descriptor: int, deadline: float) -> bytes:
-    """What comes from a descriptor until its end or the deadline, the last of it. Closes it."""
+    """The last part of what comes from a descriptor until its end or the deadline. Closes it."""
     data = b""
     while (left := deadline - time.monotonic()) > 0:
         if select.select([descriptor], [], [], left)[0]:
@@ -160,13 +154,13 @@ def read_until(descriptor: int, deadline: float) -> bytes:
 def watch(pid: int, output: int, deadline: float, keep: int) -> tuple[int | None, bytes]:
     """The exit status of a child (None: not in time) and the last `keep` bytes of its output. Closes the output.
 
-    What the child leaves running may hold the output open; it is not waited for.
+    What the child leaves running may hold the output open; this does not wait for it.
     """
     os.set_blocking(output, False)
     tail = b""
     ended = False
     while True:
-        done, word = os.waitpid(pid, os.WNOHANG)  # before the reading: all that it wrote is there then
+        done, word = os.waitpid(pid, os.WNOHANG)  # before reading: then all that it wrote is there
         try:
             for _ in range(64):
                 chunk = os.read(output, 65536)

@@ -1,4 +1,4 @@
-"""What the kernel says of a student node: its control group (cgroup v1 and v2) and /proc.
+"""What the kernel reports about a student node: its control group (cgroup v1 and v2) and /proc.
 
 It runs in the student node (see harness/lab/node/agent.py): standard library only, Linux only.
 """
@@ -29,17 +29,11 @@ class StudentsRights:
         _libc.setfsgid(0)
 
 
-# -- what the kernel says ----------------------------------------------------------------------------------------
+# -- what the kernel reports --------------------------------------------------------------------------------------
 
 
 def _first(*paths: str) -> str:
-    for path in paths:
-        try:
-            with open(path, errors="replace") as file:  # a process may give itself any bytes as its name
-                return file.read()
-        except OSError:
-            continue
-    return ""
+    return next(filter(None, map(proc.read, paths)), "")
 
 
 def _rows(text: str) -> dict[str, int]:
@@ -102,7 +96,7 @@ def students_processes() -> list[tuple[int, int]]:
 
 
 def looked_into(pids: Sequence[int]) -> dict[str, Any]:
-    """What takes the rights of the processes' user to see: open descriptors, what they execute; and their wake-ups."""
+    """What only the processes' own user may see: open descriptors, what they execute; and their wake-ups."""
     with StudentsRights():
         return {
             "open_files": proc.open_files(pids),

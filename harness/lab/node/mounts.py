@@ -1,7 +1,7 @@
-"""A hand in the student node's mount namespace: gives it fresh folders, seals the build. Part of the warden.
+"""A child in the student node's mount namespace: gives the node fresh folders, seals the build. Part of the warden.
 
-Rule: the child that stands in there calls mount(2) and umount2(2) with paths fixed here and nothing else. It opens no
-file, loads no code, and ends when the warden lets go of it.
+Rule: the child in there calls mount(2) and umount2(2) with paths fixed here and nothing else. It opens no
+file, loads no code, and ends when the warden closes its socket.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.lab.node.reply import Refused
+
 CLONE_NEWNS = 0x00020000  # sched.h
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = (1, 2, 4, 8, 32, 4096, 16384)  # mount(2)
 MNT_DETACH = 2  # umount2(2)
-#: The folder that is kept from test to test; the submission is copied and built there.
+#: The folder that lasts from test to test; the submission is copied and built there.
 BUILD = "/build"
-#: Seconds the child may take for one word.
-PATIENCE = 5.0
+#: Seconds the child may take for one command.
+MOUNT_WITHIN = 5.0
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-class MountError(Exception):
-    """What could not be mounted, and why."""
+#: The C library, with the kernel's error kept for `check`.
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -40,57 +39,58 @@ class Folder:
 
     @property
     def options(self) -> bytes:
-        """As mount(2) wants them for a tmpfs."""
+        """Mount options for a tmpfs, as mount(2) takes them."""
         return f"size={self.mb}m,nr_inodes={self.inodes},mode={self.mode},uid={self.uid},gid={self.uid}".encode()
 
 
-def _check(result: int, what: str) -> None:
+def check(result: int, what: str) -> None:
+    """Raises Refused if a call of the C library answered that it failed."""
     if result != 0:
-        raise MountError(f"{what}: {os.strerror(ctypes.get_errno())}")
+        raise Refused("node", f"{what}: {os.strerror(ctypes.get_errno())}")
 
 
 def renew(folders: Sequence[Folder]) -> None:
-    """Replace every folder but /build by an empty one, in the current mount namespace. Raises MountError."""
+    """Replace every folder but /build by an empty one, in the current mount namespace. Raises Refused."""
     for folder in folders:
         if folder.path != BUILD:
             path = folder.path.encode()
-            _check(_libc.umount2(path, MNT_DETACH), f"unmounting {folder.path}")
+            check(libc.umount2(path, MNT_DETACH), f"unmounting {folder.path}")
             flags = MS_NOSUID | MS_NODEV
-            _check(_libc.mount(b"tmpfs", path, b"tmpfs", flags, folder.options), f"mounting {folder.path}")
+            check(libc.mount(b"tmpfs", path, b"tmpfs", flags, folder.options), f"mounting {folder.path}")
 
 
 def seal() -> None:
-    """Make /build read-only. Raises MountError."""
+    """Make /build read-only. Raises Refused."""
     flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV
-    _check(_libc.mount(None, BUILD.encode(), None, flags, None), f"making {BUILD} read-only")
+    check(libc.mount(None, BUILD.encode(), None, flags, None), f"making {BUILD} read-only")
 
 
 def guard() -> None:
-    """Cover /proc by itself, read-only: no program changes its oom_score_adj. Raises MountError."""
-    _check(_libc.mount(b"/proc", b"/proc", None, MS_BIND | MS_REC, None), "covering /proc")
+    """Mount /proc over itself read-only: no program can change its oom_score_adj. Raises Refused."""
+    check(libc.mount(b"/proc", b"/proc", None, MS_BIND | MS_REC, None), "covering /proc")
     flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
-    _check(_libc.mount(None, b"/proc", None, flags, None), "making /proc read-only")
+    check(libc.mount(None, b"/proc", None, flags, None), "making /proc read-only")
 
 
-class Hand:
-    """The child, seen from the warden. Raises MountError."""
+class MountChild:
+    """The child, seen from the warden. Raises Refused."""
 
     def __init__(self, pid: int, folders: Sequence[Folder]) -> None:
         """Enter the mount namespace of process `pid`."""
         self._mine, theirs = socket.socketpair()
-        self._mine.settimeout(PATIENCE)
+        self._mine.settimeout(MOUNT_WITHIN)
         self._child = os.fork()
         if self._child == 0:
             _serve(pid, folders, theirs)
         theirs.close()
         try:
             self._hear("entering the student node")
-        except MountError:
+        except Refused:
             self.close()
             raise
 
     def tell(self, word: str) -> None:
-        """Do what a word says: "guard", "fresh" or "seal"."""
+        """Run a command: "guard", "fresh" or "seal"."""
         self._mine.sendall(word.encode())
         self._hear(word)
 
@@ -98,12 +98,12 @@ class Hand:
         try:
             said = self._mine.recv(4096)
         except TimeoutError:
-            raise MountError(f"{what}: no answer within {PATIENCE:g} s") from None
+            raise Refused("node", f"{what}: no answer within {MOUNT_WITHIN:g} s") from None
         if said != b"+":
-            raise MountError(said.decode() or f"{what}: the child that mounts died")
+            raise Refused("node", said.decode() or f"{what}: the child that mounts died")
 
     def close(self) -> None:
-        """Let go."""
+        """Let the child end."""
         self._mine.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._child, 9)
@@ -113,16 +113,16 @@ class Hand:
 def _serve(pid: int, folders: Sequence[Folder], asked: socket.socket) -> None:
     """The child: never returns."""
     try:
-        channel = os.dup2(asked.fileno(), 0)  # nothing else of the warden's goes along
+        channel = os.dup2(asked.fileno(), 0)  # no other descriptor of the warden's goes along
         os.closerange(1, 4096)
         said = b"+"
         try:
             namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
-            _check(_libc.setns(namespace, CLONE_NEWNS), "entering the student node")
+            check(libc.setns(namespace, CLONE_NEWNS), "entering the student node")
             os.close(namespace)
         except OSError as error:
             said = f"/proc/{pid}/ns/mnt: {error.strerror}".encode()
-        except MountError as error:
+        except Refused as error:
             said = str(error).encode()
         while True:
             os.write(channel, said)
@@ -137,7 +137,7 @@ def _serve(pid: int, folders: Sequence[Folder], asked: socket.socket) -> None:
                     seal()
                 else:
                     renew(folders)
-            except MountError as error:
+            except Refused as error:
                 said = str(error).encode()
     finally:
         os._exit(0)

@@ -1,6 +1,6 @@
-"""What /proc says of a process, read the same way in the student's node and in the local lab. Linux only.
+"""What /proc says about a process, read the same way in the student's node and in the local lab. Linux only.
 
-Standard library only: it travels into the student node beside the agent. What a process calls itself is not believed;
+Standard library only: it goes into the student node with the agent. What a process calls itself is not trusted;
 what the kernel says that it executes is, and the name of that only where the submission cannot have given it.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 
-#: What an executable's name begins with -> what it is.
+#: The beginning of an executable's name -> what it is.
 _NAMES = {"python": "python", "pypy": "python", "node": "node", "java": "java"}
 _SHELLS = ("sh", "dash", "bash", "busybox", "ash", "zsh")
 #: A note that Go's linker puts near the start of every executable (.note.go.buildid): the size of its name, its type
@@ -19,7 +19,8 @@ _GO_NOTE, _NEAR_THE_START = b"\x04\x00\x00\x00Go\x00\x00", 65_536
 MOST = 64
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
+    """A file of the kernel's; nothing if it cannot be read."""
     try:
         with open(path, errors="replace") as file:  # a process may give itself any bytes as its name
             return file.read()
@@ -35,17 +36,23 @@ def open_files(pids: Iterable[int]) -> int:
 def _open_files(pid: int) -> int:
     folder = f"/proc/{pid}/fd"
     try:
-        # Since Linux 6.2 the size is the count; to list 11,000 of them takes milliseconds.
+        # Since Linux 6.2 the size is the count; listing 11,000 of them takes milliseconds.
         return os.stat(folder).st_size or len(os.listdir(folder))
     except OSError:
-        return 0  # it ended meanwhile
+        return 0  # it has ended meanwhile
+
+
+def memory(pids: Iterable[int]) -> int:
+    """Bytes of anonymous memory and tmpfs that these processes have in memory."""
+    lines = (line.split() for pid in pids for line in read(f"/proc/{pid}/status").splitlines())
+    return 1024 * sum(int(line[1]) for line in lines if line[:1] in (["RssAnon:"], ["RssShmem:"]))
 
 
 def wakeups(pids: Iterable[int]) -> int:
     """How often the threads of these processes have slept so far (proc(5): voluntary_ctxt_switches)."""
     count = 0
     for thread in _threads(pids):
-        _, _, after = _read(f"{thread}/status").rpartition("\nvoluntary_ctxt_switches:")
+        _, _, after = read(f"{thread}/status").rpartition("\nvoluntary_ctxt_switches:")
         word = after.split(maxsplit=1)[:1]
         count += int(word[0]) if word and word[0].isdigit() else 0
     return count
@@ -56,25 +63,36 @@ def _threads(pids: Iterable[int]) -> Iterator[str]:
         try:
             names = os.listdir(f"/proc/{pid}/task")
         except OSError:
-            continue  # it ended meanwhile
+            continue  # it has ended meanwhile
         for name in names:
             yield f"/proc/{pid}/task/{name}"
 
 
 def queued(pids: Iterable[int]) -> float | None:
-    """Seconds that the threads of these processes were ready and had no processor (schedstat); None: not told."""
+    """Seconds that the threads of these processes were ready and had no processor (schedstat); None: not reported."""
     return _together(pids, sum)
 
 
 def queued_longest(pids: Iterable[int]) -> float | None:
-    """The most of these seconds that one of the threads has waited; None: not told."""
+    """The longest that any one of the threads has waited so; None: not reported."""
     return _together(pids, lambda told: max(told, default=0))
 
 
 def _together(pids: Iterable[int], add_up: Callable[[list[int]], int]) -> float | None:
-    rows = [_read(f"{thread}/schedstat").split() for thread in _threads(pids)]
-    told = [int(row[1]) for row in rows if len(row) > 1]
+    rows = [waited(thread) for thread in _threads(pids)]
+    told = [row for row in rows if row is not None]
     return add_up(told) / 1e9 if told or not rows else None
+
+
+def waited(folder: str) -> int | None:
+    """Nanoseconds that a process or thread (its folder in /proc) was ready and had no processor; None: not told."""
+    row = read(f"{folder}/schedstat").split()  # proc(5): time on a processor, time waiting for one, number of turns
+    return int(row[1]) if len(row) > 1 else None
+
+
+def queued_here() -> float:
+    """Seconds that the calling thread was ready and had no processor; 0 where that is not told."""
+    return (waited("/proc/thread-self") or 0) / 1e9
 
 
 def runtimes(pids: Iterable[int]) -> list[str]:
@@ -87,17 +105,20 @@ def _runtime(pid: int) -> str:
     try:
         return what_is(os.path.basename(os.readlink(link)), link, os.stat(f"/proc/{pid}").st_uid)
     except OSError:
-        return "native"  # the least that is allowed
+        return "native"  # the strictest choice: it allows the fewest threads
+
+
+def known_by(name: str) -> str:
+    """What an executable of that name is that somebody installed; "" for a name that says nothing."""
+    if name in _SHELLS:
+        return "shell"
+    return next((runtime for begins, runtime in _NAMES.items() if name.startswith(begins)), "")
 
 
 def what_is(name: str, path: str, user: int) -> str:
     """What an executable is that this user runs: known by its name if it is installed, else by its content."""
     owner = os.stat(path).st_uid
-    if owner == 0 or owner != user:
-        for begins, runtime in _NAMES.items():
-            if name.startswith(begins):
-                return runtime
-        if name in _SHELLS:
-            return "shell"
+    if (owner == 0 or owner != user) and (known := known_by(name)):
+        return known
     with open(path, "rb") as executable:
         return "go" if _GO_NOTE in executable.read(_NEAR_THE_START) else "native"

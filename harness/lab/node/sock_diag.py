@@ -1,6 +1,6 @@
 """Ends TCP connections of a network namespace, as `ss -K` does but in a tenth of a millisecond: sock_diag(7).
 
-Connections outlive their programs (retransmissions, FIN-WAIT); their packets would be on the next test's link.
+Connections outlive their programs (retransmissions, FIN-WAIT); their packets would reach the next test's link.
 Message layouts: linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h.
 """
 
@@ -17,7 +17,7 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 #: Every state but LISTEN (10) and CLOSE (7), as bits.
 CONNECTED = 0xFFFF & ~(1 << 10) & ~(1 << 7)
 
-PATIENCE = 5.0  #: seconds an answer may take
+ANSWER_WITHIN = 5.0  #: seconds an answer may take
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _REQUEST = struct.Struct("=BBBBI48s")  # inet_diag_req_v2: family, protocol, extensions, pad, states, sockid
 _IDENTITY = slice(4, 52)  # of inet_diag_msg: its sockid
@@ -26,12 +26,12 @@ _IDENTITY = slice(4, 52)  # of inet_diag_msg: its sockid
 def diagnosis() -> socket.socket:
     """A socket to ask the current network namespace with; it stays with that namespace."""
     asking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
-    asking.settimeout(PATIENCE)
+    asking.settimeout(ANSWER_WITHIN)
     return asking
 
 
 def end_connections(asking: socket.socket) -> int:
-    """End all TCP connections of the namespace; how many. A kernel that cannot lets them age. Raises OSError."""
+    """End all TCP connections of the namespace; returns how many. If the kernel cannot, they age. Raises OSError."""
     found = [
         (family, identity)
         for family in (socket.AF_INET, socket.AF_INET6)
@@ -45,7 +45,7 @@ def end_connections(asking: socket.socket) -> int:
 
 
 def _forget_answers(asking: socket.socket) -> None:
-    """Why a connection could not be ended: from a kernel that ends none, thousands would overflow the buffer."""
+    """Read away reports on connections that could not be ended: thousands would overflow the buffer."""
     asking.settimeout(0)
     try:
         while True:
@@ -53,7 +53,7 @@ def _forget_answers(asking: socket.socket) -> None:
     except BlockingIOError:
         pass
     finally:
-        asking.settimeout(PATIENCE)
+        asking.settimeout(ANSWER_WITHIN)
 
 
 def _connections(asking: socket.socket, family: int) -> Iterator[bytes]:
@@ -63,7 +63,7 @@ def _connections(asking: socket.socket, family: int) -> Iterator[bytes]:
         data = asking.recv(1 << 17)
         while data:
             length, kind, _, sequence, _ = _HEADER.unpack_from(data)
-            if sequence == SOCK_DIAG_BY_FAMILY:  # else it tells why an earlier connection could not be ended
+            if sequence == SOCK_DIAG_BY_FAMILY:  # otherwise it reports an earlier connection that could not be ended
                 if kind in (NLMSG_DONE, NLMSG_ERROR):
                     return
                 yield data[_HEADER.size : length][_IDENTITY]

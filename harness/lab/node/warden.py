@@ -1,20 +1,18 @@
 """The privileged, trusted helper of a star: makes the wires, hands the student node fresh folders, starts the captures.
 
-Rule 1: it reads no byte that the student made and executes nothing from the student node. Into that node's mount
-namespace it reaches with a child that mounts and nothing else (harness/lab/node/mounts.py).
+Rule 1: it reads no byte that the student made and executes nothing from the student node. That node's mount
+namespace it reaches through a child that only mounts (harness/lab/node/mounts.py).
 Rule 2: the host speaks to it on its standard input (every verb), the tester on a Unix socket (FOR_TESTER).
 
-One JSON object a line; the answer is {"ok": true, ...} or {"ok": false, "text": WHY}. It sees the host's process ids;
-why, and why it has each capability, is told in docker/README.md.
+One request per line, one answer per line: reply.py says what is in them. It sees the host's process ids;
+docker/README.md says why, and why it has each capability.
 """
 
 from __future__ import annotations
 
 import array
 import contextlib
-import ctypes
 import fcntl
-import json
 import os
 import selectors
 import socket
@@ -24,17 +22,18 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from harness.lab.node.mounts import Folder, Hand, MountError
+from harness.lab.node.mounts import Folder, MountChild, check, libc
+from harness.lab.node.reply import MOST_REQUEST, Refused, encode, perform
 from harness.lab.node.sock_diag import diagnosis, end_connections
+from harness.link.addresses import FAMILIES, LINK, NODE, WIRES, address, hardware
+from harness.text.lines import Lines
 
 CONTROL = "/trusted/warden.sock"
 CAPTURES = "/trusted/capture"
-#: The wires: number, name at the link, name of the capture.
-WIRES = {"tester": 1, "student": 2, "second": 3}
 #: Captures end at this size (bytes), so that a flood does not fill the disk.
 CAPTURE_LIMIT = 256 * 1024 * 1024
 #: Seconds a command of ours may take.
-PATIENCE = 10.0
+COMMAND_WITHIN = 10.0
 
 CLONE_NEWNET = 0x40000000
 SIOCETHTOOL = 0x8946  # linux/sockios.h
@@ -42,21 +41,10 @@ SIOCETHTOOL = 0x8946  # linux/sockios.h
 #: one "packet" of the link would be 64 KB, its checksum left for a network card that does not exist.
 OFFLOADS = (0x15, 0x17, 0x19, 0x1F, 0x24, 0x2C)
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
 Answer = dict[str, Any]
 
 
-class WardenError(Exception):
-    """What could not be done; the message says what and why."""
-
-
 # -- namespaces --------------------------------------------------------------------------------------------------------
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        raise WardenError(f"{what}: {os.strerror(ctypes.get_errno())}")
 
 
 @contextlib.contextmanager
@@ -64,22 +52,22 @@ def inside_network(namespace: int) -> Iterator[None]:
     """Within this block sockets and programs we start belong to another network namespace (a descriptor)."""
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _check(_libc.setns(namespace, CLONE_NEWNET), "entering a network namespace")
+        check(libc.setns(namespace, CLONE_NEWNET), "entering a network namespace")
         yield
     finally:
-        _check(_libc.setns(home, CLONE_NEWNET), "leaving a network namespace")
+        check(libc.setns(home, CLONE_NEWNET), "leaving a network namespace")
         os.close(home)
 
 
 def _ip(batch: str) -> None:
     """Run a batch of ip(8) in the current network namespace."""
-    done = subprocess.run(["ip", "-batch", "-"], input=batch, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(["ip", "-batch", "-"], input=batch, capture_output=True, text=True, timeout=COMMAND_WITHIN)
     if done.returncode != 0:
-        raise WardenError(f"ip: {done.stderr.strip()}")
+        raise Refused("node", f"ip: {done.stderr.strip()}")
 
 
 def switch_offloads_off(interface: str) -> None:
-    """For an interface of the current network namespace; kinds it does not know are passed over."""
+    """Switch them off for an interface of the current network namespace; unknown kinds are skipped."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for command in OFFLOADS:
             value = array.array("B", struct.pack("II", command, 0))  # struct ethtool_value
@@ -92,29 +80,30 @@ def switch_offloads_off(interface: str) -> None:
 
 
 def wire_batches(number: int, pid: int) -> tuple[str, str]:
-    """What ip(8) is told in the link node, and then in the other node, to make wire `number` to process `pid`'s node.
+    """The ip(8) commands for the link node, then for the other node, to make wire `number` to process `pid`'s node.
 
-    Neighbours are permanent and duplicate address detection is off: no packet is on the wire but the programs' own.
+    Neighbours are permanent and duplicate address detection is off: only the programs' own packets are on the wire.
     """
     name = f"w{number}"
-    here, there = f"02:77:00:00:{number:02x}:01", f"02:77:00:00:{number:02x}:02"
+    here, there = hardware(number, LINK), hardware(number, NODE)
+    near4, near6, far4, far6 = (address(number, family, end) for end in (LINK, NODE) for family in FAMILIES)
     node = f"peer name eth0 address {there} txqueuelen 20000 netns {pid}"
     link = f"""link add {name} address {here} txqueuelen 20000 type veth {node}
 link set {name} addrgenmode none
-addr add 10.77.{number}.1/24 dev {name}
-addr add fd77:{number}::1/64 dev {name} nodad
+addr add {near4}/24 dev {name}
+addr add {near6}/64 dev {name} nodad
 link set {name} up
-neigh add 10.77.{number}.2 lladdr {there} dev {name} nud permanent
-neigh add fd77:{number}::2 lladdr {there} dev {name} nud permanent
+neigh add {far4} lladdr {there} dev {name} nud permanent
+neigh add {far6} lladdr {there} dev {name} nud permanent
 """
     node = f"""link set eth0 addrgenmode none
-addr add 10.77.{number}.2/24 dev eth0
-addr add fd77:{number}::2/64 dev eth0 nodad
+addr add {far4}/24 dev eth0
+addr add {far6}/64 dev eth0 nodad
 link set eth0 up
-neigh add 10.77.{number}.1 lladdr {here} dev eth0 nud permanent
-neigh add fd77:{number}::1 lladdr {here} dev eth0 nud permanent
-route add default via 10.77.{number}.1
-route add default via fd77:{number}::1
+neigh add {near4} lladdr {here} dev eth0 nud permanent
+neigh add {near6} lladdr {here} dev eth0 nud permanent
+route add default via {near4}
+route add default via {near6}
 """
     return link, node
 
@@ -122,20 +111,19 @@ route add default via fd77:{number}::1
 class Warden:
     """The verbs are the methods whose names begin with `do_`."""
 
-    #: What the tester may ask for; the rest is the host's.
+    #: What the tester may ask for; the rest is for the host.
     FOR_TESTER = ("guard", "fresh", "seal")
 
     def __init__(self) -> None:
         self._link_net = -1
-        self._asks: dict[str, socket.socket] = {}  # node -> what its connections are asked with
-        self._hands: dict[str, Hand] = {}  # student node -> who stands in it
+        self._asks: dict[str, socket.socket] = {}  # node -> the socket that lists and ends its connections
+        self._children: dict[str, MountChild] = {}  # student node -> the child in it
         self._captures: list[subprocess.Popen[bytes]] = []
 
-    def do_hold(self, *, link: int, tester: int) -> Answer:
+    def do_hold(self, *, link: int, tester: int) -> None:
         """Take the link node and wire the tester to it, once."""
         self._link_net = os.open(f"/proc/{link}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._asks["tester"] = self._wire("tester", tester)
-        return {}
 
     def do_policy(self, *, pid: int) -> Answer:
         """How a process is scheduled: a number of sched(7), 1 is SCHED_FIFO."""
@@ -143,57 +131,52 @@ class Warden:
 
     def do_wire(
         self, *, student: int, folders: list[dict[str, Any]], capture: bool = True, second: int | None = None
-    ) -> Answer:
+    ) -> None:
         """Wire one new student node to the link, or two, remember their folders, begin the captures."""
         self.do_unwire()
         for name, pid in (("student", student), ("second", second)):
             if pid is not None:
-                self._hands[name] = Hand(pid, [Folder(**row) for row in folders])
+                self._children[name] = MountChild(pid, [Folder(**row) for row in folders])
                 self._asks[name] = self._wire(name, pid)
         if capture:
             self._start_captures()
-        return {}
 
-    def do_unwire(self) -> Answer:
+    def do_unwire(self) -> None:
         """End the captures and let go of the student nodes; their wires are removed with both ends."""
         for capture in self._captures:
             capture.kill()  # its file is complete after every packet
         for capture in self._captures:
             capture.wait()
         self._captures.clear()
-        for name in list(self._hands):
-            self._hands.pop(name).close()
+        for name in list(self._children):
+            self._children.pop(name).close()
             if name in self._asks:
                 self._asks.pop(name).close()
-            with inside_network(self._link_net), contextlib.suppress(WardenError):
-                _ip(f"link del w{WIRES[name]}\n")  # gone already if the node is
-        return {}
+            with inside_network(self._link_net), contextlib.suppress(Refused):
+                _ip(f"link del w{WIRES[name]}\n")  # already gone if the node is
 
-    def do_fresh(self, *, node: str = "student") -> Answer:
+    def do_fresh(self, *, node: str = "student") -> None:
         """Replace every folder of a student node but /build by an empty one; end the last test's connections."""
         for name in (node, "tester"):
             if name in self._asks:
                 end_connections(self._asks[name])
         self._mount(node, "fresh")
-        return {}
 
-    def do_guard(self, *, node: str = "student") -> Answer:
-        """Make /proc read-only, when the agent is there and before anything of the student's is."""
+    def do_guard(self, *, node: str = "student") -> None:
+        """Make /proc read-only, once the agent runs and before anything of the student's does."""
         self._mount(node, "guard")
-        return {}
 
-    def do_seal(self, *, node: str = "student") -> Answer:
+    def do_seal(self, *, node: str = "student") -> None:
         """Make /build read-only, after the build."""
         self._mount(node, "seal")
-        return {}
 
     def _mount(self, node: str, word: str) -> None:
-        if node not in self._hands:
-            raise WardenError(f"no {node} node is wired")
-        self._hands[node].tell(word)
+        if node not in self._children:
+            raise Refused("node", f"no {node} node is wired")
+        self._children[node].tell(word)
 
     def _wire(self, which: str, pid: int) -> socket.socket:
-        """Wire a node to the link; what its connections are asked with."""
+        """Wire a node to the link; returns the socket that lists and ends its connections."""
         number = WIRES[which]
         link, node = wire_batches(number, pid)
         with inside_network(self._link_net):
@@ -217,44 +200,21 @@ class Warden:
                 path = f"{CAPTURES}/{which}.pcap"
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
-                command = [
-                    "tcpdump",
-                    "-i",
-                    f"w{number}",
-                    "-w",
-                    path,
-                    "-U",
-                    "--immediate-mode",
-                    "-n",
-                    "-s",
-                    "0",
-                    "-B",
-                    "16384",
-                ]
-                command += ["-Z", "root", "--time-stamp-precision=nano", "ip or (ip6 and not dst net ff02::/16)"]
-                self._captures.append(
-                    subprocess.Popen(
-                        command,
-                        stdin=subprocess.DEVNULL,
-                        stdout=subprocess.DEVNULL,
-                        stderr=None,
-                        preexec_fn=_limit_file_size,
-                    )
+                options = "-U --immediate-mode -n -s 0 -B 16384 -Z root --time-stamp-precision=nano"
+                command = ["tcpdump", "-i", f"w{number}", "-w", path, *options.split()]
+                command.append("ip or (ip6 and not dst net ff02::/16)")
+                capture = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=_limit_file_size
                 )
+                self._captures.append(capture)
 
-    def answer(self, line: bytes, *, tester: bool) -> bytes:
-        """Do what a line asks for; the line to answer with."""
+    def answer(self, line: bytes | None, *, tester: bool) -> bytes:
+        """Do what a line asks for (None: it was too long); the line to answer with."""
         try:
-            request = json.loads(line)
-            op = request.pop("op")
-            verb = getattr(self, f"do_{op}", None)
-            if verb is None or (tester and op not in self.FOR_TESTER):
-                raise WardenError(f"no such verb: {op}")
-            said = {"ok": True, **verb(**request)}
+            said = encode(perform(self, line, self.FOR_TESTER if tester else ()))
         except Exception as error:
-            name = "" if isinstance(error, WardenError | MountError) else f"{type(error).__name__}: "
-            said = {"ok": False, "text": f"{name}{error}"}
-        return json.dumps(said).encode("ascii") + b"\n"
+            said = encode(error)
+        return said + b"\n"
 
 
 def _limit_file_size() -> None:
@@ -267,12 +227,12 @@ def _limit_file_size() -> None:
 
 
 class Loop:
-    """Hears the host and the testers, one line at a time."""
+    """Listens to the host and the testers, one line at a time."""
 
     def __init__(self, warden: Warden) -> None:
         self._warden = warden
         self._selector = selectors.DefaultSelector()
-        self._pending: dict[int, bytes] = {}
+        self._lines: dict[int, Lines] = {}
 
     def listen(self, path: str) -> None:
         """Serve testers on a Unix socket made at `path`."""
@@ -286,7 +246,7 @@ class Loop:
         self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
 
     def serve(self, host_in: BinaryIO, host_out: BinaryIO) -> None:
-        """Until the host hangs up."""
+        """Serve until the host hangs up."""
         lines = host_in.fileno()
         self._selector.register(lines, selectors.EVENT_READ, lambda: self._hear(lines, host_out.fileno(), tester=False))
         try:
@@ -308,13 +268,12 @@ class Loop:
             chunk = b""
         if not chunk:
             self._selector.unregister(source)
-            self._pending.pop(source, None)
+            self._lines.pop(source, None)
             if not tester:
                 raise EOFError
             os.close(source)
             return
-        *lines, self._pending[source] = (self._pending.get(source, b"") + chunk).split(b"\n")
-        for line in lines:
+        for line in self._lines.setdefault(source, Lines(MOST_REQUEST)).feed(chunk):
             with contextlib.suppress(OSError):
                 os.write(target, self._warden.answer(line, tester=tester))
 
@@ -323,7 +282,7 @@ def main() -> None:
     """Serve the host on stdin and stdout, and testers at /trusted/warden.sock, until the host hangs up."""
     loop = Loop(Warden())
     loop.listen(CONTROL)
-    sys.stdout.buffer.write(b'{"ok": true, "ready": true}\n')
+    sys.stdout.buffer.write(encode({"ready": True}) + b"\n")
     sys.stdout.buffer.flush()
     loop.serve(sys.stdin.buffer, sys.stdout.buffer)
 

@@ -1,6 +1,6 @@
 """The clockwork of the relay: one thread, one selector, one heap of what is due, one link per direction.
 
-Rule 1: everything below runs in the loop's own thread, so nothing needs a lock; other threads come in by `call`.
+Rule 1: everything below runs in the loop's own thread, so nothing needs a lock; other threads use `call`.
 Rule 2: it knows packets and times, not UDP or TCP; udp.py and tcp.py know those.
 """
 
@@ -30,14 +30,14 @@ Result = TypeVar("Result")
 _KEPT_LATENESS = 16_384
 #: Events kept for the ladder.
 _KEPT_EVENTS = 2_000
-#: Datagrams kept with their bytes: 8 MB in segments, and their acknowledgements, several times over.
+#: Datagrams kept with their bytes: enough for 8 MB in segments and their acknowledgements several times over.
 _KEPT_DATAGRAMS = 60_000
 #: Seconds that another thread waits for the loop at most.
-_PATIENCE = 10.0
+_CALL_WITHIN = 10.0
 
 
-class Recording:
-    """Datagrams as they went into the link and came out of it."""
+class DatagramLog:
+    """Datagrams as they entered the link and left it."""
 
     def __init__(self) -> None:
         self._rows: deque[tuple[int, int, int | None, Direction, bytes, bytes, Fate, str]] = deque(
@@ -46,7 +46,7 @@ class Recording:
         self._number = 0
 
     def add(self, now: int, direction: Direction, data: bytes, out: Sequence[Delivery[bytes]], why: str) -> None:
-        """A datagram that was sent into the link at `now` (nanoseconds), and what comes of it."""
+        """Add a datagram that entered the link at `now` (nanoseconds), and what comes out for it."""
         self._number += 1
         if not out:
             fate: Fate = "overflowed" if why == "limit" else "lost"
@@ -89,8 +89,8 @@ class Core:
         self._calls: deque[Callable[[], None]] = deque()
         self._lateness: deque[int] = deque(maxlen=_KEPT_LATENESS)
         self.events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
-        self.recording = Recording()  #: of datagrams
-        self.crowded = False  #: the student's side made connections without end: what is late and lost is its own doing
+        self.recording = DatagramLog()  #: of datagrams
+        self.crowded = False  #: the student's side made too many connections: lateness and losses are its own doing
         self.drops = 0  #: packets that this engine lost itself: a full socket, no descriptor left
         self._broken: BaseException | None = None
         self._open = True
@@ -104,7 +104,7 @@ class Core:
     # -- for other threads ---------------------------------------------------------------------------------------
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Run a function in the loop's thread and answer its result, or raise what it raises."""
+        """Run a function in the loop's thread and return its result, or raise what it raises."""
         if threading.current_thread() is self._thread:
             return function()
         done = threading.Event()
@@ -121,7 +121,7 @@ class Core:
         self._calls.append(run)
         with contextlib.suppress(OSError):
             self._bell.send(b"\0")
-        if not self._open or not done.wait(_PATIENCE):
+        if not self._open or not done.wait(_CALL_WITHIN):
             why = f": {self._broken!r}" if self._broken else ""
             raise LabError(f"the relay does not answer{why}; start the lab again")
         if trouble:
@@ -135,7 +135,7 @@ class Core:
         self._open = False
         with contextlib.suppress(OSError):
             self._bell.send(b"\0")
-        self._thread.join(_PATIENCE)
+        self._thread.join(_CALL_WITHIN)
         self._selector.close()
         for sock in [*self._watched, self._bell]:
             sock.close()
@@ -155,7 +155,7 @@ class Core:
         self.drops, self.crowded = 0, False
 
     def profile(self, direction: Direction) -> Profile:
-        """What is done to that direction now."""
+        """The profile of that direction now."""
         return self._links[direction].profile
 
     def transmit(self, direction: Direction, packet: Packet, protocol: str, size: int) -> list[Delivery[Packet]]:
@@ -175,7 +175,7 @@ class Core:
         return out
 
     def at(self, due: int, action: Callable[[], None]) -> None:
-        """Do something when it is due (perf_counter_ns), at once if it is and nothing else is due before."""
+        """Do something when it is due (perf_counter_ns), at once if it is due and nothing else comes first."""
         if not self._heap or self._heap[0][0] > due:
             late = time.perf_counter_ns() - due
             if late >= 0:
@@ -209,11 +209,11 @@ class Core:
         sock.close()
 
     def forget_due(self) -> None:
-        """Nothing that is under way arrives any more."""
+        """Drop everything that is under way."""
         self._heap.clear()
 
     def counters(self, *ways: Direction) -> LinkCounters:
-        """Since the links were set, of the given directions added, or of both."""
+        """Counters since the links were set, added up over the given directions, or over both."""
         names = ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed")
         links = [self._links[way] for way in ways or ("up", "down")]
         late = [] if self.crowded else sorted(self._lateness)
@@ -238,9 +238,9 @@ class Core:
                 self._do_due()
                 self._wait()
                 for key, mask in self._selector.select(0):
-                    if key.fileobj in self._watched:  # an action before may have closed it
+                    if key.fileobj in self._watched:  # an earlier action may have closed it
                         key.data(mask)
-        except Exception as error:  # a mistake of ours: every later call says so
+        except Exception as error:  # our mistake: every later call says so
             self._broken = error
             self._open = False
 
@@ -256,7 +256,7 @@ class Core:
             action()
 
     def _wait(self) -> None:
-        """Until a socket is ready or something is due, to the microsecond where that can be had."""
+        """Wait until a socket is ready or something is due, to the microsecond if possible."""
         timeout = None
         if self._heap:
             timeout = max(0.0, (self._heap[0][0] - time.perf_counter_ns()) / SECOND)

@@ -23,14 +23,14 @@ from harness.link.profile import Profile
 from harness.link.trace import Direction, Event, Packet
 from harness.pictures.ladder import event_ladder
 
-#: Connections that wait to be accepted.
+#: Most connections that wait to be accepted.
 _BACKLOG = 1024
-#: Seconds that `seen_by_target` waits for the connection to be made.
-_PATIENCE = 5.0
+#: Seconds that `seen_by_target` waits for a connection.
+_CONNECTED_WITHIN = 5.0
 
 
 class RelayLoop:
-    """All relays of one lab, the link they share, and their thread. `close` ends it."""
+    """All relays of one lab, the link they share, and their thread. `close` ends them."""
 
     def __init__(self) -> None:
         self._core = Core()
@@ -39,7 +39,7 @@ class RelayLoop:
     def add_udp(
         self, *, to: Address, towards: Literal["student", "tester"], listen: str | None = None, port: int = 0
     ) -> Address:
-        """A new address whose datagrams go to `to`; `towards` says on whose side that is. Raises LabError."""
+        """A new address whose datagrams go to `to`; `towards` says whose side that is. Raises LabError."""
         forward, back = _directions(towards)
         sock = self._bound(socket.SOCK_DGRAM, to, listen, port)
         address = _address("udp", sock)
@@ -57,7 +57,7 @@ class RelayLoop:
         mangle: Mangle | None = None,
         mangle_up: Mangle | None = None,
     ) -> Address:
-        """A new address whose connections go to `to`; `towards` says on whose side that is. Raises LabError.
+        """A new address whose connections go to `to`; `towards` says whose side that is. Raises LabError.
 
         `mangle` is done to the bytes that the student's program reads, `mangle_up` to those it writes.
         """
@@ -82,7 +82,7 @@ class RelayLoop:
         """
         relay = self._relays.get((via.kind, via.port))
         if relay is None:
-            raise LabError(f"{via} is no address of this relay: ask with what add_udp or add_tcp answered")
+            raise LabError(f"{via} is not an address of this relay: ask with what add_udp or add_tcp returned")
         place = _target(client)
         if isinstance(relay, UdpRelay):
             mapper = relay
@@ -95,10 +95,10 @@ class RelayLoop:
         connections = relay
         self._core.call(lambda: connections.tell_source(place, told.put))
         try:
-            host, port = told.get(timeout=_PATIENCE)
+            host, port = told.get(timeout=_CONNECTED_WITHIN)
         except queue.Empty:
             raise LabError(
-                f"no connection of {client} came through the relay at {via} within {_PATIENCE:g} s: "
+                f"no connection of {client} came through the relay at {via} within {_CONNECTED_WITHIN:g} s: "
                 "is it connected, and does the link let anything pass?"
             ) from None
         return Address("tcp", host=host, port=port)
@@ -112,7 +112,7 @@ class RelayLoop:
         return self._core.call(self._core.counters)
 
     def each_way(self) -> dict[Direction, LinkCounters]:
-        """The same by direction; how late and what the engine lost is of both."""
+        """The same by direction; lateness and engine drops are of both together."""
         ways: tuple[Direction, ...] = ("up", "down")
         return self._core.call(lambda: {way: self._core.counters(way) for way in ways})
 

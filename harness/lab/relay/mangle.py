@@ -1,4 +1,4 @@
-"""What a `Mangle` makes of the bytes of one direction of a connection: when to write how much. Pure.
+"""Applies a `Mangle` to the bytes of one direction of a connection: says when to write how much. Pure.
 
 Times are integer nanoseconds and come in as `now`; the relay does what `next` says.
 """
@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple
 from harness.lab.interface import Mangle
 from harness.link.model import SECOND
 
-#: Nanoseconds between what came before and a reset that is the relay's own, not a peer's. A reset at once could
-#: overtake the reader: Linux lets a connect() fail whose connection is reset before the program has woken up.
+#: Nanoseconds between earlier bytes and a reset that is the relay's own, not a peer's. A reset at once could
+#: overtake the reader: on Linux connect() fails if the connection is reset before the program has woken up.
 BEFORE_RESET = 20_000_000
 
 
-class Step(NamedTuple):
+class MangleStep(NamedTuple):
     """What to do next."""
 
     do: Literal["write", "end", "reset", "wait", "idle"]  #: idle: nothing until more is fed
@@ -24,7 +24,7 @@ class Step(NamedTuple):
 
 
 class Mangler:
-    """Takes what arrived, gives what to do. With the default Mangle everything passes as it came."""
+    """Takes what arrived, says what to do. With the default Mangle everything passes unchanged."""
 
     def __init__(self, mangle: Mangle) -> None:
         self._mangle = mangle
@@ -35,14 +35,14 @@ class Mangler:
         self._turn = 0  # which slice is next
         self._hold = 0  # nothing happens before this time
         self._stalled = mangle.stall_at is None
-        self._reset_due = 0  # when the reset that the Mangle asks for comes; 0: not near yet
+        self._reset_due = 0  # when to do the reset that the Mangle asks for; 0: not yet known
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     @property
     def to_be_reset(self) -> bool:
-        """The sender has reset the connection, and some bytes before that still wait."""
+        """The sender has reset the connection, but bytes it sent before are still waiting."""
         return self._ending == "reset"
 
     def feed(self, data: bytes, *, now: int) -> None:
@@ -54,43 +54,43 @@ class Mangler:
         self._waiting += data
 
     def end(self, how: Literal["end", "reset"]) -> None:
-        """The stream ended behind the bytes fed so far."""
+        """The stream ended after the bytes fed so far."""
         self._ending = how
 
-    def next(self, *, now: int) -> Step:
+    def next(self, *, now: int) -> MangleStep:
         """What to do now; ask again until it says wait or idle."""
         mangle = self._mangle
         if self._over:
             # A reset still counts after the end: the other direction may be open.
-            return self._finish("reset") if self._ending == "reset" else Step("idle")
+            return self._finish("reset") if self._ending == "reset" else MangleStep("idle")
         if mangle.reset_at is not None and self._at >= mangle.reset_at:
             return self._reset(now)
         if mangle.end_at is not None and self._at >= mangle.end_at:
             return self._finish("end")
         if not self._waiting and self._ending is None:
-            return Step("idle")
+            return MangleStep("idle")
         if not self._stalled and mangle.stall_at is not None and self._at >= mangle.stall_at:
             self._stalled = True
             self._hold = max(self._hold, now + round(mangle.stall_for * SECOND))
         if now < self._hold:
-            return Step("wait", until=self._hold)
+            return MangleStep("wait", until=self._hold)
         if not self._waiting:
             assert self._ending is not None
             return self._finish(self._ending)
         return self._write(now)
 
-    def _reset(self, now: int) -> Step:
+    def _reset(self, now: int) -> MangleStep:
         if not self._reset_due:
             self._reset_due = now + BEFORE_RESET
-        return Step("wait", until=self._reset_due) if now < self._reset_due else self._finish("reset")
+        return MangleStep("wait", until=self._reset_due) if now < self._reset_due else self._finish("reset")
 
-    def _finish(self, how: Literal["end", "reset"]) -> Step:
+    def _finish(self, how: Literal["end", "reset"]) -> MangleStep:
         self._over = True
         self._ending = None
         self._waiting.clear()
-        return Step(how)
+        return MangleStep(how)
 
-    def _write(self, now: int) -> Step:
+    def _write(self, now: int) -> MangleStep:
         size = len(self._waiting)
         if self._mangle.slices:
             size = min(size, self._mangle.slices[self._turn % len(self._mangle.slices)])
@@ -104,4 +104,4 @@ class Mangler:
         self._at += size
         if self._mangle.pause:
             self._hold = now + round(self._mangle.pause * SECOND)
-        return Step("write", data)
+        return MangleStep("write", data)

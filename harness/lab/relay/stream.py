@@ -1,15 +1,13 @@
 """One direction of a TCP connection that goes through the relay: read, travel, mangle, write.
 
-The bytes arrive all and in order, the end of the stream (FIN) and a reset (RST) behind them. A lost piece is sent
-again after a while, and what comes behind it waits.
+The bytes arrive all and in order, the end of the stream (FIN) and a reset (RST) after them. A lost piece is sent
+again after a while, and what follows it waits.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import struct
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -33,7 +31,7 @@ _SEGMENT, _HEADERS = 1448, 66
 _RTO, _SYN_RTO, _LARGEST_RTO = 0.2, 1.0, 8.0
 
 
-class Both(Protocol):
+class StreamOwner(Protocol):
     """What a stream needs to know of its connection."""
 
     core: Core
@@ -46,7 +44,7 @@ class Both(Protocol):
         ...
 
     def update(self, sock: socket.socket) -> None:
-        """Watch a socket for what its two streams want of it."""
+        """Watch a socket for what its two streams need."""
         ...
 
     def half_close(self) -> None:
@@ -77,7 +75,12 @@ class Stream:
     """One direction of a connection: read, travel, mangle, write."""
 
     def __init__(
-        self, connection: Both, source: socket.socket, sink: socket.socket, direction: Direction, mangle: Mangle | None
+        self,
+        connection: StreamOwner,
+        source: socket.socket,
+        sink: socket.socket,
+        direction: Direction,
+        mangle: Mangle | None,
     ) -> None:
         self.source = source
         self.sink = sink
@@ -92,8 +95,8 @@ class Stream:
         self._armed = False  # an arrival is in the heap
         self._mangler = Mangler(mangle or Mangle())
         self._woken_at = 0  # when the mangler wants to be asked again
-        self._out = b""  # taken from the mangler, not yet taken by the kernel
-        self._deaf = False  # the sink takes nothing any more
+        self._out = b""  # taken from the mangler, not yet accepted by the kernel
+        self._deaf = False  # the sink takes nothing more
         self._reset = False
 
     def start(self) -> None:
@@ -105,13 +108,13 @@ class Stream:
 
     @property
     def wants_to_read(self) -> bool:
-        """Is there room for more?"""
+        """Whether there is room for more."""
         held = self._flying_bytes + len(self._mangler) + len(self._out)
         return self._started and not self.ended and held < self._window()
 
     @property
     def wants_to_write(self) -> bool:
-        """Did the kernel refuse some bytes?"""
+        """Whether the kernel refused some bytes."""
         return bool(self._out) and not self._deaf
 
     def _window(self) -> int:
@@ -136,7 +139,7 @@ class Stream:
         if data:
             self._send(Piece("tcp", data))
         elif self._connection.other(self)._deaf:
-            self.source_was_reset()  # the error was told when we wrote; what reads as an end is none
+            self.source_was_reset()  # our write already got the error; what reads as an end is not one
         else:
             self.ended = True
             self._send(Piece("fin"))
@@ -163,7 +166,7 @@ class Stream:
         travel(self._core, self._direction, len(piece.data), piece.kind, arrived, lambda: self._connection.open)
 
     def _arm(self) -> None:
-        """See to it that the next piece arrives when it is due; those behind a lost one wait for it."""
+        """Schedule the next piece for when it is due; those after a lost one wait for it."""
         if not self._armed and self._flying and self._flying[0].due is not None:
             self._armed = True
             self._core.at(self._flying[0].due, self._arrive)
@@ -192,14 +195,14 @@ class Stream:
         if not self._connection.open:
             return
         if not self._write_all() and self._mangler.to_be_reset:
-            self._connection.abort()  # the reader does not read; a reset reaches it all the same
+            self._connection.abort()  # the reader does not read; a reset reaches it anyway
             return
         self._connection.update(self.sink)
         if self._connection.open:
             self._connection.update(self.source)
 
     def _write_all(self) -> bool:
-        """Write until the mangler has no more or the kernel takes no more (False)."""
+        """Write until the mangler has nothing more or the kernel takes nothing more (False)."""
         while self._connection.open:
             if self._out and not self._write_some():
                 return False
@@ -233,7 +236,7 @@ class Stream:
             other = self._connection.other(self)
             if other.ended:
                 other.source_was_reset()
-            # Else bytes that the sink sent before it was reset are still to be read; their end will be the reset.
+            # Otherwise bytes that the sink sent before its reset are still to be read; the reset comes after them.
         return True
 
     def _pass_end_on(self) -> None:
@@ -278,14 +281,7 @@ def prepare(sock: socket.socket) -> None:
 
 
 def small_buffers(sock: socket.socket) -> None:
-    """Small kernel buffers; on a socket that is to listen they are inherited, which must be before it listens."""
+    """Small kernel buffers; on a socket that is to listen they are inherited, so call this before it listens."""
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-
-
-def reset_on_close(sock: socket.socket) -> None:
-    """Make `close` send a RST (SO_LINGER with 0 seconds)."""
-    with contextlib.suppress(OSError):
-        form = "hh" if sys.platform == "win32" else "ii"
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))

@@ -1,8 +1,8 @@
-"""TCP through the relay: the bytes of each connection, late, slow, in other pieces, but all and in order.
+"""TCP through the relay: the bytes of each connection, late, slow, in different pieces, but complete and in order.
 
-A TCP program never sees a lost packet, only the pause until it is sent again, so that is what a loss becomes here.
-The end of a stream (FIN) and its reset (RST) take the same way as the bytes and arrive as what they were. A reader
-that does not read is felt by the sender: what is under way is bounded, and the kernel's buffers are small.
+A TCP program never sees a lost packet, only the pause until it is sent again, so here a loss becomes a pause.
+The end of a stream (FIN) and its reset (RST) travel the same way as the bytes and arrive as what they were. A reader
+that does not read slows the sender down: what is under way is bounded, and the kernel's buffers are small.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from collections.abc import Callable
 from functools import partial
 
 from harness.lab.interface import Mangle
+from harness.lab.linger import reset_on_close
 from harness.lab.relay.core import Core
 from harness.lab.relay.mangle import BEFORE_RESET
-from harness.lab.relay.stream import Stream, prepare, reset_on_close, travel
+from harness.lab.relay.stream import Stream, prepare, travel
 from harness.link.trace import Direction
 
 Place = tuple[str, int]
@@ -24,7 +25,7 @@ Place = tuple[str, int]
 #: Seconds between two looks at connections that were half-closed and may have been reset since.
 _SCAN = 0.02
 #: Connections that the student's side may have open through one relay: none of its programs needs so many, and each
-#: costs the tester two descriptors. Who makes more sees resets, and a link that is late by his own doing.
+#: costs the tester two descriptors. Further ones are reset, and a late link is then the program's own doing.
 MOST_OF_STUDENT = 300
 
 _IN_PROGRESS = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, 10035)  # 10035: Windows' WSAEWOULDBLOCK
@@ -63,7 +64,7 @@ class TcpRelay:
             self._asked.setdefault(client, []).append(tell)
 
     def connected_from(self, client: Place, source: Place) -> None:
-        """A connection towards the target has an address."""
+        """A connection towards the target now has an address."""
         self._sources[client] = source
         for tell in self._asked.pop(client, ()):
             tell(source)
@@ -75,7 +76,7 @@ class TcpRelay:
             connection.abort()
 
     def scan(self) -> None:
-        """Look at half-closed connections from time to time: selectors do not tell of a reset after the FIN."""
+        """Look at half-closed connections from time to time: selectors do not report a reset after the FIN."""
         if not self._scanning:
             self._scanning = True
             self.core.after(_SCAN, self._scan)
@@ -96,7 +97,7 @@ class TcpRelay:
                 return
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    # Full: without a pause the waiting connection would be announced again at once.
+                    # Full: without a pause the waiting connection would be reported again at once.
                     self.core.drops += 1
                     self.core.watch(self._listening, 0, lambda _mask: None)
                     self.core.after(0.1, self._listen_again)
@@ -171,7 +172,7 @@ class Connection:
     @staticmethod
     def _is_connected(sock: socket.socket) -> bool:
         try:
-            # A connection to an unused port of one's own machine can meet itself (simultaneous open).
+            # A connection to an unused port of one's own machine can connect to itself (simultaneous open).
             itself = sock.getsockname() == sock.getpeername()
         except OSError:  # refused, or reset at once
             return False
@@ -190,7 +191,7 @@ class Connection:
         return self._streams[stream.sink]
 
     def update(self, sock: socket.socket) -> None:
-        """Watch a socket for what its two streams want of it."""
+        """Watch a socket for what its two streams need."""
         if not self._open:
             return
         reads = self._streams[sock]
@@ -216,7 +217,7 @@ class Connection:
         return any(stream.ended for stream in self._streams.values())
 
     def look_for_reset(self) -> None:
-        """Has a side been reset that is not read from any more?"""
+        """Notice a reset of a side that is no longer read from."""
         for sock, stream in self._streams.items():
             if stream.ended and self._open and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 stream.source_was_reset()
@@ -246,5 +247,5 @@ class Connection:
 
     @property
     def open(self) -> bool:
-        """Still there."""
+        """Whether it is still there."""
         return self._open

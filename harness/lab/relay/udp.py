@@ -2,7 +2,7 @@
 
 Each client C of the listening socket gets a socket of its own towards the target, U_C. What the target sends to U_C
 goes to C from the listening socket; what a stranger S sends to U_C goes to C from another socket of the relay, one
-per stranger, so that a client which looks at who answers can tell. What C sends to that other socket goes to S.
+per stranger, so that a client that checks who answers can tell. What C sends to that other socket goes to S.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from functools import partial
 from harness.lab.relay.core import Core
 from harness.link.trace import Direction
 
-#: Datagrams taken from a socket before others have their turn.
+#: Datagrams taken from a socket before the others get their turn.
 _TURN = 64
 #: Clients (and strangers) a relay keeps a socket for.
 _MOST_PEERS = 1024
-#: Bytes of kernel buffer to ask for until one is granted, so that a burst is not lost beside the link. Linux grants
-#: what it can of the first, macOS refuses what is too much and would otherwise not send more than 9,216 bytes.
+#: Bytes of kernel buffer to ask for until one is granted, so that a burst is not lost outside the link. Linux grants
+#: what it can of the first, macOS refuses too much and by default sends at most 9,216 bytes.
 _BUFFERS = (4 * 1024 * 1024, 1024 * 1024, 256 * 1024)
 
 Place = tuple[str, int]
@@ -114,7 +114,7 @@ class UdpRelay:
             self._pass_on(self._back, data, face, client)
 
     def _is_target(self, source: Place) -> bool:
-        """A server that is bound to every address answers from one that the kernel chooses, but from its own port."""
+        """A server bound to the any-address answers from an address that the kernel chooses, but from its own port."""
         same_machine = source[0].startswith("127.") and self._target[0].startswith("127.")
         return source == self._target or (same_machine and source[1] == self._target[1])
 
@@ -142,6 +142,6 @@ class UdpRelay:
         try:
             sock.sendto(data, to)
         except ConnectionError:
-            pass  # nobody there: what a network does with it, too
+            pass  # nobody there: a network drops it, too
         except OSError:
             self._core.drops += 1

@@ -1,4 +1,4 @@
-"""The little that the router has to know of IP packets: which way, where the payload starts, how to repair. Pure.
+"""The little that the router has to know about IP packets: direction, start of the payload, checksums. Pure.
 
 IPv4: RFC 791 section 3.1; IPv6: RFC 8200 section 3; UDP: RFC 768; the checksum: RFC 1071.
 """
@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import struct
 
+from harness.link.addresses import FAMILIES, WIRES, prefix
 from harness.link.trace import Direction
 
 _UDP = 17
-#: First bytes of the student's network and of those of its peers, the tester and the second student node
-#: (harness/lab/docker/lab.py gives the addresses).
-_STUDENT_4, _PEERS_4 = bytes((10, 77, 2)), (bytes((10, 77, 1)), bytes((10, 77, 3)))
-_STUDENT_6, _PEERS_6 = bytes((0xFD, 0x77, 0, 2)), (bytes((0xFD, 0x77, 0, 1)), bytes((0xFD, 0x77, 0, 3)))
+#: What the addresses of the student and of its peers, the tester and the second student node, begin with.
+_STUDENT = [prefix(WIRES["student"], family) for family in FAMILIES]
+_PEERS = [prefix(WIRES[node], family) for node in ("tester", "second") for family in FAMILIES]
 
 
 def direction(packet: bytes) -> Direction | None:
     """Down if it goes to the student's network, up if to the tester's or the second node's, None for others."""
     version = packet[0] >> 4 if packet else 0
-    if version == 4:
-        towards = packet[16:19]
-        return "down" if towards == _STUDENT_4 else "up" if towards in _PEERS_4 else None
-    if version == 6:
-        towards = packet[24:28]
-        return "down" if towards == _STUDENT_6 else "up" if towards in _PEERS_6 else None
-    return None
+    towards = packet[16:19] if version == 4 else packet[24:28] if version == 6 else b""
+    return "down" if towards in _STUDENT else "up" if towards in _PEERS else None
 
 
 def identity(packet: bytes) -> int | None:
-    """The identification field of an IPv4 packet, which a capture shows as well; IPv6 has none."""
+    """The identification field of an IPv4 packet, which a capture shows, too; IPv6 has none."""
     return int.from_bytes(packet[4:6]) if packet[0] >> 4 == 4 else None
 
 
@@ -44,7 +39,7 @@ def udp_start(packet: bytes) -> int:
 
 
 def payload_start(packet: bytes) -> int:
-    """Where damage may begin: behind the UDP header, else behind the IP header."""
+    """Where damage may begin: after the UDP header, else after the IP header."""
     start = udp_start(packet)
     if start:
         return start + 8
@@ -52,7 +47,7 @@ def payload_start(packet: bytes) -> int:
 
 
 def repaired(packet: bytes, start: int) -> bytes:
-    """A damaged or shortened UDP packet (UDP header at `start`) with lengths and checksums that are right again."""
+    """A damaged or shortened UDP packet (UDP header at `start`) with corrected lengths and checksums."""
     fixed = bytearray(packet)
     length = len(packet) - start
     struct.pack_into("!H", fixed, start + 4, length)
@@ -61,7 +56,7 @@ def repaired(packet: bytes, start: int) -> bytes:
         struct.pack_into("!H", fixed, 10, 0)
         struct.pack_into("!H", fixed, 10, checksum(bytes(fixed[:start])))
         addresses = fixed[12:20]
-        if packet[start + 6 : start + 8] == b"\0\0":  # the sender made none
+        if packet[start + 6 : start + 8] == b"\0\0":  # the sender used none
             return bytes(fixed)
     else:
         struct.pack_into("!H", fixed, 4, length)

@@ -1,4 +1,4 @@
-"""The link between two nodes, in real time: a router whose every packet passes a `Link`. Linux, root, /dev/net/tun.
+"""The link between two nodes, in real time: a router that sends every packet through a `Link`. Linux, root, TUN.
 
     python3 -B -m harness.lab.router.tun --control /trusted/router.sock
 
@@ -6,9 +6,10 @@ The kernel routes whatever comes from a wire into tun0; this program holds it as
 back; the kernel then routes it to the other wire. It prints "ready" when packets flow. Wires may come and go.
 
 Rule 1: nobody on a wire can talk to this node itself: its input is dropped, neighbour discovery excepted.
-Rule 2: it starts in a moment: standard library only, no import that is not needed.
+Rule 2: it starts fast: standard library only, no unneeded import.
 
-The control socket takes a JSON object a line and answers one a line, {"ok": true, ...} or {"ok": false, "error": ...}:
+The control socket takes one request per line and answers each with a line (harness/lab/node/reply.py says what is in
+them):
     {"op": "shape", "up": {fields of Profile}, "down": {...}, "seed": N}     from now on; the counters start again
     {"op": "counters"}              the fields of LinkCounters, and scheduler, seconds, waited
     {"op": "fates", "since": T}     [[time, direction, fate, length, IPv4 id or null], ...], time.time() from T on
@@ -21,7 +22,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import gc
-import json
 import os
 import select
 import socket
@@ -30,20 +30,26 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from heapq import heappop, heappush
 from pathlib import Path
+from string import Template
 
+from harness.lab.node.proc import waited
+from harness.lab.node.reply import MOST_REQUEST, Refused, encode, perform
 from harness.lab.router.packet import direction, identity, payload_start, repaired, udp_start
 from harness.lab.timer import wake_me_exactly
+from harness.link.addresses import FAMILIES, WIRES, network
 from harness.link.model import SECOND, Link, direction_seeds
 from harness.link.profile import BadProfile, Profile
 from harness.link.trace import Direction
+from harness.text.lines import Lines
 
-#: Packets that the kernel keeps for us in tun0; the rest is dropped there, which counts as ours (engine_drops).
+#: Packets that the kernel queues for us in tun0; more are dropped there, which counts as our loss (engine_drops).
 QUEUE = 20_000
 #: Bytes of the Ethernet header, which netem counts on a wire and a TUN device does not have.
 _FRAMING = 14
-#: Packets read before those due are looked at.
+#: Packets read before looking at those that are due.
 _TURN = 64
 _KEPT_LATENESS, _KEPT_FATES = 16_384, 50_000
 
@@ -57,10 +63,10 @@ rule add pref 120 lookup 100
 route replace default dev tun0 table 100
 """
 
-#: Nobody talks to this node, nobody sends in another's name, the second student node (w3) reaches the first one only,
-#: so that every packet of a submission to itself passes the link once, and a student's wire has an end to what it
-#: carries: more would be lost in tun0, which counts as ours, and a submission could undo its fail by flooding.
-_NFT = """table inet link
+#: Nobody talks to this node, nobody sends in another's name, the second student node (w3) reaches only the first,
+#: so that every packet of a submission to itself passes the link once, and a student's wire has a limit on what it
+#: carries: more would be lost in tun0, which counts as ours, so a submission could undo its fail by flooding.
+_NFT = Template("""table inet link
 delete table inet link
 table inet link {
   chain input {
@@ -70,34 +76,39 @@ table inet link {
   }
   chain forward {
     type filter hook forward priority 0; policy accept;
-    iifname "w1" ip saddr != 10.77.1.0/24 drop
-    iifname "w1" ip6 saddr != fd77:1::/64 drop
-    iifname "w1" ip daddr 10.77.3.0/24 drop
-    iifname "w1" ip6 daddr fd77:3::/64 drop
-    iifname "w3" ip saddr != 10.77.3.0/24 drop
-    iifname "w3" ip6 saddr != fd77:3::/64 drop
-    iifname "w3" ip daddr != 10.77.2.0/24 drop
-    iifname "w3" ip6 daddr != fd77:2::/64 drop
-    iifname != { "w1", "w3", "tun0" } ip saddr != 10.77.2.0/24 drop
-    iifname != { "w1", "w3", "tun0" } ip6 saddr != fd77:2::/64 drop
+    iifname "w1" ip saddr != $tester4 drop
+    iifname "w1" ip6 saddr != $tester6 drop
+    iifname "w1" ip daddr $second4 drop
+    iifname "w1" ip6 daddr $second6 drop
+    iifname "w3" ip saddr != $second4 drop
+    iifname "w3" ip6 saddr != $second6 drop
+    iifname "w3" ip daddr != $student4 drop
+    iifname "w3" ip6 daddr != $student6 drop
+    iifname != { "w1", "w3", "tun0" } ip saddr != $student4 drop
+    iifname != { "w1", "w3", "tun0" } ip6 saddr != $student6 drop
     iifname != { "w1", "tun0" } limit rate over 40000/second burst 20000 packets drop
   }
 }
-"""
+""").substitute({f"{node}{family}": network(wire, family) for node, wire in WIRES.items() for family in FAMILIES})
+
+
+Answer = dict[str, object]
+_NO: Mapping[str, object] = {}
 
 
 class CannotRoute(Exception):
-    """This machine does not let us; the message says what is missing."""
+    """This machine cannot route; the message says what is missing."""
 
 
 class Router:
-    """The packets: from tun0 through the links into a heap, and back when they are due."""
+    """Takes packets from tun0 through the links into a heap, and back when they are due."""
 
     def __init__(self, tun: int, scheduler: str) -> None:
         self._tun = tun
         self._scheduler = scheduler
         self._heap: list[tuple[int, int, bytes]] = []
         self._number = 0
+        self.over = False  #: somebody has asked to quit
         self._lateness: deque[int] = deque(maxlen=_KEPT_LATENESS)
         self._fates: deque[tuple[float, Direction, str, int, int | None]] = deque(maxlen=_KEPT_FATES)
         self.shape(Profile(), Profile(), 0)
@@ -105,7 +116,7 @@ class Router:
     def shape(self, up: Profile, down: Profile, seed: int) -> None:
         """What the link does from now on."""
         self._start = time.monotonic_ns()
-        self._waited_before, self._drops_before = _waited(), _tun_drops()
+        self._waited_before, self._drops_before = waited("/proc/self") or 0, _tun_drops()
         self._refused = 0
         seeds = direction_seeds(seed)
         self._links: dict[Direction, Link] = {
@@ -116,7 +127,7 @@ class Router:
         self._lateness.clear()
         self._fates.clear()
 
-    def flush(self) -> None:
+    def do_flush(self) -> None:
         """Forget what is under way."""
         self._heap.clear()
 
@@ -175,33 +186,35 @@ class Router:
 
     # -- control -------------------------------------------------------------------------------------------------
 
-    def answer(self, line: bytes) -> dict[str, object] | None:
-        """Do what a line of the control socket asks for; None if it asks to quit."""
-        try:
-            request = json.loads(line)
-            op = request["op"]
-            if op == "quit":
-                return None
-            if op == "flush":
-                self.flush()
-                return {"ok": True}
-            if op == "counters":
-                return {"ok": True, **self.counters()}
-            if op == "fates":
-                since = float(request.get("since", 0))
-                return {"ok": True, "fates": [fate for fate in self._fates if fate[0] >= since]}
-            if op != "shape":
-                return {"ok": False, "error": f"{op!r} is none of shape, counters, fates, flush, quit"}
-            up, down = (Profile.from_dict(request.get(side, {})) for side in ("up", "down"))
-            self.shape(up, down, int(request["seed"]))
-        except BadProfile as error:
-            return {"ok": False, "error": str(error)}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return {"ok": False, "error": f"not a request: {error!r}"}
-        return {"ok": True}
+    #: Errors whose message says all, so that it is the answer.
+    PLAIN: tuple[type[Exception], ...] = (BadProfile, CannotRoute)
+    #: What the control socket may ask for, each by a method `do_VERB`.
+    VERBS = ("shape", "counters", "fates", "flush", "quit")
 
-    def counters(self) -> dict[str, object]:
-        """The fields of LinkCounters; scheduler; seconds since set; seconds of them that a processor was waited for."""
+    def do_shape(self, *, seed: int, up: Mapping[str, object] = _NO, down: Mapping[str, object] = _NO) -> None:
+        """See `shape`. Raises BadProfile."""
+        self.shape(Profile.from_dict(up), Profile.from_dict(down), seed)
+
+    def do_fates(self, *, since: float = 0.0) -> Answer:
+        """What happened to packets from then on."""
+        return {"fates": [fate for fate in self._fates if fate[0] >= since]}
+
+    def do_quit(self) -> None:
+        """The answer is the last."""
+        self.over = True
+
+    def answer(self, line: bytes | None) -> bytes:
+        """Do what a line of the control socket asks for (None: it was too long); the line to answer with."""
+        try:
+            said = encode(perform(self, line, self.VERBS))
+        except self.PLAIN as error:
+            said = encode(Refused("request", str(error)))
+        except Exception as error:
+            said = encode(error)
+        return said + b"\n"
+
+    def do_counters(self) -> Answer:
+        """The fields of LinkCounters; scheduler; seconds since set; seconds of them spent waiting for a processor."""
         up, down = self._links["up"], self._links["down"]
         late = sorted(self._lateness)
         names = ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed")
@@ -211,7 +224,7 @@ class Router:
             "engine_drops": _tun_drops() - self._drops_before + self._refused,
             "scheduler": self._scheduler,
             "seconds": (time.monotonic_ns() - self._start) / SECOND,
-            "waited": (_waited() - self._waited_before) / SECOND,
+            "waited": ((waited("/proc/self") or 0) - self._waited_before) / SECOND,
         }
 
 
@@ -222,14 +235,6 @@ def _tun_drops() -> int:
         if name.strip() == "tun0":
             return int(numbers.split()[11])
     return 0
-
-
-def _waited() -> int:
-    """Nanoseconds that we were ready to run and did not (/proc/self/schedstat); 0 if the kernel keeps no account."""
-    try:
-        return int(Path("/proc/self/schedstat").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0
 
 
 # -- setting up --------------------------------------------------------------------------------------------------
@@ -250,7 +255,7 @@ def open_tun() -> int:
 
 
 def set_up_routes() -> None:
-    """Everything that comes from a wire goes into tun0. Raises CannotRoute."""
+    """Route everything that comes from a wire into tun0. Raises CannotRoute."""
     need("/proc/sys/net/ipv4/ip_forward", "1", "net.ipv4.ip_forward=1")
     for name in ("all", "tun0"):
         # Seen from tun0 every source is on another device; strict filtering would drop all.
@@ -263,12 +268,12 @@ def set_up_routes() -> None:
 
 
 def set_up_guard() -> None:
-    """Nobody is heard here, and nobody speaks for another. Raises CannotRoute."""
+    """Install the packet filter above. Raises CannotRoute."""
     run_batch(["nft", "-f", "-"], _NFT)
 
 
 def need(path: str, allowed: str, sysctl: str) -> None:
-    """The setting has one of the values, or can be given the first. Raises CannotRoute naming `sysctl`."""
+    """Check that a setting has one of the allowed values, or set the first. Raises CannotRoute naming `sysctl`."""
     setting = Path(path)
     if setting.read_text().strip() in allowed.split():
         return
@@ -279,7 +284,7 @@ def need(path: str, allowed: str, sysctl: str) -> None:
 
 
 def run_batch(argv: list[str], lines: str) -> None:
-    """Give a command its lines. Raises CannotRoute."""
+    """Run a command with these lines as its input. Raises CannotRoute."""
     try:
         done = subprocess.run(argv, input=lines, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -289,7 +294,7 @@ def run_batch(argv: list[str], lines: str) -> None:
 
 
 def be_punctual() -> str:
-    """Wake up when asked to: timer slack of 1 ns and a real-time priority, if it can be had. Answers the scheduler."""
+    """Wake up when asked to: timer slack of 1 ns and a real-time priority, if possible. Returns the scheduler."""
     wake_me_exactly()
     gc.freeze()
     gc.disable()  # nothing here makes cycles
@@ -311,23 +316,20 @@ class Control:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(path)
         self._listening.listen(8)
-        self.sockets: dict[socket.socket, bytes] = {self._listening: b""}  # and what each has said so far
+        self.sockets = {self._listening: Lines(MOST_REQUEST)}  #: and what each has sent so far
 
     def serve(self, sock: socket.socket, router: Router) -> bool:
         """The socket is ready. False if somebody asked to quit."""
         if sock is self._listening:
             connection, _ = sock.accept()
             connection.settimeout(2)
-            self.sockets[connection] = b""
+            self.sockets[connection] = Lines(MOST_REQUEST)
             return True
         try:
             data = sock.recv(65_536)
-            *lines, rest = (self.sockets[sock] + data).split(b"\n")
-            self.sockets[sock] = rest
-            for line in lines:
-                answer = router.answer(line)
-                sock.sendall(json.dumps(answer or {"ok": True}).encode() + b"\n")
-                if answer is None:
+            for line in self.sockets[sock].feed(data):
+                sock.sendall(router.answer(line))
+                if router.over:
                     return False
         except OSError:
             data = b""
@@ -338,7 +340,7 @@ class Control:
 
 
 def route(tun: int, router: Router, control: Control) -> None:
-    """Until somebody asks to quit."""
+    """Route until somebody asks to quit."""
     while True:
         waiting: list[int | socket.socket] = [tun, *control.sockets]
         for ready in select.select(waiting, [], [], router.timeout())[0]:

@@ -1,6 +1,6 @@
-"""What stands behind a pipe under load: an echo in the tester, plain or over TLS, for hundreds of connections.
+"""What is behind a pipe under load: an echo in the tester, plain or over TLS, for hundreds of connections.
 
-Rule 1: one thread, one selector; a connection whose output is full is read no further.
+Rule 1: one thread, one selector; a connection whose output is full is not read from.
 Rule 2: it ends a connection when the other side has ended and everything was echoed; how each ended is counted.
 """
 
@@ -12,12 +12,11 @@ import ssl
 import threading
 from dataclasses import dataclass
 
-from harness.actors.load.clients import reset_and_close
-from harness.actors.program import PATIENCE
-from harness.actors.story import Broken, Story
+from harness.actors.story import Story
 from harness.course.address import Address
+from harness.lab.linger import reset_and_close
 
-#: Bytes held back for one connection before it is read no further.
+#: Bytes held for one connection before reading from it stops.
 _FULL = 262_144
 _CHUNK = 65_536
 _GIVE_UP = 5.0
@@ -34,7 +33,7 @@ class Ends:
 
     @property
     def all(self) -> int:
-        """Together."""
+        """The sum of them."""
         return self.clean + self.truncated + self.reset + self.refused
 
 
@@ -45,8 +44,8 @@ class _Plain:
         self.sock = sock
         self.out = bytearray()
         self.events = 0
-        self.over = False  # nothing more is to be echoed
-        self.ended = False  # the other side's FIN is here
+        self.over = False  # nothing is left to echo
+        self.ended = False  # the other side's FIN has come
         self.finished = False  # ours is sent
 
     def comes(self, data: bytes) -> None:
@@ -54,7 +53,7 @@ class _Plain:
         self.out += data
 
     def ends(self) -> str | None:
-        """The stream ended; how it did, if not well."""
+        """The stream ended; how, if not cleanly."""
         self.ended = self.over = True
         return None
 
@@ -95,7 +94,7 @@ class _Tls(_Plain):
             pass  # the close_notify is out
 
     def ends(self) -> str | None:
-        """The stream ended; how it did, if not well."""
+        """The stream ended; how, if not cleanly."""
         self.ended = True
         if self._notified:
             return None
@@ -113,7 +112,7 @@ def _room() -> int:
 
 
 class Echo:
-    """Made by `lab.echo`. `address` is what a pipe is told; past the link's relay, which is not made for hundreds."""
+    """Made by `lab.tls.echo`. `address` is what a pipe is told: past the link's relay, not built for hundreds."""
 
     def __init__(self, listening: socket.socket, story: Story, context: ssl.SSLContext | None = None) -> None:
         host, port = listening.getsockname()[:2]
@@ -139,21 +138,6 @@ class Echo:
         """Connections open now."""
         with self._changed:
             return len(self._open)
-
-    def sees_ends(self, clean: int, *, within: float = PATIENCE) -> None:
-        """So many connections have ended properly by now, and none in another way. Raises Broken."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.ends.all >= clean or self.ends.all > self.ends.clean, within)
-            ends = Ends(**vars(self.ends))
-        if ends.clean < clean or ends.all > ends.clean:
-            raise Broken(
-                "connections behind the pipe did not end as those before it",
-                verdict="timeout" if ends.all < clean else "fail",
-                expected=f"{clean:,} clean ends",
-                seen=f"{ends.clean:,} clean, {ends.truncated:,} truncated, {ends.reset:,} reset, "
-                f"{ends.refused:,} refused",
-            )
-        self._story.add("tester", f"saw {clean:,} connections behind the pipe end properly")
 
     def dismiss(self) -> None:
         """End of the test: reset what is open, end the thread."""
@@ -186,9 +170,9 @@ class Echo:
             try:
                 sock, _ = self._listening.accept()
             except OSError:
-                return  # nobody is left, or gone again
+                return  # nobody is waiting, or they have gone again
             if len(self._open) >= _room():
-                reset_and_close(sock)  # no test needs so many: somebody wants to use up the tester's descriptors
+                reset_and_close(sock)  # no test needs so many: someone is trying to use up the tester's descriptors
                 continue
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -204,7 +188,7 @@ class Echo:
             self._send(connection)
         except ssl.SSLError:
             self._leave(connection, "refused")
-        except OSError:  # after both ends it is no news
+        except OSError:  # after both ends this is expected
             self._leave(connection, "clean" if connection.finished else "reset")
         else:
             if connection in self._open:

@@ -1,7 +1,7 @@
-"""Many connections at once to a TLS pipe: `lab.tls_load`, with the measure and the judgement of `lab.load`.
+"""Many connections at once to a TLS pipe: `lab.tls.load`, measured and judged as `lab.clients.load` does.
 
-Rule 1: a connection counts when its handshake is done and an exchange came back through the pipe and what is behind it.
-Rule 2: it counts as ended when the close_notify (plain: the end) that it sent was answered with one and with a FIN.
+Rule 1: a connection counts once its handshake is done and an exchange has come back from behind the pipe.
+Rule 2: it counts as ended once the close_notify (plain: FIN) that it sent was answered with the same and a FIN.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
-from harness.actors.load.clients import Bystander, Client, Exchange, Greedy, Place
+from harness.actors.load.clients import Bystander, Client, GreedyClient, Place
 from harness.actors.load.generator import Connect, Generator
-from harness.actors.load.load import SPARE_FILES, Load, Spell, allow_files
-from harness.actors.program import Program
-from harness.actors.story import Broken, Story
-from harness.lab.interface import Node
+from harness.actors.load.load import SPARE_FILES, Load, LoadInterval, allow_files
+from harness.actors.story import Broken
 from harness.tls.load.sockets import PlainSocket, TlsSocket
 
 #: Silent connections that are made at once.
@@ -46,7 +44,7 @@ def plainly(connect: Connect) -> Connect:
     return make
 
 
-class Polite(Client):
+class ClosingClient(Client):
     """A client that shakes hands before it is ready, and ends properly."""
 
     _ready: Callable[[Client], None] | None = None
@@ -82,7 +80,7 @@ class Polite(Client):
         self._gone = gone
         self.said_at = time.monotonic()
         if self.sock is None:
-            return  # it has failed while others had their turn, and that is known
+            return  # it failed while others were being served; that is recorded
         try:
             cast(PlainSocket, self.sock).parts()
         except OSError as error:
@@ -101,23 +99,23 @@ class Polite(Client):
             gone(self, time.monotonic() - self.said_at)
 
 
-class PoliteBystander(Polite, Bystander):
+class ClosingBystander(ClosingClient, Bystander):
     """Its answers are timed by the kernel's stamps."""
 
 
-class PoliteGreedy(Polite, Greedy):
+class ClosingGreedy(ClosingClient, GreedyClient):
     """It sends as fast as it is taken."""
 
 
-class Silent(Client):
-    """A client that connects and never shakes hands: how long it was borne, and how it was ended."""
+class SilentClient(Client):
+    """A client that connects and never shakes hands: how long it was tolerated, and how it was ended."""
 
     ended_after: float | None = None  #: seconds from its connection to its end
     how = ""  #: "end" or "reset"
     heard = 0  #: bytes that came
 
     def joins(self, says: bytes) -> None:
-        """It is connected now; what it sends, if anything."""
+        """It is connected now; `says`: what it sends, if anything."""
         self.said_at = time.monotonic()
         if says and self.sock is not None:
             try:
@@ -146,13 +144,13 @@ class TlsGenerator(Generator):
 
     async def part(self, clients: Sequence[Client], *, window: int, deadline: float) -> int:
         """End each; how many have not ended at the deadline."""
-        return await self._each(clients, lambda client, done: cast(Polite, client).parts(done), window, deadline)
+        return await self._each(clients, lambda client, done: cast(ClosingClient, client).parts(done), window, deadline)
 
-    async def greet(self, clients: Sequence[Silent], says: bytes, *, deadline: float) -> int:
-        """Connect each and have it say that; how many are not connected at the deadline."""
+    async def greet(self, clients: Sequence[SilentClient], says: bytes, *, deadline: float) -> int:
+        """Connect each and have it send `says`; how many are not connected at the deadline."""
 
         def joined(client: Client, done: Callable[[Client, float], None]) -> None:
-            cast(Silent, client).joins(says)
+            cast(SilentClient, client).joins(says)
             done(client, 0.0)
 
         return await self._each(
@@ -163,35 +161,22 @@ class TlsGenerator(Generator):
         )
 
 
-class _OfPolite(Load):
+class _ClosingLoad(Load):
     """A load whose generator knows how its clients begin and end."""
 
+    _generates = TlsGenerator
     _generator: TlsGenerator
 
-    def __init__(
-        self,
-        node: Node,
-        story: Story,
-        server: Program,
-        connect: Connect,
-        exchange: Exchange,
-        *,
-        greedy_data: bytes,
-        greedy_rate: float | None,
-    ) -> None:
-        super().__init__(node, story, server, connect, exchange, greedy_data=greedy_data, greedy_rate=greedy_rate)
-        self._generator = TlsGenerator(self._loop, connect, exchange)
 
-
-class TlsLoad(_OfPolite):
-    """As `actors.load.load.Load`: `count`, `seconds`, `all_answer()`, `drives(...)`, `resets()`; and a proper end."""
+class TlsLoad(_ClosingLoad):
+    """A load (harness.actors.load.load.Load) over TLS, whose connections can also end properly."""
 
     def closes(self, *, within: float = 10.0, window: int = 100) -> int:  # type: ignore[override]  # tells more
-        """End all connections properly, see the other side end each, answer how many. Raises Broken, LabError."""
+        """End all connections properly, see the other side end each, return how many. Raises Broken, LabError."""
         clients = [client for client in self._generator.clients if client.open]
         self._story.add("tester", f"ends {len(clients):,} connections and waits for the other side's ends")
         began = time.monotonic()
-        with Spell(self) as spell:
+        with LoadInterval(self) as interval:
             missing = self._do(self._generator.part(clients, window=window, deadline=began + within), within)
         if missing:
             self._tell(
@@ -201,26 +186,26 @@ class TlsLoad(_OfPolite):
                     expected=f"its own end of each within {within:g} s",
                     seen="nothing",
                 ),
-                spell.machine,
+                interval.machine,
                 within,
             )
         self._story.add("tester", f"saw {len(clients):,} clean ends in {time.monotonic() - began:.2f} s")
         return len(clients)
 
     def _make(self, kind: type[Kind]) -> Kind:
-        polite = PoliteBystander if issubclass(kind, Bystander) else Polite
+        polite = ClosingBystander if issubclass(kind, Bystander) else ClosingClient
         return super()._make(polite)
 
-    def _make_greedy(self) -> Greedy:
+    def _make_greedy(self) -> GreedyClient:
         self._numbers += 1
-        return PoliteGreedy(self._loop, self._numbers, self._generator.faults, self._greedy_data, self._greedy_rate)
+        return ClosingGreedy(self._loop, self._numbers, self._generator.faults, self._greedy_data, self._greedy_rate)
 
 
-class SilentLoad(_OfPolite):
-    """Connections to a TLS server that never shake hands; that one ends is no fault, whenever it does."""
+class SilentLoad(_ClosingLoad):
+    """Connections to a TLS server that never shake hands. One that ends is not a failure, whenever it ends."""
 
     def opens(self, count: int, *, says: bytes, within: float) -> None:
-        """Connect so many, each saying that. Raises Broken, LabError."""
+        """Open `count` connections, each sending `says`. Raises Broken, LabError."""
         allow_files(count + SPARE_FILES)
         clients = [self._silent() for _ in range(count)]
         self._generator.clients.extend(clients)
@@ -228,32 +213,32 @@ class SilentLoad(_OfPolite):
         missing = self._do(self._generator.greet(clients, says, deadline=time.monotonic() + within), within)
         if missing:
             raise Broken(
-                f"{self._server.name} takes no further connection",
+                f"{self._server.name} takes no further connections",
                 verdict="timeout",
                 expected=f"{count:,} connections within {within:g} s",
                 seen=f"{count - missing:,}",
             )
 
     def all_end(self, *, within: float, after: float = 0.0) -> None:
-        """The server ends each within so many seconds of its connection, and none sooner than `after`.
+        """The server ends each within `within` seconds of connecting, and none sooner than `after`.
 
         Raises Broken, LabError.
         """
-        clients = [cast(Silent, client) for client in self._generator.clients]
+        clients = [cast(SilentClient, client) for client in self._generator.clients]
         deadline = time.monotonic() + within
-        with Spell(self) as spell:
+        with LoadInterval(self) as interval:
             while any(client.open for client in clients) and time.monotonic() < deadline:
                 time.sleep(0.02)
         took = [client.ended_after for client in clients if client.ended_after is not None]
         if len(took) < len(clients) or max(took, default=0.0) > within:
             self._tell(
                 Broken(
-                    f"{self._server.name} bears connections that never shake hands",
+                    f"{self._server.name} keeps connections that never shake hands",
                     verdict="timeout",
                     expected=f"the end of each within {within:g} s",
                     seen=f"{len(clients) - len(took):,} of {len(clients):,} are open",
                 ),
-                spell.machine,
+                interval.machine,
                 within,
             )
         if min(took, default=after) < after:
@@ -264,9 +249,9 @@ class SilentLoad(_OfPolite):
             )
         self._story.add("tester", f"saw the end of {len(took):,} silent connections, the last after {max(took):.2f} s")
 
-    def _silent(self) -> Silent:
+    def _silent(self) -> SilentClient:
         self._numbers += 1
-        return Silent(self._loop, self._numbers, self._generator.faults)
+        return SilentClient(self._loop, self._numbers, self._generator.faults)
 
 
 def _why(error: OSError) -> str:

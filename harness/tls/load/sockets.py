@@ -21,22 +21,19 @@ class PlainSocket:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self.came = bytearray()  #: the first record that came, as far as it did
+        self.came = bytearray()  #: what has come of the first record
 
     def __getattr__(self, name: str) -> Any:
-        """Whatever has nothing to do with the bytes: fileno, family, setsockopt, connect_ex."""
+        """Everything that does not touch the bytes: fileno, family, setsockopt, connect_ex."""
         return getattr(self._sock, name)
 
     def send(self, data: bytes | memoryview) -> int:
-        """As socket.send."""
         return self._sock.send(data)
 
     def recv(self, most: int) -> bytes:
-        """As socket.recv."""
         return self._sock.recv(most)
 
     def recvmsg(self, most: int, ancillary: int) -> tuple[bytes, list[Any], int, Any]:
-        """As socket.recvmsg."""
         return self._sock.recvmsg(most, ancillary)
 
     def shakes(self) -> bool:
@@ -48,7 +45,7 @@ class PlainSocket:
         self._sock.shutdown(socket.SHUT_WR)
 
     def parted(self) -> bool:
-        """Read to the other side's end; whether it was there and was clean."""
+        """Read to the other side's end; whether it has come and was clean."""
         data = self._sock.recv(_CHUNK)
         if data:
             raise OSError(errno.EPROTO, "bytes came at the end that nobody asked for")
@@ -63,12 +60,12 @@ class TlsSocket(PlainSocket):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._unsent = b""
-        self._owed = 0  # bytes that were encrypted and not sent to their last byte
+        self._owed = 0  # bytes that were encrypted and not yet sent in full
         self._notified = False  # the other side's close_notify came
 
     @property
     def version(self) -> str | None:
-        """What was agreed on."""
+        """The version that was agreed on."""
         return self._tls.version()
 
     def shakes(self) -> bool:
@@ -93,7 +90,7 @@ class TlsSocket(PlainSocket):
         return data
 
     def send(self, data: bytes | memoryview) -> int:
-        """Counts as sent what is sent to its last byte; until then, to be called again with the same data."""
+        """Returns the length once all of it is sent; until then, call it again with the same data."""
         self._flush()
         if self._unsent:
             raise BlockingIOError
@@ -106,11 +103,11 @@ class TlsSocket(PlainSocket):
         return sent
 
     def recv(self, most: int) -> bytes:
-        """Plaintext; b"" is a close_notify. Tickets and other messages between are read away."""
+        """Plaintext; b"" is a close_notify. Tickets and other messages in between are consumed."""
         return self._plain(self._sock.recv(most))
 
     def recvmsg(self, most: int, ancillary: int) -> tuple[bytes, list[Any], int, Any]:
-        """Plaintext, and what came beside the last of its bytes."""
+        """Plaintext, and the ancillary data of its last bytes."""
         data, beside, flags, sender = self._sock.recvmsg(most, ancillary)
         return self._plain(data), beside, flags, sender
 

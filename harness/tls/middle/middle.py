@@ -1,8 +1,8 @@
-"""A man in the middle of a TCP connection: he sees every byte of both directions and spoils what a test tells him to.
+"""A man in the middle of a TCP connection: he sees every byte of both directions and changes what a test tells him to.
 
-Rule 1: what he is not told to spoil passes as it is: bytes, half-closes, resets. Rule 2: every wait and every buffer
-has a bound. Rule 3: what he does is told in the story, when he is told to and when he has done it.
-Up is from the one who connected to him, down is back. What becomes of the bytes: harness/tls/record_layer/rules.py.
+Rule 1: what he is not told to change passes as it is: bytes, half-closes, resets. Rule 2: every wait and every buffer
+has a bound. Rule 3: the story says what he is told to do, and when he has done it.
+Up is from the side that connected to him, down is back. What happens to the bytes: harness/tls/record_layer/rules.py.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from harness.actors.peer import Peer
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story, show
 from harness.course.address import Address
-from harness.tls.middle.proxy import Passages
-from harness.tls.record_layer.rules import Change, Direction, Point, Rule, flipped, without_tls13
+from harness.tls.middle.proxy import Proxy
+from harness.tls.record_layer.rules import Change, Direction, Point, Rule, flipped
 
 
 class Middle:
-    """Made by `lab.middle`. `address` is what a student's program is told; each rule is for every connection.
+    """Made by `lab.tls.middle`. `address` is what a student's program is told; each rule is for every connection.
 
-    A rule counts from when it is given, in each connection for itself, records from 1. What is encrypted of a TLS 1.3
+    A rule counts from when it is given, in each connection separately, records from 1. What is encrypted of a TLS 1.3
     handshake counts as application records: give a rule after the handshake to have them out of the count.
     """
 
@@ -32,59 +32,33 @@ class Middle:
         self._bound = listening.getsockname()[:2]
         self._story = story
         self._peers: list[Peer] = []
-        self._passages = Passages(listening, place, family, story)
+        self._proxy = Proxy(listening, place, family, story)
 
     # -- what he sees ----------------------------------------------------------------------------------------------
 
     @property
     def tap_up(self) -> bytes:
         """What came from those who connected, one connection after the other, as they sent it; 16 MiB of each."""
-        return b"".join(self._passages.taps("up"))
+        return b"".join(self._proxy.taps("up"))
 
     @property
     def tap_down(self) -> bytes:
         """What came from the target, likewise."""
-        return b"".join(self._passages.taps("down"))
+        return b"".join(self._proxy.taps("down"))
 
     @property
     def connections(self) -> int:
         """Connections that were made to him so far."""
-        return len(self._passages.taps("up"))
+        return len(self._proxy.taps("up"))
 
     def tap(self, direction: Direction, connection: int = -1) -> bytes:
         """What came in a direction of one connection, by its number from 0; default: of the last one."""
-        taps = self._passages.taps(direction)
+        taps = self._proxy.taps(direction)
         return taps[connection] if taps else b""
 
-    def sees(
-        self,
-        direction: Direction,
-        *,
-        bytes: int | None = None,
-        record: int | None = None,
-        application: int | None = None,
-        within: float = PATIENCE,
-    ) -> None:
-        """Wait until so much came in a direction of the last connection since its beginning. Raises Broken."""
-        wanted = Point(record=record, application=application, bytes=bytes)
-
-        def come() -> bool:
-            seen = self._passages.seen(direction)
-            if application is not None:
-                return seen.application >= application
-            return seen.record >= record if record is not None else seen.bytes >= (bytes or 1)
-
-        if not self._passages.waits(come, within):
-            raise Broken(
-                f"the man in the middle waited {within:g} s for {wanted} {_way(direction)}",
-                verdict="timeout",
-                expected=str(wanted),
-                seen=show(self.tap(direction)),
-            )
-
     def did(self, rule: Rule, *, within: float = PATIENCE) -> None:
-        """Wait until a rule has been applied: what the test is about has happened. Raises Broken."""
-        if not self._passages.waits(lambda: rule.done > 0, within):
+        """Wait until a rule has been applied. Raises Broken."""
+        if not self._proxy.waits(lambda: rule.done > 0, within):
             raise Broken(
                 f"the man in the middle had no occasion within {within:g} s: {rule.what}",
                 verdict="timeout",
@@ -112,41 +86,24 @@ class Middle:
         self, direction: Direction, *, application: int | None = None, record: int | None = None, at: int | None = None
     ) -> Rule:
         """Change one bit of the n-th record's body: of byte `at` (default: in the middle). Default: application=1."""
-        return self._spoils(direction, "flips a bit", application, record, lambda whole: [flipped(whole, at)])
+        return self._alters(direction, "flips a bit", application, record, lambda whole: [flipped(whole, at)])
 
     def drops(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
-        """Let the n-th record vanish."""
-        return self._spoils(direction, "drops a record", application, record, lambda _: [])
+        """Drop the n-th record."""
+        return self._alters(direction, "drops a record", application, record, lambda _: [])
 
     def duplicates(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
         """Send the n-th record twice."""
-        return self._spoils(direction, "sends a record twice", application, record, lambda whole: [whole, whole])
-
-    def reorders(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
-        """Let the n-th record and the one after it change places."""
-        at = _point(application, record)
-        return self._rules(Rule(direction, _what("swaps two records", direction), at, swap=True))
+        return self._alters(direction, "sends a record twice", application, record, lambda whole: [whole, whole])
 
     def changes(self, direction: Direction, change: Change) -> Rule:
-        """Have every record go through `change(number, bytes with header)`, which answers what goes on instead.
+        """Pass every record through `change(number, bytes with header)`, which returns what is sent on instead.
 
         None: as it is; b"": nothing.
         """
         return self._rules(Rule(direction, _what("changes a record", direction), change=change))
 
-    def removes_tls13(self) -> Rule:
-        """Take TLS 1.3 out of what each ClientHello offers, to make both fall back to TLS 1.2."""
-        what = _what("takes TLS 1.3 out of the ClientHello", "up")
-        return self._rules(Rule("up", what, change=lambda _number, record: without_tls13(record)))
-
-    def injects(
-        self, direction: Direction, data: bytes, *, application: int | None = None, record: int | None = None
-    ) -> Rule:
-        """Put bytes of his own before the n-th record; default: at once, or before the handshake of who comes."""
-        at = Point(record=record, application=application)
-        return self._rules(Rule(direction, _what(f"splices in {show(data)}", direction), at, inject=data))
-
-    def _spoils(
+    def _alters(
         self,
         direction: Direction,
         what: str,
@@ -166,7 +123,7 @@ class Middle:
         record: int | None = None,
         application: int | None = None,
     ) -> Rule:
-        """A bare FIN towards the receiver after n bytes or records (default: now); what follows is thrown away.
+        """A bare FIN towards the receiver after n bytes or records (default: now); what follows is discarded.
 
         The other direction goes on, and so does the connection with the sender.
         """
@@ -185,45 +142,28 @@ class Middle:
         at = Point(record=record, application=application, bytes=bytes)
         return self._rules(Rule(direction, _what("resets both sides", direction), at, fate="reset"))
 
-    def stalls(
-        self,
-        direction: Direction,
-        *,
-        bytes: int | None = None,
-        record: int | None = None,
-        application: int | None = None,
-    ) -> Rule:
-        """Let nothing pass any more after n bytes or records (default: now), until `goes_on`."""
-        at = Point(record=record, application=application, bytes=bytes)
-        return self._rules(Rule(direction, _what("lets nothing pass", direction), at, fate="stall"))
-
     def drips(self, direction: Direction, *, size: int = 1, every: float = 0.0, most: int = 1 << 40) -> None:
         """Pass on `size` bytes at a time, each a write of its own, for the next `most` bytes.
 
-        every: seconds between two of them, whole milliseconds; 0: as fast as they go, some 10,000 a second.
+        every: seconds between two of them, whole milliseconds; 0: as fast as possible, some 10,000 a second.
         """
         self._story.add("tester", f"has the man in the middle pass on {size:,} bytes at a time {_way(direction)}")
-        self._passages.drips(direction, size, every, most)
-
-    def goes_on(self) -> None:
-        """Forget all rules, and pass on what was held back."""
-        self._story.add("tester", "has the man in the middle let everything pass again")
-        self._passages.forgets()
+        self._proxy.drips(direction, size, every, most)
 
     def _rules(self, rule: Rule) -> Rule:
         self._story.add("tester", f"tells the man in the middle: {rule.what}, {rule.at}")
-        self._passages.obeys(rule)
+        self._proxy.obeys(rule)
         return rule
 
     def stops_listening(self) -> None:
-        """Take no further connection."""
-        self._passages.stops_listening()
+        """Accept no more connections."""
+        self._proxy.stops_listening()
 
     def dismiss(self) -> None:
         """End of the test."""
         for peer in self._peers:
             peer.dismiss()
-        self._passages.dismiss()
+        self._proxy.dismiss()
 
 
 def _way(direction: Direction) -> str:

@@ -1,7 +1,7 @@
 """The sockets of a man in the middle: one thread, one selector, every connection with two legs.
 
-Rule 1: every read, write and connect is non-blocking; a direction that holds too much is read no further.
-Rule 2: the rules are in spoil; nothing here looks into a byte. One lock: the test's thread gives rules meanwhile.
+Rule 1: every read, write and connect is non-blocking; a direction that holds too much is not read from.
+Rule 2: what a rule does is in rules.py; nothing here looks at a byte. One lock: the test's thread adds rules.
 """
 
 from __future__ import annotations
@@ -12,23 +12,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
-from harness.actors.load.clients import reset_and_close
 from harness.actors.story import Story
 from harness.lab.interface import LabError
-from harness.tls.record_layer.rules import Direction, Rule, Way
+from harness.lab.linger import reset_and_close
+from harness.tls.record_layer.rules import Direction, FilteredStream, Rule
 
-#: Bytes kept of each direction of a connection; bytes held back in one before it is read no further.
+#: Bytes kept of each direction of a connection; bytes held back in one before reading stops.
 TAP, BACKLOG = 16 << 20, 256 << 10
-#: Bytes kept of all connections together; connections at once. Who makes more is reset at once: no test needs them,
-#: and a hostile program is not to fill the tester with them.
-TAPS, MOST = 64 << 20, 64
-#: Connections at once, and all in all; who makes more sees resets. The first few are kept as far as TAP, others as far
-#: as _SHORT: a program that connects without end must not fill the tester.
+#: Most connections at once, and altogether; further ones are reset. Of the first few TAP bytes are kept, of the others
+#: _SHORT: a program that connects without end must not fill the tester's memory.
 MOST, EVER = 64, 1000
 _FULLY, _SHORT = 4, 64 << 10
-#: Seconds that the target may take to accept; between two looks at legs that are not read.
+#: Seconds that the target may take to accept, and seconds between two looks at legs that are not being read.
 _CONNECT, _LOOK = 10.0, 0.02
 _CHUNK = 65_536
 _UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, 10035)  # 10035: Windows' WSAEWOULDBLOCK
@@ -36,53 +32,45 @@ _BACKLOG = 1024
 _GIVE_UP = 5.0  #: seconds within which the thread has to end
 
 
-class Seen(NamedTuple):
-    """How much came in a direction of a connection so far."""
-
-    bytes: int
-    record: int
-    application: int
-
-
 class Leg:
-    """A socket, the direction that comes in by it and the one that goes out by it."""
+    """A socket with the direction that comes in through it and the one that goes out."""
 
-    def __init__(self, sock: socket.socket, comes: Way, goes: Way) -> None:
+    def __init__(self, sock: socket.socket, comes: FilteredStream, goes: FilteredStream) -> None:
         self.sock = sock
         self.comes, self.goes = comes, goes
         self.tap = bytearray()
-        self.count = 0  # bytes that came, those beyond the tap too
+        self.count = 0  # bytes that came, also those beyond the tap
         self.events = 0  # what the selector watches
         self.finished = False  # the FIN has been sent
         self.due = 0.0  # time.monotonic() before which nothing is sent, where bytes go one at a time
 
 
 class Drip:
-    """So many bytes at a time."""
+    """Bytes go out a few at a time."""
 
     def __init__(self, size: int, every: float, most: int) -> None:
         self.size, self.every, self.left = size, every, most
 
 
-class Passage:
-    """One connection through the man in the middle."""
+class ProxiedConnection:
+    """One connection through the man in the middle, with a leg to each side."""
 
     def __init__(self, near: socket.socket, far: socket.socket, tell: Callable[[str], None], *, tap: int = TAP) -> None:
-        self.up, self.down = Way(tell), Way(tell)
+        self.up, self.down = FilteredStream(tell), FilteredStream(tell)
         self.near = Leg(near, self.up, self.down)
         self.far = Leg(far, self.down, self.up)
         self.legs = (self.near, self.far)
         self.tap = tap  # bytes kept of each direction
-        self.drip: dict[Way, Drip] = {}
+        self.drip: dict[FilteredStream, Drip] = {}
         self.connected = self.must_reset = self.over = False
         self.give_up = time.monotonic() + _CONNECT
 
-    def way(self, direction: Direction) -> Way:
+    def stream(self, direction: Direction) -> FilteredStream:
         """One of the two."""
         return self.up if direction == "up" else self.down
 
     def leg(self, direction: Direction) -> Leg:
-        """By which the direction comes in."""
+        """The leg through which the direction comes in."""
         return self.near if direction == "up" else self.far
 
     # -- what can be done now ------------------------------------------------------------------------------------
@@ -107,19 +95,19 @@ class Passage:
 
     def writes(self, leg: Leg, now: float) -> None:
         """Send what may go. Raises OSError when it is over."""
-        way = leg.goes
-        drip = self.drip.get(way)
-        if way.out and now >= leg.due:
+        stream = leg.goes
+        drip = self.drip.get(stream)
+        if stream.out and now >= leg.due:
             if drip is None or drip.left <= 0:
-                del way.out[: leg.sock.send(way.out)]
+                del stream.out[: leg.sock.send(stream.out)]
             else:
-                sent = leg.sock.send(way.out[: drip.size])
-                del way.out[:sent]
+                sent = leg.sock.send(stream.out[: drip.size])
+                del stream.out[:sent]
                 drip.left -= sent
                 leg.due = now + drip.every
-        if not way.out and way.fate == "reset":
+        if not stream.out and stream.fate == "reset":
             self.must_reset = True
-        elif not way.out and way.fate == "end" and not leg.finished:
+        elif not stream.out and stream.fate == "end" and not leg.finished:
             leg.finished = True
             leg.sock.shutdown(socket.SHUT_WR)
 
@@ -129,27 +117,27 @@ class Passage:
         return all(leg.finished and leg.comes.ended for leg in self.legs)
 
     def closes(self) -> None:
-        """Let go of both."""
+        """Close both sockets."""
         self.over = True
         for leg in self.legs:
             leg.sock.close()
 
     def resets(self) -> None:
-        """Both sides see a reset."""
+        """Reset both sides."""
         if not self.over:
             self.over = True
             for leg in self.legs:
                 reset_and_close(leg.sock)
 
 
-class Passages:
+class Proxy:
     """All connections of one man in the middle, in a thread of their own."""
 
     def __init__(self, listening: socket.socket, place: tuple[str, int], family: int, story: Story) -> None:
         self._listening: socket.socket | None = listening
         self._place, self._family = place, family
         self._story = story
-        self._all: list[Passage] = []
+        self._all: list[ProxiedConnection] = []
         self._rules: list[Rule] = []
         self._drips: dict[Direction, tuple[int, float, int]] = {}
         self._changed = threading.Condition()
@@ -169,52 +157,34 @@ class Passages:
     def taps(self, direction: Direction) -> list[bytes]:
         """What came in a direction, of each connection."""
         with self._changed:
-            return [bytes(passage.leg(direction).tap) for passage in self._all]
-
-    def seen(self, direction: Direction) -> Seen:
-        """How much came in a direction of the last connection. To be called by what `waits` calls."""
-        if not self._all:
-            return Seen(0, 0, 0)
-        way = self._all[-1].way(direction)
-        return Seen(self._all[-1].leg(direction).count, way.records, way.applications)
+            return [bytes(connection.leg(direction).tap) for connection in self._all]
 
     def waits(self, met: Callable[[], bool], within: float) -> bool:
-        """Until something is so. Raises LabError when the thread has ended, as a change that raises makes it."""
+        """Wait until `met()` holds; whether it did. Raises LabError if the thread has crashed, as a change may."""
         with self._changed:
             so = self._changed.wait_for(lambda: self._trouble is not None or met(), within)
         if self._trouble is not None:
-            raise LabError(f"the man in the middle has come to grief: {self._trouble!r}")
+            raise LabError(f"the man in the middle has crashed: {self._trouble!r}")
         return so
 
     def obeys(self, rule: Rule) -> None:
         """A rule for all connections from now on."""
         with self._changed:
             self._rules.append(rule)
-            for passage in self._living():
-                passage.way(rule.direction).obeys(rule)
+            for connection in self._living():
+                connection.stream(rule.direction).obeys(rule)
         self._wakes()
 
     def drips(self, direction: Direction, size: int, every: float, most: int) -> None:
-        """So many bytes at a time, for all connections from now on."""
+        """Pass on `size` bytes at a time, in all connections from now on."""
         with self._changed:
             self._drips[direction] = (size, every, most)
-            for passage in self._living():
-                passage.drip[passage.way(direction)] = Drip(size, every, most)
-        self._wakes()
-
-    def forgets(self) -> None:
-        """No rules any more."""
-        with self._changed:
-            self._rules.clear()
-            self._drips.clear()
-            for passage in self._living():
-                passage.drip.clear()
-                for way in (passage.up, passage.down):
-                    way.forgets()
+            for connection in self._living():
+                connection.drip[connection.stream(direction)] = Drip(size, every, most)
         self._wakes()
 
     def stops_listening(self) -> None:
-        """Take no further connection."""
+        """Accept no more connections."""
         with self._changed:
             if self._listening is not None:
                 self._selector.unregister(self._listening)
@@ -230,22 +200,22 @@ class Passages:
         self._wakes()
         self._thread.join(_GIVE_UP)
         with self._changed:
-            for passage in self._living():
-                passage.resets()
+            for connection in self._living():
+                connection.resets()
         if self._listening is not None:
             self._listening.close()
         for sock in (self._ours, self._woken):
             sock.close()
         self._selector.close()
 
-    def _living(self) -> list[Passage]:
-        return [passage for passage in self._all if not passage.over]
+    def _living(self) -> list[ProxiedConnection]:
+        return [connection for connection in self._all if not connection.over]
 
     def _wakes(self) -> None:
         try:
             self._ours.send(b"!")
         except OSError:
-            pass  # full: it wakes anyway
+            pass  # full: it will wake up anyway
 
     # -- the thread ----------------------------------------------------------------------------------------------
 
@@ -255,8 +225,8 @@ class Passages:
         except Exception as error:
             with self._changed:
                 self._trouble = error
-                for passage in self._living():
-                    passage.resets()
+                for connection in self._living():
+                    connection.resets()
                 self._changed.notify_all()
 
     def _loop(self) -> None:
@@ -267,30 +237,30 @@ class Passages:
             with self._changed:
                 for key, events in ready:
                     key.data(events)
-                for passage in self._living():
-                    self._goes_on(passage)
+                for connection in self._living():
+                    self._goes_on(connection)
                 self._changed.notify_all()
 
     def _prepare(self, now: float) -> float:
-        """Watch what is wanted now; the seconds after which to look again, whatever happens."""
+        """Watch what is wanted now; returns the seconds after which to look again in any case."""
         pause = 0.5
-        for passage in self._living():
-            for leg in passage.legs:
-                wanted = passage.wants(leg, now)
-                self._watch(passage, leg, wanted)
-                if passage.connected and not wanted & selectors.EVENT_READ:
+        for connection in self._living():
+            for leg in connection.legs:
+                wanted = connection.wants(leg, now)
+                self._watch(connection, leg, wanted)
+                if connection.connected and not wanted & selectors.EVENT_READ:
                     pause = min(pause, _LOOK)
                 if leg.goes.out and leg.due > now:
                     pause = min(pause, leg.due - now)
-            if not passage.connected:
-                pause = min(pause, max(0.0, passage.give_up - now))
+            if not connection.connected:
+                pause = min(pause, max(0.0, connection.give_up - now))
         return pause
 
-    def _watch(self, passage: Passage, leg: Leg, wanted: int) -> None:
+    def _watch(self, connection: ProxiedConnection, leg: Leg, wanted: int) -> None:
         if wanted == leg.events:
             return
         if not leg.events:
-            self._selector.register(leg.sock, wanted, lambda events: self._ready(passage, leg, events))
+            self._selector.register(leg.sock, wanted, lambda events: self._ready(connection, leg, events))
         elif not wanted:
             self._selector.unregister(leg.sock)
         else:
@@ -309,7 +279,7 @@ class Passages:
         try:
             near, _ = self._listening.accept()
         except OSError:
-            return  # gone again
+            return  # it has gone again
         if len(self._all) >= EVER or len(self._living()) >= MOST:
             self._tell("resets a connection: there are too many")
             reset_and_close(near)
@@ -318,69 +288,69 @@ class Passages:
         for sock in (near, far):
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        passage = Passage(near, far, self._tell, tap=TAP if len(self._all) < _FULLY else _SHORT)
-        self._all.append(passage)
+        connection = ProxiedConnection(near, far, self._tell, tap=TAP if len(self._all) < _FULLY else _SHORT)
+        self._all.append(connection)
         for rule in self._rules:
-            passage.way(rule.direction).obeys(rule)
+            connection.stream(rule.direction).obeys(rule)
         for direction, drip in self._drips.items():
-            passage.drip[passage.way(direction)] = Drip(*drip)
+            connection.drip[connection.stream(direction)] = Drip(*drip)
         if far.connect_ex(self._place) not in _UNDER_WAY:
-            self._refused(passage)
+            self._refused(connection)
 
     def _tell(self, what: str) -> None:
         self._story.add("tester", f"(the man in the middle) {what}")
 
-    def _ready(self, passage: Passage, leg: Leg, events: int) -> None:
-        if passage.over:
+    def _ready(self, connection: ProxiedConnection, leg: Leg, events: int) -> None:
+        if connection.over:
             return
-        if not passage.connected:
+        if not connection.connected:
             if _broken(leg.sock):
-                self._refused(passage)
+                self._refused(connection)
             else:
-                passage.connected = True
+                connection.connected = True
             return
         if events & selectors.EVENT_READ:
             try:
-                passage.reads(leg)
+                connection.reads(leg)
             except BlockingIOError:
                 pass
             except OSError:
-                self._ends(passage)
+                self._ends(connection)
 
-    def _goes_on(self, passage: Passage) -> None:
-        """Send what may go, and notice what no event tells: a reset of a leg that is not read."""
+    def _goes_on(self, connection: ProxiedConnection) -> None:
+        """Send what may go, and notice what no event reports: a reset of a leg that is not being read."""
         now = time.monotonic()
-        if not passage.connected:
-            if now >= passage.give_up:
-                self._refused(passage)
+        if not connection.connected:
+            if now >= connection.give_up:
+                self._refused(connection)
             return
-        for leg in passage.legs:
-            if passage.over:
+        for leg in connection.legs:
+            if connection.over:
                 return
             try:
-                passage.writes(leg, now)
+                connection.writes(leg, now)
             except BlockingIOError:
                 pass
             except OSError:
-                self._ends(passage)
+                self._ends(connection)
                 return
-            if passage.must_reset or (not leg.events & selectors.EVENT_READ and _broken(leg.sock)):
-                self._ends(passage)
+            if connection.must_reset or (not leg.events & selectors.EVENT_READ and _broken(leg.sock)):
+                self._ends(connection)
                 return
-        if passage.settled:
-            self._unwatch(passage)
-            passage.closes()
+        if connection.settled:
+            self._unwatch(connection)
+            connection.closes()
 
-    def _refused(self, passage: Passage) -> None:
+    def _refused(self, connection: ProxiedConnection) -> None:
         self._tell("cannot reach the target")
-        self._ends(passage)
+        self._ends(connection)
 
-    def _ends(self, passage: Passage) -> None:
-        self._unwatch(passage)
-        passage.resets()
+    def _ends(self, connection: ProxiedConnection) -> None:
+        self._unwatch(connection)
+        connection.resets()
 
-    def _unwatch(self, passage: Passage) -> None:
-        for leg in passage.legs:
+    def _unwatch(self, connection: ProxiedConnection) -> None:
+        for leg in connection.legs:
             if leg.events:
                 leg.events = 0
                 try:

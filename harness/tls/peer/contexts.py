@@ -1,4 +1,4 @@
-"""What the tester's ends of TLS are set to: versions, certificates, protocols. The only place that makes contexts."""
+"""The settings of the tester's ends of TLS: versions, certificates, protocols. The only place that makes contexts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Protocol
 
 from harness.lab.interface import LabError
 
-# Names of the standard library for what is asked of a version; a test for old ones has to speak them.
+# The standard library's own names; a test for old versions has to speak them.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     TLS10, TLS11 = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
-#: Versions from the lowest to the highest; all between them are spoken too.
+#: Versions from the lowest to the highest; all in between are spoken too.
 Versions = Sequence[ssl.TLSVersion]
 BOTH: Versions = (TLS12, TLS13)
 #: Under TLS 1.2 what RFC 9325, section 4.2, recommends, and the tester can make records of: with others on offer, it
@@ -41,7 +41,7 @@ class Pem(Protocol):
 def client_context(
     *, ca: bytes | None, identity: Pem | None = None, alpn: Sequence[str] = (), versions: Versions = BOTH
 ) -> ssl.SSLContext:
-    """A client's. ca: PEM of the only roots believed, None: any server is believed."""
+    """A client's. ca: PEM of the only trusted roots, None: any server is trusted."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca is None:
         context.check_hostname = False
@@ -80,7 +80,7 @@ def _settled(
     if alpn:
         context.set_alpn_protocols(list(alpn))
     if identity is not None:
-        with tempfile.TemporaryDirectory() as folder:  # there is no way but through files; ours alone, gone at once
+        with tempfile.TemporaryDirectory() as folder:  # it only works through files; ours alone, gone at once
             chain, key = Path(folder, "chain.pem"), Path(folder, "key.pem")
             chain.write_bytes(identity.certificates)
             key.write_bytes(identity.key)
@@ -92,7 +92,7 @@ def _settled(
 
 
 class KeyLog:
-    """The secrets of the connections of one context, for who goes on with records of his own."""
+    """The secrets of one context's connections, for making records of one's own."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         descriptor, name = tempfile.mkstemp(prefix="keys")
@@ -102,7 +102,7 @@ class KeyLog:
         context.keylog_filename = name
 
     def takes(self) -> dict[str, bytes]:
-        """By their labels, such as CLIENT_TRAFFIC_SECRET_0; the file is gone after that."""
+        """The secrets by label, such as CLIENT_TRAFFIC_SECRET_0; the file is gone after that."""
         try:
             lines = [line.split() for line in self._path.read_text("ascii").splitlines()]
         except OSError:  # taken before

@@ -1,4 +1,4 @@
-"""How a TLS connection ends, said and seen: close_notify, alerts, FIN and reset, each told from the others.
+"""How a TLS connection ends, sent and seen: close_notify, alerts, FIN and reset, each distinguished from the others.
 
 RFC 8446, section 6: a close_notify ends one direction of the data; a FIN without it is a truncation; every other
 alert is fatal.
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, show
-from harness.tls.peer.engine import Ending
+from harness.tls.peer.openssl import Ending
 from harness.tls.record_layer.records import describe, split
 
 if TYPE_CHECKING:
     from harness.actors.peer import Peer
-    from harness.tls.peer.engine import Engine
+    from harness.tls.peer.openssl import OpenSsl
     from harness.tls.peer.wire import Wire
 
 
@@ -27,7 +27,7 @@ class Endings:
     # What a TlsPeer has.
     raw: Peer
     name: str
-    _engine: Engine
+    _openssl: OpenSsl
     _wire: Wire
     _unread: bytearray
     _tell: Callable[[str], None]
@@ -35,14 +35,14 @@ class Endings:
     _shake: Callable[[float], Ending | None]
     sends: Callable[..., None]
 
-    # -- saying --------------------------------------------------------------------------------------------------
+    # -- sending -------------------------------------------------------------------------------------------------
 
     def sends_close_notify(self, *, within: float = PATIENCE) -> None:
-        """Say that no more data comes; reading goes on, and TCP stays open. Raises Broken."""
+        """Announce that no more data comes; reading goes on, and TCP stays open. Raises Broken."""
         self._tell("sends close_notify")
         deadline = time.monotonic() + within
-        self._engine.close_notify(deadline)
-        if self._engine.unsent and self._wire.broken is None:
+        self._openssl.close_notify(deadline)
+        if self._openssl.unsent and self._wire.broken is None:
             raise Broken(
                 f"{self.name} could not send a close_notify: the program stopped reading",
                 verdict="timeout",
@@ -51,14 +51,14 @@ class Endings:
             )
 
     def cuts(self) -> None:
-        """End TCP (FIN) as it stands: a truncation, unless a close_notify was sent before."""
-        said = self._engine.said_close_notify
+        """End TCP (FIN) right away: a truncation, unless a close_notify was sent before."""
+        said = self._openssl.said_close_notify
         self._tell("ends TCP (FIN)" if said else "cuts the connection: FIN without a close_notify")
         self.raw.ends_quietly()
 
     def ends(self, *, within: float = PATIENCE) -> None:
         """The proper end of this direction: a close_notify and a FIN."""
-        if not self._engine.said_close_notify:
+        if not self._openssl.said_close_notify:
             self.sends_close_notify(within=within)
         self.cuts()
 
@@ -70,11 +70,11 @@ class Endings:
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended, as far as that was seen: `.how` is close_notify, alert, reset, end or refusal."""
-        return self._engine.ended
+        """How it ended, if that was seen: `.how` is close_notify, alert, reset, end or refusal."""
+        return self._openssl.ended
 
     def tries_handshake(self, *, within: float = PATIENCE) -> str:
-        """Shake hands; "" when this end's part of it is done, else how it failed, as `handshake_fails` says it.
+        """Shake hands; "" if this end's part succeeded, else how it failed, as returned by `handshake_fails`.
 
         Raises Broken (timeout).
         """
@@ -89,12 +89,12 @@ class Endings:
         return ending.how
 
     def handshake_fails(self, *, within: float = PATIENCE, says: bytes = b"") -> str:
-        """It does; answers how: "alert", "reset", "end", "close_notify", or "refusal", the tester's own.
+        """The handshake fails; returns how: "alert", "reset", "end", "close_notify", or "refusal", the tester's own.
 
         Under TLS 1.3 a client hears only after its own handshake that it was refused; says: what it has sent by then.
         Raises Broken.
         """
-        if self._engine.shaken:
+        if self._openssl.shaken:
             return self.is_refused(within=within)
         if how := self.tries_handshake(within=within):
             return how
@@ -103,7 +103,7 @@ class Endings:
         return self.is_refused(within=within)
 
     def is_refused(self, *, within: float = PATIENCE) -> str:
-        """The other side gives up: a fatal alert, a reset or a bare end, and not one byte of data; answers which.
+        """The other side gives up: a fatal alert, a reset or a bare end, and not one byte of data; returns which.
 
         Raises Broken, for a close_notify too: that is how a connection ends that was not refused.
         """
@@ -118,7 +118,7 @@ class Endings:
         return ending.how
 
     def sees_close_notify(self, *, within: float = PATIENCE) -> None:
-        """The next thing is a close_notify, no data before it. Raises Broken."""
+        """Next comes a close_notify, with no data before it. Raises Broken."""
         ending = self._ends_without("a close_notify", within)
         if ending.how != "close_notify":
             raise Broken(
@@ -127,7 +127,7 @@ class Endings:
         self._tell("sees a close_notify")
 
     def sees_end(self, *, within: float = PATIENCE) -> None:
-        """Behind the close_notify TCP ends (FIN), with nothing in between and no reset. Raises Broken."""
+        """After the close_notify TCP ends (FIN), with nothing in between and no reset. Raises Broken."""
         deadline = time.monotonic() + within
         ending = self._ends_without("a close_notify and the end of TCP", within)
         if ending.how != "close_notify":
@@ -137,7 +137,7 @@ class Endings:
                 seen=self._seen(ending),
             )
         try:
-            rest, end = self._engine.raw_end(deadline)
+            rest, end = self._openssl.raw_end(deadline)
         except TimeoutError:
             raise self._late("TCP did not end after the close_notify", "a FIN", within) from None
         if rest or end.how != "end":
@@ -157,21 +157,21 @@ class Endings:
         self._breaks(("reset",), "a reset", within, False)
 
     def sees_cut(self, *, within: float = PATIENCE, data: bool = False) -> str:
-        """It ends in any way that is no proper end: "reset", "alert" or "end" (a bare FIN). Raises Broken."""
+        """It ends in any way that is not a proper end: "reset", "alert" or "end" (a bare FIN). Raises Broken."""
         return self._breaks(("reset", "alert", "end"), "an end without a close_notify", within, data)
 
     def _breaks(self, ways: tuple[str, ...], awaited: str, within: float, data: bool) -> str:
         deadline = time.monotonic() + within
-        known = self._engine.ended
+        known = self._openssl.ended
         try:
             while not isinstance(ending := self._next(deadline), Ending):
                 if not data:
                     raise Broken("bytes came where the connection should end", expected=awaited, seen=show(ending))
                 self._unread.clear()
                 if time.monotonic() > deadline:
-                    raise TimeoutError  # data without end
-            if known is not None and known.how == "close_notify":  # seen before: what is asked about is TCP
-                rest, end = self._engine.raw_end(deadline)
+                    raise TimeoutError  # endless data
+            if known is not None and known.how == "close_notify":  # it was seen before: this is about TCP
+                rest, end = self._openssl.raw_end(deadline)
                 ending = Ending("alert") if rest else end if end.how == "reset" else known
         except TimeoutError:
             raise self._late("the connection did not end", awaited, within) from None
@@ -181,7 +181,7 @@ class Endings:
         return ending.how
 
     def _ends_without(self, awaited: str, within: float) -> Ending:
-        """How it ends, when not one byte of data may come before. Raises Broken."""
+        """How it ends, when no data may come before that. Raises Broken."""
         try:
             came = self._next(time.monotonic() + within)
         except TimeoutError:
@@ -196,7 +196,7 @@ class Endings:
         )
 
     def _silence(self) -> str:
-        """What came so far, for who waits in vain."""
+        """What came so far, for a wait in vain."""
         records = split(bytes(self._wire.came.data[:65_536]))[0]
         if not records:
             return "nothing" if not self._wire.came.count else f"{show(bytes(self._wire.came.data))}, then silence"

@@ -1,4 +1,4 @@
-"""The tester's end of a TLS connection, told as a story: it shakes hands, speaks, listens, and misbehaves on purpose.
+"""The tester's end of a TLS connection, told as a story: it shakes hands, sends, reads, and misbehaves on purpose.
 
 The rules of harness.actors.peer: bytes are believed, nothing else; every wait has a bound. How connections end is in
 `endings`.
@@ -12,34 +12,35 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.actors.peer import Peer
+from harness.actors.peer import Peer, in_background
 from harness.actors.program import PATIENCE
-from harness.actors.story import Broken, difference, readable, show
+from harness.actors.story import Broken, difference, show
+from harness.text.printable import printable
 from harness.tls.peer.contexts import TLS10 as TLS10
 from harness.tls.peer.contexts import TLS11 as TLS11
 from harness.tls.peer.contexts import TLS12 as TLS12
 from harness.tls.peer.contexts import TLS13 as TLS13
 from harness.tls.peer.contexts import KeyLog, is_address
 from harness.tls.peer.endings import Endings
-from harness.tls.peer.engine import Ending, Engine
+from harness.tls.peer.openssl import Ending, OpenSsl
 from harness.tls.peer.wire import Wire
-from harness.tls.record_layer.records import ClientHello, client_hello, is_tls, plaintext_in, split
+from harness.tls.record_layer.records import ClientHello, client_hello
 
 #: Data in a record at most (RFC 8446, section 5.1).
 RECORD = 16_384
-#: What people call what `ssl` calls the versions.
+#: The usual names of the versions, by those of `ssl`.
 VERSION_NAMES = {"TLSv1.3": "TLS 1.3", "TLSv1.2": "TLS 1.2", "TLSv1.1": "TLS 1.1", "TLSv1": "TLS 1.0"}
-#: Data asked of OpenSSL at a time; it gives one record.
+#: Bytes asked of OpenSSL at a time; it gives one record.
 _MOST = 65_536
-#: Data kept for who reads it later, in bytes.
+#: Most bytes of data kept for a later read.
 _MOST_KEPT = 1 << 26
 
 
 class TlsPeer(Endings):
-    """One end of TLS over the connection of a `Peer`, which stays usable for what is to go past TLS."""
+    """One end of TLS over the connection of a `Peer`, which can still be used to bypass TLS."""
 
     def __init__(self, raw: Peer, context: ssl.SSLContext, *, server_side: bool, name: str | None = None) -> None:
-        """`name`: what a client wants to reach, None: it does not say. Nothing is sent yet."""
+        """`name`: the server that a client asks for, None: it does not say. Nothing is sent yet."""
         connection, ahead = raw.lends()
         self.raw = raw  #: the plain connection underneath
         self.name = raw.name
@@ -48,7 +49,7 @@ class TlsPeer(Endings):
         self._secrets: dict[str, bytes] = {}
         self._server_side = server_side
         self._wire = Wire(connection, ahead)
-        self._engine = Engine(self._wire, context, server_side=server_side, server_hostname=name)
+        self._openssl = OpenSsl(self._wire, context, server_side=server_side, server_hostname=name)
         self._tell = raw.tells
         self._unread = bytearray()
 
@@ -72,7 +73,7 @@ class TlsPeer(Endings):
     @property
     def version(self) -> str:
         """What was agreed on: "TLSv1.3", "TLSv1.2"; "" before the handshake."""
-        return (self._engine.tls.version() or "") if self._engine.shaken else ""
+        return (self._openssl.tls.version() or "") if self._openssl.shaken else ""
 
     @property
     def sni(self) -> str | None:
@@ -86,7 +87,7 @@ class TlsPeer(Endings):
     def alpn(self) -> str | None:
         """The protocol agreed on (RFC 7301)."""
         try:
-            return self._engine.tls.selected_alpn_protocol()
+            return self._openssl.tls.selected_alpn_protocol()
         except UnicodeDecodeError:  # a server may answer any bytes, whatever was offered
             return "\N{REPLACEMENT CHARACTER}"
 
@@ -98,8 +99,8 @@ class TlsPeer(Endings):
     @property
     def certificates(self) -> list[bytes]:
         """The other side's certificates in DER as it sent them, its own first; none if it sent none."""
-        tls: Any = self._engine.tls
-        if not self._engine.shaken:
+        tls: Any = self._openssl.tls
+        if not self._openssl.shaken:
             return []
         if hasattr(tls, "get_unverified_chain"):  # public from Python 3.13 on
             return list(tls.get_unverified_chain() or ())
@@ -111,25 +112,9 @@ class TlsPeer(Endings):
         return self._secrets
 
     @property
-    def engine(self) -> Engine:
-        """OpenSSL and the wire, for who drives them himself."""
-        return self._engine
-
-    def hides(self, *markers: bytes) -> None:
-        """What came over the wire is TLS records, and none of the markers (16 random bytes or more) is in them.
-
-        Not as it is, and not thinly disguised. Raises Broken.
-        """
-        came = self.raw_in
-        if not is_tls(came):
-            raise Broken("something came over the wire that is no TLS", expected="TLS records", seen=_odd(came))
-        if leak := plaintext_in(came, markers):
-            raise Broken(
-                "what was sent can be read on the wire",
-                expected="nothing but encrypted data",
-                seen=f"{show(leak.marker)}, {leak.how}",
-            )
-        self._tell("finds nothing readable in what came over the wire")
+    def openssl(self) -> OpenSsl:
+        """OpenSSL and the wire, for driving them directly."""
+        return self._openssl
 
     # -- the handshake -------------------------------------------------------------------------------------------
 
@@ -152,18 +137,18 @@ class TlsPeer(Endings):
 
     def _shake(self, deadline: float) -> Ending | None:
         try:
-            return self._engine.handshake(deadline)
+            return self._openssl.handshake(deadline)
         finally:
-            if self._engine.shaken or self._engine.ended:
+            if self._openssl.shaken or self._openssl.ended:
                 self._secrets = self._secrets or self._keys.takes()
 
     def begins_handshake(self) -> None:
         """Send a client's first message and wait for nothing: whatever comes is left unread."""
         self._tell("sends a ClientHello, and no more")
-        self._engine.begin(time.monotonic() + PATIENCE)
+        self._openssl.begin(time.monotonic() + PATIENCE)
 
     def _agreed(self) -> str:
-        sni, alpn = (readable((said or "").encode()) for said in (self.sni, self.alpn))
+        sni, alpn = (printable(said or "") for said in (self.sni, self.alpn))
         words = [VERSION_NAMES.get(self.version, self.version), f"SNI {sni}" if sni else "no SNI"]
         if alpn:
             words.append(f"ALPN {alpn}")
@@ -179,18 +164,18 @@ class TlsPeer(Endings):
     # -- speaking ------------------------------------------------------------------------------------------------
 
     def sends(self, data: bytes, *, record: int = RECORD, may_fail: bool = False, within: float = PATIENCE) -> None:
-        """Send data in records of at most so many bytes. Raises Broken.
+        """Send data in records of at most `record` bytes. Raises Broken.
 
         may_fail: a program that ended the connection meanwhile has done nothing wrong.
         """
-        if not self._engine.shaken:
+        if not self._openssl.shaken:
             self.handshakes(within=within)
         how = f" in records of {record:,}" if record < min(RECORD, len(data)) else ""
         self._tell(f"sends {show(data)} encrypted{how}")
         deadline = time.monotonic() + within
         try:
-            taken = self._engine.write(data, record, deadline)
-            left = self._engine.flush(deadline) or self._engine.unsent
+            taken = self._openssl.write(data, record, deadline)
+            left = self._openssl.flush(deadline) or self._openssl.unsent
         except OSError as error:
             if may_fail:
                 self._tell("finds the connection ended while sending")
@@ -214,57 +199,47 @@ class TlsPeer(Endings):
         )
 
     def _why(self, error: OSError) -> str:
-        if self._engine.ended is not None:
-            return str(self._engine.ended)
+        if self._openssl.ended is not None:
+            return str(self._openssl.ended)
         return "a closed connection" if self._wire.broken == "end" else str(error.strerror or "a reset")
 
     def sends_in_background(
         self, data: bytes, *, record: int = RECORD, within: float = 30.0, ends: bool = False
     ) -> threading.Thread:
-        """Send from a thread while the test goes on reading; a connection that ends early ends the thread.
+        """Send from a thread while the test keeps reading; a connection that ends early ends the thread.
 
-        ends: with a close_notify behind the data.
+        ends: with a close_notify after the data.
         """
 
-        def pump() -> None:
-            try:
-                self.sends(data, record=record, within=within)
-                if ends:
-                    self.sends_close_notify()
-            except Broken as broken:
-                self._tell(broken.message)
+        def send() -> None:
+            self.sends(data, record=record, within=within)
+            if ends:
+                self.sends_close_notify()
 
-        thread = threading.Thread(target=pump, daemon=True)
-        thread.start()
-        return thread
+        return in_background(send, self._tell)
 
     def sends_what_fits(self, data: bytes, *, quiet: float = 0.3) -> int:
-        """Send until nothing more is taken for `quiet` seconds; answers how many bytes were made into records.
+        """Send until nothing more is taken for `quiet` seconds; returns how many bytes were made into records.
 
-        The last record may still wait here for the rest of the way: `sends_rest` sends it.
+        The last record may be only partly sent: whatever is sent next goes after its rest.
         """
         view, taken = memoryview(data), 0
         try:
             while taken < len(data):
-                went = self._engine.write(view[taken : taken + RECORD], RECORD, time.monotonic() + quiet, batch=1)
+                went = self._openssl.write(view[taken : taken + RECORD], RECORD, time.monotonic() + quiet, batch=1)
                 taken += went
-                if not went or self._engine.unsent:
+                if not went or self._openssl.unsent:
                     break
         except OSError:
             pass
         self._tell(f"sends as much as is taken without reading: {taken:,} bytes")
         return taken
 
-    def sends_rest(self, *, within: float = PATIENCE) -> None:
-        """Send what `sends_what_fits` left. Raises Broken."""
-        if self._engine.flush(time.monotonic() + within) or self._engine.unsent:
-            raise self._not_taken(self._engine.unsent, within, None)
-
     def sends_raw(self, data: bytes, *, may_fail: bool = False, within: float = PATIENCE) -> None:
         """Write bytes past TLS onto the connection: no record of ours. Raises Broken."""
         self._tell(f"writes {show(data)} onto the connection, past TLS")
         try:
-            self._engine.send_raw(data, time.monotonic() + within)
+            self._openssl.send_raw(data, time.monotonic() + within)
         except TimeoutError:
             raise self._not_taken(len(data), within, None) from None
         except OSError as error:
@@ -272,7 +247,7 @@ class TlsPeer(Endings):
                 raise self._not_taken(len(data), within, self._why(error)) from None
 
     def tampers(self, change: Callable[[bytes], bytes] | None) -> None:
-        """From now on change every record that goes out: `change` gets it with its header and answers what to write.
+        """From now on change every record that goes out: `change` gets it with its header and returns what to write.
 
         None: no more.
         """
@@ -280,7 +255,7 @@ class TlsPeer(Endings):
         self._wire.tamper = change
 
     def in_pieces(self, size: int, *, apart: float = 0.0) -> None:
-        """From now on write to the connection so many bytes at a time, `apart` seconds between them. 0: no more."""
+        """From now on write to the connection `size` bytes at a time, `apart` seconds apart. 0: no more."""
         if size:
             self._tell(f"writes {size:,} bytes at a time" + (f", {apart:g} s apart" if apart else ""))
         self._wire.piece, self._wire.apart = size, apart
@@ -335,31 +310,31 @@ class TlsPeer(Endings):
         raise Broken("something came too soon", expected=f"nothing for {for_:g} s", seen=seen)
 
     def keeps(self, data: bytes) -> None:
-        """Data that somebody else read from the engine, for who reads next. Raises Broken when it does not end."""
+        """Keep data that was read from the engine elsewhere for the next read. Raises Broken when it does not end."""
         self._unread += data
         if len(self._unread) > _MOST_KEPT:
             raise Broken("the program sends data without end", expected="what was sent", seen=show(bytes(self._unread)))
 
     def _next(self, deadline: float) -> bytes | Ending:
-        """What comes next; data is kept for who reads it. Raises TimeoutError."""
+        """What comes next; data is kept for a later read. Raises TimeoutError."""
         if not self._unread:
-            if not self._engine.shaken and (ending := self._shake(deadline)):
+            if not self._openssl.shaken and (ending := self._shake(deadline)):
                 return ending
-            came = self._engine.read(_MOST, deadline)
+            came = self._openssl.read(_MOST, deadline)
             if isinstance(came, Ending):
                 return came
             self._unread += came
         return bytes(self._unread)
 
     def _collect(self, count: int, within: float, awaited: str = "") -> tuple[bytes, Ending | None]:
-        """So many bytes; fewer, and the ending, if it ends before. Raises Broken (timeout)."""
+        """`count` bytes; fewer, and the ending, if it ends before that. Raises Broken (timeout)."""
         deadline = time.monotonic() + within
         ending = None
         try:
-            if not self._engine.shaken:
+            if not self._openssl.shaken:
                 ending = self._shake(deadline)
             while ending is None and len(self._unread) < count:
-                came = self._engine.read(_MOST, deadline)
+                came = self._openssl.read(_MOST, deadline)
                 if isinstance(came, Ending):
                     ending = came
                 else:
@@ -375,8 +350,3 @@ class TlsPeer(Endings):
         data = bytes(self._unread[:count])
         del self._unread[:count]
         return data, ending
-
-
-def _odd(stream: bytes) -> str:
-    records, rest = split(stream)
-    return f"{show(rest)} behind {len(records):,} records" if records else show(rest)

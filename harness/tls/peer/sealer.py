@@ -1,8 +1,8 @@
 """Records of the tester's own under the live keys of a TlsPeer: what no TLS library would send.
 
-Rule 1: from the first record on all that goes out is the sealer's: OpenSSL does not know the keys' next number any
-more. What it would send is thrown away; reading goes on through it.
-Rule 2: what is made has to be sent, in this order: each record takes a number.
+Rule 1: from the first record on, everything that goes out is the sealer's: OpenSSL no longer knows the next sequence
+number. What it would send is discarded; reading still goes through it.
+Rule 2: every record made has to be sent, in order: each takes a number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.actors.story import Broken, show
 from harness.lab.interface import LabError
 from harness.tls.record_layer import sealing
 from harness.tls.record_layer.records import CHANGE_CIPHER_SPEC, messages, split
-from harness.tls.record_layer.sealing import ALERT, APPLICATION_DATA, HANDSHAKE, LONGEST, Suite, Traffic, Traffic12
+from harness.tls.record_layer.sealing import ALERT, APPLICATION_DATA, HANDSHAKE, LONGEST, Keys12, Keys13, Suite
 
 if TYPE_CHECKING:
     from harness.tls.peer.peer import TlsPeer
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 #: Bytes of a flood that are written at a time, and between two looks at what comes back.
 _BATCH = 65_536
 _CLIENT_HELLO, _SERVER_HELLO = 1, 2
-#: Seconds for which what comes back is read, however much it is.
+#: Seconds for which replies are read, however many there are.
 _LISTENS = 0.5
 
 
 class Sealer:
-    """Made by `lab.seals(tls_peer)`, after the handshake. Raises LabError where the keys cannot be had."""
+    """Made by `lab.tls.seals(tls_peer)`, after the handshake. Raises LabError where the keys cannot be had."""
 
     def __init__(self, peer: TlsPeer) -> None:
         self.peer = peer
         self._tell = peer.raw.tells
-        self._engine = peer.engine
-        if self._engine.flush(time.monotonic() + PATIENCE):
-            raise Broken("the program ended the connection", expected="a connection", seen=str(self._engine.ended))
-        if self._engine.unsent:
+        self._openssl = peer.openssl
+        if self._openssl.flush(time.monotonic() + PATIENCE):
+            raise Broken("the program ended the connection", expected="a connection", seen=str(self._openssl.ended))
+        if self._openssl.unsent:
             raise LabError("there is something unsent on this connection: seal records before it is full")
-        self._server = self._engine.tls.server_side
-        cipher = self._engine.tls.cipher()
+        self._server = self._openssl.tls.server_side
+        cipher = self._openssl.tls.cipher()
         suite = sealing.suite_of(cipher[0]) if cipher else None
         if suite is None:
             raise LabError(f"no records can be sealed under {cipher[0] if cipher else 'no cipher'}")
@@ -49,17 +49,17 @@ class Sealer:
             raise LabError("too much was sent on this connection for its records to be counted")
         self._records = [record.raw for record in split(went)[0]]
         self.is_tls13 = peer.version == "TLSv1.3"
-        self._traffic: Traffic | Traffic12
+        self._traffic: Keys13 | Keys12
         self._again = b""  # the ClientHello of a renegotiation, TLS 1.2
         self._traffic = self._traffic13(suite) if self.is_tls13 else self._traffic12(suite)
         self._discarded = False
-        self._engine.wire.tamper = self._discards
+        self._openssl.wire.tamper = self._discards
 
     # -- making records ------------------------------------------------------------------------------------------
 
     def seals(self, content: bytes, kind: int = APPLICATION_DATA, padding: int = 0) -> bytes:
-        """The next record, with that content type; padding: zeros behind it (TLS 1.3, RFC 8446, section 5.4)."""
-        if isinstance(self._traffic, Traffic):
+        """The next record, with that content type; padding: zeros after it (TLS 1.3, RFC 8446, section 5.4)."""
+        if isinstance(self._traffic, Keys13):
             return self._traffic.seals(content, kind, padding)
         if padding:
             raise LabError("records of TLS 1.2 have no padding under these ciphers")
@@ -77,7 +77,7 @@ class Sealer:
         return self.seals(b"")
 
     def padded_record(self, content: bytes) -> bytes:
-        """Application data with zeros behind it up to the largest record, which is allowed."""
+        """Application data with zeros after it up to the largest record, which is allowed."""
         return self.seals(content, padding=LONGEST - len(content))
 
     def oversized(self) -> bytes:
@@ -97,17 +97,17 @@ class Sealer:
         return self.seals(bytes([level, description]), ALERT)
 
     def warning_alert(self) -> bytes:
-        """user_canceled at level warning: the one alert beside close_notify that need not end anything."""
+        """user_canceled at level warning: the only alert besides close_notify that need not end anything."""
         return self.alert(sealing.USER_CANCELED, level=1)
 
     def close_notify(self) -> bytes:
-        """The proper end."""
+        """A close_notify: the proper end."""
         return self.alert(sealing.CLOSE_NOTIFY, level=1)
 
     def renegotiation(self) -> bytes:
-        """A ClientHello in the middle of a TLS 1.2 connection, as a client sends that wants to begin anew.
+        """A ClientHello in the middle of a TLS 1.2 connection, as a client sends that wants to start over.
 
-        A server that goes on with the old keys says no_renegotiation (RFC 5746, section 4.5): the tester's OpenSSL,
+        A server that keeps the old keys says no_renegotiation (RFC 5746, section 4.5): the tester's OpenSSL,
         which never asked, reads nothing more after that; what is sent still counts.
         """
         if self.is_tls13:
@@ -119,11 +119,11 @@ class Sealer:
     # -- sending -------------------------------------------------------------------------------------------------
 
     def sends(self, *records: bytes, what: str = "", may_fail: bool = False, within: float = PATIENCE) -> None:
-        """Write records that were made here, all at once. Raises Broken. `what`: how the story calls them."""
+        """Write records that were made here, all at once. Raises Broken. `what`: their name in the story."""
         count = f"{len(records):,} records" if len(records) > 1 else "a record"
         self._tell(f"sends {what or count + ' of its own: ' + show(b''.join(records))}")
         try:
-            self._engine.send_raw(b"".join(records), time.monotonic() + within)
+            self._openssl.send_raw(b"".join(records), time.monotonic() + within)
         except (TimeoutError, OSError) as error:
             if not may_fail:
                 raise self._not_taken(error, within) from None
@@ -132,17 +132,17 @@ class Sealer:
     def floods(
         self, make: Callable[[], bytes], count: int, *, what: str, within: float = 30.0, reads: bool = True
     ) -> int:
-        """Send so many records, each made by `make`, such as `sealer.key_update`; answers how many were taken.
+        """Send `count` records, each made by `make`, such as `sealer.key_update`; returns how many were taken.
 
-        Fewer only if the program ended the connection, which it may; Broken if it stops reading. reads: take what it
-        answers meanwhile; data is kept for who reads it.
+        Fewer only if the program ended the connection, which it may; Broken if it stops reading. reads: read what it
+        answers meanwhile; data is kept for a later read.
         """
         self._tell(f"sends {count:,} {what}, as fast as they are taken")
         deadline = time.monotonic() + within
         sent = 0
         for batch, records in _batches(make, count):
             try:
-                self._engine.send_raw(batch, deadline)
+                self._openssl.send_raw(batch, deadline)
             except TimeoutError as error:
                 raise self._not_taken(error, within) from None
             except OSError:
@@ -154,15 +154,15 @@ class Sealer:
         return sent
 
     def hears(self) -> None:
-        """Read what is there, without waiting; data is kept for who reads it."""
+        """Read what is there, without waiting; data is kept for a later read."""
         until = time.monotonic() + _LISTENS
         try:
-            while isinstance(came := self._engine.read(_BATCH, time.monotonic()), bytes):
+            while isinstance(came := self._openssl.read(_BATCH, time.monotonic()), bytes):
                 self.peer.keeps(came)
                 if time.monotonic() > until:
                     return
-            while self._engine.wire.receive(time.monotonic()) and time.monotonic() < until:
-                pass  # OpenSSL has given up, and who floods goes on
+            while self._openssl.wire.receive(time.monotonic()) and time.monotonic() < until:
+                pass  # OpenSSL has given up; the flood goes on
         except TimeoutError:
             pass
 
@@ -183,8 +183,8 @@ class Sealer:
 
     # -- the keys ------------------------------------------------------------------------------------------------
 
-    def _tls13(self) -> Traffic:
-        if not isinstance(self._traffic, Traffic):
+    def _tls13(self) -> Keys13:
+        if not isinstance(self._traffic, Keys13):
             raise LabError("this is something of TLS 1.3, and the connection speaks TLS 1.2")
         return self._traffic
 
@@ -194,14 +194,14 @@ class Sealer:
         except KeyError:
             raise LabError(f"the key log has no {label}: is the handshake complete?") from None
 
-    def _traffic13(self, suite: Suite) -> Traffic:
-        """The keys, at the number that OpenSSL has come to.
+    def _traffic13(self, suite: Suite) -> Keys13:
+        """The keys, at the sequence number that OpenSSL has reached.
 
         What it sent is opened again: under the handshake's keys first, then under those of the data.
         """
         side = "SERVER" if self._server else "CLIENT"
-        handshake = Traffic(self._secret(f"{side}_HANDSHAKE_TRAFFIC_SECRET"), suite)
-        data = Traffic(self._secret(f"{side}_TRAFFIC_SECRET_0"), suite)
+        handshake = Keys13(self._secret(f"{side}_HANDSHAKE_TRAFFIC_SECRET"), suite)
+        data = Keys13(self._secret(f"{side}_TRAFFIC_SECRET_0"), suite)
         for record in self._records:
             if record[0] != APPLICATION_DATA or (not data.number and handshake.opens(record)):
                 continue
@@ -213,13 +213,13 @@ class Sealer:
                 data.updates()
         return data
 
-    def _traffic12(self, suite: Suite) -> Traffic12:
+    def _traffic12(self, suite: Suite) -> Keys12:
         peer = self.peer
         kinds = (_SERVER_HELLO, _CLIENT_HELLO) if self._server else (_CLIENT_HELLO, _SERVER_HELLO)
         hellos = [_hello(stream, kind) for stream, kind in zip((peer.raw_out, peer.raw_in), kinds, strict=True)]
         ours, theirs = (hello[2:34] for hello in hellos)
         randoms = (theirs, ours) if self._server else (ours, theirs)
-        traffic = sealing.traffic12(self._secret("CLIENT_RANDOM"), *randoms, suite)[int(self._server)]
+        traffic = sealing.keys12(self._secret("CLIENT_RANDOM"), *randoms, suite)[int(self._server)]
         finished, encrypted = b"", False
         for record in self._records:
             if encrypted:
@@ -229,13 +229,12 @@ class Sealer:
                 finished = finished or opened[1]
             encrypted = encrypted or record[0] == CHANGE_CIPHER_SPEC
         if not self._server:
-            hello = bytes([1]) + len(hellos[0]).to_bytes(3, "big") + hellos[0]
-            self._again = sealing.hello_again(hello, finished[4:])
+            self._again = sealing.hello_again(hellos[0], finished[4:])
         return traffic
 
 
 def _hello(stream: bytes, wanted: int) -> bytes:
-    """The hello of one side: not always its first message. Raises Broken for one that came in a way of its own."""
+    """The hello of one side: not always its first message. Raises Broken if it did not come in the usual form."""
     for kind, body in messages(stream):
         if kind == wanted:
             return body

@@ -1,7 +1,7 @@
 """The raw side of the tester's TLS: bytes of one TCP connection, kept as they go, and changed if a test wants it.
 
 Rule: knows sockets and records, no keys and no story. One thread may read while another writes: the socket never
-blocks, and each waits for itself.
+blocks, and each waits on its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.tls.record_layer.records import split
 KEPT = 4_000_000
 #: Bytes taken from the kernel at a time.
 _MOST = 262_144
-#: Seconds of a wait after which it looks whether the connection is still there.
+#: Seconds between two looks during a wait at whether the connection is still there.
 _GLANCE = 0.5
 
 RawEnd = Literal["end", "reset"]
@@ -48,7 +48,7 @@ class Wire:
         self._write_error: RawEnd | None = None
         self.came = Kept()
         self.went = Kept()
-        self.ended: RawEnd | None = None  #: how the other side ended, once everything before that was taken
+        self.ended: RawEnd | None = None  #: how the other side ended, once everything before that was read
         #: changes each record (with its header) before it goes out
         self.tamper: Callable[[bytes], bytes] | None = None
         self.piece = 0  #: largest write in bytes, 0: any
@@ -56,13 +56,13 @@ class Wire:
 
     @property
     def broken(self) -> RawEnd | None:
-        """How a write found the connection ended."""
+        """How the connection had ended when a write failed."""
         return self._write_error
 
     # -- in ------------------------------------------------------------------------------------------------------
 
     def receive(self, deadline: float) -> bytes:
-        """What comes next; b"" when the other side has ended, `ended` tells how. Raises TimeoutError."""
+        """What comes next; b"" when the other side has ended, `ended` says how. Raises TimeoutError."""
         data, self._ahead = self._ahead, b""
         while not data and self.ended is None:
             try:
@@ -75,7 +75,7 @@ class Wire:
                 self.ended = "reset"
                 break
             if not data:
-                # A write that met the reset has taken its error away: what then reads as an end is none.
+                # A write that met the reset has taken its error away: what then reads as an end is not one.
                 self.ended = self._write_error or "end"
         self.came.add(data)
         return data
@@ -90,7 +90,7 @@ class Wire:
         return b"".join(self.tamper(record.raw) for record in records) + rest
 
     def send(self, data: bytes, deadline: float) -> bytes:
-        """Write; answers what could not be written in time. Raises OSError when the connection has ended."""
+        """Write; returns what could not be written in time. Raises OSError when the connection has ended."""
         view = memoryview(data)
         while view:
             if self._write_error is not None:
@@ -121,12 +121,12 @@ class Wire:
             try:
                 selector.register(self._socket, event)
             except (OSError, ValueError):
-                return  # closed by the test; the next call tells
+                return  # closed by the test; the next call reports it
             selector.select(min(left, _GLANCE))  # not longer, or a socket closed meanwhile is never noticed
 
 
 def _kind(error: Exception) -> RawEnd:
-    """What a failed write says of the other side. On Linux a broken pipe means that its FIN had come before."""
+    """What a failed write says about the other side. On Linux a broken pipe means that its FIN had come before."""
     if isinstance(error, BrokenPipeError) and sys.platform == "linux":
         return "end"
     return "reset"

@@ -66,7 +66,7 @@ def in_base64(marker: bytes, alphabet: bytes = b"+/") -> list[bytes]:
     texts = []
     for before in range(3):
         text = base64.b64encode(bytes(before) + marker, alphabet).rstrip(b"=")
-        # The first characters depend on what stands before; the last one on what stands behind.
+        # The first characters depend on what comes before, the last one on what comes after.
         first = (before * 8 + 5) // 6
         last = (before + len(marker)) * 8 // 6
         texts.append(text[first:last])

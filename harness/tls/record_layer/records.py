@@ -1,20 +1,20 @@
-"""TLS records as they are on the wire: split, named, read as far as they are not encrypted. Pure.
+"""TLS records as they are on the wire: split, named, and read where they are not encrypted. Pure.
 
     0      type: 20 change_cipher_spec, 21 alert, 22 handshake, 23 application_data
     1..2   version: 3.1 to 3.3, of no meaning any more
     3..4   length of the body, most significant byte first
     5..    body; from some record on encrypted: TLS 1.3 (RFC 8446, section 5.1) then calls every record type 23
 
-Rule: what a stranger sends never raises; what cannot be read is answered None or left in the rest.
+Rule: nothing the other side sends raises; what cannot be read is None or stays in the rest.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from harness.tls.record_layer.hello import CLIENT_HELLO, read_hello, shorts, vector, vectors
 from harness.tls.record_layer.leaks import Leak as Leak
 from harness.tls.record_layer.leaks import plaintext_in as plaintext_in
 
@@ -79,7 +79,7 @@ ALERTS = {
     120: "no_application_protocol",
 }
 
-_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
+_VERSIONS = range(0x0300, 0x0305)  # SSL 3.0 to TLS 1.3
 
 
 class Record(NamedTuple):
@@ -96,7 +96,7 @@ class Record(NamedTuple):
 
 
 def begins_a_record(head: bytes) -> bool:
-    """Whether so many bytes (any number) can be how a record begins."""
+    """Whether these bytes, however many, can be the beginning of a record."""
     if not head:
         return True
     if not CHANGE_CIPHER_SPEC <= head[0] <= APPLICATION_DATA or (len(head) > 1 and head[1] != 3):
@@ -105,7 +105,7 @@ def begins_a_record(head: bytes) -> bool:
 
 
 def split(stream: bytes) -> tuple[list[Record], bytes]:
-    """The whole records at the front of a stream, and the rest: an unfinished record, or what is no record at all."""
+    """The whole records at the front of a stream, and the rest: an unfinished record, or no record at all."""
     records, at = [], 0
     while at + HEADER <= len(stream) and begins_a_record(stream[at : at + HEADER]):
         kind, version, length = struct.unpack_from("!BHH", stream, at)
@@ -118,7 +118,7 @@ def split(stream: bytes) -> tuple[list[Record], bytes]:
 
 def is_tls(stream: bytes) -> bool:
     """Whether a stream is records and nothing else; the last one may be unfinished."""
-    at = 0  # not split(): millions of empty records are to cost no memory
+    at = 0  # not split(): millions of empty records must cost no memory
     while at + HEADER <= len(stream) and begins_a_record(stream[at : at + HEADER]):
         length = int.from_bytes(stream[at + 3 : at + HEADER])
         if at + HEADER + length > len(stream):
@@ -155,16 +155,11 @@ def describe(record: Record) -> str:
 
 
 def alert(body: bytes) -> str | None:
-    """The body of an alert in words: None unless it is one in the clear."""
+    """The body of an alert in words: None unless it is an unencrypted alert."""
     if len(body) != 2 or body[0] not in (1, 2):
         return None
     level = "fatal" if body[0] == 2 else "warning"
     return f"alert {level} {ALERTS.get(body[1], body[1])}"
-
-
-def version_name(version: int) -> str:
-    """A version as people write it: 0x0304 is TLS 1.3."""
-    return _VERSIONS.get(version, f"version 0x{version:04x}")
 
 
 # -- what is said in the clear -------------------------------------------------------------------------------------
@@ -193,17 +188,17 @@ class ClientHello:
 def client_hello(stream: bytes) -> ClientHello | None:
     """What the ClientHello at the front of a stream says; None if there is none, or not all of it."""
     for kind, body in messages(stream):
-        if kind == 1:
+        if kind == CLIENT_HELLO:
             try:
                 return _client_hello(body)
-            except (IndexError, ValueError, struct.error):
+            except ValueError:
                 return None
         return None
     return None
 
 
 def messages(stream: bytes) -> list[tuple[int, bytes]]:
-    """The handshake messages (type, body) that are in the clear: those before the first change of cipher.
+    """The unencrypted handshake messages (type, body): those before the first change of cipher.
 
     Alerts may come between them, as the warning unrecognized_name does.
     """
@@ -221,7 +216,7 @@ def certificates(stream: bytes) -> list[bytes] | None:
     for kind, body in messages(stream):
         if kind == 11:
             try:
-                return list(_vectors(_vector(body, 0, 3)[0], 3))
+                return list(vectors(vector(body, 0, 3)[0], 3))
             except ValueError:
                 return None
     return None
@@ -238,56 +233,29 @@ def _messages(spoken: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-def _vector(data: bytes, at: int, width: int) -> tuple[bytes, int]:
-    """A vector behind its length of `width` bytes (RFC 8446, section 3.4), and where the next thing is."""
-    end = at + width + int.from_bytes(data[at : at + width])
-    if at + width > len(data) or end > len(data):
-        raise ValueError("a vector that is longer than what holds it")
-    return data[at + width : end], end
-
-
-def _vectors(data: bytes, width: int) -> Iterable[bytes]:
-    at = 0
-    while at < len(data):
-        item, at = _vector(data, at, width)
-        yield item
-
-
-def _shorts(data: bytes) -> tuple[int, ...]:
-    return struct.unpack(f"!{len(data) // 2}H", data)
-
-
 def _client_hello(body: bytes) -> ClientHello:
-    (legacy,) = struct.unpack_from("!H", body)
-    session, at = _vector(body, 34, 1)
-    suites, at = _vector(body, at, 2)
-    _, at = _vector(body, at, 1)  # compression methods
-    extensions: dict[int, bytes] = {}
-    block = _vector(body, at, 2)[0] if at < len(body) else b""
-    at = 0
-    while at < len(block):
-        (number,) = struct.unpack_from("!H", block, at)
-        extensions[number], at = _vector(block, at + 2, 2)
+    hello = read_hello(body)
+    extensions = dict(hello.extensions)
     return ClientHello(
-        legacy_version=legacy,
-        random=body[2:34],
-        session_id=session,
-        cipher_suites=_shorts(suites),
+        legacy_version=hello.version,
+        random=hello.random,
+        session_id=hello.session_id,
+        cipher_suites=hello.suites,
         extensions=tuple(extensions),
         sni=_sni(extensions.get(0)),
         alpn=_alpn(extensions.get(16)),
-        supported_versions=_shorts(_vector(extensions[43], 0, 1)[0]) if 43 in extensions else (),
+        supported_versions=shorts(vector(extensions[43], 0, 1)[0]) if 43 in extensions else (),
     )
 
 
 def _sni(data: bytes | None) -> str | None:
     if data is None:
         return None
-    names = _vector(data, 0, 2)[0]
-    return _vector(names, 1, 2)[0].decode("latin-1") if names[:1] == b"\0" else None
+    names = vector(data, 0, 2)[0]
+    return vector(names, 1, 2)[0].decode("latin-1") if names[:1] == b"\0" else None
 
 
 def _alpn(data: bytes | None) -> tuple[str, ...]:
     if data is None:
         return ()
-    return tuple(name.decode("latin-1") for name in _vectors(_vector(data, 0, 2)[0], 1))
+    return tuple(name.decode("latin-1") for name in vectors(vector(data, 0, 2)[0], 1))

@@ -1,21 +1,20 @@
 """What a man in the middle does to one direction of a connection, record by record and byte by byte. Pure.
 
-Rule 1: without a rule about records every byte goes on at once; with one, whole records do, in their order.
-Rule 2: a rule counts from when it was given: for a connection that came later, from its beginning.
+Rule 1: without a rule about records every byte is passed on at once; with one, whole records are, in order.
+Rule 2: a rule counts from when it was given; in a connection that came later, from its beginning.
 Records: type (1 byte), version (2), length of the body (2), body (RFC 8446, section 5.1).
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 Direction = Literal["up", "down"]
-#: What becomes of a direction at a point: a FIN, a reset of the whole connection, or silence.
-Fate = Literal["end", "reset", "stall"]
-#: (number of the record, counted from 1, its bytes with the header) -> what goes on instead; None: as it is.
+#: What happens to a direction at a point: a FIN, or a reset of the whole connection.
+Fate = Literal["end", "reset"]
+#: (number of the record, counted from 1, its bytes with the header) -> what is sent instead; None: it is unchanged.
 Change = Callable[[int, bytes], bytes | None]
 
 HEADER = 5
@@ -29,7 +28,7 @@ _LONGEST = 2**14 + 2048
 class Point:
     """A place in a direction: the n-th record, the n-th of type application_data (from 1), or after n bytes.
 
-    Under TLS 1.3 what is encrypted of the handshake is of that type as well. All None: at once.
+    Under TLS 1.3 the encrypted part of the handshake has that type as well. All None: at once.
     """
 
     record: int | None = None
@@ -46,129 +45,96 @@ class Point:
 
 @dataclass(eq=False)
 class Rule:
-    """What is to be done in a direction. `done` counts how often it was, over all connections."""
+    """What to do in a direction. `done` counts how often it was done, over all connections."""
 
     direction: Direction
     what: str  #: for the story: a verb and its object
     at: Point = field(default_factory=Point)
-    act: Callable[[bytes], list[bytes]] | None = None  #: what becomes of the record at the point
-    change: Change | None = None  #: what becomes of every record
-    inject: bytes | None = None  #: put before the record at the point
+    act: Callable[[bytes], list[bytes]] | None = None  #: what to send for the record at the point
+    change: Change | None = None  #: what to send for every record
     fate: Fate | None = None  #: after the point
-    swap: bool = False  #: the record at the point and the next change places
     done: int = 0
 
     @property
     def of_records(self) -> bool:
         """Whether it needs whole records."""
         counts = self.at.record is not None or self.at.application is not None
-        return self.change is not None or self.inject is not None or counts
+        return self.change is not None or counts
 
 
 class _Active:
     """A rule in one direction of one connection, and where it began to count."""
 
-    def __init__(self, rule: Rule, way: Way) -> None:
+    def __init__(self, rule: Rule, stream: FilteredStream) -> None:
         self.rule = rule
-        self.records, self.applications, self.bytes = way.records, way.applications, way.passed
-        self.kept: bytes | None = None  # the record that waits for its successor
+        self.records, self.applications, self.bytes = stream.records, stream.applications, stream.passed
         self.over = False
 
-    def is_at(self, way: Way, application: bool) -> bool:
+    def is_at(self, stream: FilteredStream, application: bool) -> bool:
         at = self.rule.at
         if at.application is not None:
-            return application and way.applications - self.applications == at.application
-        return at.record is not None and way.records - self.records == at.record
+            return application and stream.applications - self.applications == at.application
+        return at.record is not None and stream.records - self.records == at.record
 
-    def room(self, way: Way) -> int | None:
-        """Bytes that may still pass before the fate; None: as many as there are."""
+    def room(self, stream: FilteredStream) -> int | None:
+        """Bytes that may still pass before the fate; None: no limit."""
         if self.over or self.rule.fate is None or self.rule.of_records:
             return None
-        return max(0, (self.rule.at.bytes or 0) - (way.passed - self.bytes))
+        return max(0, (self.rule.at.bytes or 0) - (stream.passed - self.bytes))
 
     def strikes(self) -> None:
         self.over = True
         self.rule.done += 1
 
 
-class Way:
-    """One direction. Bytes go in by `takes`, an end by `ends`; what goes on is in `out` and, after it, `fate`."""
+class FilteredStream:
+    """One direction. Bytes go in by `takes`, an end by `ends`; what comes out is in `out` and, after it, `fate`."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._active: list[_Active] = []
         self._held = bytearray()  # a record that is not whole yet
-        self._through = 0  # bytes of a record whose beginning has gone on already
-        self._late = bytearray()  # what was to go on and met a stall
-        self._behind = bytearray()  # what came after that, not looked at yet
+        self._through = 0  # bytes still to come of a record whose beginning has been passed on
         self._tls = True  # so far it looks like TLS
         self.records = self.applications = 0  #: that came, whole
-        self.passed = 0  #: bytes that went on
+        self.passed = 0  #: bytes that were passed on
         self.out = bytearray()  #: to be sent on
-        self.fate: Literal["end", "reset"] | None = None  #: what comes after `out`
-        self.stalled = False
+        self.fate: Fate | None = None  #: what comes after `out`
         self.ended = False  #: no more will come in
 
     @property
     def backlog(self) -> int:
         """Bytes held here."""
-        return len(self.out) + len(self._held) + len(self._late) + len(self._behind)
+        return len(self.out) + len(self._held)
 
     def obeys(self, rule: Rule) -> None:
-        """From now on. What is to happen at once happens now, or at the end of the record under way."""
+        """Follow a rule from now on. An end at once happens now."""
         self._active.append(_Active(rule, self))
-        if not self._through and not self._held:
-            self._at_once()
         self._emit(b"")
-
-    def forgets(self) -> None:
-        """No rules any more; what was held back goes on."""
-        kept = [active.kept for active in self._active if active.kept is not None]
-        self._active.clear()
-        self.stalled = False
-        late, self._late = bytes(self._late), bytearray()
-        behind, self._behind = bytes(self._behind), bytearray()
-        self._emit(b"".join([late, *kept]))
-        self._parse(behind)
-        if self.ended:
-            self._finish()
 
     def takes(self, data: bytes) -> None:
         """Bytes came in."""
-        if self.stalled:
-            self._behind += data
-        elif self.fate is None:
+        if self.fate is None:
             self._parse(data)
 
     def ends(self) -> None:
         """The stream that comes in has ended."""
         self.ended = True
-        if not self.stalled:
-            self._finish()
-
-    def _finish(self) -> None:
-        for active in self._active:
-            if active.kept is not None:
-                self._emit(active.kept)
-                active.kept = None
         held, self._held = bytes(self._held), bytearray()
         self._emit(held)
-        if self.fate is None and not self.stalled:
+        if self.fate is None:
             self.fate = "end"
 
     # -- records -------------------------------------------------------------------------------------------------
 
     def _parse(self, data: bytes) -> None:
         self._held += data
-        while self._held and not self.stalled and self.fate is None:
+        while self._held and self.fate is None:
             if self._through:
                 self._goes_through()
             elif not self._tls or not self._step():
                 break
-        if self.stalled:
-            self._behind += self._held
-            self._held.clear()
-        elif not self._tls or self.fate is not None:
+        if not self._tls or self.fate is not None:
             held, self._held = bytes(self._held), bytearray()
             self._emit(held)
 
@@ -177,15 +143,13 @@ class Way:
         del self._held[: len(piece)]
         self._through -= len(piece)
         self._emit(piece)
-        if not self._through:
-            self._at_once()
 
     def _step(self) -> bool:
-        """One record; False if it takes more bytes to go on."""
+        """Handle one record; False if more bytes are needed."""
         if len(self._held) < HEADER:
             if self._wants_records():
                 return False
-            if self._held[0] in _TYPES:  # a header in pieces: it waits for its 5 bytes
+            if self._held[0] in _TYPES:  # a header in pieces: wait for all 5 bytes
                 return False
             self._tls = False
             return True
@@ -204,20 +168,16 @@ class Way:
         record = bytes(self._held[:whole])
         del self._held[:whole]
         self._whole(record, kind == APPLICATION)
-        self._at_once()
         return True
 
     def _wants_records(self) -> bool:
-        return any(active.kept is not None or (active.rule.of_records and not active.over) for active in self._active)
+        return any(active.rule.of_records and not active.over for active in self._active)
 
     def _whole(self, record: bytes, application: bool) -> None:
         pieces = [record]
         fate: _Active | None = None
         for active in self._active:
             rule = active.rule
-            if active.kept is not None:
-                pieces.append(active.kept)
-                active.kept = None
             if rule.change is not None:
                 pieces = [self._changed(rule, piece) for piece in pieces]
             if active.over or not active.is_at(self, application):
@@ -226,15 +186,11 @@ class Way:
             self._tell(f"{rule.what} ({rule.at})")
             if rule.act is not None:
                 pieces = [part for piece in pieces for part in rule.act(piece)]
-            elif rule.inject is not None:
-                pieces.insert(0, rule.inject)
-            elif rule.swap:
-                active.kept, pieces = b"".join(pieces), []
             elif rule.fate is not None:
                 fate = active
         self._emit(b"".join(pieces))
-        if fate is not None and fate.rule.fate is not None:
-            self._suffers(fate.rule.fate)
+        if fate is not None:
+            self.fate = fate.rule.fate
 
     def _changed(self, rule: Rule, piece: bytes) -> bytes:
         assert rule.change is not None
@@ -245,23 +201,11 @@ class Way:
         self._tell(f"{rule.what} (record {self.records:,})")
         return changed
 
-    def _at_once(self) -> None:
-        """Between two records: what was to be put in as soon as possible."""
-        for active in self._active:
-            rule = active.rule
-            if rule.inject is not None and not active.over and rule.at == Point():
-                active.strikes()
-                self._tell(rule.what)
-                self._emit(rule.inject)
-
     # -- bytes ---------------------------------------------------------------------------------------------------
 
     def _emit(self, data: bytes) -> None:
-        """Send on, as far as the nearest point at which something is to happen."""
+        """Pass on bytes, as far as the next point at which something is to happen."""
         if self.fate is not None:
-            return
-        if self.stalled:
-            self._late += data
             return
         nearest, room = None, len(data)
         for active in self._active:
@@ -273,14 +217,7 @@ class Way:
         if nearest is not None and nearest.rule.fate is not None:
             nearest.strikes()
             self._tell(f"{nearest.rule.what} ({nearest.rule.at})")
-            self._suffers(nearest.rule.fate)
-            self._emit(data[room:])
-
-    def _suffers(self, fate: Fate) -> None:
-        if fate == "stall":
-            self.stalled = True
-        else:
-            self.fate = fate
+            self.fate = nearest.rule.fate
 
 
 # -- changes of a record ---------------------------------------------------------------------------------------------
@@ -293,41 +230,3 @@ def flipped(record: bytes, at: int | None = None) -> bytes:
         return record
     place = HEADER + (length // 2 if at is None else max(-length, min(at, length - 1)) % length)
     return record[:place] + bytes([record[place] ^ 1]) + record[place + 1 :]
-
-
-#: RFC 8446, section 4.2.1; the code of TLS 1.3 in it.
-_SUPPORTED_VERSIONS, _TLS13 = 43, b"\x03\x04"
-
-
-def without_tls13(record: bytes) -> bytes | None:
-    """A ClientHello that does not offer TLS 1.3 any more; None if the record is none, or never did.
-
-    handshake type 1, length (3), version (2), random (32), then session id, cipher suites and compression methods,
-    each with its length, then the extensions: type (2), length (2), body (RFC 8446, section 4.1.2).
-    """
-    if len(record) < HEADER + 39 or record[0] != 22 or record[HEADER] != 1:
-        return None
-    try:
-        place = HEADER + 4 + 2 + 32
-        place += 1 + record[place]
-        place += 2 + struct.unpack_from("!H", record, place)[0]
-        place += 1 + record[place]
-        kept, extensions, found = bytearray(), record[place + 2 :], False
-        while extensions:
-            kind, length = struct.unpack_from("!HH", extensions)
-            body, extensions = extensions[4 : 4 + length], extensions[4 + length :]
-            if kind == _SUPPORTED_VERSIONS:
-                versions = [body[at : at + 2] for at in range(1, len(body), 2)]
-                found = _TLS13 in versions
-                left = b"".join(version for version in versions if version != _TLS13)
-                if not left:
-                    continue  # without the extension: TLS 1.2
-                body = bytes([len(left)]) + left
-            kept += struct.pack("!HH", kind, len(body)) + body
-    except (struct.error, IndexError):
-        return None
-    if not found:
-        return None
-    hello = record[HEADER + 4 : place] + struct.pack("!H", len(kept)) + kept
-    message = b"\x01" + len(hello).to_bytes(3, "big") + hello
-    return record[:3] + struct.pack("!H", len(message)) + message

@@ -5,7 +5,7 @@ TLS 1.3, section 5.2, what is encrypted and what goes over the wire:
     inner  = content || type of the content (1 byte) || zeros, as many as one likes
     record = 23, 3.3, length of what follows || AEAD(key, iv xor sequence number, inner, additional data: the header)
 
-Rule: nothing here asks whether a record makes sense; that is what it is for. The one who seals counts.
+Rule: nothing here asks whether a record makes sense; that is the point. The caller counts the records.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+from harness.tls.record_layer.hello import read_hello
 
 #: Bytes of plaintext in a record at most (RFC 8446, section 5.1); of an AEAD's tag and nonce.
 LONGEST, TAG, NONCE = 2**14, 16, 12
@@ -40,7 +42,7 @@ class Suite(NamedTuple):
         return ChaCha20Poly1305(key) if self.chacha else AESGCM(key)
 
 
-#: By OpenSSL's names: those of TLS 1.3 (section B.4); of TLS 1.2 all that end like this.
+#: By OpenSSL's names: those of TLS 1.3 (section B.4); for TLS 1.2, endings of the names.
 SUITES = {
     "TLS_AES_128_GCM_SHA256": Suite("sha256", 16),
     "TLS_AES_256_GCM_SHA384": Suite("sha384", 32),
@@ -54,7 +56,7 @@ _SUITES_12 = {
 
 
 def suite_of(name: str) -> Suite | None:
-    """The suite that OpenSSL calls so; None if records of it cannot be made here."""
+    """The suite with that OpenSSL name; None if its records cannot be made here."""
     if name in SUITES:
         return SUITES[name]
     return next((suite for end, suite in _SUITES_12.items() if name.endswith(end)), None)
@@ -80,7 +82,7 @@ def _nonce(iv: bytes, number: int) -> bytes:
     return (int.from_bytes(iv, "big") ^ number).to_bytes(NONCE, "big")
 
 
-class Traffic:
+class Keys13:
     """One direction's keys of a TLS 1.3 connection, and the number of its next record."""
 
     def __init__(self, secret: bytes, suite: Suite) -> None:
@@ -98,7 +100,7 @@ class Traffic:
         return self.seals_inner(content + bytes([kind]) + bytes(padding))
 
     def seals_inner(self, inner: bytes) -> bytes:
-        """The next record, of what stands inside."""
+        """The next record, given its inner plaintext."""
         header = struct.pack("!BHH", APPLICATION_DATA, 0x0303, len(inner) + TAG)
         sealed = self._aead.encrypt(_nonce(self._iv, self.number), inner, header)
         self.number += 1
@@ -120,7 +122,7 @@ class Traffic:
         self._take(hkdf_expand_label(self._secret, "traffic upd", size, self._suite.digest))
 
 
-class Traffic12:
+class Keys12:
     """One direction's keys of a TLS 1.2 connection (RFC 5288 for GCM, RFC 7905 for ChaCha20)."""
 
     def __init__(self, key: bytes, iv: bytes, suite: Suite) -> None:
@@ -150,8 +152,8 @@ class Traffic12:
     def _nonces(self) -> tuple[bytes, bytes]:
         if self._suite.chacha:
             return _nonce(self._iv, self.number), b""
-        # GCM: 8 bytes of the sender's choice go in front of each record, never the same ones twice (RFC 5288,
-        # section 3). OpenSSL counts up from a random number, which ours do not meet.
+        # GCM: 8 bytes of the sender's choice precede each record, never the same ones twice (RFC 5288,
+        # section 3). OpenSSL counts up from a random number, which ours will not hit.
         explicit = (self.number ^ (1 << 63)).to_bytes(8, "big")
         return self._iv + explicit, explicit
 
@@ -159,13 +161,13 @@ class Traffic12:
         return struct.pack("!QBHH", self.number, kind, 0x0303, length)
 
 
-def traffic12(master: bytes, client_random: bytes, server_random: bytes, suite: Suite) -> list[Traffic12]:
+def keys12(master: bytes, client_random: bytes, server_random: bytes, suite: Suite) -> list[Keys12]:
     """[the client's direction, the server's] (RFC 5246, section 6.3)."""
     fixed = NONCE if suite.chacha else 4
     block = prf(master, b"key expansion", server_random + client_random, 2 * (suite.key + fixed), suite.digest)
     keys, ivs = block[: 2 * suite.key], block[2 * suite.key :]
     return [
-        Traffic12(keys[side * suite.key : (side + 1) * suite.key], ivs[side * fixed : (side + 1) * fixed], suite)
+        Keys12(keys[side * suite.key : (side + 1) * suite.key], ivs[side * fixed : (side + 1) * fixed], suite)
         for side in (0, 1)
     ]
 
@@ -174,6 +176,8 @@ def traffic12(master: bytes, client_random: bytes, server_random: bytes, suite: 
 
 ALERT, HANDSHAKE = 21, 22
 CLOSE_NOTIFY, USER_CANCELED = 0, 90
+#: RFC 5746: the extension, and the cipher suite that stands for an empty one.
+_RENEGOTIATION_INFO, _NO_RENEGOTIATION_YET = 0xFF01, 0x00FF
 
 
 def key_update(*, request: bool) -> bytes:
@@ -182,26 +186,12 @@ def key_update(*, request: bool) -> bytes:
 
 
 def hello_again(hello: bytes, verify_data: bytes) -> bytes:
-    """A ClientHello that renegotiates, made of the first one and the client's Finished (RFC 5746, section 3.5).
+    """A ClientHello that renegotiates, made of the first one's body and the client's Finished (RFC 5746, section 3.5).
 
-    Handshake header (4 bytes), version (2), random (32), session id, cipher suites, compression, extensions.
+    Raises ValueError.
     """
-    place = 4 + 34
-    place += 1 + hello[place]
-    suites_at = place + 2
-    suites = hello[suites_at : suites_at + int.from_bytes(hello[place:suites_at], "big")]
-    rest = suites_at + len(suites)
-    methods_end = rest + 1 + hello[rest]
-    kept = b""
-    extensions = hello[methods_end + 2 :]
-    while extensions:
-        kind, length = struct.unpack_from("!HH", extensions)
-        if kind != 0xFF01:
-            kept += extensions[: 4 + length]
-        extensions = extensions[4 + length :]
-    kept += struct.pack("!HHB", 0xFF01, 1 + len(verify_data), len(verify_data)) + verify_data
-    pairs = [suites[at : at + 2] for at in range(0, len(suites), 2)]
-    left = b"".join(pair for pair in pairs if pair != b"\x00\xff")  # "no renegotiation yet"
-    body = hello[4:place] + struct.pack("!H", len(left)) + left + hello[rest:methods_end]
-    body += struct.pack("!H", len(kept)) + kept
-    return b"\x01" + len(body).to_bytes(3, "big") + body
+    first = read_hello(hello)
+    kept = [row for row in first.extensions if row[0] != _RENEGOTIATION_INFO]
+    info = (_RENEGOTIATION_INFO, bytes([len(verify_data)]) + verify_data)
+    suites = tuple(suite for suite in first.suites if suite != _NO_RENEGOTIATION_YET)
+    return first._replace(suites=suites, extensions=(*kept, info)).message()

@@ -1,6 +1,6 @@
 """Certificates drafted field by field and signed, also those that no authority should sign. No sockets, no files.
 
-Rule 1: a draft that is changed in nothing is beyond reproach: RFC 5280 to the letter, as OpenSSL's X509_STRICT asks.
+Rule 1: an unchanged draft is flawless: RFC 5280 to the letter, as OpenSSL's X509_STRICT asks.
 Rule 2: every change is one field of the draft, so that a certificate is wrong in one way only.
 """
 
@@ -29,8 +29,8 @@ class Lifetime(NamedTuple):
     ends: timedelta
 
 
-#: An hour of slack each way, since the clocks of two nodes may differ. All are of one length: only who has a clock
-#: can tell them apart.
+#: An hour of slack each way, since the clocks of two nodes may differ. All have the same length: only a program with a
+#: clock can tell them apart.
 VALID = Lifetime(timedelta(hours=-1), timedelta(hours=24))
 EXPIRED = Lifetime(timedelta(hours=-27), timedelta(hours=-2))
 NOT_YET = Lifetime(timedelta(hours=2), timedelta(hours=27))
@@ -55,7 +55,7 @@ _USAGES = (
 
 @dataclass(frozen=True)
 class Draft:
-    """What a certificate is to say. None and empty: the extension is left out."""
+    """What a certificate is to contain. None and empty: the extension is left out."""
 
     subject: x509.Name
     names: tuple[x509.GeneralName, ...] = ()  #: subjectAltName
@@ -90,7 +90,7 @@ class Issued:
 
 
 def issued_by_trustme(authority: trustme.CA) -> Issued:
-    """An authority of trustme's, so that it can sign drafts."""
+    """An authority made by trustme, so that it can sign drafts."""
     key = serialization.load_pem_private_key(authority.private_key_pem.bytes(), password=None)
     assert isinstance(key, Key)
     return Issued(x509.load_pem_x509_certificate(authority.cert_pem.bytes()), key)
@@ -118,7 +118,7 @@ def as_name(text: str | x509.GeneralName) -> x509.GeneralName:
 
 
 def sign(draft: Draft, issuer: Issued | None, now: datetime) -> Issued:
-    """What `draft` says, with a new key, signed by `issuer` (None: by itself), whether it may sign or not."""
+    """A certificate as drafted, with a new key, signed by `issuer` (None: by itself), whether it may sign or not."""
     key = _rsa_key() if draft.key == "rsa" else ec.generate_private_key(ec.SECP256R1())
     public = key.public_key()
     builder = (
@@ -164,7 +164,7 @@ def namesake(of: x509.Certificate, now: datetime, *, same_key_identifier: bool) 
 
 @cache
 def _rsa_key() -> rsa.RSAPrivateKey:
-    """One for all: it takes a hundred times as long to make as a key on a curve."""
+    """One for all certificates: it takes a hundred times as long to make as an elliptic-curve key."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -178,7 +178,7 @@ def _key_usage(usage: Sequence[str]) -> x509.KeyUsage:
 
 
 def _extensions(draft: Draft) -> list[tuple[x509.ExtensionType, bool]]:
-    """The extensions that a draft decides about, and whether each is critical."""
+    """The extensions that a draft sets, and whether each is critical."""
     found: list[tuple[x509.ExtensionType, bool]] = []
     if draft.constraints is not None:
         found.append((draft.constraints, True))

@@ -1,6 +1,6 @@
-"""The beasts that clients show to a server: a table, good ones first.
+"""The certificates that clients present to a server: a table, good ones first.
 
-A client's name is compared as it stands: RFC 9525 and its wildcards are about servers.
+A client's name is compared literally: RFC 9525 and its wildcards are about servers.
 """
 
 from __future__ import annotations
@@ -10,24 +10,19 @@ from typing import Any
 
 from cryptography import x509
 
-from harness.tls.zoo.certificates import EXPIRED, NOT_YET, SERVER_AUTH, Draft, subject
+from harness.tls.zoo.certificates import SERVER_AUTH, Draft, subject
 from harness.tls.zoo.drafts import (
     ALGORITHMS,
     ALT_NAME,
-    ANCHOR,
     CLIENT,
     INTERMEDIATE,
     IS_AUTHORITY,
-    LENGTH,
-    LIFETIME,
     PATH,
     PURPOSE,
-    SIGNATURE,
-    Cage,
+    SpecimenRow,
     an_authority,
     an_end,
-    other_signature,
-    path_length,
+    wrong_chains,
 )
 
 V4 = "192.0.2.9"
@@ -37,15 +32,15 @@ def _end(*names: str | x509.GeneralName, **changes: Any) -> Draft:
     return an_end("client", *(names or (CLIENT,)), **changes)
 
 
-def _good(name: str, section: str, rule: str, end: Draft | None = None, asked: str = "", **how: Any) -> Cage:
-    return Cage(f"client-{name}", True, section, rule, end or _end(), asked, **how)
+def _good(name: str, section: str, rule: str, end: Draft | None = None, asked: str = "", **how: Any) -> SpecimenRow:
+    return SpecimenRow(f"client-{name}", True, section, rule, end or _end(), asked, **how)
 
 
-def _bad(name: str, section: str, rule: str, end: Draft | None = None, asked: str = "", **how: Any) -> Cage:
-    return Cage(f"client-{name}", False, section, rule, end or _end(), asked, **how)
+def _bad(name: str, section: str, rule: str, end: Draft | None = None, asked: str = "", **how: Any) -> SpecimenRow:
+    return SpecimenRow(f"client-{name}", False, section, rule, end or _end(), asked, **how)
 
 
-CLIENT_CAGES: Sequence[Cage] = (
+CLIENT_ROWS: Sequence[SpecimenRow] = (
     _good("of-any-name", PATH, "Any name will do if none is asked for."),
     _good("exact-name", ALT_NAME, "The name stands in the certificate.", asked=CLIENT),
     _good("two-intermediates", PATH, "A chain may be long.", above=(INTERMEDIATE, an_authority("second"))),
@@ -75,49 +70,13 @@ CLIENT_CAGES: Sequence[Cage] = (
     ),
     _good("signed-by-the-root", PATH, "A chain may do without intermediates.", above=()),
     _good("rsa", ALGORITHMS, "The client's key is for RSA.", _end(key="rsa")),
-    Cage("client-without-certificate", False, "RFC 8446, section 4.4.2.4", "No certificate is shown.", None, ""),
-    _bad("expired", LIFETIME, "It has expired.", _end(lifetime=EXPIRED)),
-    _bad("not-yet-valid", LIFETIME, "It is not valid yet.", _end(lifetime=NOT_YET)),
-    _bad(
-        "expired-intermediate",
-        LIFETIME,
-        "The authority that signed it has expired.",
-        above=(an_authority(lifetime=EXPIRED),),
-    ),
-    _bad("self-signed", PATH, "It is signed by nobody but itself.", root="none", above=()),
-    _bad("untrusted-root", ANCHOR, "Its root is none of the trusted ones.", root="stranger"),
-    _bad(
-        "untrusted-root-sent-along",
-        ANCHOR,
-        "A root is not trusted for being sent.",
-        root="stranger",
-        shows=lambda chain: [chain.own, *chain.above, chain.root],
-    ),
-    _bad(
-        "impostor-of-the-root",
-        SIGNATURE,
-        "Its root has the name and the key identifier of the trusted one, and another key.",
-        root="impostor",
-    ),
-    _bad("missing-intermediate", PATH, "Who signed it is not told.", shows=lambda chain: [chain.own]),
-    _bad("damaged-signature", SIGNATURE, "Its signature is wrong.", _end(spoil=other_signature)),
+    SpecimenRow("client-without-certificate", False, "RFC 8446, section 4.4.2.4", "No certificate is shown.", None, ""),
+    *wrong_chains(_bad, _end),
     _bad(
         "signed-by-a-client",
         IS_AUTHORITY,
         "It is signed by a client, as good as that client's own chain may be.",
         above=(INTERMEDIATE, an_end("client", "other.example")),
-    ),
-    _bad(
-        "path-too-long",
-        LENGTH,
-        "An authority stands below one that may have none below it.",
-        above=(an_authority(constraints=path_length(0)), an_authority("second")),
-    ),
-    _bad(
-        "unknown-critical-extension",
-        "RFC 5280, section 6.1.5 (f)",
-        "It holds a critical extension that nobody knows.",
-        _end(unknown="critical"),
     ),
     _bad("for-servers-only", PURPOSE, "It is for servers, not for clients.", _end(purposes=(SERVER_AUTH,))),
     _bad("wrong-name", ALT_NAME, "The name is another one.", _end("other.example"), CLIENT),

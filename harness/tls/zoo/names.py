@@ -1,4 +1,4 @@
-"""The beasts that servers show to a client, first table: whose certificate is it? Good ones first."""
+"""The certificates that servers present, first table: whose certificate is it? Good ones first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from ipaddress import ip_address
 from cryptography import x509
 
 from harness.tls.zoo.certificates import subject
-from harness.tls.zoo.drafts import ADDRESSES, ALT_NAME, ANY_OF_THEM, COMMON_NAME, DNS_NAMES, OTHER_KINDS, SERVER, Cage
+from harness.tls.zoo.drafts import (
+    ADDRESSES,
+    ALT_NAME,
+    ANY_OF_THEM,
+    COMMON_NAME,
+    DNS_NAMES,
+    OTHER_KINDS,
+    SERVER,
+    SpecimenRow,
+)
 from harness.tls.zoo.drafts import bad_server as _bad
 from harness.tls.zoo.drafts import good_server as _good
 from harness.tls.zoo.drafts import server_end as _end
@@ -18,7 +27,7 @@ V4, V6 = "192.0.2.7", "2001:db8::7"
 A_LABEL = "xn--bcher-kva.example"
 
 
-NAME_CAGES: Sequence[Cage] = (
+NAME_ROWS: Sequence[SpecimenRow] = (
     _good("exact-name", DNS_NAMES, "The name stands in the certificate.", _end(SERVER)),
     _good("second-name", ANY_OF_THEM, "Any of several names may be the one.", _end("other.example", SERVER)),
     _good("name-in-other-case", DNS_NAMES, "Names are compared without regard to case.", _end("Server.EXAMPLE")),

@@ -1,13 +1,13 @@
-"""A zoo of certificates: one beast for each rule by which a TLS pipe has to judge the other end.
+"""A zoo of certificates: one for each rule by which a TLS pipe has to judge the other end.
 
-Each beast that has to be refused is wrong in exactly one way; each that has to be accepted looks odd and is not.
-All are made anew for each run; making all takes a fraction of a second, a name alone takes nothing.
+Each one that has to be refused is wrong in exactly one way; each that has to be accepted only looks wrong.
+They are made anew for each run; making all of them takes a fraction of a second, listing their names nothing.
 
 Left out, since a correct pipe may judge either way:
-- expired trust anchors: RFC 5280, section 6.1.1 (d), asks for no more of an anchor than its name and key;
+- expired trust anchors: RFC 5280, section 6.1.1 (d), asks an anchor only for its name and key;
 - revocation: it needs a list or a responder, and Python asks for neither unless it is told to;
-- keys and hashes too weak to be used (RSA of 1024 bits, SHA-1, MD5): where the limit is, is each system's own policy,
-  and a system that refuses them refuses to present them as well;
+- keys and hashes too weak to be used (RSA of 1024 bits, SHA-1, MD5): each system sets the limit by its own policy,
+  and a system that refuses them also refuses to present them;
 - an ECDSA certificate without digitalSignature: OpenSSL looks at it under TLS 1.2, and not under TLS 1.3;
 - anyExtendedKeyUsage, CA:TRUE in an end's certificate, Ed25519, wildcards over a top-level domain: libraries differ;
 - certificates of version 1 and 2, which have no extensions;
@@ -25,14 +25,14 @@ from typing import Literal
 import trustme
 
 from harness.tls.zoo.certificates import VALID, Draft, Issued, Lifetime, issued_by_trustme, namesake, sign
-from harness.tls.zoo.chains import CHAIN_CAGES
-from harness.tls.zoo.clients import CLIENT_CAGES
-from harness.tls.zoo.drafts import CLIENT, INTERMEDIATE, SERVER, Cage, Chain, an_end
-from harness.tls.zoo.names import NAME_CAGES
+from harness.tls.zoo.chains import CHAIN_ROWS
+from harness.tls.zoo.clients import CLIENT_ROWS
+from harness.tls.zoo.drafts import CLIENT, INTERMEDIATE, SERVER, Chain, SpecimenRow, an_end
+from harness.tls.zoo.names import NAME_ROWS
 
 Role = Literal["server", "client"]
 
-_CAGES: dict[Role, Sequence[Cage]] = {"server": (*NAME_CAGES, *CHAIN_CAGES), "client": CLIENT_CAGES}
+_ROWS: dict[Role, Sequence[SpecimenRow]] = {"server": (*NAME_ROWS, *CHAIN_ROWS), "client": CLIENT_ROWS}
 
 
 @dataclass(frozen=True)
@@ -44,34 +44,34 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Beast:
-    """One certificate, or none, that is shown to a pipe."""
+class Specimen:
+    """One certificate, or none, that is presented to a pipe."""
 
     name: str
-    role: Role  #: who shows it
-    rule: str  #: what has to be seen in it, a sentence
-    section: str  #: where the rule stands, such as "RFC 9525, section 6.3"
-    identity: Identity | None  #: None: no certificate is shown
-    asked: str  #: what the pipe is told: --name for servers, --client-name for clients ("": not given)
+    role: Role  #: who presents it
+    rule: str  #: what a pipe has to notice in it, a sentence
+    section: str  #: where to find the rule, such as "RFC 9525, section 6.3"
+    identity: Identity | None  #: None: no certificate is presented
+    asked: str  #: what the pipe is given: --name for servers, --client-name for clients ("": not given)
     accepted: bool  #: whether a correct pipe accepts it
     ca: bytes  #: PEM of the roots that the pipe is told to trust
 
 
-def names_of_beasts(role: Role, *, accepted: bool | None = None) -> list[str]:
-    """The names of the beasts, all or those with that verdict, without making any."""
-    return [cage.name for cage in _CAGES[role] if accepted in (None, cage.accepted)]
+def names_of_specimens(role: Role, *, accepted: bool | None = None) -> list[str]:
+    """The names of the certificates, all or those with that verdict, without making any."""
+    return [row.name for row in _ROWS[role] if accepted in (None, row.accepted)]
 
 
 class Zoo:
-    """Two authorities that know nothing of each other, and what the first of them signs."""
+    """Two unrelated authorities, and what the first of them signs."""
 
     def __init__(self) -> None:
         self._now = datetime.now(UTC)
-        # Names that say nothing: whom to believe is not to be read from them.
+        # Names that say nothing, so that nobody can tell from them whom to trust.
         self._root = issued_by_trustme(_authority(f"root {secrets.token_hex(4)}"))
         self._stranger = issued_by_trustme(_authority(f"root {secrets.token_hex(4)}"))
-        self._made: dict[str, Beast] = {}
-        self.ca = self._root.pem  #: PEM of the root that is to be trusted
+        self._made: dict[str, Specimen] = {}
+        self.ca = self._root.pem  #: PEM of the trusted root
         self.stranger_ca = self._stranger.pem  #: PEM of a root that signed nothing but strangers
 
     def server(self, *names: str, lifetime: Lifetime = VALID) -> Identity:
@@ -83,26 +83,26 @@ class Zoo:
         return self._good(an_end("client", *(names or (CLIENT,)), lifetime=lifetime))
 
     def stranger(self, role: Role, *names: str) -> Identity:
-        """Good, if only its root (`stranger_ca`) were trusted."""
+        """It would be good if its root (`stranger_ca`) were trusted."""
         default = SERVER if role == "server" else CLIENT
         return self._good(an_end(role, *(names or (default,))), self._stranger)
 
-    def beasts(self, role: Role) -> list[Beast]:
-        """All that are shown by servers, or by clients."""
-        return [self.beast(cage.name) for cage in _CAGES[role]]
+    def specimens(self, role: Role) -> list[Specimen]:
+        """All certificates that servers, or clients, present."""
+        return [self.specimen(row.name) for row in _ROWS[role]]
 
-    def beast(self, name: str) -> Beast:
-        """The beast of that name, the same one whenever it is asked for. Raises KeyError."""
+    def specimen(self, name: str) -> Specimen:
+        """The certificate of that name, always the same one. Raises KeyError."""
         if name not in self._made:
-            role, cage = _find(name)
-            self._made[name] = Beast(
+            role, row = _find(name)
+            self._made[name] = Specimen(
                 name=name,
                 role=role,
-                rule=cage.rule,
-                section=cage.section,
-                identity=None if cage.end is None else self._catch(cage, cage.end),
-                asked=cage.asked,
-                accepted=cage.accepted,
+                rule=row.rule,
+                section=row.section,
+                identity=None if row.end is None else self._make(row, row.end),
+                asked=row.asked,
+                accepted=row.accepted,
                 ca=self.ca,
             )
         return self._made[name]
@@ -112,13 +112,13 @@ class Zoo:
         own = sign(end, intermediate, self._now)
         return Identity(own.pem + intermediate.pem, own.key_pem)
 
-    def _catch(self, cage: Cage, end: Draft) -> Identity:
-        signers = [] if cage.root == "none" else [self._root_of(cage.root)]
-        for draft in (*cage.above, end):
+    def _make(self, row: SpecimenRow, end: Draft) -> Identity:
+        signers = [] if row.root == "none" else [self._root_of(row.root)]
+        for draft in (*row.above, end):
             signers.append(sign(draft, signers[-1] if signers else None, self._now))
         own, *above = reversed(signers)
         root = above.pop() if above else own
-        shown = cage.shows(Chain(own, above, root, self._stranger))
+        shown = row.shows(Chain(own, above, root, self._stranger))
         return Identity(b"".join(issued.pem for issued in shown), own.key_pem)
 
     def _root_of(self, which: Literal["trusted", "stranger", "namesake", "impostor"]) -> Issued:
@@ -133,9 +133,9 @@ def _authority(title: str) -> trustme.CA:
     return trustme.CA(organization_name="socketlab", organization_unit_name=title)
 
 
-def _find(name: str) -> tuple[Role, Cage]:
-    for role, cages in _CAGES.items():
-        for cage in cages:
-            if cage.name == name:
-                return role, cage
+def _find(name: str) -> tuple[Role, SpecimenRow]:
+    for role, cages in _ROWS.items():
+        for row in cages:
+            if row.name == name:
+                return role, row
     raise KeyError(name)

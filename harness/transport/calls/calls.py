@@ -1,6 +1,6 @@
-"""A guest's answers as values: every one passes a validator here, and what does not is `Broken`. docs/guest.md.
+"""A guest's answers as values: each is validated here, and what is invalid raises `Broken`. docs/guest.md.
 
-Rule: nothing behind this file looks at a guest's answer again, so every type, size and number is checked here.
+Rule: nothing else checks a guest's answer again, so every type, size and number is checked here.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from binascii import Error as BadBase64
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from harness.transport.calls.player import Turn
+from harness.transport.calls.player import StepResult
 from harness.transport.calls.remote import Answer, Remote
 from harness.transport.segments import Seg
 
-#: What a connection may send in one instant, datagrams and bytes together.
+#: What a connection may send in one instant: datagrams, and bytes altogether.
 MOST_DATAGRAMS, MOST_BYTES = 4096, 3 << 20
 #: Longest datagram: what UDP carries.
 LONGEST_DATAGRAM = 65_507
@@ -44,25 +44,25 @@ class _Checked:
 
     def _bytes(self, call: str, value: object, most: int) -> bytes:
         if not isinstance(value, str):
-            self._bad(f"{call} is no text of base64", "base64", value)
+            self._bad(f"{call} is not a base64 text", "base64", value)
         try:
             data = b64decode(value, validate=True)
         except (BadBase64, ValueError):
-            self._bad(f"{call} is no base64", "base64", value)
+            self._bad(f"{call} is not base64", "base64", value)
         if len(data) > most:
             self._bad(f"{call} gave {len(data):,} bytes", f"at most {most:,} bytes", data[:20])
         return data
 
     def _rows(self, call: str, value: object, most: int = MOST_ROWS) -> list[Any]:
         if not isinstance(value, list):
-            self._bad(f"{call} is no list", "a list", value)
+            self._bad(f"{call} is not a list", "a list", value)
         if len(value) > most:
             self._bad(f"{call} has {len(value):,} entries", f"at most {most:,}", value[:3])
         return value
 
     def _pair(self, call: str, value: object) -> tuple[Any, Any]:
         if not isinstance(value, list) or len(value) != 2:
-            self._bad(f"{call} is no pair", "[a, b]", value)
+            self._bad(f"{call} is not a pair", "[a, b]", value)
         return value[0], value[1]
 
 
@@ -89,8 +89,8 @@ class RemoteConnection(_Checked):
         send: bytes = b"",
         end: bool = False,
         read: int = 0,
-    ) -> Turn:
-        """Everything that happens at one instant: see `harness.transport.calls.guest.take_turn`. Raises Broken."""
+    ) -> StepResult:
+        """Everything that happens at one instant: see `harness.transport.calls.guest.take_step`. Raises Broken."""
         request: dict[str, Any] = {"do": "step", "id": self._id, "now": now}
         if receive:
             request["receive"] = [b64encode(data).decode("ascii") for data in receive]
@@ -101,9 +101,9 @@ class RemoteConnection(_Checked):
         request.update({word: True for word, on in (("timer", timer), ("abort", abort), ("end", end)) if on})
         self._remote.doing = f"at {now:.6f} s, {', '.join(list(request)[3:]) or 'asked'}"
         found = self._remote.ask(request, received=bool(receive))
-        return self._turn(found, now, len(send), read, timer)
+        return self._result(found, now, len(send), read, timer)
 
-    def _turn(self, found: Answer, now: float, offered: int, limit: int, fired: bool) -> Turn:
+    def _result(self, found: Answer, now: float, offered: int, limit: int, fired: bool) -> StepResult:
         accepted = self._whole("send: accepted", found.get("accepted", 0), 0, 2**40)
         if accepted > offered:
             self._bad(f"send accepted {accepted:,} bytes", f"at most the {offered:,} it was given", accepted)
@@ -119,12 +119,12 @@ class RemoteConnection(_Checked):
             datagrams.append(data)
         if total > MOST_BYTES:
             self._bad(f"datagrams_to_send gave {total:,} bytes at once", f"at most {MOST_BYTES:,}", total)
-        return Turn(accepted, read, events, datagrams, self._timer(found.get("timer"), now, fired))
+        return StepResult(accepted, read, events, datagrams, self._timer(found.get("timer"), now, fired))
 
     def _timer(self, value: object, now: float, fired: bool) -> float | None:
         if value is None:
             return None
-        # No float yet: a whole number may be too large for one. What is no number, and infinity, is outside as well.
+        # Not converted to float yet: an int may be too large for one. This refuses NaN and infinity, too.
         if type(value) not in (int, float) or not -LATEST <= value <= LATEST:  # type: ignore[operator]
             self._bad("next_timer gave no time", "seconds since the start, or None for never", value)
         timer = float(value)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ class RemoteConnection(_Checked):
         return timer
 
     def drop(self) -> None:
-        """Let the guest forget it."""
+        """Tell the guest to forget it."""
         if self._remote.runs:
             self._remote.doing = "drop"
             self._remote.ask({"do": "drop", "id": self._id})

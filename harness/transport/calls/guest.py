@@ -1,8 +1,8 @@
-"""Lends a submission's class to the tester: one JSON object a line on standard input, one back on standard output.
+"""Offers a submission's class to the tester: one JSON object a line on standard input, one back on standard output.
 
 Rule 1: one file, standard library only; it holds no secret and decides nothing. docs/guest.md is the protocol.
 Rule 2: the channel is moved away before student code is imported: what it prints goes to standard error.
-Rule 3: whatever student code raises becomes an answer; whatever it returns is sent as plain data or named as wrong.
+Rule 3: whatever student code raises becomes an answer; whatever it returns is sent as plain data or reported as wrong.
 
     python3 -I -B guest.py        in the folder of the submission, which is put on the module path
 """
@@ -25,7 +25,7 @@ MOST_FRAMES = 6
 #: Longest text of an error that is passed on, in characters.
 MOST_TEXT = 500
 
-#: Where each call finds what it lends: the module and the name in it.
+#: Where each call finds what it calls: the module and the name in it.
 LENT = {
     "checksum": ("checksums", "checksum"),
     "encode": ("segment", "encode"),
@@ -36,18 +36,18 @@ LENT = {
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
-#: What one turn of a connection brought: bytes accepted, bytes read, events, datagrams, next timer.
+#: What one step of a connection brought: bytes accepted, bytes read, events, datagrams, next timer.
 Turn = tuple[int, bytes, list[str], list[bytes], float | None]
 
 
 class Wrong(Exception):
-    """Student code answered with something that cannot be sent; the message names the call and what came."""
+    """Student code returned something that cannot be sent; the message names the call and what it was."""
 
 
 # -- one connection, one instant ---------------------------------------------------------------------------------
 
 
-def take_turn(
+def take_step(
     connection: Any,
     *,
     now: float,
@@ -131,7 +131,7 @@ class Guest:
         self._reassemblers: dict[int, Any] = {}
 
     def do_hello(self) -> Answer:
-        """Which calls there is something behind."""
+        """The calls that are implemented."""
         calls = [call for call, (module, name) in LENT.items() if _there(module, name)]
         return {"protocol": PROTOCOL, "calls": calls}
 
@@ -139,7 +139,7 @@ class Guest:
 
     def do_checksum(self, data: str) -> Answer:
         """The checksum of bytes as they stand."""
-        return {"value": _whole("checksum", _lent("checksum")(b64decode(data)))}
+        return {"value": _whole("checksum", _target_of("checksum")(b64decode(data)))}
 
     def do_encode(self, segment: Request) -> Answer:
         """A segment, field by field, as bytes."""
@@ -147,11 +147,11 @@ class Guest:
         fields["payload"] = b64decode(fields.get("payload", ""))
         fields["sack"] = tuple((left, right) for left, right in fields.get("sack", ()))
         made = importlib.import_module("segment").Segment(**fields)
-        return {"data": _encoded(_bytes("encode", _lent("encode")(made)))}
+        return {"data": _encoded(_bytes("encode", _target_of("encode")(made)))}
 
     def do_decode(self, data: str) -> Answer:
-        """Bytes as a segment, null for what is none."""
-        found = _lent("decode")(b64decode(data))
+        """Bytes as a segment, null for what is not one."""
+        found = _target_of("decode")(b64decode(data))
         if found is None:
             return {"segment": None}
         numbers = ("sequence", "acknowledgement", "window")
@@ -191,7 +191,7 @@ class Guest:
     def do_new(self, id: int, role: str, isn: int, receive_buffer: int, model: bool = False) -> Answer:
         """A new connection; `model`: with the controller of the extension."""
         more = {"controller": "model"} if model else {}
-        self._connections[id] = _lent("new")(role, isn=isn, receive_buffer=receive_buffer, **more)
+        self._connections[id] = _target_of("new")(role, isn=isn, receive_buffer=receive_buffer, **more)
         return {}
 
     def do_step(
@@ -206,7 +206,7 @@ class Guest:
         read: int = 0,
     ) -> Answer:
         """One connection, one instant: see take_turn."""
-        accepted, got, events, datagrams, then = take_turn(
+        accepted, got, events, datagrams, then = take_step(
             self._connections[id],
             now=now,
             receive=map(b64decode, receive),
@@ -238,7 +238,7 @@ def _there(module: str, name: str) -> bool:
         return False
 
 
-def _lent(call: str) -> Callable[..., Any]:
+def _target_of(call: str) -> Callable[..., Any]:
     module, name = LENT[call]
     found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return found
@@ -252,12 +252,12 @@ def _encoded(data: bytes) -> str:
 
 
 def answer(guest: Guest, line: bytes) -> Answer:
-    """What one line is answered. Raises nothing."""
+    """The answer to one line. Raises nothing."""
     try:
         request = json.loads(line)
         call = getattr(guest, "do_" + request.pop("do"))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        return {"error": f"this is no call: {type(error).__name__}: {error}"[:MOST_TEXT]}
+        return {"error": f"this is not a call: {type(error).__name__}: {error}"[:MOST_TEXT]}
     try:
         found: Answer = call(**request)
         return found
@@ -268,7 +268,7 @@ def answer(guest: Guest, line: bytes) -> Answer:
 
 
 def _complaint(error: BaseException) -> Answer:
-    """An exception of student code as plain data. An error of this very file shows in its frames."""
+    """An exception of student code as plain data. An error in this file shows in its frames."""
     try:
         text = f"{type(error).__name__}: {error}"
     except Exception:
@@ -288,7 +288,7 @@ _dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def as_line(said: Answer) -> bytes:
-    """An answer as it is sent. A number too long to be written becomes an error."""
+    """An answer as a line to send. A number too long to be written becomes an error."""
     try:
         return _dumps(said).encode("ascii") + b"\n"
     except ValueError as error:
@@ -298,7 +298,7 @@ def as_line(said: Answer) -> bytes:
 def private_channel() -> tuple[int, int]:
     """Descriptors of the channel (in, out). From now on fd 0 is empty and fd 1 is standard error."""
     sys.stdout.flush()
-    reading, writing = os.dup(0), os.dup(1)  # not inherited by what student code starts
+    reading, writing = os.dup(0), os.dup(1)  # not inherited by processes that student code starts
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -307,7 +307,7 @@ def private_channel() -> tuple[int, int]:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """All of it."""
+    """Write all of it."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -328,7 +328,7 @@ def main() -> None:
     try:
         serve(*channel)
     except BrokenPipeError:
-        pass  # the tester has heard enough
+        pass  # the tester has hung up
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """What calls to a submission's process cost, and whose fault it is when they take long.
 
-Rule 1: processor time is the submission's; time without a processor is the machine's; what is left it slept or waited.
+Rule 1: processor time is the submission's; time waiting for a processor is the machine's; the rest it slept or waited.
 Rule 2: nothing is measured while calls are quick: asking the kernel costs more than most simulations.
 
-A call that sleeps makes a simulation in virtual time late for no reason, and on real sockets keeps the program from
+A call that sleeps slows down a simulation in virtual time for nothing, and on real sockets keeps the program from
 hearing what arrives; so it is a failure, while a machine without processors to give makes a check inconclusive.
 """
 
@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from harness.actors.story import Broken
 from harness.lab.interface import LabError, Usage
+from harness.lab.node.proc import queued_here
 
-#: Seconds of calls after which the kernel is asked for the first time, and again and again.
+#: Seconds of calls after which the kernel is asked, each time that much has passed.
 SUSPICIOUS = 0.2
 AGAIN = 1.0
-#: A simulation may use this many times the processor time of the peer, and at least so many seconds.
+#: A simulation may use this many times the processor time of the peer, and at least this many seconds.
 TIMES_PEER = 5.0
 LEAST_BUDGET = 2.0
 #: Seconds that three of four calls with a datagram may sleep, and seconds that one call may sleep.
@@ -33,7 +34,7 @@ UNMEASURED = 10.0
 
 
 class TooSlow(Broken):
-    """It computed too much, slept, or did not answer. To run it again in search of a reason takes as long."""
+    """It computed too much, slept, or did not answer. Running it again to find a reason would take as long."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Spent:
 
     cpu: float = 0.0  #: that the submission's processes computed
     queued: float = 0.0  #: that they, or we, waited for a processor
-    longest: float = 0.0  #: the same, but of all threads only the one that waited most
+    longest: float = 0.0  #: the same, but only of the thread that waited longest
 
     def __sub__(self, other: Spent) -> Spent:
         return Spent(self.cpu - other.cpu, self.queued - other.queued, max(0.0, self.longest - other.longest))
 
 
 class Meter:
-    """Measures the calls into one node, whatever number of processes takes them."""
+    """Measures the calls into one node, however many processes take them."""
 
     def __init__(
         self, usage: Callable[[], Usage], *, clock: Callable[[], float] = time.monotonic, cpus: float = 1.0
@@ -81,7 +82,7 @@ class Meter:
             self._start(None, None)
 
     def _settle(self) -> None:
-        """What follows is accounted for by itself; the kernel is asked again only if much has happened."""
+        """Account for what follows separately; ask the kernel again only if much has happened."""
         self._earlier += self._wall
         if self._earlier > SUSPICIOUS:
             self._base, self._earlier = self._spent(), 0.0
@@ -108,7 +109,7 @@ class Meter:
             self._judge()
 
     def waiting(self, seconds: float) -> None:
-        """A call has not been answered for so long. Raises Broken, or LabError if the machine is at fault."""
+        """A call has not been answered for `seconds`. Raises Broken, or LabError if the machine is at fault."""
         spent = self._spent()
         if not self._measurable:
             if seconds > UNMEASURED:
@@ -117,7 +118,7 @@ class Meter:
         self._judge_cpu(spent - self._base)
         since, before = self._stall = self._stall or (seconds, spent)
         spent -= before
-        # One thread owes the answer. Fifty that wait for each other wait fifty seconds in one: no machine is to blame.
+        # One thread owes the answer. Fifty that wait for each other wait 50 s per second: not the machine's fault.
         slept = seconds - since - spent.cpu - spent.longest
         if slept > LONG_NAP:
             raise TooSlow(
@@ -144,7 +145,7 @@ class Meter:
             self._judge_naps(spent)
 
     def _judge_cpu(self, spent: Spent) -> None:
-        used = spent.cpu - self._earlier * self._cpus  # no more than that was used before the beginning
+        used = spent.cpu - self._earlier * self._cpus  # at most that much was used before the beginning
         if used > self.budget:
             peer = self._peer_cpu() if self._peer_cpu is not None else 0.0
             what = "one simulation" if self._least is not None else "this check"
@@ -155,7 +156,7 @@ class Meter:
             )
 
     def _judge_naps(self, spent: Spent) -> None:
-        """Sleeping is told from a busy machine by what the kernel says, and from one stall by the many calls."""
+        """The kernel's figures tell sleeping from a busy machine; that there are many calls tells it from one stall."""
         if len(self._naps) < 4:
             return
         slept = self._wall - spent.cpu - spent.queued
@@ -173,15 +174,6 @@ class Meter:
         except LabError:
             self._measurable = False
             return Spent()
-        own, queued = _own_queue(), usage.queued_seconds or 0.0
+        own, queued = queued_here(), usage.queued_seconds or 0.0
         longest = queued if usage.queued_longest is None else usage.queued_longest
         return Spent(usage.cpu_seconds, queued + own, longest + own)
-
-
-def _own_queue() -> float:
-    """Seconds that this thread was ready and got no processor (Linux, /proc/PID/schedstat)."""
-    try:
-        with open("/proc/thread-self/schedstat", "rb") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        return 0.0

@@ -1,4 +1,4 @@
-"""One instant of one connection as plain data: what all who drive connections speak, here or behind a guest. Pure."""
+"""One instant of one connection as plain data: how connections are driven, here or behind a guest. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class StepResult:
     """What one instant of a connection brought."""
 
     accepted: int = 0  #: bytes that `send` took
@@ -19,7 +19,7 @@ class Turn:
 
 
 class Player(Protocol):
-    """A connection, wherever it runs, one turn a call, in the order of `harness.transport.calls.guest.take_turn`."""
+    """A connection, wherever it runs, one instant a call, in the order of `harness.transport.calls.guest.take_step`."""
 
     def step(
         self,
@@ -31,5 +31,5 @@ class Player(Protocol):
         send: bytes = b"",
         end: bool = False,
         read: int = 0,
-    ) -> Turn:
-        """Take a turn. Raises Broken if it is a submission's."""
+    ) -> StepResult:
+        """Take a step. Raises Broken if it is a submission's."""

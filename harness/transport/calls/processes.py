@@ -1,4 +1,4 @@
-"""The submission's processes that answer calls, started when they are first needed. They share one account of time."""
+"""The submission's processes that answer calls, started when they are first needed. They share one meter."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from harness.lab.interface import Node, Process
 from harness.transport.calls.meter import Meter
 from harness.transport.calls.remote import Remote
 
-#: What lends a submission's class, and what it is called in the student's node.
+#: The guest, and its name in the student's node.
 GUEST = Path(__file__).resolve().with_name("guest.py")
 NAME = "socketlab_guest.py"
 
 
-class Guests:
+class GuestProcesses:
     """As many as a check needs: the second one is the peer of the first."""
 
     def __init__(self, node: Node, story: Story, *, program: Sequence[str] | None, cpus: float) -> None:
-        """`program`: what offers the calls by itself, in another language; None: our guest, with its Python class."""
+        """`program`: one that offers the calls itself, in another language; None: our guest, with a Python class."""
         self.meter = Meter(node.usage, cpus=cpus)
         self._node = node
         self._story = story
@@ -42,11 +42,11 @@ class Guests:
             return self._node.start(self._program)
         if self._path is None:
             self._path = self._node.put_file(NAME, GUEST.read_bytes())
-        # -I: nothing of the submission's stands in for what the guest itself imports; -B: it leaves no files.
+        # -I: no file of the submission can replace what the guest itself imports; -B: it leaves no files.
         return self._node.start(["python3", "-I", "-B", self._path])
 
-    def close(self) -> None:
-        """End them."""
+    def dismiss(self) -> None:
+        """End all of them."""
         for remote in self._running.values():
             remote.dismiss()
         self._running.clear()

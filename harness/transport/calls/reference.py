@@ -1,7 +1,7 @@
 """A solution in this process, from a folder: the peer that submissions are tested against, in the tester only.
 
 Rule: the folder's modules have ordinary names and import each other by them, so they are loaded with the folder first
-on the module path and then kept under private names; nothing else in this process can come by them, or be taken for
+on the module path and then kept under private names; nothing else in this process can import them, or be mistaken for
 one of them.
 """
 
@@ -15,11 +15,11 @@ from typing import Any
 
 from harness.lab.interface import LabError
 
-_loaded: dict[Path, Solution] = {}
+_loaded: dict[Path, LoadedSolution] = {}
 
 
-class Solution:
-    """What the folder offers, as the guest would lend it."""
+class LoadedSolution:
+    """What the folder offers, as the guest would offer it."""
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
         self._modules = modules
@@ -37,13 +37,13 @@ class Solution:
         return made(role, isn=isn, receive_buffer=receive_buffer, **more)
 
 
-def load_solution(folder: Path) -> Solution:
+def load_solution(folder: Path) -> LoadedSolution:
     """The solution in a folder that has a connection.py; loaded once. Raises LabError."""
     folder = folder.resolve()
     if folder not in _loaded:
         if not (folder / "connection.py").is_file():
             raise LabError(f"{folder} holds no reference: it has no connection.py")
-        _loaded[folder] = Solution(_load(folder))
+        _loaded[folder] = LoadedSolution(_load(folder))
     return _loaded[folder]
 
 

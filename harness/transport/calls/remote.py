@@ -1,7 +1,7 @@
 """The tester's end of a guest: one line out, one line back, within bounds. docs/guest.md is the protocol.
 
-Rule 1: whatever the other side does (die, hang, flood, write nonsense) ends in `Broken`, and one sentence says so.
-Rule 2: bytes become plain data here and nowhere else; what the data may be is `harness.transport.calls.calls`.
+Rule 1: whatever the other side does (die, hang, flood, write nonsense) ends in a `Broken` of one sentence.
+Rule 2: bytes become plain data here and nowhere else; `harness.transport.calls.calls` says what the data may be.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from harness.actors.program import Stream
-from harness.actors.story import Broken, Story, Verdict, readable
+from harness.actors.program import OutputStream
+from harness.actors.story import Broken, Story, Verdict
 from harness.lab.interface import Process
+from harness.text.printable import printable
 from harness.transport.calls.meter import Meter, TooSlow
 
 #: Longest line of a guest, in bytes: a window of 1 MiB in base64 fits three times.
@@ -45,7 +46,7 @@ class Remote:
         """`start` begins the program, now and after each time it ended. Raises CannotStart."""
         self.name = name
         self.meter = meter
-        self.doing = ""  #: what goes on, for messages: "at 1.250000 s, receive_datagram"
+        self.doing = ""  #: what is being done, for messages: "at 1.250000 s, receive_datagram"
         self._start = start
         self._story = story
         self._buffer = bytearray()
@@ -61,7 +62,9 @@ class Remote:
         self._reading = select.poll()
         self._reading.register(process.stdout, select.POLLIN)
         self._buffer.clear()
-        self._said = Stream(process.stderr, MOST_ERROR_OUTPUT, threading.Condition(threading.RLock()), self._end_flood)
+        self._said = OutputStream(
+            process.stderr, MOST_ERROR_OUTPUT, threading.Condition(threading.RLock()), self._end_flood
+        )
         self._process = process
 
     def _end_flood(self) -> None:
@@ -90,9 +93,9 @@ class Remote:
     # -- one call ----------------------------------------------------------------------------------------------
 
     def ask(self, request: Request, *, received: bool = False) -> Answer:
-        """The answer to a call, if it is none of the errors. Raises Broken, LabError.
+        """The answer to a call, unless it is an error. Raises Broken, LabError.
 
-        `received`: the call brings a datagram, so that the time it takes counts as that of the receive path.
+        `received`: the call brings a datagram, so its time counts as that of the receive path.
         """
         process = self._process
         if process is None:
@@ -107,7 +110,7 @@ class Remote:
         return found
 
     def meter_called(self, seconds: float, received: bool) -> None:
-        """Account for a call; a program that was found too slow is ended."""
+        """Account for a call; a program that proves too slow is ended."""
         try:
             self.meter.called(seconds, received=received)
         except TooSlow as slow:
@@ -119,7 +122,7 @@ class Remote:
             try:
                 view = view[os.write(process.stdin, view) :]
             except BlockingIOError:
-                # It does not read while it has something to say that nobody asked for; both is looked at below.
+                # It is not reading: it may have something to say that nobody asked for. Both are checked below.
                 if not select.select([], [process.stdin], [], LOOK_EVERY)[1]:
                     self._look(began)
             except OSError:
@@ -152,16 +155,16 @@ class Remote:
         try:
             found = _loads(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
-            what = "a line that is no JSON" if not isinstance(error, RecursionError) else "JSON without an end"
-            self._fault(f"answered with {what}", expected="a JSON object", seen=readable(line[:120]))
+            what = "a line that is not JSON" if not isinstance(error, RecursionError) else "JSON without an end"
+            self._fault(f"answered with {what}", expected="a JSON object", seen=printable(line[:120]))
         if not isinstance(found, dict):
-            self._fault("answered with JSON that is no object", expected='{"…": …}', seen=readable(line[:120]))
+            self._fault("answered with JSON that is not an object", expected='{"…": …}', seen=printable(line[:120]))
         return found
 
     # -- what can be wrong -------------------------------------------------------------------------------------
 
     def _complain(self, found: Answer) -> NoReturn:
-        """Student code raised. The guest goes on, the connection it happened in does not."""
+        """Student code raised. The guest lives on, the connection that it happened in does not."""
         text = _plain(found["error"])
         where = found.get("where")
         frames = [_plain(row) for row in where[-8:]] if isinstance(where, list) else []
@@ -183,7 +186,7 @@ class Remote:
         if complaint:
             self._story.add("student", f"{self.name} wrote on standard error:")
             for line in complaint.splitlines()[-8:]:
-                self._story.add("student", f"| {readable(line[:300])}")
+                self._story.add("student", f"| {printable(line[:300])}")
         return Broken(f"{self._who} {what}", expected=expected, seen=seen, verdict=verdict)
 
     @property
@@ -215,11 +218,11 @@ class Remote:
         raise self.broken(f"ended in the middle of a call, with {how}", expected="an answer", verdict="error")
 
     def _fault(self, what: str, *, expected: str, seen: str | None = None) -> NoReturn:
-        """It does not keep to the protocol: what it says from now on cannot be told from what it said before."""
+        """It broke the protocol: from now on its answers cannot be matched to calls."""
         self.dismiss()
         raise self.broken(what, expected=expected, seen=seen)
 
 
 def _plain(text: object) -> str:
-    """Text of the other side as it may stand in a message."""
-    return readable(str(text)[:500].encode("utf-8", "replace"))
+    """Text from the other side, made safe for a message."""
+    return printable(str(text)[:500])

@@ -1,6 +1,6 @@
-"""A peer made by hand, on a real socket: the test says each segment, so that it can say what no program would.
+"""A peer made by hand, on a real socket: the test sends each segment itself, also those that no program would.
 
-Rule: it answers nothing by itself. What a test does not acknowledge is sent again, and is heard again.
+Rule: it answers nothing by itself. What a test does not acknowledge is sent again, and heard again.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from harness.actors.datagrams import Datagrams
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story
 from harness.course.address import Address
-from harness.transport.segments import MODULUS, Seg, Wire, build, describe, parse
+from harness.transport.segments import MODULUS, Seg, WireFormat, build, describe, parse
 
-#: What it offers (bytes): nothing here looks at windows.
+#: The window it offers (bytes): nothing here looks at windows.
 WINDOW = 60_000
 
 
 class ByHand:
-    """One UDP socket of the tester that speaks in segments."""
+    """One UDP socket of the tester that sends and hears segments."""
 
-    def __init__(self, datagrams: Datagrams, wire: Wire, story: Story, *, isn: int) -> None:
+    def __init__(self, datagrams: Datagrams, wire: WireFormat, story: Story, *, isn: int) -> None:
         self._datagrams = datagrams
         self._wire = wire
         self._story = story
-        self.sender: Address | None = None  #: whom it heard last
+        self.sender: Address | None = None  #: who sent the last datagram
         self.isn = isn
-        self.next = isn  #: number of what it says next
-        self.expected = 0  #: number of the next byte of the program's
+        self.next = isn  #: its next sequence number
+        self.expected = 0  #: the program's next sequence number
 
     @property
     def address(self) -> Address:
@@ -38,7 +38,7 @@ class ByHand:
     # -- single segments ---------------------------------------------------------------------------------------
 
     def says(self, **fields: object) -> None:
-        """Send a segment; sequence, acknowledgement and window are what they should be if they are not given."""
+        """Send a segment; sequence, acknowledgement and window default to the right ones."""
         known: dict[str, object] = {"sequence": self.next, "window": WINDOW}
         if fields.get("ack", False):
             known["acknowledgement"] = self.expected
@@ -47,12 +47,12 @@ class ByHand:
         self._datagrams.throws(data, self.sender)
 
     def rings(self, data: bytes) -> None:
-        """Send bytes that are no segment."""
+        """Send bytes that are not a segment."""
         self._story.add("tester", f"{self._datagrams.name} sends {describe(data, self._wire)}")
         self._datagrams.throws(data, self.sender)
 
     def hears(self, what: str, wanted: Callable[[Seg], object], *, within: float = PATIENCE) -> Seg:
-        """The next segment that is `what`, in words; others are passed over. Raises Broken."""
+        """The next segment that is `wanted` (`what`, in words); others are skipped. Raises Broken."""
         deadline = time.monotonic() + within
         others = []
         while (left := deadline - time.monotonic()) > 0:
@@ -123,5 +123,5 @@ class ByHand:
 
     def _agrees(self, seen: int, expected: int, rule: str) -> None:
         if seen != expected:
-            raise Broken(f"not so: {rule}", expected=f"{expected}", seen=f"{seen}")
+            raise Broken(f"this did not hold: {rule}", expected=f"{expected}", seen=f"{seen}")
         self._story.add("tester", f"finds: {rule}")

@@ -13,7 +13,7 @@ from harness.link.simulator import BadEndpoint, Endless, Simulation
 from harness.transport.checks.simulation import Transport
 from harness.transport.segments import MODULUS
 from harness.transport.simulation.applications import Application, Party
-from harness.transport.simulation.multiplex import Shared
+from harness.transport.simulation.multiplex import SharedEndpoint
 from harness.transport.simulation.scenarios import App, Role
 
 #: Bits per second, seconds of round trip, packets of queue: the queue holds a little more than the path.
@@ -56,11 +56,11 @@ class Sharing:
         dice = random.Random(self._transport.seed)
         size = int(RATE / 8 * UNTIL)
         plans = [App(sends=size, ends="never"), App(sends=size, ends="never", starts=SECOND)]
-        self._transport.guests.meter.begin(lambda: 0.0, 10.0)
+        self._transport.processes.meter.begin(lambda: 0.0, 10.0)
         senders = [self._party("client", plan, dice) for plan in plans]
         receivers = [self._party("server", App(ends="never"), dice) for _ in plans]
         simulation = Simulation(
-            {"the senders": Shared(senders), "the receivers": Shared(receivers)},
+            {"the senders": SharedEndpoint(senders), "the receivers": SharedEndpoint(receivers)},
             up=Profile(delay=ROUND_TRIP / 2, rate=RATE, limit=QUEUE + 8),
             down=Profile(delay=ROUND_TRIP / 2),
             seed=dice.getrandbits(32),
@@ -70,7 +70,7 @@ class Sharing:
             simulation.run(until=UNTIL)
         except (BadEndpoint, Endless) as error:
             raise Broken(str(error)) from None
-        self._transport.guests.meter.end()
+        self._transport.processes.meter.end()
         return [_between(party.application) for party in receivers]
 
     def _party(self, role: Role, plan: App, dice: random.Random) -> Party:

@@ -1,4 +1,4 @@
-"""Several scenarios in one check: who plays which side, and what has to come of it beside whole streams.
+"""Several scenarios in one check: who plays which side, and what has to hold besides whole streams.
 
 Rule 1: with the reference at hand a submission plays the client, the server, and both; without it, both.
 Rule 2: speed is compared with the reference in the same scenario and seed, in virtual time, never with a clock.
@@ -16,16 +16,16 @@ from harness.transport.simulation.repairs import look_at_repairs
 from harness.transport.simulation.scenarios import ROLES, Role, Scenario
 
 if TYPE_CHECKING:
-    from harness.transport.simulation.world import Outcome
+    from harness.transport.simulation.world import SimulationOutcome
 
-#: What a repair may repeat of what was under way: a quarter (rule 6.4).
+#: The share of what was under way that a repair may repeat: a quarter (rule 6.4).
 MOST_REPEATED = 0.25
 #: Of the bytes that a link counts, those that are payload: 1,200 of 1,262 with our header, UDP, IPv4 and Ethernet.
 PAYLOAD_SHARE = 1200 / (1200 + 20 + 8 + 20 + 14)
 
 
 class Series:
-    """Scenarios by name, for every pair of players that there is."""
+    """Scenarios by name, for every available pair of players."""
 
     def __init__(
         self, transport: Transport, names: Sequence[str | Scenario], *, alone: bool, model: bool = False
@@ -37,7 +37,7 @@ class Series:
         for row in rows:
             if not alone:
                 for role in ROLES:
-                    # With the extension's controller what matters is the sender: the reference's is the teaching one.
+                    # With the extension's controller the sender matters: the reference's is there to learn from.
                     if role in row.watched and (row.app(role).sends or not model):
                         self._checks.append(
                             SimulationCheck(transport, row, student=role, peer="reference", model=model)
@@ -69,12 +69,12 @@ class Series:
     def fill(self, share: float, *, queue: float | None = None) -> None:
         """Each completes, with `share` of what the first bottleneck can carry at least. Raises Broken.
 
-        That is its rate less headers, times 1 - loss, as it is in the end. `queue`: how long packets may wait in it
+        That is its final rate less headers, times 1 - loss. `queue`: how long packets may wait in it
         on average in the second half of the transfer, in seconds.
         """
         self._each(lambda check, outcome: self._look_at_speed(check.scenario, outcome, share, queue))
 
-    def _look_at_speed(self, row: Scenario, outcome: Outcome, share: float, queue: float | None) -> None:
+    def _look_at_speed(self, row: Scenario, outcome: SimulationOutcome, share: float, queue: float | None) -> None:
         links = [change.to_server for change in row.changes if change.to_server is not None]
         link, size = links[-1] if links else row.profile("client"), row.client.sends
         ceiling = link.rate * (1 - link.loss) * PAYLOAD_SHARE
@@ -98,14 +98,14 @@ class Series:
             )
 
     def repair(self) -> None:
-        """Each completes, and what is lost is sent again at once, and little else. Raises Broken."""
+        """Each completes, and what is lost is sent again at once, with little else. Raises Broken."""
         self._each(lambda check, outcome: self._look(check, outcome))
 
-    def _each(self, look: Callable[[SimulationCheck, Outcome], None]) -> None:
+    def _each(self, look: Callable[[SimulationCheck, SimulationOutcome], None]) -> None:
         for check in self._checks:
             look(check, check.completes(seeds=1))
 
-    def _look(self, check: SimulationCheck, outcome: Outcome) -> None:
+    def _look(self, check: SimulationCheck, outcome: SimulationOutcome) -> None:
         for sender in (other for other in ROLES if check.scenario.app(other).sends):
             repairs = look_at_repairs(outcome, sender)
             ours = sender in check.students
@@ -137,5 +137,5 @@ def _other(role: Role) -> Role:
     return "server" if role == "client" else "client"
 
 
-def _readers(outcome: Outcome) -> list[Role]:
+def _readers(outcome: SimulationOutcome) -> list[Role]:
     return [role for role in ROLES if outcome.received[role]]

@@ -1,7 +1,7 @@
 """Simulations in a test: a submission's connection against the reference or itself, k of n seeds, and the story.
 
-Rule 1: the reference is a folder's, named by the job; it runs here, beside the tests, never near a submission.
-Rule 2: whatever fails is told with its scenario, its seed, what was expected, and the fewest misfortunes it takes.
+Rule 1: the reference is in a folder that the job names; it runs here, with the tests, never near a submission.
+Rule 2: a failure is reported with its scenario, its seed, what was expected, and the fewest misfortunes that cause it.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from harness.lab.interface import LabError, Node
 from harness.transport.calls.calls import RemoteConnection, RemoteReassembler, RemoteSegments
 from harness.transport.calls.meter import LEAST_BUDGET, TooSlow
 from harness.transport.calls.player import Player
-from harness.transport.calls.processes import Guests
-from harness.transport.calls.reference import Solution, load_solution
-from harness.transport.pictures.bundle import Bundle, Finding
-from harness.transport.segments import MODULUS, Wire, load_wire
+from harness.transport.calls.processes import GuestProcesses
+from harness.transport.calls.reference import LoadedSolution, load_solution
+from harness.transport.pictures.bundle import Bundle, findings_of
+from harness.transport.segments import MODULUS, WireFormat, load_wire
 from harness.transport.simulation import k_of_n as kofn
 from harness.transport.simulation import shrink
-from harness.transport.simulation.applications import Here
+from harness.transport.simulation.applications import LocalConnection
 from harness.transport.simulation.catalogue import scenario as by_name
 from harness.transport.simulation.scenarios import ROLES, Role, Scenario, other
-from harness.transport.simulation.world import Around, Fault, Outcome, Setting, World
+from harness.transport.simulation.world import Around, Fault, Setting, SimulationOutcome, World
 
 Sides = Literal["client", "server", "both"]
 Peer = Literal["reference", "itself"]
 
-#: The row of the programs table that offers the calls; a submission that writes another one offers them itself.
+#: The row of the programs table that offers the calls; a submission that overrides it offers the calls itself.
 PROGRAM = "connection"
-#: Seeds of a random scenario, if a test does not say.
+#: Default number of seeds of a random scenario.
 SEEDS = 3
-#: Processor seconds that a segment of the stream may cost, beside the least budget of a simulation.
+#: Processor seconds that a segment of the stream may cost, on top of the least budget of a simulation.
 PER_SEGMENT = 0.0005
-#: Bytes of the packets of a run that is repeated in search of a reason: each repetition keeps as many for a while.
+#: Most bytes of packets of a run that is repeated to find a reason: each repetition keeps as many for a while.
 MOST_SHRUNK = 16_000_000
 
 
@@ -54,27 +54,27 @@ class Transport:
         *,
         program: Sequence[str] | None,
         seed: int,
-        wire: Wire,
+        wire: WireFormat,
         reference: Path | None = None,
         cpus: float = 1.0,
     ) -> None:
-        """`program`: how the submission offers the calls itself; None: the harness's guest lends its class."""
+        """`program`: how the submission offers the calls itself; None: the harness's guest offers its class."""
         self.story = story
         self.seed = seed
         self.wire = wire
-        self.guests = Guests(node, story, program=program, cpus=cpus)
-        self.keep: Callable[[Bundle], None] = lambda _: None  #: is given every run, for pictures
+        self.processes = GuestProcesses(node, story, program=program, cpus=cpus)
+        self.keep: Callable[[Bundle], None] = lambda _: None  #: called with every run, for pictures
         self._reference = reference
         self._number = 0
 
-    def reference(self) -> Solution:
+    def reference(self) -> LoadedSolution:
         """The reference. Raises LabError if the job names none."""
         if self._reference is None:
             raise LabError("this check needs the reference, and the job names none")
         return load_solution(self._reference)
 
     def fresh_number(self) -> int:
-        """A number that no connection or reassembler of this check has."""
+        """A new id for a connection or reassembler of this check."""
         self._number += 1
         return self._number
 
@@ -84,22 +84,22 @@ class Transport:
         self, role: Role, *, isn: int, receive_buffer: int = 65_536, model: bool = False, which: int = 0
     ) -> RemoteConnection:
         """A new connection of the submission; `which`: in which of its processes. Raises Broken, CannotStart."""
-        remote = self.guests.get(which)
+        remote = self.processes.get(which)
         return RemoteConnection(
             remote, self.fresh_number(), role=role, isn=isn, receive_buffer=receive_buffer, model=model
         )
 
     def segments(self) -> RemoteSegments:
         """Stage 1 of the submission."""
-        return RemoteSegments(self.guests.get(0))
+        return RemoteSegments(self.processes.get(0))
 
     def reassembler(self, kind: str, capacity: int) -> RemoteReassembler:
         """Stage 2 of the submission."""
-        return RemoteReassembler(self.guests.get(0), self.fresh_number(), kind, capacity)
+        return RemoteReassembler(self.processes.get(0), self.fresh_number(), kind, capacity)
 
-    def close(self) -> None:
+    def dismiss(self) -> None:
         """End the submission's processes."""
-        self.guests.close()
+        self.processes.dismiss()
 
 
 class SimulationCheck:
@@ -125,14 +125,14 @@ class SimulationCheck:
 
     # -- for tests ---------------------------------------------------------------------------------------------
 
-    def completes(self, *, seeds: int | None = None) -> Outcome:
-        """All is well, with as many of the seeds as a correct program manages; the last run. Raises Broken."""
+    def completes(self, *, seeds: int | None = None) -> SimulationOutcome:
+        """All is well in as many of the seeds as a correct program manages; returns the last run. Raises Broken."""
         count = (seeds or SEEDS) if self.scenario.random else 1
         wanted = kofn.needed(count, self.scenario.flaky)
         self._say(f"simulates {self.scenario.name!r}: {self._who()}")
         if self.scenario.random:
             self._say(kofn.sentence(wanted, count, self.scenario.flaky))
-        failed: list[Outcome] = []
+        failed: list[SimulationOutcome] = []
         outcome = None
         for number in range(count):
             outcome = self.run(number)
@@ -145,24 +145,24 @@ class SimulationCheck:
         )
         return outcome
 
-    def run(self, number: int = 0) -> Outcome:
-        """One run, whatever comes of it. Raises CannotStart, LabError."""
+    def run(self, number: int = 0) -> SimulationOutcome:
+        """One run, whatever its outcome. Raises CannotStart, LabError."""
         outcome = self._run(self.setting(number))
         self._transport.keep(self._bundle(outcome))
         return outcome
 
-    def by_reference(self, number: int = 0) -> Outcome:
+    def by_reference(self, number: int = 0) -> SimulationOutcome:
         """The same run with the reference on both sides: what can be reached. Raises LabError."""
         solution = self._transport.reference()
         setting = self.setting(number)
-        players = {role: Here(solution.connection(**_new(setting, role))) for role in ROLES}
+        players = {role: LocalConnection(solution.connection(**_new(setting, role))) for role in ROLES}
         outcome = World(setting, players).run()
         if not outcome.well:
             raise LabError(f"the reference fails {self.scenario.name!r} itself: {outcome.faults[0].text}")
         return outcome
 
     def setting(self, number: int = 0) -> Setting:
-        """Everything random, chosen by the check's seed, the scenario and the number of the run."""
+        """All random choices, from the check's seed, the scenario and the number of the run."""
         base = f"{self._transport.seed}\0{self.scenario.name}\0{number}".encode()
         seed = int.from_bytes(hashlib.sha256(base).digest()[:8], "big")
         dice = random.Random(seed)
@@ -180,11 +180,11 @@ class SimulationCheck:
 
     # -- running -----------------------------------------------------------------------------------------------
 
-    def _run(self, setting: Setting, around: Around | None = None) -> Outcome:
-        """Once more from the beginning, with connections of their own."""
-        here: list[Here] = []
+    def _run(self, setting: Setting, around: Around | None = None) -> SimulationOutcome:
+        """Run from the beginning, with new connections."""
+        here: list[LocalConnection] = []
         remote: list[RemoteConnection] = []
-        meter = self._transport.guests.meter
+        meter = self._transport.processes.meter
         size = setting.scenario.client.sends + setting.scenario.server.sends
         meter.begin(lambda: sum(player.cpu_seconds for player in here), LEAST_BUDGET + size / 1200 * PER_SEGMENT)
         players: dict[Role, Player] = {}
@@ -197,26 +197,23 @@ class SimulationCheck:
                 else:
                     assert self._reference is not None
                     made = self._reference.connection(**_new(setting, role))
-                    here.append(Here(made, time.thread_time))
+                    here.append(LocalConnection(made, time.thread_time))
                     players[role] = here[-1]
             outcome = World(setting, players, around=around).run()
             meter.end()
             for connection in remote:
                 connection.drop()
-        except Broken as broken:  # before the run, or after it
+        except Broken as broken:  # before or after the run
             return _spoilt(setting, outcome, broken)
         return outcome
 
     def _connection(self, setting: Setting, role: Role, which: int) -> RemoteConnection:
         return self._transport.connection(model=self._model, which=which, **_new(setting, role))
 
-    # -- telling -----------------------------------------------------------------------------------------------
+    # -- reporting ---------------------------------------------------------------------------------------------
 
-    def _bundle(self, outcome: Outcome, found: shrink.Shrunk | None = None) -> Bundle:
+    def _bundle(self, outcome: SimulationOutcome, found: shrink.Shrunk | None = None) -> Bundle:
         setting = outcome.setting
-        broken = [
-            Finding(row.packet, f"rule {row.rule}: {row.text}", must=row.level == "MUST") for row in outcome.violations
-        ]
         return Bundle(
             assignment="transport",
             title=f"{self.scenario.name} ({self._who()})",
@@ -225,7 +222,7 @@ class SimulationCheck:
             wire=setting.wire,
             names=(setting.first, other(setting.first)),
             packets=tuple(outcome.packets),
-            findings=tuple(broken),
+            findings=findings_of(outcome.violations),
         )
 
     def _who(self) -> str:
@@ -236,7 +233,7 @@ class SimulationCheck:
     def _say(self, what: str) -> None:
         self._transport.story.add("tester", what)
 
-    def _fail(self, outcome: Outcome, number: int, count: int) -> NoReturn:
+    def _fail(self, outcome: SimulationOutcome, number: int, count: int) -> NoReturn:
         fault = outcome.faults[0]
         self._say(f"looks for: {self.scenario.why}")
         for role in ROLES:
@@ -262,13 +259,13 @@ def _new(setting: Setting, role: Role) -> dict[str, Any]:
     return {"role": role, "isn": setting.isn[role], "receive_buffer": setting.scenario.buffer(role)}
 
 
-def _spoilt(setting: Setting, outcome: Outcome | None, broken: Broken) -> Outcome:
-    """A run that could not be begun, or that is found wanting after its end."""
+def _spoilt(setting: Setting, outcome: SimulationOutcome | None, broken: Broken) -> SimulationOutcome:
+    """The outcome of a run that could not begin, or that failed after its end."""
     fault = Fault("call", broken.message, broken.expected, broken.seen)
     if outcome is not None:
         return replace(outcome, faults=[*outcome.faults, fault], broken=outcome.broken or broken)
     nothing: dict[Role, list[Any]] = {role: [] for role in ROLES}
-    return Outcome(
+    return SimulationOutcome(
         setting=setting,
         seconds=0.0,
         received=dict.fromkeys(ROLES, b""),
@@ -280,8 +277,8 @@ def _spoilt(setting: Setting, outcome: Outcome | None, broken: Broken) -> Outcom
     )
 
 
-def _worth_shrinking(outcome: Outcome) -> bool:
-    """Whether there is something to leave out, and a run is quick."""
+def _worth_shrinking(outcome: SimulationOutcome) -> bool:
+    """Whether there is something to leave out, and a run is quick enough."""
     scenario = outcome.setting.scenario
     slow = isinstance(outcome.broken, TooSlow)
     misfortunes = scenario.random or scenario.lose or scenario.replay or scenario.garbage
@@ -299,11 +296,11 @@ def transport_of(
     seed: int,
     reference: Path | None,
 ) -> Transport:
-    """What the fixture of a check holds. Raises BadWire for a term.toml of ours that cannot be read."""
+    """What the fixture `lab` needs for a check. Raises BadWire for a term.toml of ours that cannot be read."""
     own = list(programs[PROGRAM]) != list(assignment.programs[PROGRAM])
     folder = assignment.path.parent
     terms = [folder / "term.toml", folder / "reference" / "term.toml"]
-    wire = next((load_wire(path) for path in terms if path.is_file()), Wire())
+    wire = next((load_wire(path) for path in terms if path.is_file()), WireFormat())
     return Transport(
         node,
         story,

@@ -1,7 +1,7 @@
 """The words of stages 1 and 2: a submission's segments and reassemblers, compared with an independent reading.
 
-Rule 1: what is expected is computed here, by harness/transport/segments.py and by a model that keeps every byte apart.
-Rule 2: every refusal is one that the term's checksum can see: damage that it cannot see is not asked about.
+Rule 1: what is expected is computed here, by harness/transport/segments.py and by a model that stores byte by byte.
+Rule 2: only damage that the term's checksum can detect is expected to be refused.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from harness.actors.story import Broken, Story, show
-from harness.transport.segments import CHECKSUMS, HEADER, MODULUS, Seg, Wire, build, describe_seg, fault
+from harness.transport.segments import CHECKSUMS, HEADER, MODULUS, Seg, WireFormat, build, describe_seg, fault
 
-#: Where the checksum stands in a header.
+#: Where the checksum is in a header.
 _CHECKSUM = slice(4, 8)
-#: What `decode` has to give back.
+#: The fields that `decode` has to give back.
 _FIELDS = ("sequence", "acknowledgement", "window", "syn", "ack", "fin", "rst", "sack", "payload")
 
 
-class Lent(Protocol):
+class SegmentCalls(Protocol):
     """Stage 1, wherever it runs (`harness.transport.calls.calls.RemoteSegments`). All raise Broken."""
 
     def checksum(self, data: bytes) -> int: ...
@@ -41,14 +41,14 @@ class Reassembler(Protocol):
 class Segments:
     """A submission's encode, decode and checksum."""
 
-    def __init__(self, lent: Lent, wire: Wire, story: Story) -> None:
+    def __init__(self, calls: SegmentCalls, wire: WireFormat, story: Story) -> None:
         self.wire = wire
-        self._lent = lent
+        self._calls = calls
         self._story = story
 
     def encodes(self, seg: Seg) -> None:
         """encode(seg) gives exactly the bytes of the handout."""
-        expected, seen = build(seg, self.wire), self._lent.encode(_as_fields(seg))
+        expected, seen = build(seg, self.wire), self._calls.encode(_as_fields(seg))
         if seen != expected:
             raise Broken(
                 f"encode gives other bytes for {describe_seg(seg)}: {_first_difference(expected, seen)}",
@@ -59,7 +59,7 @@ class Segments:
 
     def decodes(self, seg: Seg) -> None:
         """decode of its bytes gives every field back."""
-        seen, expected = self._lent.decode(build(seg, self.wire)), _as_fields(seg)
+        seen, expected = self._calls.decode(build(seg, self.wire)), _as_fields(seg)
         if seen is None:
             raise Broken(f"decode gives None for a good segment: {describe_seg(seg)}", expected=str(seg), seen="None")
         wrong = [name for name in _FIELDS if getattr(seen, name) != getattr(expected, name)]
@@ -72,17 +72,19 @@ class Segments:
         self._story.add("student", f"decodes {describe_seg(seg)}")
 
     def refuses(self, data: bytes, what: str) -> None:
-        """decode(data) gives None. What is a segment by chance is not asked about."""
+        """decode(data) gives None. Does nothing if it is a segment by chance."""
         if not (why := fault(data, self.wire)):
             return
-        seen = self._lent.decode(data)
+        seen = self._calls.decode(data)
         if seen is not None:
-            raise Broken(f"decode takes what is no segment ({what}): {why}", expected="None", seen=describe_seg(seen))
+            raise Broken(
+                f"decode takes what is not a segment ({what}): {why}", expected="None", seen=describe_seg(seen)
+            )
         self._story.add("student", f"decode gives None: {what}")
 
     def sums(self, data: bytes) -> None:
         """checksum(data) is the term's."""
-        expected, seen = CHECKSUMS[self.wire.checksum](data), self._lent.checksum(data)
+        expected, seen = CHECKSUMS[self.wire.checksum](data), self._calls.checksum(data)
         if seen != expected:
             raise Broken(
                 f"the {self.wire.checksum} of {show(data)} is wrong", expected=f"0x{expected:08x}", seen=hex(seen)
@@ -112,7 +114,7 @@ class Segments:
 
 
 def _as_fields(seg: Seg) -> Seg:
-    """A segment as a receiver has it: numbers on the circle, nothing of the reserved bits."""
+    """A segment as a receiver has it: numbers modulo 2^32, no reserved bits."""
     blocks = tuple((left % MODULUS, right % MODULUS) for left, right in seg.sack)
     numbers = {"sequence": seg.sequence % MODULUS, "acknowledgement": seg.acknowledgement % MODULUS}
     return dataclasses.replace(seg, sack=blocks, reserved=0, **numbers)  # type: ignore[arg-type]
@@ -132,15 +134,15 @@ def _first_difference(expected: bytes, seen: bytes) -> str:
 
 
 class Answer:
-    """One of a submission's three answers, beside a model of it: every byte by its position."""
+    """One of a submission's three answers, next to a model of it: every byte by its position."""
 
     def __init__(self, student: Reassembler, kind: str, capacity: int, story: Story) -> None:
         story.add("tester", f"makes {kind}({capacity})")
         self._student = student
         self._kind, self._capacity, self._story = kind, capacity, story
         self._held: dict[int, int] = {}  # position -> byte, received and kept, handed on or not
-        self._waiting: set[int] = set()  # of these, what was not handed on
-        self._next = 0  # below it nothing is waited for
+        self._waiting: set[int] = set()  # of these, what has not been handed on
+        self._next = 0  # nothing below it is missing
         self._got: dict[int, int] = {}  # what was handed on
 
     def receives(self, position: int, data: bytes) -> None:
@@ -171,7 +173,7 @@ class Answer:
                 self._next += 1
 
     def hands_on(self, *pieces: tuple[int, bytes]) -> None:
-        """`read` gives these bytes at these positions, and no other. Says for people what `agrees` computes."""
+        """`read` gives these bytes at these positions, and no other. Spells out for readers what `agrees` computes."""
         told = {at: byte for position, data in pieces for at, byte in enumerate(data, position)}
         if told != self._ready():
             raise AssertionError(f"the test expects {pieces}, the model {self._ready()}")  # ours

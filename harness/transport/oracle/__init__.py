@@ -21,16 +21,16 @@ looked yet at what arrived at 0.31 s itself: a simulation does many things in on
 order. And it need not have used everything that arrived earlier: an ACK in a segment outside the receive window is
 dropped with it (RFC 9293). So two `Ear`s follow each endpoint. The *eager* one has heard everything up to and including
 the instant, and takes every ACK that is possible. The *sure* one has heard only what came before, and takes only ACKs
-that everybody has to take. What news allows is asked of the eager ear, what news forbids is asked of the sure one.
+that everybody has to take. What news allows is asked of the eager witness, what news forbids is asked of the sure one.
 
 An example. The client is `>`, a packet takes 50 ms (tests/harness/transport/test_oracle.py runs it):
 
     0.10 > ACK seq=1 ack=1 len=100      numbers 1 to 100
     0.15 < ACK seq=1 ack=101            arrives at 0.20
-    0.31 > ACK seq=1 ack=1 len=100      rule 3.11, MUST: both ears know that 1 to 100 have arrived
+    0.31 > ACK seq=1 ack=1 len=100      rule 3.11, MUST: both witnesses know that 1 to 100 have arrived
 
     The same, but that ACK is lost, or damaged on its way: nothing. The least timeout, 0.2 s, has passed.
-    It arrives at 0.31: nothing. The eager ear has heard it, the sure one has not: the timer may have come first.
+    It arrives at 0.31: nothing. The eager witness has heard it, the sure one has not: the timer may have come first.
     It is lost, and the last packet is sent at 0.25: rule 3.5, MUST. No timer is so short; no duplicate ACKs excuse it.
     101 to 200 were sent, too, and the last packet has 1 to 200: rule 3.11, SHOULD, since half of it is needed.
 
@@ -52,9 +52,9 @@ What leaps by more than `FAR` (2^24) is a mistake and no stream, and does not be
 The passes over a run:
 
 1. view.py parses every packet once and makes a `View` of each endpoint: its sendings, with their numbers, and what
-   reached it, each in order. The ears are there, too. ranges.py has the sets of numbers that they and sender.py keep.
+   reached it, each in order. The witnesses are there, too. ranges.py has the sets of numbers that both keep.
 2. judge.py tells of sendings that are not segments (1.3 to 1.5). Then it goes through the other sendings of one side,
-   brings both ears up to each, and shows it to three parties in turn:
+   brings both witnesses up to each, and shows it to three parties in turn:
    receiver.py: its flags, what it acknowledges, offers and reports (1.2, 3.1 to 3.3, 5.3, 6.5);
    sender.py: what it carries, for the first time or again (3.1, 3.5 to 3.7, 3.11 to 3.13, 4.5, 5.1, 6.3, 6.5), and why
    it was sent: as something new, on a timeout, as a fast retransmission;

@@ -1,8 +1,8 @@
 """The AIMD envelope: an upper bound on what a correct sender of stage 7 may have under way. Pure.
 
 It follows the most daring controller that rules 7.1 to 7.3 allow (RFC 5681 with byte counting, limited transmit and
-inflation; RFC 6582, 6675, 6937) and adds SLACK. So it never tells which controller is at work; but who ignores losses,
-has a constant window, or begins with a burst comes through its ceiling.
+inflation; RFC 6582, 6675, 6937) and adds SLACK. So it cannot say which controller is at work; but a sender that
+ignores losses, has a constant window, or begins with a burst exceeds it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.transport.oracle.sender import Kind
 from harness.transport.oracle.verdicts import Verdicts
-from harness.transport.oracle.view import Ear, Sent
+from harness.transport.oracle.view import Sent, Witness
 
 SEGMENT = 1200  #: bytes
 INITIAL_WINDOW = 10 * SEGMENT  #: rule 7.1
@@ -19,13 +19,13 @@ SLACK = 3 * SEGMENT  #: limited transmit (RFC 3042) allows two segments, roundin
 
 
 class Envelope:
-    """Looks at each sending of one side once, in order, after the sender's rules have said what kind it is."""
+    """Checks each sending of one side once, in order, after the sender's rules have determined its kind."""
 
     def __init__(self, verdicts: Verdicts) -> None:
         self._verdicts = verdicts
         self._window = float(INITIAL_WINDOW)
         self._threshold = float("inf")
-        self._una = 1  # as the window knows it
+        self._una = 1  # as far as the window has been opened for it
         self._advances = 0
         self._high = 1
         self._point = 0  # recovering until this is acknowledged
@@ -34,12 +34,12 @@ class Envelope:
         self._repeats = 0  # duplicate ACKs before that loss
         self._losses = 0
 
-    def look(self, row: Sent, kind: Kind, sure: Ear, eager: Ear) -> None:
+    def look(self, row: Sent, kind: Kind, sure: Witness, eager: Witness) -> None:
         """Judge a sending."""
         if row.seg.syn or not row.seg.payload:
             return
         self._hear(eager)
-        if eager.newest >= row.at:  # whole round trips in one instant: nobody can say what came before what
+        if eager.newest >= row.at:  # whole round trips in one instant: the order cannot be known
             self._high = max(self._high, row.end)
             if kind in ("fast", "either", "timeout"):
                 self._point, self._threshold = self._high, max(self._threshold, self._window)
@@ -48,7 +48,7 @@ class Envelope:
             self._time_out(row, sure, eager)
         elif kind in ("fast", "either"):
             self._lose(row, sure, eager)
-            if kind == "either":  # a timeout in a recovery begins another one
+            if kind == "either":  # a timeout during a recovery begins another one
                 self._threshold = max(self._threshold, (self._high - max(sure.una, 1)) / 2)
                 self._window, self._point = max(self._window, self._threshold), self._high
         if self._timeout is not None:
@@ -59,7 +59,7 @@ class Envelope:
 
     # -- how large the window may be -----------------------------------------------------------------------------
 
-    def _hear(self, eager: Ear) -> None:
+    def _hear(self, eager: Witness) -> None:
         """What was acknowledged since the last sending opens the window."""
         news, acks = eager.una - self._una, eager.advances - self._advances
         if news <= 0:
@@ -74,39 +74,39 @@ class Envelope:
         elif not self._point:  # at most one segment for each ACK of a segment, and for each window of bytes
             self._window += max(news, acks * SEGMENT) * SEGMENT / self._window
 
-    def _lose(self, row: Sent, sure: Ear, eager: Ear) -> None:
+    def _lose(self, row: Sent, sure: Witness, eager: Witness) -> None:
         """7.3: half of what was under way, once for the losses of one flight."""
         again, self._repaired = row.seq == self._repaired, row.seq
         if self._timeout is not None:
             return
         if self._point:
-            if again:  # the repetition was lost: it may be taken for a new loss (RFC 5681, section 4.3)
+            if again:  # the repetition was lost: that may count as a new loss (RFC 5681, section 4.3)
                 self._point = self._high
             return
         self._losses += 1
-        self._una = max(sure.una, 1)  # what came at this very instant may have come after
+        self._una = max(sure.una, 1)  # what came at this instant may have come after
         self._point, self._repeats = self._high, eager.repeats_before
         self._threshold = max((self._high - self._una) / 2, 2 * SEGMENT)
         self._window = self._threshold
 
-    def _time_out(self, row: Sent, sure: Ear, eager: Ear) -> None:
+    def _time_out(self, row: Sent, sure: Witness, eager: Witness) -> None:
         """7.3: one segment."""
         self._losses += 1
         self._una = max(sure.una, 1)
         self._threshold = max((self._high - self._una) / 2, 2 * SEGMENT)
         self._window = SEGMENT
         self._point = 0
-        known = eager.heard_at < row.at  # what came at this very instant may be news
+        known = eager.heard_at < row.at  # what came at this instant may be news
         repeats, sacked = (eager.all_repeats, eager.sacked.total) if known else (eager.repeats_before, 0)
         self._timeout = _Timeout(self._una, self._high, repeats, sacked)
 
     # -- what is under way ---------------------------------------------------------------------------------------
 
-    def _check(self, row: Sent, eager: Ear) -> None:
+    def _check(self, row: Sent, eager: Witness) -> None:
         """New bytes, and no timeout."""
         repeats, most = eager.repeats, self._window
         if self._point:
-            # While it repairs, a sender may send for what has left (RFC 5681: inflation; RFC 6937): no more than what
+            # During a repair, a sender may replace what has left (RFC 5681: inflation; RFC 6937): no more than what
             # was under way before, and a segment for each duplicate ACK since then.
             repeats, most = eager.all_repeats - self._repeats, 2 * self._threshold
         left = max(eager.sacked.total, repeats * SEGMENT)
@@ -114,8 +114,8 @@ class Envelope:
         if flight > most + SLACK:
             self._broken(row, flight)
 
-    def _check_since_timeout(self, row: Sent, eager: Ear) -> None:
-        """What was sent before the timeout is taken for lost: only what was sent since is under way."""
+    def _check_since_timeout(self, row: Sent, eager: Witness) -> None:
+        """What was sent before the timeout counts as lost: only what was sent since is under way."""
         timeout = self._timeout
         assert timeout is not None
         timeout.sent += len(row.seg.payload)
@@ -133,7 +133,7 @@ class Envelope:
 
 @dataclass
 class _Timeout:
-    """What has happened since the last timeout."""
+    """The state at the last timeout, and what happened since."""
 
     una: int  #: the first unacknowledged number then
     point: int  #: everything below had been sent

@@ -1,4 +1,4 @@
-"""The oracle's way through a run: the ears brought up to each sending, and the parties that judge it. Pure.
+"""The oracle's way through a run: the witnesses brought up to each sending, and the parties that judge it. Pure.
 
 The theory, and which rule is where, is in the package's own docstring.
 """
@@ -12,8 +12,8 @@ from harness.transport.oracle.congestion import Envelope
 from harness.transport.oracle.receiver import Promptness, ReceiverRules, Silences
 from harness.transport.oracle.sender import SenderRules
 from harness.transport.oracle.verdicts import Case, Level, Verdicts, Violation
-from harness.transport.oracle.view import Ear, View, views
-from harness.transport.segments import Wire, fault
+from harness.transport.oracle.view import View, Witness, views
+from harness.transport.segments import WireFormat, fault
 
 __all__ = ["Case", "Level", "Violation", "broken", "judge"]
 
@@ -24,7 +24,7 @@ _RULES = {"short": "1.5", "magic": "1.5", "size": "1.3", "payload": "1.3", "chec
 INSTANT = 1e-10
 
 
-def judge(packets: Sequence[Packet], wire: Wire, case: Case | None = None) -> list[Violation]:
+def judge(packets: Sequence[Packet], wire: WireFormat, case: Case | None = None) -> list[Violation]:
     """Every rule that was broken, in the order of time; at most 20 times the same one by the same side."""
     case = case or Case()
     sides = views(packets, wire, case.isns)
@@ -39,7 +39,7 @@ def broken(violations: Sequence[Violation], direction: Direction | None = None) 
     return [v for v in violations if v.level == "MUST" and direction in (None, v.direction)]
 
 
-def _judge_side(view: View, wire: Wire, case: Case) -> list[Violation]:
+def _judge_side(view: View, wire: WireFormat, case: Case) -> list[Violation]:
     verdicts = Verdicts(case, view.direction)
     for packet in view.unreadable:
         why = fault(packet.data, wire)
@@ -54,7 +54,7 @@ def _judge_side(view: View, wire: Wire, case: Case) -> list[Violation]:
 def _judge_sendings(view: View, verdicts: Verdicts) -> None:
     """Every sending, with what its sender may have heard by then, and what it must have heard."""
     sender, receiver, envelope = (SenderRules(view, verdicts), ReceiverRules(view, verdicts), Envelope(verdicts))
-    sure, eager = Ear(sure=True), Ear(sure=False)
+    sure, eager = Witness(sure=True), Witness(sure=False)
     heard, known, maybe = view.heard, 0, 0
     is_model = view.direction in verdicts.case.models
     for row in view.sent:

@@ -21,11 +21,11 @@ class Ranges:
         return bool(self._lefts)
 
     def add(self, left: int, right: int) -> int:
-        """Add a range; answers how many of its numbers are new."""
+        """Add a range; returns how many of its numbers are new."""
         if left >= right:
             return 0
-        first = bisect_left(self._rights, left)  # the first range that touches or lies behind
-        last = bisect_right(self._lefts, right)  # the first one that lies wholly behind
+        first = bisect_left(self._rights, left)  # the first range that touches it or comes after it
+        last = bisect_right(self._lefts, right)  # the first one wholly after it
         gone = sum(self._rights[i] - self._lefts[i] for i in range(first, last))
         if first < last:
             left, right = min(left, self._lefts[first]), max(right, self._rights[last - 1])
@@ -74,52 +74,52 @@ class Ranges:
 
 
 @dataclass(slots=True)
-class Piece:
+class SentPiece:
     """Numbers that were always sent together."""
 
     left: int
     right: int
     last: float  #: seconds, when they were last sent
     index: int  #: which sending that was
-    timed: float  #: seconds, when they were last sent but for fast retransmissions, which do not restart the timer
+    timed: float  #: seconds, when they were last sent, without fast retransmissions, which do not restart the timer
     times: int = 1  #: how often they were sent
-    probe: bool = False  #: the last time beyond the window, as a probe
-    hasty: int = 0  #: how often within a round trip of the time before
+    probe: bool = False  #: the last time it was beyond the window, as a probe
+    hasty: int = 0  #: how often within a round trip of the previous time
 
 
 class Sendings:
-    """What was sent and is not acknowledged yet, cut where sendings were cut."""
+    """What was sent and is not yet acknowledged, cut where sendings were cut."""
 
     def __init__(self) -> None:
         self._lefts: list[int] = []
-        self._pieces: list[Piece] = []
+        self._pieces: list[SentPiece] = []
 
-    def over(self, left: int, right: int) -> list[Piece]:
-        """The pieces that hold the numbers of this range as far as they were sent, cut at its edges."""
+    def over(self, left: int, right: int) -> list[SentPiece]:
+        """The pieces that hold the numbers of this range that were sent, cut at its edges."""
         self._cut(left)
         self._cut(right)
         return self._pieces[bisect_left(self._lefts, left) : bisect_left(self._lefts, right)]
 
     def send(self, left: int, right: int, *, now: float, index: int, probe: bool = False, fast: bool = False) -> None:
-        """The range is sent; what of it was sent before counts once more."""
+        """The range is sent; parts that were sent before are counted again."""
         at = left
         fresh = []
         for piece in self.over(left, right):
             if at < piece.left:
-                fresh.append(Piece(at, piece.left, now, index, now, probe=probe))
+                fresh.append(SentPiece(at, piece.left, now, index, now, probe=probe))
             piece.last, piece.index, piece.probe = now, index, probe
             piece.times += 1
             piece.timed = piece.timed if fast else now
             at = piece.right
         if at < right:
-            fresh.append(Piece(at, right, now, index, now, probe=probe))
+            fresh.append(SentPiece(at, right, now, index, now, probe=probe))
         for piece in fresh:
             where = bisect_left(self._lefts, piece.left)
             self._lefts.insert(where, piece.left)
             self._pieces.insert(where, piece)
 
     def drop_below(self, number: int) -> int:
-        """Forget what is acknowledged; the last sending of which something was forgotten, or -1."""
+        """Forget what is acknowledged; returns the last sending of which something was forgotten, or -1."""
         if not self._lefts or self._lefts[0] >= number:
             return -1
         self._cut(number)
@@ -128,7 +128,7 @@ class Sendings:
         del self._lefts[:count], self._pieces[:count]
         return newest
 
-    def since(self, index: int) -> list[Piece]:
+    def since(self, index: int) -> list[SentPiece]:
         """The pieces whose last sending was that one or a later one."""
         return [piece for piece in self._pieces if piece.index >= index]
 

@@ -1,6 +1,6 @@
-"""The oracle's rules for who receives: what may be acknowledged and offered, and when it has to be said. Pure.
+"""The oracle's rules for receivers: what may be acknowledged and offered, and when it has to be sent. Pure.
 
-Rule: an endpoint that is silent for ever may have ended. An ACK is missed only where something else was sent later.
+Rule: an endpoint that stays silent may have ended. An ACK is missing only if something else was sent later.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from harness.transport.oracle.verdicts import Verdicts, span
-from harness.transport.oracle.view import Ear, Heard, Sent, View
+from harness.transport.oracle.view import Heard, Sent, View, Witness
 from harness.transport.segments import MODULUS, near
 
-#: Seconds: "at once" on a clock that may be off by so much, and rule 3.4's longest delay with the same allowance.
+#: Seconds: "at once" on a clock that may be off by this much, and rule 3.4's longest delay with the same allowance.
 AT_ONCE, LONGEST_DELAY = 0.001, 0.205
 
 
 class ReceiverRules:
-    """Looks at each segment that one side sent, once, in order: acknowledgement, window and blocks."""
+    """Checks each segment that one side sent, once, in order: acknowledgement, window and blocks."""
 
     def __init__(self, view: View, verdicts: Verdicts) -> None:
         self._view, self._verdicts = view, verdicts
@@ -29,7 +29,7 @@ class ReceiverRules:
         self._read_times = [at for at, _ in reads] if reads is not None else None
         self._read_totals = [total for _, total in reads or ()]
 
-    def look(self, row: Sent, sure: Ear, eager: Ear) -> None:
+    def look(self, row: Sent, sure: Witness, eager: Witness) -> None:
         """Judge one segment that was sent."""
         self._check_flags(row, sure)
         if row.seg.rst:
@@ -44,7 +44,7 @@ class ReceiverRules:
         if row.seg.ack or row.seg.syn:
             self._check_edge(row, eager)
 
-    def _check_flags(self, row: Sent, sure: Ear) -> None:
+    def _check_flags(self, row: Sent, sure: Witness) -> None:
         seg = row.seg
         if seg.reserved:
             text = f"flag bits 6 and 7 are {seg.reserved >> 6:02b}"
@@ -58,7 +58,7 @@ class ReceiverRules:
             elif server or sure.next > 1:
                 self._verdicts.sent("3.2", "a SYN without ACK after the peer's SYN", row, arrival=not server)
 
-    def _check_ack(self, row: Sent, eager: Ear) -> None:
+    def _check_ack(self, row: Sent, eager: Witness) -> None:
         if row.ack > eager.next:
             text = f"it acknowledges everything below {row.ack}, and only what is below {eager.next} had arrived whole"
             self._verdicts.sent("3.1", text, row)
@@ -68,7 +68,7 @@ class ReceiverRules:
         else:
             self.acknowledged = row.ack
 
-    def _check_edge(self, row: Sent, eager: Ear) -> None:
+    def _check_edge(self, row: Sent, eager: Witness) -> None:
         """5.3: the edge never moves back, and lies within the buffer."""
         if row.edge < self.edge and eager.fin is None:
             text = f"it offers room up to {row.edge - 1}, an earlier one up to {self.edge - 1}"
@@ -86,7 +86,7 @@ class ReceiverRules:
                 text = f"room up to byte {row.edge - 1:,}; {read:,} were read, {self._buffer:,} fit in"
                 self._verdicts.sent("5.3", text, row)
 
-    def _check_blocks(self, row: Sent, eager: Ear) -> None:
+    def _check_blocks(self, row: Sent, eager: Witness) -> None:
         """6.5: only what arrived, above the acknowledgement, the newest first."""
         blocks = []
         for left, right in row.seg.sack:
@@ -107,7 +107,7 @@ class ReceiverRules:
             self._verdicts.sent("6.5", "the first SACK block is not the one with the newest segment", row, should=True)
 
     def _begins_with_newest(self, row: Sent, blocks: Sequence[tuple[int, int]]) -> bool:
-        """False if one segment came at this instant, for the first time, and is in another block than the first."""
+        """False if one segment came at this instant, for the first time, and is not in the first block."""
         heard = self._view.heard
         first = bisect_left(heard, row.at, key=lambda h: h.at)
         last = bisect_right(heard, row.at, key=lambda h: h.at)
@@ -119,7 +119,7 @@ class ReceiverRules:
 
 
 class Promptness:
-    """3.4, 4.4 and 5.6: looks at each arrival, and for the ACK that it asks for."""
+    """3.4, 4.4 and 5.6: looks at each arrival, and for the ACK that it calls for."""
 
     def __init__(self, view: View, verdicts: Verdicts) -> None:
         self._view, self._verdicts = view, verdicts
@@ -132,7 +132,7 @@ class Promptness:
 
     def look(self, arrivals: Sequence[Heard]) -> None:
         """Everything that arrived, in order."""
-        ear = Ear(sure=False)
+        witness = Witness(sure=False)
         low = edge = 0
         index = 0
         while index < len(arrivals):
@@ -142,15 +142,15 @@ class Promptness:
                 together.append(arrivals[index + len(together)])
             index += len(together)
             low, edge = self._said_before(now, low, edge)
-            if ear.rst:
+            if witness.rst:
                 return
-            before, top = ear.next, ear.got.top
+            before, top = witness.next, witness.got.top
             for heard in together:
-                ear.hear(heard, sent=1 << 62)
+                witness.hear(heard, sent=1 << 62)
             if low >= 1 and now < self._reset:
                 reach = self._edge_at(now, edge)
                 for heard in together:
-                    self._judge(heard, low, reach, before, ear, held=top > before)
+                    self._judge(heard, low, reach, before, witness, held=top > before)
 
     def _said_before(self, now: float, low: int, edge: int) -> tuple[int, int]:
         """The largest acknowledgement and edge that were sent before an instant."""
@@ -168,12 +168,12 @@ class Promptness:
             edge = max(edge, row.edge)
         return edge
 
-    def _judge(self, heard: Heard, low: int, edge: int, before: int, ear: Ear, *, held: bool) -> None:
+    def _judge(self, heard: Heard, low: int, edge: int, before: int, witness: Witness, *, held: bool) -> None:
         row = heard.origin
         if row is None or row.seg.rst or row.seg.syn or not row.seg.ack:
             return
         if row.seg.size == 0:
-            if row.seq < low or row.seq > max(edge, ear.next):
+            if row.seq < low or row.seq > max(edge, witness.next):
                 self._at_once(heard, "4.4", f"it is not acceptable: {span(low, edge)} were expected")
             return
         if row.end <= low:
@@ -181,8 +181,8 @@ class Promptness:
         elif row.seq >= edge:
             probe = row.seq <= before and len(row.seg.payload) <= 1
             self._at_once(heard, "5.6" if probe else "4.4", "it lies beyond the window")
-        elif row.seq > ear.next:
-            self._at_once(heard, "3.4", f"it is out of order: {ear.next} is the next number")
+        elif row.seq > witness.next:
+            self._at_once(heard, "3.4", f"it is out of order: {witness.next} is the next number")
         elif row.seg.fin:
             self._at_once(heard, "3.4", "it has the FIN")
         elif row.seq <= before < row.end:
@@ -214,7 +214,7 @@ class Promptness:
         answer = self._first_after(heard.at)
         if answer <= heard.at + within or self._reset <= heard.at + within:
             return
-        if answer == float("inf"):  # it may have ended: nothing that it has to answer comes any more
+        if answer == float("inf"):  # it may have ended: nothing comes that it would have to answer
             return
         self._verdicts.add(
             rule,
@@ -232,7 +232,7 @@ class Silences:
         self._view, self._verdicts = view, verdicts
 
     def look(self, arrivals: Sequence[Heard]) -> None:
-        """Each instant at which nothing came but what must not be answered."""
+        """Check each instant at which only things came that must not be answered."""
         times = [row.at for row in self._view.sent]
         index = 0
         while index < len(arrivals):
@@ -251,14 +251,14 @@ class Silences:
                 self._check_reset(sent[0])
 
     def _check_damaged(self, row: Sent, last: Sent | None) -> None:
-        """An ACK that says the same as the one before, in the very instant of a damaged datagram."""
+        """An ACK that repeats the one before, at the instant of a damaged datagram."""
         if self._verdicts.case.buffers.get(self._view.direction) == 1:
-            return  # half of such a buffer is nothing: whoever rounds down tells of no new room at each read (5.4)
+            return  # half of such a buffer is 0: rounding down announces the window at each read (5.4)
         if last is None or not (row.seg.is_pure_ack and last.seg.ack):
             return
         same = (row.seq, row.ack, row.seg.window) == (last.end, last.ack, last.seg.window)
-        if same:  # so no ACK that was held back has just become due
-            self._verdicts.sent("3.9", "an ACK in answer to a datagram that is no segment", row)
+        if same:  # so it is not a delayed ACK that has just become due
+            self._verdicts.sent("3.9", "an ACK in answer to a datagram that is not a segment", row)
 
     def _check_reset(self, row: Sent) -> None:
         if row.seg.rst:

@@ -1,49 +1,49 @@
-"""The oracle's rules for who sends: what may be sent, and above all what may be sent again, and when. Pure.
+"""The oracle's rules for senders: what may be sent, and above all what may be sent again, and when. Pure.
 
-Rule: a sender is told what it broke only if no correct implementation could have sent that. So what it *may* know (the
-eager ear) excuses it, and only what it *must* know (the sure ear) obliges it.
+Rule: a sender breaks a rule only if no correct implementation could have sent that. So what it *may* know (the
+eager witness) excuses it, and only what it *must* know (the sure witness) obliges it.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from harness.transport.oracle.ranges import Piece, Sendings
+from harness.transport.oracle.ranges import Sendings, SentPiece
 from harness.transport.oracle.verdicts import Verdicts, span
-from harness.transport.oracle.view import FAR, Ear, Sent, View
+from harness.transport.oracle.view import FAR, Sent, View, Witness
 
-#: Rule 3.5, seconds: the least timeout, and the first one; SLACK is what a clock may be off.
+#: Rule 3.5, seconds: the least timeout, and the first one; SLACK is how far a clock may be off.
 LEAST_TIMEOUT, FIRST_TIMEOUT, LONGEST_TIMEOUT, SLACK = 0.2, 1.0, 60.0, 0.002
 #: Rule 6.2.
 DUPLICATES = 3
 #: Rule 3.7: transmissions, the first one included.
 MOST_SYNS, MOST_TIMES = 6, 9
-#: A wait that grows by less than this has not been doubled (3.6), by less or more than these is not exactly double.
+#: A wait that grows by less than this was not doubled (3.6); outside the other two it is not exactly double.
 GROWS, DOUBLE = 1.2, (1.8, 2.2)
 
-#: What a sending is: new numbers, nothing but an ACK, a fast retransmission, a timeout, one of these two, or something
+#: What a sending is: new numbers, just an ACK, a fast retransmission, a timeout, one of these two, or something
 #: that follows from the one before.
 Kind = Literal["new", "empty", "fast", "timeout", "either", "answer"]
 
 
 class SenderRules:
-    """Looks at each sending of one side once, in order."""
+    """Checks each sending of one side once, in order."""
 
     def __init__(self, view: View, verdicts: Verdicts) -> None:
         self._view, self._verdicts = view, verdicts
         self._sendings = Sendings()
         self.high = 0  #: everything below was sent at least once
-        self._stream = bytearray()  # bytes as they were sent first, from number 1
+        self._stream = bytearray()  # bytes as they were first sent, from number 1
         self._fin: int | None = None
         self._blocks = False  # the peer has sent some
         self._answered = -1  # the last sending of which something is acknowledged
         self._chain = _Chain(verdicts)
         self._recover = 0  # recovering from a loss until this is acknowledged
-        self._timeout = -1  # the sending with which a timeout may have begun last
+        self._timeout = -1  # the last sending that may have been a timeout's
         self._timeout_high = 0  # what had been sent by then
 
-    def look(self, row: Sent, sure: Ear, eager: Ear) -> Kind:
-        """Judge one segment that was sent; what kind of sending it is."""
+    def look(self, row: Sent, sure: Witness, eager: Witness) -> Kind:
+        """Judge one segment that was sent; returns what kind of sending it is."""
         if row.seg.rst:
             return "empty"
         self._check_numbers(row)
@@ -95,7 +95,7 @@ class SenderRules:
             self._verdicts.sent("4.5", text, row, arrival=False)
 
     def _check_bytes(self, row: Sent) -> None:
-        """3.12: a number stands for the same byte always."""
+        """3.12: a number always stands for the same byte."""
         payload = row.seg.payload
         if row.seg.syn or not payload:
             return
@@ -104,7 +104,7 @@ class SenderRules:
             self._verdicts.sent("3.1", f"payload at number {row.seq}, the first byte has 1", row, arrival=False)
             return
         known = len(self._stream)
-        if at > known:  # bytes that nobody has seen yet lie between: taken for zeros would be a lie
+        if at > known:  # there are bytes in between that nobody has seen: they must not be taken for zeros
             self._verdicts.sent(
                 "3.1", f"it leaves out {span(known + 1, at + 1)}, never sent", row, should=True, arrival=False
             )
@@ -114,8 +114,8 @@ class SenderRules:
             self._verdicts.sent("3.12", text, row, arrival=False)
         self._stream += payload[max(0, known - at) :]
 
-    def _check_window(self, row: Sent, sure: Ear, eager: Ear) -> bool:
-        """5.1: nothing beyond the edge but a probe; whether it is one, or may be."""
+    def _check_window(self, row: Sent, sure: Witness, eager: Witness) -> bool:
+        """5.1: nothing beyond the edge but a probe; returns whether it is one, or may be."""
         if row.seg.syn:
             return False
         if eager.edge is not None and row.end <= eager.edge:
@@ -133,13 +133,13 @@ class SenderRules:
 
     # -- what may be sent again ----------------------------------------------------------------------------------
 
-    def _check_known(self, row: Sent, sure: Ear) -> None:
+    def _check_known(self, row: Sent, sure: Witness) -> None:
         """3.11: nothing that an acknowledgement has covered."""
         whole = row.end <= sure.una
         text = f"{span(row.seq, row.end)} again, and the ACK of everything below {sure.una} came at {sure.una_at:.4f} s"
         self._verdicts.sent("3.11", text, row, should=not whole)
 
-    def _repeated(self, row: Sent, again: list[Piece], probe: bool, sure: Ear, eager: Ear) -> Kind:
+    def _repeated(self, row: Sent, again: list[SentPiece], probe: bool, sure: Witness, eager: Witness) -> Kind:
         if row.seg.syn:
             return self._repeated_syn(row, again[0], eager)
         recovering = self._recover > sure.una
@@ -147,7 +147,7 @@ class SenderRules:
         licensed = eager.most_repeats >= DUPLICATES or eager.had_blocks or recovering
         first = sure.una <= again[0].left <= eager.una
         # A timer was running since the segment was sent; a fast retransmission need not have started it again.
-        driven = row.at > eager.stirred_at  # nothing came at this instant: a timer must have done it
+        driven = row.at > eager.stirred_at  # nothing came at this instant, so a timer did it
         since = again[0].timed if driven else again[0].last
         late = row.at - since >= LEAST_TIMEOUT - SLACK
         follows = self._follows_timeout(again[0])
@@ -159,7 +159,7 @@ class SenderRules:
             self._check_sacked(row, sure)
         for piece in again:
             answered = piece.probe and eager.edge is not None and row.end <= eager.edge
-            if not answered:  # a probe may have been answered with a window, and its byte thrown away
+            if not answered:  # a probe may have been answered with a window, and its byte discarded
                 self._check_soon(row, piece, licensed, eager)
         if probe or again[0].probe:
             return "answer"
@@ -174,7 +174,7 @@ class SenderRules:
             self._verdicts.sent("3.5", text, row, should=True)
         return "timeout"
 
-    def _repeated_syn(self, row: Sent, piece: Piece, eager: Ear) -> Kind:
+    def _repeated_syn(self, row: Sent, piece: SentPiece, eager: Witness) -> Kind:
         """3.5: a SYN again after a second, or in answer to the peer's."""
         answers = eager.syn_at is not None and eager.syn_at >= piece.last - SLACK
         if not answers and row.at - piece.last < FIRST_TIMEOUT - 0.01:
@@ -182,14 +182,14 @@ class SenderRules:
             self._verdicts.sent("3.5", text, row)
         return "answer" if answers else "timeout"
 
-    def _check_soon(self, row: Sent, piece: Piece, licensed: bool, eager: Ear) -> None:
-        """3.5 and 6.3: not twice within the least timeout, but for a reason, and then once in a round trip."""
+    def _check_soon(self, row: Sent, piece: SentPiece, licensed: bool, eager: Witness) -> None:
+        """3.5 and 6.3: not twice within the least timeout without a reason, and then once per round trip."""
         quiet = row.at - piece.last
         if quiet >= LEAST_TIMEOUT - SLACK or self._follows_timeout(piece):
             return
         what = f"{span(max(row.seq, piece.left), min(row.end, piece.right))} again after {quiet:.3f} s"
         if piece.times > 1 and not (licensed and self._may_be_answered(piece.index, eager)):
-            # Once may be a timer that ends in the instant of an arrival, or a recovery that begins where one has ended.
+            # Once may be a timer that ends at the instant of an arrival, or a recovery that begins where one has ended.
             piece.hasty += 1
             if piece.hasty > 1:
                 text = f"{what}, and nothing sent since then has been answered"
@@ -198,37 +198,37 @@ class SenderRules:
             rescue = self._blocks and piece.right == self.high  # RFC 6675, NextSeg() (4), may take what was just sent
             self._verdicts.sent("3.5", f"{what}, without {DUPLICATES} duplicate ACKs", row, should=rescue)
 
-    def _may_be_answered(self, index: int, eager: Ear) -> bool:
-        """Whether a sender may take something that it sent from then on for answered (it may be an earlier copy)."""
+    def _may_be_answered(self, index: int, eager: Witness) -> bool:
+        """Whether a sender may believe that something it sent since then was answered (it may be an earlier copy)."""
         if eager.newest >= self._view.reached[index] or self._answered >= index:
             return True
         return any(piece.left < eager.una or eager.sacked.around(piece.left) for piece in self._sendings.since(index))
 
-    def _follows_timeout(self, piece: Piece) -> bool:
-        """Whether it was sent before the last timeout, and not since: whoever goes back sends it again."""
+    def _follows_timeout(self, piece: SentPiece) -> bool:
+        """Whether it was sent before the last timeout, and not since: go-back-N sends it again."""
         return self._timeout > piece.index and piece.left < self._timeout_high
 
-    def _check_sacked(self, row: Sent, sure: Ear) -> None:
+    def _check_sacked(self, row: Sent, sure: Witness) -> None:
         if sure.sacked.covers(max(row.seq, sure.una), row.end):
             text = f"{span(row.seq, row.end)} again, which a SACK block had reported"
             self._verdicts.sent("6.5", text, row, should=True)
 
 
 class _Chain:
-    """3.6 and 3.7: transmissions of the first unacknowledged number, with nothing heard between."""
+    """3.6 and 3.7: transmissions of the first unacknowledged number, with nothing heard in between."""
 
     def __init__(self, verdicts: Verdicts) -> None:
         self._verdicts = verdicts
         self._key = (-1, -1)
         self._times: list[float] = []
 
-    def look(self, row: Sent, eager: Ear) -> None:
-        """It is sent, once more perhaps."""
+    def look(self, row: Sent, eager: Witness) -> None:
+        """It is sent, perhaps again."""
         key = (eager.una, eager.count)
         if key != self._key:
             self._key, self._times = key, []
         if self._times and row.at - self._times[-1] < LEAST_TIMEOUT / 2:
-            return  # not another timeout, whatever else it is
+            return  # whatever it is, it is not another timeout
         self._times.append(row.at)
         most = MOST_SYNS if row.seg.syn else MOST_TIMES
         if len(self._times) == most + 1:

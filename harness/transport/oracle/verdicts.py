@@ -1,4 +1,4 @@
-"""What the oracle is asked and what it answers: the options of a judgement, and the list of broken rules. Pure."""
+"""What the oracle is asked and what it answers: the options, and the list of broken rules. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from harness.link.trace import Direction
 from harness.transport.oracle.view import Sent
 
 Level = Literal["MUST", "SHOULD"]
-#: The last stage whose rules there are.
+#: The last stage that has rules.
 LAST_STAGE = 9
-#: Violations of one rule by one side that are kept: more say nothing new.
+#: Most violations of one rule by one side that are kept: more say nothing new.
 MOST_OF_ONE_KIND = 20
 
 
@@ -22,7 +22,7 @@ class Violation:
     """One packet, or one that did not come, that breaks a rule."""
 
     rule: str  #: its number in the handout: "3.11"
-    level: Level  #: MUST fails a test, SHOULD is told
+    level: Level  #: MUST fails a test, SHOULD is only reported
     packet: int  #: number of the packet that broke it, or of the one that was not answered
     at: float  #: seconds
     text: str  #: one sentence, without its full stop
@@ -34,16 +34,16 @@ class Violation:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is known of a run besides its packets."""
+    """What is known about a run besides its packets."""
 
     stage: int = LAST_STAGE  #: rules of later stages are advisory: go-back-N is legal before stage 6
     judged: Sequence[Direction] = ("up", "down")  #: whose packets
-    isns: Mapping[Direction, int] = field(default_factory=dict)  #: where no SYN tells them
+    isns: Mapping[Direction, int] = field(default_factory=dict)  #: if no SYN shows them
     buffers: Mapping[Direction, int] = field(default_factory=dict)  #: receive_buffer
     #: when which side's application had read how many bytes, in order of time; for rule 5.3
     reads: Mapping[Direction, Sequence[tuple[float, int]]] = field(default_factory=dict)
-    models: Sequence[Direction] = ()  #: who has a model-based controller, to whom 7.1 to 7.3 do not apply
-    servers: Sequence[Direction] = ()  #: who waited for the connection, if it is known
+    models: Sequence[Direction] = ()  #: who has a model-based controller, to which 7.1 to 7.3 do not apply
+    servers: Sequence[Direction] = ()  #: who listened for the connection, if that is known
     #: the packets were captured on real sockets: what arrived may have waited in a buffer, or been dropped there
     real: bool = False
 
@@ -58,7 +58,7 @@ class Verdicts:
         self._count: Counter[tuple[str, Level]] = Counter()
 
     def add(self, rule: str, text: str, packet: int, at: float, *, should: bool = False, arrival: bool = True) -> None:
-        """A rule is broken. `should`: it is only advice; `arrival`: that depends on when something arrived."""
+        """A rule is broken. `should`: it is only advice; `arrival`: it depends on when something arrived."""
         stage = int(rule.split(".")[0])
         advisory = should or stage > self.case.stage or (arrival and self.case.real)
         level: Level = "SHOULD" if advisory else "MUST"
@@ -67,10 +67,10 @@ class Verdicts:
             self.found.append(Violation(rule, level, packet, at, text, self.direction))
 
     def sent(self, rule: str, text: str, row: Sent, *, should: bool = False, arrival: bool = True) -> None:
-        """The same, of a segment that was sent."""
+        """The same, for a segment that was sent."""
         self.add(rule, text, row.number, row.at, should=should, arrival=arrival)
 
 
 def span(left: int, right: int) -> str:
-    """Numbers as people read them."""
+    """Numbers for people to read."""
     return f"number {left}" if right == left + 1 else f"numbers {left} to {right - 1}"

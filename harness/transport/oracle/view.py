@@ -1,8 +1,8 @@
-"""What one endpoint sent and what it had been told by a time, read from the packets of a run. Pure.
+"""What one endpoint sent and what it had heard by a certain time, read from the packets of a run. Pure.
 
 Numbers are relative to the initial sequence numbers and do not wrap: 0 is the SYN, 1 the first byte, on both sides.
 
-What arrives at the very instant of a sending may have been known to the sender or not. So there are two views:
+The sender may or may not have known what arrives at the very instant of a sending. So there are two views:
 the *eager* one has heard it (what an endpoint may do because of it), the *sure* one has not (what it must not do).
 """
 
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from harness.link.trace import Direction, Packet
 from harness.transport.oracle.ranges import Ranges
-from harness.transport.segments import MODULUS, Seg, Wire, near, parse
+from harness.transport.segments import MODULUS, Seg, WireFormat, near, parse
 
 OTHER: dict[Direction, Direction] = {"up": "down", "down": "up"}
-#: Numbers that may lie between what two segments carry: more is nonsense, not a stream.
+#: Largest gap between the numbers of two segments: more is nonsense, not a stream.
 FAR = 1 << 24
 
 
@@ -41,7 +41,7 @@ class Sent:
 
     @property
     def edge(self) -> int:
-        """What it offers: the first number beyond the window; a SYN without ACK counts from the first byte."""
+        """The first number beyond the window it offers; a SYN without ACK counts from the first byte."""
         return (self.ack if self.seg.ack else 1) + self.seg.window
 
 
@@ -50,7 +50,7 @@ class Heard:
     """A datagram as it arrived."""
 
     at: float  #: seconds
-    origin: Sent | None  #: as it was sent; None if what arrived is no segment
+    origin: Sent | None  #: as it was sent; None if what arrived is not a segment
     row: int  #: order among everything that arrived here
 
 
@@ -61,15 +61,15 @@ class View:
         self.direction = direction
         self.sent: list[Sent] = []
         self.heard: list[Heard] = []
-        self.unreadable: list[Packet] = []  #: what it sent that is no segment
+        self.unreadable: list[Packet] = []  #: what it sent that is not a segment
         self.isn: int | None = None
-        #: For each sending the earliest time at which anything sent from then on reached the other side.
+        #: For each sending, the earliest time at which it or anything sent later reached the other side.
         self.reached: list[float] = []
         self._times: list[float] = []
         self._highs: list[int] = []  # everything below was sent, after each sending
 
     def sent_by(self, at: float) -> int:
-        """Everything below was sent at that instant at the latest."""
+        """Everything below this number was sent by then."""
         index = bisect_right(self._times, at)
         return self._highs[index - 1] if index else 0
 
@@ -81,7 +81,9 @@ class View:
         self._highs.append(row.end if not row.seg.rst and high < row.end < high + FAR else high)
 
 
-def views(packets: Sequence[Packet], wire: Wire, isns: Mapping[Direction, int] | None = None) -> dict[Direction, View]:
+def views(
+    packets: Sequence[Packet], wire: WireFormat, isns: Mapping[Direction, int] | None = None
+) -> dict[Direction, View]:
     """Both endpoints of a run."""
     found: dict[Direction, View] = {"up": View("up"), "down": View("down")}
     parsed = _parsed(packets, wire)
@@ -95,7 +97,7 @@ def views(packets: Sequence[Packet], wire: Wire, isns: Mapping[Direction, int] |
     return found
 
 
-def _parsed(packets: Iterable[Packet], wire: Wire) -> dict[bytes, Seg | None]:
+def _parsed(packets: Iterable[Packet], wire: WireFormat) -> dict[bytes, Seg | None]:
     found: dict[bytes, Seg | None] = {}
     for packet in packets:
         for data in (packet.data, packet.delivered):
@@ -152,8 +154,8 @@ def _deliver(
             side.reached[sending.index] = earliest
 
 
-class Ear:
-    """What an endpoint has been told so far. `sure`: only what every implementation has to make of it."""
+class Witness:
+    """What an endpoint has heard so far. `sure`: only what every implementation has to conclude from it."""
 
     def __init__(self, *, sure: bool) -> None:
         self._sure = sure
@@ -161,7 +163,7 @@ class Ear:
         self.una_at = 0.0  #: when that last moved
         self.advances = 0  #: how often it moved
         self.edge: int | None = None  #: largest right edge that was offered to it
-        self.news = 0  #: the edge as it is now for who takes no old news (rule 5.7), and what told it: number, ACK
+        self.news = 0  #: the edge for an endpoint that ignores old news (rule 5.7), and what announced it: number, ACK
         self._news_of = (-1, -1)
         self.sacked = Ranges()  #: its own numbers that were reported beyond `una`
         self.repeats = 0  #: segments with an ACK of exactly `una` since it moved
@@ -171,15 +173,15 @@ class Ear:
         self.had_blocks = False
         self.repeats_before = 0  #: `all_repeats` before it, those of `una` left out
         self.heard_at = -1.0  #: that instant
-        self.stirred_at = -1.0  #: the last at which something came that was sent before: nothing of that very instant
+        self.stirred_at = -1.0  #: the last instant at which something arrived that was sent earlier than that instant
         self.got = Ranges()  #: numbers of the peer that reached it
-        self.next = 0  #: the peer's number that it may expect at most
+        self.next = 0  #: the highest peer number that it may expect
         self.fin: int | None = None  #: the peer's FIN, if it reached it
         self.count = 0  #: readable segments that reached it
         self.rst = False  #: one of them had RST
         self.syn_at: float | None = None  #: when the last SYN came
         self.strange: set[int] = set()  #: numbers after SYNs that are not the connection's
-        self.newest = -1.0  #: when the peer sent what it sent latest of everything that came
+        self.newest = -1.0  #: when the peer sent the latest of everything that came
 
     def hear(self, heard: Heard, *, sent: int, offered: int = 0, acknowledged: int = 0) -> None:
         """A datagram arrives.
@@ -211,7 +213,7 @@ class Ear:
         self._receive(row, heard.at)
 
     def _counts(self, row: Sent, offered: int, acknowledged: int) -> bool:
-        """Whether the acknowledgement has to be looked at: RFC 9293 has it dropped with an unacceptable segment."""
+        """Whether the acknowledgement counts: RFC 9293 drops it with an unacceptable segment."""
         if row.seg.syn:
             return self.next <= 1 and row.ack <= 1 and row.seq == 0
         if self.next < 1:

@@ -1,7 +1,7 @@
 """What a failing check leaves to look at: ladder, plot, packets, and a bundle to run it again. Data in, files out.
 
-Rule 1: the tester sends a bundle or a capture; pictures are made where they are looked at, from checked data.
-Rule 2: this file does not know who may see them: a hidden check's files are kept apart by whoever saves them.
+Rule 1: the tester sends a bundle or a capture; pictures are made where they are viewed, from checked data.
+Rule 2: this file does not know who may see them: the caller keeps a hidden check's files apart.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from harness.pictures.capture import BadCapture, from_capture
 from harness.pictures.plots import NoPlots
 from harness.transport.oracle.judge import judge
-from harness.transport.pictures.bundle import Bundle, Finding, as_data, fitting, from_data, to_json
-from harness.transport.segments import Wire, parse
+from harness.transport.pictures.bundle import BadBundle, Bundle, as_data, findings_of, fitting, from_data, to_json
+from harness.transport.segments import WireFormat, parse
 
-#: The files, by what they hold. `save` writes and removes these names and no others.
+#: The files, by content. `save` writes and removes these names and no others.
 PACKETS, BUNDLE, LADDER, TEXT, PLOT = "packets.pcapng", "bundle.json", "ladder.svg", "ladder.txt", "plot.svg"
 NAMES = (PACKETS, BUNDLE, LADDER, TEXT, PLOT)
 #: The share of a capture's datagrams that have to be segments for it to be one of our protocol.
 _OURS = 0.5
-#: Broken rules that a bundle keeps: more say nothing new.
+#: Most broken rules that a bundle keeps: more say nothing new.
 _MOST_FINDINGS = 100
 
 
@@ -32,9 +31,7 @@ def bundled(run: Bundle, **facts: str) -> dict[str, object]:
 
     `facts`: fields that only the reporter knows: assignment, check, message, seed; a title if the run has none.
     """
-    findings = run.findings
-    if not findings:
-        findings = tuple(Finding(v.packet, str(v), v.level == "MUST") for v in judge(run.packets, run.wire))
+    findings = run.findings or findings_of(judge(run.packets, run.wire))
     kept = tuple(fitting(run.packets, findings))
     title = run.title or facts.pop("title", "")
     facts = {**facts, "title": title}
@@ -43,7 +40,15 @@ def bundled(run: Bundle, **facts: str) -> dict[str, object]:
     return as_data(replace(run, packets=kept, findings=findings, left_out=left_out, **facts))  # type: ignore[arg-type]
 
 
-def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = "transport") -> Bundle | None:
+def bundle_of(data: object) -> Bundle | None:
+    """The bundle that came with a record; what is none counts as none, since it is to look at and no grade needs it."""
+    try:
+        return from_data(data)
+    except BadBundle:
+        return None
+
+
+def from_wires(pcapng: bytes, wire: WireFormat, *, title: str = "", assignment: str = "transport") -> Bundle | None:
     """The capture of a run on real sockets as a bundle; None if it does not hold the transport's segments."""
     try:
         packets = from_capture(pcapng)
@@ -58,7 +63,7 @@ def from_wires(pcapng: bytes, wire: Wire, *, title: str = "", assignment: str = 
 
 
 def pictures(bundle: Bundle, *, pcapng: bytes | None = None, plot: bool = True) -> dict[str, bytes]:
-    """File name -> content. `pcapng`: the real capture, if there is one. `plot`: False where the time is too dear."""
+    """File name -> content. `pcapng`: the real capture, if there is one. `plot`: False if there is no time for it."""
     recording = bundle.recording()
     files = {
         PACKETS: pcapng or recording.pcapng(),
@@ -74,17 +79,17 @@ def pictures(bundle: Bundle, *, pcapng: bytes | None = None, plot: bool = True) 
     return files
 
 
-def keep(record: Mapping[str, Any], place: Path, *, plot: bool = True) -> list[Path]:
-    """Of a failing check's record, write what there is to see into a folder of its own below `place`; of any other,
-    remove what an earlier run left there. Raises OSError.
+def keep(check: str, data: object, place: Path, *, plot: bool = True) -> list[Path]:
+    """Write what there is to see of a check's bundle into a folder of its own below `place`; without one, remove what
+    an earlier run left there. Raises OSError.
     """
-    name = re.sub(r"[^\w.-]+", "-", str(record["check"]).rpartition("::")[2])[:60]
-    data = record.get("bundle")
-    if data is None:
+    name = re.sub(r"[^\w.-]+", "-", check.rpartition("::")[2])[:60]
+    bundle = bundle_of(data)
+    if bundle is None:
         if (place / name).is_dir():
             save(place / name, {})
         return []
-    return save(place / name, pictures(from_data(data), plot=plot))
+    return save(place / name, pictures(bundle, plot=plot))
 
 
 def save(folder: Path, files: Mapping[str, bytes]) -> list[Path]:

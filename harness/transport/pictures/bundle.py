@@ -1,7 +1,7 @@
-"""A run in one file: what was run, with which seed, and every packet, to be looked at and run again. Pure.
+"""A run in one file: what was run, with which seed, and every packet, to look at and to run again. Pure.
 
 Rule 1: JSON and base64, nothing else: a bundle is data, reading one runs nothing.
-Rule 2: everything is checked when it is read (`from_json`); behind that, a bundle can be believed to be well formed.
+Rule 2: everything is checked when it is read (`from_json`); after that, a bundle is known to be well formed.
 Rule 3: a bundle of a hidden check is the instructor's alone: it holds payloads, seed and what was lost.
 """
 
@@ -18,20 +18,21 @@ from typing import Any, get_args
 from harness.link.model import Fate
 from harness.link.trace import Direction, Packet
 from harness.pictures.ladder import Note
+from harness.transport.oracle.verdicts import Violation
 from harness.transport.pictures.pictures import Recording
-from harness.transport.segments import BadWire, Wire
+from harness.transport.segments import BadWire, WireFormat
 
 SCHEMA = 1
-#: Most bytes of datagrams in one bundle; of longer runs the beginning, the end and what is around broken rules is kept.
+#: Most bytes of datagrams in one bundle; of longer runs it keeps beginning, end and what is around broken rules.
 MOST_BYTES = 3_000_000
-#: Most packets and most characters of one bundle that is read.
+#: Most packets and most characters of a bundle that will be read.
 MOST_PACKETS, MOST_CHARACTERS = 50_000, 40_000_000
 _MOST_TEXT = 2_000
 _MOST_DATAGRAM = 65_535
 
 
 class BadBundle(Exception):
-    """The text is no bundle; the message says why."""
+    """The text is not a bundle; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,12 @@ class Finding:
 
     packet: int  #: number of the packet, 0 for none in particular
     text: str  #: with the rule's number
-    must: bool = True  #: it fails a check; else it is told only
+    must: bool = True  #: it fails a check; otherwise it is only reported
+
+
+def findings_of(violations: Iterable[Violation]) -> tuple[Finding, ...]:
+    """What the oracle found, as a bundle keeps it."""
+    return tuple(Finding(row.packet, f"rule {row.rule}: {row.text}", row.level == "MUST") for row in violations)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +61,14 @@ class Bundle:
     seed: str = ""  #: what `lab check --seed` or `lab sim --seed` takes
     run: Mapping[str, str | int | float] = field(default_factory=dict)  #: the other options of `lab sim`
     misfortunes: tuple[str, ...] = ()  #: the fewest impairments with which it still fails, in words
-    wire: Wire = field(default_factory=Wire)
-    names: tuple[str, str] = ("client", "server")  #: of the end that sends up, and of the other
+    wire: WireFormat = field(default_factory=WireFormat)
+    names: tuple[str, str] = ("client", "server")  #: of the end that sends up, and of the other end
     packets: tuple[Packet, ...] = ()
     findings: tuple[Finding, ...] = ()
-    left_out: int = 0  #: packets that were too many to keep
+    left_out: int = 0  #: how many packets were left out
 
     def recording(self) -> Recording:
-        """What the pictures are made of."""
+        """The recording that pictures are made from."""
         found: dict[int, list[Note]] = {}
         for finding in self.findings:
             found.setdefault(finding.packet, []).append(Note(finding.text, broken=finding.must))
@@ -75,7 +81,7 @@ class Bundle:
 
 
 def fitting(packets: Sequence[Packet], findings: Iterable[Finding] = (), most: int = MOST_BYTES) -> list[Packet]:
-    """The packets, or of too many those at the beginning, at the end, and before and after the broken rules."""
+    """The packets; if there are too many, those at the beginning, at the end, and around the broken rules."""
     if sum(len(packet.data) for packet in packets) <= most:
         return list(packets)
     places = {packet.number: place for place, packet in enumerate(packets)}
@@ -120,7 +126,7 @@ _TEXTS = ("assignment", "check", "title", "remark", "message", "seed")
 
 
 def _row(p: Packet) -> list[Any]:
-    """A packet: the bytes that arrived are null if they are those that were sent."""
+    """A packet: the bytes that arrived are null if they equal those that were sent."""
     delivered = None if p.delivered == p.data else _encoded(p.delivered)
     return [p.number, p.sent, p.arrived, p.direction, _encoded(p.data), delivered, p.fate, p.why]
 
@@ -191,10 +197,10 @@ def _options(value: object) -> dict[str, str | int | float]:
     return {key[:60]: item[:_MOST_TEXT] if isinstance(item, str) else item for key, item in value.items()}
 
 
-def _wire(value: object) -> Wire:
+def _wire(value: object) -> WireFormat:
     try:
         if isinstance(value, dict) and isinstance(value.get("checksum"), str):
-            return Wire(value.get("magic"), value["checksum"])  # type: ignore[arg-type]
+            return WireFormat(value.get("magic"), value["checksum"])  # type: ignore[arg-type]
     except BadWire as error:
         raise BadBundle(f"its wire: {error}") from None
     raise BadBundle('"wire" is not a magic and a checksum')

@@ -3,7 +3,7 @@
     lab dissector > segments.lua
     wireshark -X lua_script:segments.lua capture.pcapng
 
-It shows what a receiver sees: fields, whether the checksum is right, and why a segment is to be ignored. Numbers in
+It shows what a receiver sees: fields, whether the checksum is right, and why a segment has to be ignored. Numbers in
 the list of packets are relative to the first SYN that was seen, as in the ladder; the fields hold those on the wire.
 Written for Lua 5.2 and 5.4 (Wireshark 3 and 4): Wireshark's own `bit` library, no integer operators.
 """
@@ -11,9 +11,9 @@ Written for Lua 5.2 and 5.4 (Wireshark 3 and 4): Wireshark's own `bit` library, 
 from __future__ import annotations
 
 from harness.pictures.capture import PORT
-from harness.transport.segments import MOST_PAYLOAD, Wire
+from harness.transport.segments import MOST_PAYLOAD, WireFormat
 
-#: What the protocol is called in display filters: `socketlab.seq == 1`, `socketlab.checksum.bad`.
+#: The protocol's name in display filters: `socketlab.seq == 1`, `socketlab.checksum.bad`.
 NAME = "socketlab"
 
 _CHECKSUMS = {
@@ -112,7 +112,7 @@ local e = {
   closed = told("window.zero", "Window is closed", "SEQUENCE", "NOTE"),
 }
 proto.experts = e
-proto.prefs.ports = Pref.range("UDP ports", tostring(PORT), "Taken without a look at the magic first", 65535)
+proto.prefs.ports = Pref.range("UDP ports", tostring(PORT), "Taken without looking at the magic first", 65535)
 
 -- First sequence number of each end, from its first SYN: "address port address port" -> number
 local isn = {}
@@ -210,7 +210,7 @@ function proto.dissector(tvb, pinfo, root)
   if tvb:len() >= 20 then header(tvb, tree) end
   if broken ~= nil then
     tree:add_proto_expert_info(broken)
-    pinfo.cols.info = string.format("no segment (%d bytes)", tvb:len())
+    pinfo.cols.info = string.format("not a segment (%d bytes)", tvb:len())
     return tvb:len()
   end
   if not check(tvb, tree) then
@@ -227,7 +227,7 @@ function proto.dissector(tvb, pinfo, root)
   return tvb:len()
 end
 
--- By its looks on any port; from then on the whole conversation, so that damaged segments of it are shown, too
+-- Recognised on any port by its content; then the whole conversation, so that its damaged segments are shown, too
 proto:register_heuristic("udp", function(tvb, pinfo, root)
   if fault(tvb) ~= nil then return false end
   pinfo.conversation = proto
@@ -246,7 +246,7 @@ take_ports()
 """
 
 
-def lua_dissector(wire: Wire) -> str:
+def lua_dissector(wire: WireFormat) -> str:
     """The script for this term's magic and checksum."""
     text = _SCRIPT.replace("@FUNCTION@", _CHECKSUMS[wire.checksum]).replace("@CHECKSUM@", wire.checksum)
     text = text.replace("@MAGIC@", f"{wire.magic:02X}").replace("@PORT@", str(PORT))

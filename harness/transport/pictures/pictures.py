@@ -1,6 +1,6 @@
 """Everything there is to see of a recorded run: ladder as text and picture, capture, plot. Pure but for the plot.
 
-One `Recording` in, the same packet numbers in all that comes out.
+One `Recording` in, the same packet numbers in every output.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from typing import Literal
 
 from harness.link.trace import Packet
 from harness.pictures.capture import to_pcapng
-from harness.pictures.ladder import MOST_ROWS, Line, Note, Row, folded, ladder_lines, one_line, rungs_of
+from harness.pictures.ladder import MOST_ROWS, Line, Note, Row, folded, ladder_lines, rungs_of
 from harness.pictures.ladder_svg import ladder_svg
 from harness.pictures.plots import Curves, Dots, draw
+from harness.text.printable import printable
 from harness.transport.pictures.reading import Flow, Reading, Sending, read
-from harness.transport.segments import Wire
+from harness.transport.segments import WireFormat
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """A run, as it was recorded."""
+    """A recorded run."""
 
     packets: Sequence[Packet]
-    wire: Wire
+    wire: WireFormat
     names: tuple[str, str] = ("client", "server")  #: of the end that sends up, and of the other
     title: str = ""
     remark: str = ""  #: profile, seed
@@ -38,7 +39,7 @@ class Recording:
 
     @cached_property
     def notes(self) -> dict[int, list[Note]]:
-        """What the oracle says first, then what the packets are."""
+        """What the oracle says, then what the packets are."""
         notes = {number: list(found) for number, found in self.findings.items()}
         for number, remarks in self.reading.remarks.items():
             notes.setdefault(number, []).extend(remarks)
@@ -62,7 +63,7 @@ class Recording:
         return to_pcapng(self.packets, names=self.names, notes=self.findings, remark=remark)
 
     def plot(self, form: Literal["svg", "png"] = "svg") -> bytes:
-        """The larger of the two directions over time. Raises harness.pictures.plots.NoPlots."""
+        """The direction with more data over time. Raises harness.pictures.plots.NoPlots."""
         flows = self.reading.flows
         way = max(flows, key=lambda way: sum(row.end - row.first for row in flows[way].sent))
         begin, end = self.names if way == "up" else self.names[::-1]
@@ -70,21 +71,21 @@ class Recording:
         return draw(curves_of(flows[way], name), title=self.title, form=form)
 
     def summary(self) -> list[str]:
-        """How it went, a line for each direction and one for both."""
+        """How it went: a line for both directions together and one for each."""
         end = max((packet.arrived or packet.sent for packet in self.packets), default=0.0)
         count = len({packet.number for packet in self.packets})
         lost = len({packet.number for packet in self.packets if packet.arrived is None})
         lines = [f"{count:,} packets in {end:.3f} s, {lost:,} of them lost by the link"]
         for way, flow in self.reading.flows.items():
             begin, to = self.names if way == "up" else self.names[::-1]
-            lines.append(f"{begin} to {to}: {_told(flow)}")
-        return [one_line(line) for line in lines]
+            lines.append(f"{begin} to {to}: {_in_words(flow)}")
+        return [printable(line) for line in lines]
 
     def _rows(self, most: int) -> list[Row]:
         return folded(rungs_of(self.packets, describe=self.reading.label, notes=self.notes), most)
 
 
-def _told(flow: Flow) -> str:
+def _in_words(flow: Flow) -> str:
     """One direction in words: what the curves show."""
     segments = [row for row in flow.sent if row.end - row.first > 1]
     words = [f"{flow.delivered:,} bytes acknowledged", f"{len(segments):,} segments with data"]

@@ -1,4 +1,4 @@
-"""What a trace of segments tells whoever reads it: labels, what was sent again and why, and the curves to plot. Pure.
+"""What a trace of segments shows: labels, what was sent again and why, and the curves to plot. Pure.
 
 Rule 1: nothing is judged here (the oracle does that): a remark says what a packet is, not whether it is right.
 Rule 2: numbers are relative to each end's first SYN, so that the first byte of data is number 1 in every trace; if
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 
 from harness.link.trace import Direction, Packet
 from harness.pictures.ladder import Note
-from harness.transport.segments import Seg, Wire, describe, describe_seg, near, parse
+from harness.transport.segments import Seg, WireFormat, describe, describe_seg, near, parse
 
-#: Duplicate ACKs that make a sender repeat a segment before its timer does (RFC 5681, section 3.2).
+#: Duplicate ACKs after which a sender repeats a segment before its timer expires (RFC 5681, section 3.2).
 DUPLICATE_ACKS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Something with sequence numbers was sent."""
+    """A sending that took sequence numbers."""
 
     at: float  #: seconds
     first: int  #: its first sequence number
@@ -34,7 +34,7 @@ class Flow:
     """One direction of the data: what its sender knew, as curves over time (seconds)."""
 
     sent: list[Sending] = field(default_factory=list)
-    acknowledged: list[tuple[float, int]] = field(default_factory=list)  #: highest acknowledgement that had come back
+    acknowledged: list[tuple[float, int]] = field(default_factory=list)  #: highest acknowledgement so far
     edge: list[tuple[float, int]] = field(default_factory=list)  #: highest number that the peer allowed so far
     flight: list[tuple[float, int]] = field(default_factory=list)  #: sent and not acknowledged (numbers)
     window: list[tuple[float, int]] = field(default_factory=list)  #: as last offered by the peer (bytes)
@@ -57,7 +57,7 @@ class Reading:
 
 
 class _End:
-    """The sender of one direction, as far as it can be seen from outside."""
+    """The sender of one direction, as seen from outside."""
 
     def __init__(self) -> None:
         self.flow = Flow()
@@ -66,7 +66,7 @@ class _End:
         self.fin: int | None = None  # the number that its FIN takes
         self.acknowledged = 0
         self.offered = -1  # window
-        self.duplicates = 0  # of the ACK at hand, that arrived here
+        self.duplicates = 0  # of the current ACK, that arrived here
         self.last: dict[int, tuple[int, float]] = {}  # first number -> last packet that began there, and when
         self.once: dict[int, float] = {}  # number after a segment that was sent once and is not acknowledged -> when
 
@@ -77,13 +77,13 @@ class _End:
         return near((number - self.start) % (1 << 32), self.top)
 
 
-def read(packets: Iterable[Packet], wire: Wire) -> Reading:
-    """Read a trace from front to back, everything in the order in which it happened."""
+def read(packets: Iterable[Packet], wire: WireFormat) -> Reading:
+    """Read a trace from beginning to end, in the order in which things happened."""
     return _Reader(wire).read(list(packets))
 
 
 class _Reader:
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: WireFormat) -> None:
         self._wire = wire
         self._ends: dict[Direction, _End] = {"up": _End(), "down": _End()}
         self._labels: dict[int, str] = {}
@@ -170,7 +170,7 @@ class _Reader:
     def _advanced(self, end: _End, number: int, packet: Packet) -> None:
         now = packet.arrived or 0.0
         sampled = [after for after in end.once if after <= number]
-        if sampled and max(sampled) == number:  # Karn: nothing of it was sent twice
+        if sampled and max(sampled) == number:  # Karn: none of it was sent twice
             end.flow.round_trips.append((now, now - end.once[number]))
         for after in sampled:
             del end.once[after]
@@ -189,9 +189,9 @@ class _Reader:
 
 
 def _in_order(packets: Sequence[Packet]) -> list[tuple[bool, Packet]]:
-    """(whether it is the sending, packet) in order of time; of one instant the arrivals first, for they cause.
+    """(whether it is the sending, packet) in order of time; at the same instant arrivals come first.
 
-    Times count in microseconds. What takes no time arrives after it was sent.
+    Times are compared in microseconds. What takes no time arrives after it was sent.
     """
     rows = [(round(p.sent * 1e6), 1, p.number, p) for p in packets]
     for p in packets:

@@ -1,6 +1,6 @@
-"""A conversation with one connection in virtual time: steps it, hears what it sends, keeps the story. Pure.
+"""A conversation with one connection in virtual time: runs it, records what it sends, keeps the story. Pure.
 
-Rule: everything the connection says is looked at once, here: segments, their bytes, events, timers.
+Rule: everything the connection does is checked once, here: segments, their bytes, events, timers.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from typing import Any, Literal, NoReturn
 
 from harness.actors.story import Broken, Story
 from harness.link.trace import Direction, Packet
-from harness.transport.calls.player import Player, Turn
-from harness.transport.script.text import Line, Numbers
-from harness.transport.segments import Seg, Wire, describe_seg, fault, near, parse
+from harness.transport.calls.player import Player, StepResult
+from harness.transport.script.text import Numbers, ScriptLine
+from harness.transport.segments import Seg, WireFormat, describe_seg, fault, near, parse
 from harness.transport.simulation.scenarios import Role
 
 #: Seconds by which a timer may miss a time of the script.
 SLACK = 0.001
 #: Timers that may fire in one script: more is a timer that is never satisfied.
 MOST_TIMERS = 20_000
-#: Segments of the student that are looked at; each costs more, the more there are.
+#: Most segments of the student; the more there are, the more each one costs.
 MOST_HEARD = 5000
-#: What of the conversation a failure repeats, in lines.
+#: Lines of the conversation that a failure message repeats.
 REPEATED = 12
-_PERIOD = 65_521  # a prime, so that no segment size fits into the stream's pattern
+_PERIOD = 65_521  # a prime, so that no segment size divides the stream's pattern
 
 
 def stream_bytes(whose: str, start: int, end: int) -> bytes:
@@ -37,7 +37,7 @@ _PATTERNS = {whose: shake_128(whose.encode()).digest(_PERIOD) for whose in ("stu
 
 
 class Conversation:
-    """The connection, the time, and what was said so far. Times are seconds from 0."""
+    """The connection, the time, and what happened so far. Times are seconds from 0."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Conversation:
         role: Role,
         isn: int,
         peer_isn: int = 0x8000_0000 - 500,
-        wire: Wire | None = None,
+        wire: WireFormat | None = None,
         story: Story | None = None,
     ) -> None:
         """`role` and `isn` are the student's, as the connection was made with them. Raises Broken."""
@@ -57,15 +57,15 @@ class Conversation:
         self.packets: list[Packet] = []  #: both directions, for the oracle and for drawings
         self.said = 0  #: bytes the student's application has handed over
         self.got = 0  #: bytes the student's application has read
-        self._connection, self.wire = connection, wire or Wire()
+        self._connection, self.wire = connection, wire or WireFormat()
         self._isn, self._peer_isn = isn, peer_isn
         self._story = story or Story(lambda: self.now)
         self._lines: list[str] = []  # the conversation so far
-        self._line: Line | None = None  # of the script, being played
+        self._line: ScriptLine | None = None  # the line of the script that is being run
         self._timer: float | None = None
         self._fired = 0
-        self._claimed: set[int] = set()  # indices into `seen` that an expectation has had
-        self._heard = 0  # events that a script has had
+        self._claimed: set[int] = set()  # indices into `seen` that an expectation has already used
+        self._heard = 0  # events that a script has already used
         self._mark = 0  # index into `seen` from which expectations look
         self._acting = False  # the last line was a send or an app
         self._anchor = 0.0  # the time that within, after and for count from
@@ -79,7 +79,7 @@ class Conversation:
         return {"up": self._isn, "down": self._peer_isn}
 
     def _acts(self) -> None:
-        """A send or an app: the first of a row begins what expectations look at."""
+        """A send or an app: expectations look at what was sent since the first one of a row."""
         if not self._acting:
             self._mark = len(self.seen)
         self._acting = True
@@ -89,7 +89,7 @@ class Conversation:
         return [index for index in range(self._mark, len(self.seen)) if index not in self._claimed]
 
     def _advance(self, deadline: float) -> bool:
-        """Go to the next timer; False if there is none until then."""
+        """Advance to the next timer; False if there is none until then."""
         if self._timer is None or self._timer > deadline:
             self.now = max(self.now, deadline - SLACK)
             return False
@@ -109,26 +109,26 @@ class Conversation:
             pass
         self.now = max(self.now, target)
 
-    def _step(self, *, settle: bool = True, **what: Any) -> Turn:
-        turn = self._connection.step(now=self.now, **what)
+    def _step(self, *, settle: bool = True, **what: Any) -> StepResult:
+        result = self._connection.step(now=self.now, **what)
         if settle:
-            self._settle(turn)
-        return turn
+            self._settle(result)
+        return result
 
-    def _settle(self, turn: Turn) -> None:
-        self._timer = turn.timer
-        for word in turn.events:
+    def _settle(self, result: StepResult) -> None:
+        self._timer = result.timer
+        for word in result.events:
             self.events.append((self.now, word))
             self._say("student", f"event: {word}")
-        for data in turn.datagrams:
+        for data in result.datagrams:
             self._hear(data)
 
     def _hear(self, data: bytes) -> None:
         self._record("up", data)
         seg = parse(data, self.wire)
         if seg is None:
-            self._say("student", f"sends {len(data)} bytes that are no segment")
-            self._fail("the student sent what is no segment", "a segment", str(fault(data, self.wire)))
+            self._say("student", f"sends {len(data)} bytes that are not a segment")
+            self._fail("the student sent what is not a segment", "a segment", str(fault(data, self.wire)))
         if len(self.seen) >= MOST_HEARD:
             self._fail("the student sends without end", f"at most {MOST_HEARD:,} segments", "one more")
         high = max((seen.seq for seen in self.seen), default=0)

@@ -1,4 +1,4 @@
-"""The scripted peer: it sends this segment and expects that one, in virtual time, as short readable scripts. Pure.
+"""The scripted peer: sends one segment, expects another, in virtual time, from short readable scripts. Pure.
 
     peer = ScriptedPeer(connection, role="client", isn=7000)
     peer.plays('''
@@ -10,17 +10,17 @@
               event  reset
     ''')
 
-Rule 1: what the student sends beyond what a script asks for is never held against it by the script; that is for the
-rules of the oracle, which may look at the same packets (`peer.packets`). But an RST is always told.
+Rule 1: a script never faults the student for sending more than it asks for; that is for the
+rules of the oracle, which may look at the same packets (`peer.packets`). But an RST is always reported.
 Rule 2: `expect`, `never` and `nothing` look at what was sent since the last `send` or `app` (a row of them is one),
-in any order, each segment once; so an old ACK is never taken for an answer. docs/script.md has the words.
+in any order, each segment once; so an old ACK is never taken for an answer. docs/script.md lists the words.
 """
 
 from __future__ import annotations
 
 from harness.transport.script.conversation import SLACK, Conversation, at, limit, stream_bytes
-from harness.transport.script.play import play_line
-from harness.transport.script.text import BadScript, Letter, Numbers, read_letter, read_pattern, read_script
+from harness.transport.script.run import run_line
+from harness.transport.script.text import BadScript, Numbers, SegmentToSend, read_pattern, read_script, read_segment
 from harness.transport.segments import Seg, build
 
 __all__ = ["BadScript", "ScriptedPeer"]
@@ -32,11 +32,11 @@ class ScriptedPeer(Conversation):
     # -- the script ----------------------------------------------------------------------------------------------
 
     def plays(self, script: str) -> None:
-        """Play it, line after line. Raises Broken with the line, BadScript for ours."""
+        """Run it line by line. Raises Broken with the line, BadScript for a mistake in the script."""
         for line in read_script(script):
             self._line = line
             try:
-                play_line(self, line)
+                run_line(self, line)
             except BadScript as error:
                 raise BadScript(f"line {line.number}, {line.text!r}: {error}") from None
         self._line = None
@@ -44,15 +44,15 @@ class ScriptedPeer(Conversation):
     # -- what the peer does --------------------------------------------------------------------------------------
 
     def sends(self, text: str) -> None:
-        """A segment, or bytes that are none, arrive at the student."""
-        letter = read_letter(text)
-        if letter.raw is not None:
-            data, shown = letter.raw, f"{len(letter.raw)} bytes that are no segment"
+        """A segment, or bytes that are not one, arrive at the student."""
+        to_send = read_segment(text)
+        if to_send.raw is not None:
+            data, shown = to_send.raw, f"{len(to_send.raw)} bytes that are not a segment"
         else:
-            seg = self._seg(letter)
+            seg = self._seg(to_send)
             data = build(seg, self.wire)
             shown = self._show_own(seg)
-        if letter.damaged:
+        if to_send.damaged:
             data = data[:-1] + bytes([data[-1] ^ 0x10])
             shown += " (damaged)"
         self._acts()
@@ -60,27 +60,27 @@ class ScriptedPeer(Conversation):
         self._record("down", data)
         self._step(receive=[data])
 
-    def _seg(self, letter: Letter) -> Seg:
-        flags = {name.lower(): True for name in letter.flags}
-        seq = self._next if letter.seq is None else letter.seq
-        ack = self.expected_next if letter.ack is None else letter.ack
-        self._window = self._window if letter.win is None else letter.win
+    def _seg(self, to_send: SegmentToSend) -> Seg:
+        flags = {name.lower(): True for name in to_send.flags}
+        seq = self._next if to_send.seq is None else to_send.seq
+        ack = self.expected_next if to_send.ack is None else to_send.ack
+        self._window = self._window if to_send.win is None else to_send.win
         at = max(seq - 1, 0)
         seg = Seg(
             (self._peer_isn + seq) % 2**32,
-            (self._isn + ack) % 2**32 if letter.ack is not None or "ACK" in letter.flags else 0,
+            (self._isn + ack) % 2**32 if to_send.ack is not None or "ACK" in to_send.flags else 0,
             self._window,
-            sack=tuple((left + self._isn, right + self._isn) for left, right in letter.sack),
-            payload=stream_bytes("peer", at, at + letter.len),
+            sack=tuple((left + self._isn, right + self._isn) for left, right in to_send.sack),
+            payload=stream_bytes("peer", at, at + to_send.len),
             **flags,
         )
-        if not letter.damaged and not seg.rst and seq <= self._next:
+        if not to_send.damaged and not seg.rst and seq <= self._next:
             self._next = max(self._next, seq + seg.size)
         return seg
 
     @property
     def expected_next(self) -> int:
-        """The number that a peer expects who has had everything the student sent, up to the first gap."""
+        """The number a peer expects that has received everything the student sent, up to the first gap."""
         reached = 0
         for seen in sorted(self.seen, key=lambda seen: seen.seq):
             if seen.seq <= reached and not seen.seg.rst:
@@ -88,7 +88,7 @@ class ScriptedPeer(Conversation):
         return reached
 
     def opens(self, *, window: int | None = None) -> None:
-        """The whole handshake, in the student's role; the next numbers of both sides are 1 afterwards."""
+        """The whole handshake, in the student's role; afterwards the next number of both sides is 1."""
         win = "" if window is None else f"win={window}"
         if self.role == "client":
             self.expects("SYN !ACK seq=0", within=0)
@@ -103,31 +103,31 @@ class ScriptedPeer(Conversation):
     # -- what the student's application does ---------------------------------------------------------------------
 
     def writes(self, count: int, *, takes: int | None = None) -> int:
-        """The application sends the next bytes of its stream; how many were taken."""
+        """The application sends the next bytes of its stream; returns how many were taken."""
         data = stream_bytes("student", self.said, self.said + count)
         self._acts()
         self._say("student", f"the application sends {count:,} bytes")
         before = self.said
-        self.said += count  # what it may send: the answer comes with the datagrams
-        turn = self._step(send=data, settle=False)
-        self.said = before + turn.accepted
-        self._settle(turn)
-        if takes is not None and turn.accepted != takes:
-            self._fail("send() took another number of bytes", f"{takes:,}", f"{turn.accepted:,}")
-        return turn.accepted
+        self.said += count  # what it may send: datagrams come before the result is known
+        result = self._step(send=data, settle=False)
+        self.said = before + result.accepted
+        self._settle(result)
+        if takes is not None and result.accepted != takes:
+            self._fail("send() took another number of bytes", f"{takes:,}", f"{result.accepted:,}")
+        return result.accepted
 
     def takes(self, limit: int, *, gives: int | None = None) -> bytes:
         """The application reads once; what it got is compared with the peer's stream."""
         self._acts()
-        turn = self._step(read=limit)
-        self._say("student", f"the application reads {len(turn.read):,} bytes")
-        right = stream_bytes("peer", self.got, self.got + len(turn.read))
-        if turn.read != right:
+        result = self._step(read=limit)
+        self._say("student", f"the application reads {len(result.read):,} bytes")
+        right = stream_bytes("peer", self.got, self.got + len(result.read))
+        if result.read != right:
             self._fail("read() gave other bytes than the peer sent", "the peer's stream", "something else")
-        self.got += len(turn.read)
-        if gives is not None and len(turn.read) != gives:
-            self._fail("read() gave another number of bytes", f"{gives:,}", f"{len(turn.read):,}")
-        return turn.read
+        self.got += len(result.read)
+        if gives is not None and len(result.read) != gives:
+            self._fail("read() gave another number of bytes", f"{gives:,}", f"{len(result.read):,}")
+        return result.read
 
     def reads(self, first: int, last: int) -> None:
         """The application reads until it has the peer's bytes first..last (1 is the first byte)."""
@@ -152,7 +152,7 @@ class ScriptedPeer(Conversation):
     # -- expectations --------------------------------------------------------------------------------------------
 
     def expects(self, text: str, *, within: float = 0.0, after: float = 0.0) -> Numbers:
-        """A segment like it, no earlier than `after` and no later than `within` seconds; answers it."""
+        """A matching segment comes, no earlier than `after` and no later than `within` seconds; returns it."""
         self._acting = False
         pattern = read_pattern(text)
         earliest, deadline = self._anchor + after - SLACK, self._anchor + max(within, after) + SLACK
@@ -171,7 +171,7 @@ class ScriptedPeer(Conversation):
                 self._fail(f"it did not come {limit(within)}", text, self._recent())
 
     def expects_bytes(self, first: int, last: int, *, within: float = 0.0) -> None:
-        """All the numbers first..last are sent as payload, however cut, within so many seconds."""
+        """All bytes first..last are sent as payload, however cut, within `within` seconds."""
         self._acting = False
         deadline = self._anchor + within + SLACK
         while True:
@@ -189,7 +189,7 @@ class ScriptedPeer(Conversation):
                 self._fail(f"they did not all come {limit(within)}", f"bytes {first}:{last}", self._recent())
 
     def never(self, text: str, *, during: float = 0.0) -> None:
-        """Nothing like it since the last action, nor for so many seconds from now."""
+        """No matching segment since the last action, nor for `during` seconds from now."""
         self._acting = False
         pattern = read_pattern(text)
         self._pass(during)
@@ -199,7 +199,7 @@ class ScriptedPeer(Conversation):
         self._anchor = self.now
 
     def silence(self, *, during: float) -> None:
-        """From now on, for so many seconds, nothing but ACKs without payload."""
+        """From now on, for `during` seconds, nothing but ACKs without payload."""
         self._acting = False
         begin = len(self.seen)
         self._pass(during)
@@ -209,7 +209,7 @@ class ScriptedPeer(Conversation):
         self._anchor = self.now
 
     def event(self, name: str, *, within: float = 0.0) -> None:
-        """The application is told this; other events before it are passed over."""
+        """The application is told this; other events before it are skipped."""
         self._acting = False
         deadline = self._anchor + within + SLACK
         while True:
@@ -224,15 +224,15 @@ class ScriptedPeer(Conversation):
                 self._fail(f"the event did not come {limit(within)}", f"event {name}", f"events: {told}")
 
     def never_event(self, name: str, *, during: float = 0.0) -> None:
-        """The application has not been told this so far, nor is it for so many seconds from now."""
+        """The application has not been told this so far, nor is it for `during` seconds from now."""
         self._acting = False
         self._pass(during)
         if any(word == name for _, word in self.events):
-            self._fail("the application was told what is not so", f"never event {name}", f"event {name}")
+            self._fail("the application was told something that is not true", f"never event {name}", f"event {name}")
         self._anchor = self.now
 
     def times(self, text: str, *, until: float) -> list[float]:
-        """When segments like it are sent, from the last action until so many seconds from now."""
+        """When matching segments are sent, from the last action until `until` seconds from now."""
         pattern = read_pattern(text)
         self._pass(until)
         found = [index for index in self._fresh() if pattern.matches(self.seen[index])]
@@ -247,6 +247,6 @@ class ScriptedPeer(Conversation):
         self._anchor = self.now
 
     def require(self, met: bool, sentence: str, *, expected: str = "", seen: str = "") -> None:
-        """Raise Broken with the conversation unless it is met: for what a script cannot say."""
+        """Raise Broken with the conversation unless `met`: for what a script cannot express."""
         if not met:
             self._fail(sentence, expected, seen or self._recent())

@@ -3,8 +3,8 @@
     TIME    send    SEGMENT                      a segment of the peer arrives
             expect  SEGMENT [after T] [within T] the student sends one like it (default: within 0, at the same instant)
             expect  bytes A:B [within T]         the student sends these bytes, however they are cut
-            never   SEGMENT [for T]              nothing like it since the last send or app, nor for T from now
-            nothing [for T]                      not a single segment, the same
+            never   SEGMENT [for T]              no match since the last send or app, nor for T from now
+            nothing [for T]                      not a single segment, likewise
             silence for T                        from now on nothing but ACKs without payload
             event   NAME [within T]              the student's application is told
             never   event NAME [for T]
@@ -35,11 +35,11 @@ _COMPARE = {
 
 
 class BadScript(ValueError):
-    """A line that is no script; the message quotes it. Our mistake, never the student's."""
+    """A line that is not valid; the message quotes it. Our mistake, never the student's."""
 
 
 @dataclass(frozen=True)
-class Line:
+class ScriptLine:
     """One line of a script."""
 
     number: int  #: from 1
@@ -54,7 +54,7 @@ class Line:
 VERBS = ("send", "expect", "never", "nothing", "silence", "event", "app", "wait", "open")
 
 
-def read_script(text: str) -> list[Line]:
+def read_script(text: str) -> list[ScriptLine]:
     """The lines of a script. Raises BadScript."""
     lines = []
     for number, raw in enumerate(text.splitlines(), 1):
@@ -64,7 +64,7 @@ def read_script(text: str) -> list[Line]:
     return lines
 
 
-def _read_line(number: int, bare: str) -> Line:
+def _read_line(number: int, bare: str) -> ScriptLine:
     words = bare.split()
     wait, until = 0.0, None
     if re.fullmatch(r"\+\d+(\.\d+)?", words[0]):
@@ -82,7 +82,7 @@ def _read_line(number: int, bare: str) -> Line:
         except ValueError:
             raise BadScript(f"line {number}: {rest[-1]!r} is not a number of seconds") from None
         rest = rest[:-2]
-    return Line(number, " ".join(bare.split()), verb, tuple(rest), wait, until, limits)
+    return ScriptLine(number, " ".join(bare.split()), verb, tuple(rest), wait, until, limits)
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,17 @@ def show_numbers(seg: Seg, seq: int, ack: int, sack: tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Pattern:
-    """What an expected segment looks like. What is not mentioned is not looked at, but for SYN, FIN and RST."""
+    """What an expected segment looks like. What is not mentioned is not checked, except SYN, FIN and RST."""
 
     text: str
     flags: frozenset[str]  #: must be set; SYN, FIN, RST that are not among them must not
     without: frozenset[str] = frozenset()  #: must not be set, written !ACK
-    kind: str = ""  #: "DATA": payload, with or without FIN; "ANY": whatever it is
+    kind: str = ""  #: "DATA": payload, with or without FIN; "ANY": any segment
     tests: tuple[tuple[str, str, int], ...] = ()  #: field, comparison, number
     sack: tuple[tuple[int, int], ...] | None = None
 
     def matches(self, seen: Numbers) -> bool:
-        """Whether the segment is such a one."""
+        """Whether the segment matches."""
         return self._has_flags(seen.seg) and self._has_numbers(seen)
 
     def _has_flags(self, seg: Seg) -> bool:
@@ -151,7 +151,7 @@ class Pattern:
 
 
 def read_pattern(text: str) -> Pattern:
-    """What `expect` and `never` are given. Raises BadScript."""
+    """Parse the description after `expect` or `never`. Raises BadScript."""
     flags, without, kind, tests, sack = set(), set(), "", [], None
     for word in text.split():
         found = _TEST.fullmatch(word)
@@ -166,13 +166,13 @@ def read_pattern(text: str) -> Pattern:
         elif found and found[3].isdecimal():
             tests.append((found[1], found[2], int(found[3])))
         else:
-            raise BadScript(f"{text!r}: {word!r} describes no segment")
+            raise BadScript(f"{text!r}: {word!r} does not describe a segment")
     return Pattern(text, frozenset(flags), frozenset(without), kind, tuple(tests), sack)
 
 
 @dataclass(frozen=True)
-class Letter:
-    """What `send` is given: a segment in relative numbers, and what happens to it on its way."""
+class SegmentToSend:
+    """The segment after `send`: relative numbers, and what happens to it on its way."""
 
     flags: frozenset[str]
     seq: int | None = None  #: None: the peer's next number
@@ -184,8 +184,8 @@ class Letter:
     raw: bytes | None = None  #: these bytes instead of a segment
 
 
-def read_letter(text: str) -> Letter:
-    """What `send` is given. Raises BadScript."""
+def read_segment(text: str) -> SegmentToSend:
+    """Parse the segment after `send`. Raises BadScript."""
     flags: set[str] = set()
     numbers: dict[str, int] = {}
     sack: tuple[tuple[int, int], ...] = ()
@@ -203,8 +203,8 @@ def read_letter(text: str) -> Letter:
         elif found and found[1] != "fin" and found[2] == "=" and re.fullmatch(r"-?\d+", found[3]):
             numbers[found[1]] = int(found[3])
         else:
-            raise BadScript(f"{text!r}: {word!r} belongs in no segment")
-    return Letter(frozenset(flags), sack=sack, damaged=damaged, raw=raw, **numbers)
+            raise BadScript(f"{text!r}: {word!r} does not belong in a segment")
+    return SegmentToSend(frozenset(flags), sack=sack, damaged=damaged, raw=raw, **numbers)
 
 
 def _hex(text: str) -> bytes:
@@ -228,5 +228,5 @@ def read_range(text: str) -> tuple[int, int]:
     """`1:1001`: the first number and the one after the last. Raises BadScript."""
     found = _RANGE.fullmatch(text)
     if not found or int(found[1]) > int(found[2]):
-        raise BadScript(f"{text!r} is no range of numbers such as 1:1001")
+        raise BadScript(f"{text!r} is not a range of numbers such as 1:1001")
     return int(found[1]), int(found[2])

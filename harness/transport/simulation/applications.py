@@ -1,8 +1,8 @@
 """The applications on both ends of a simulated connection, and the party that joins one to its connection. Pure.
 
-Rule 1: an application knows its plan, the time, and what its connection told it; never the link or the other side.
-Rule 2: everything that happens to a connection at one instant is one turn, the same for a class in this process and
-for one behind a guest: `harness.transport.calls.guest.take_turn` has the order.
+Rule 1: an application knows its plan, the time, and what its connection reported; never the link or the other side.
+Rule 2: everything that happens to a connection at one instant is one step, the same for a class in this process and
+for one behind a guest: `harness.transport.calls.guest.take_step` has the order.
 """
 
 from __future__ import annotations
@@ -12,40 +12,39 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.actors.story import Broken
-from harness.transport.calls.guest import take_turn
-from harness.transport.calls.player import Player, Turn
+from harness.transport.calls.guest import take_step
+from harness.transport.calls.player import Player, StepResult
 from harness.transport.simulation.scenarios import App, Role
 
 #: Events after which a connection is over.
 OVER = ("closed", "reset", "timed out")
 #: Bytes offered to `send` at a time: at first, and when the buffer was full before.
 OFFER, OFFER_AGAIN = 65_536, 8192
-#: Turns of one connection within one instant.
-MOST_TURNS = 4000
-#: What a connection may send within one instant, in bytes, and what it may hand to its application altogether.
+#: Most steps of one connection within one instant.
+MOST_STEPS = 4000
+#: Most bytes that a connection may send within one instant, and that it may hand to its application altogether.
 MOST_AT_ONCE, MOST_READ = 32_000_000, 64_000_000
 
 
-class Here:
+class LocalConnection:
     """A connection in this process: the reference, or a test's own."""
 
     def __init__(self, connection: Any, cpu: Callable[[], float] = lambda: 0.0) -> None:
         """`cpu`: processor seconds of this thread."""
         self.connection = connection
-        self.cpu_seconds = 0.0  #: used by its turns so far
+        self.cpu_seconds = 0.0  #: used by its steps so far
         self._cpu = cpu
 
-    def step(self, **what: Any) -> Turn:
-        """See Player."""
+    def step(self, **what: Any) -> StepResult:
         began = self._cpu()
-        turn = Turn(*take_turn(self.connection, **what))
+        result = StepResult(*take_step(self.connection, **what))
         self.cpu_seconds += self._cpu() - began
-        return turn
+        return result
 
 
 @dataclass(slots=True)
-class Wish:
-    """What an application does in one turn."""
+class AppAction:
+    """What an application does in one step."""
 
     send: bytes = b""
     end: bool = False
@@ -57,7 +56,7 @@ class Wish:
 
 
 class Application:
-    """Follows its plan."""
+    """An application that follows its plan."""
 
     def __init__(self, plan: App, data: bytes) -> None:
         """`data`: what it sends, as many bytes as the plan says."""
@@ -89,26 +88,26 @@ class Application:
 
     # -- its wishes --------------------------------------------------------------------------------------------
 
-    def wish(self, now: float, *, disturbed: bool) -> Wish:
-        """What it does now. `disturbed`: something else happened, so a turn is taken anyhow."""
-        wish = Wish()
+    def action(self, now: float, *, disturbed: bool) -> AppAction:
+        """What it does now. `disturbed`: something else happened, so a step is taken anyway."""
+        action = AppAction()
         self._started = now >= self.plan.starts
         if self._awake(now) and (disturbed or self._unread or self._wakes(now)):
-            wish.read = self.plan.reads
+            action.read = self.plan.reads
         if self.over or self.aborted:
-            return wish
+            return action
         if self.plan.aborts is not None and now >= self.plan.aborts:
-            wish.abort = True
-            return wish
+            action.abort = True
+            return action
         allowed = min(self._allowed(now), len(self._data))
         if allowed > self.sent and (disturbed or not self._full):
-            wish.send = bytes(self._data[self.sent : min(self.sent + self._offer, allowed)])
+            action.send = bytes(self._data[self.sent : min(self.sent + self._offer, allowed)])
         elif self.sent == len(self._data) and not self.ended:
-            wish.end = self.plan.ends == "sent" or (self.plan.ends == "heard" and self.heard)
-        return wish
+            action.end = self.plan.ends == "sent" or (self.plan.ends == "heard" and self.heard)
+        return action
 
     def _allowed(self, now: float) -> int:
-        """How far into its data it may be."""
+        """How much of its data it may have sent by now."""
         plan, whole = self.plan, len(self._data)
         if now < plan.starts:
             return 0
@@ -141,25 +140,25 @@ class Application:
 
     # -- what it is told ---------------------------------------------------------------------------------------
 
-    def told(self, wish: Wish, turn: Turn, now: float) -> None:
-        """The outcome of its wish."""
-        self.events += [(now, word) for word in turn.events]
-        if wish.send:
-            self.sent += turn.accepted
-            self._full = turn.accepted < len(wish.send)
+    def take_result(self, action: AppAction, result: StepResult, now: float) -> None:
+        """Take note of the outcome of its wish."""
+        self.events += [(now, word) for word in result.events]
+        if action.send:
+            self.sent += result.accepted
+            self._full = result.accepted < len(action.send)
             self._offer = OFFER_AGAIN if self._full else min(2 * self._offer, OFFER)
-        self.ended = self.ended or wish.end
-        self.aborted = self.aborted or wish.abort
-        if wish.read:
-            self._unread = len(turn.read) == wish.read and not self.plan.reads_every
-            self._dry = not turn.read
+        self.ended = self.ended or action.end
+        self.aborted = self.aborted or action.abort
+        if action.read:
+            self._unread = len(result.read) == action.read and not self.plan.reads_every
+            self._dry = not result.read
             self._next_read = now + self.plan.reads_every
-        if turn.read:
-            self.received += turn.read
+        if result.read:
+            self.received += result.read
             self.arrivals.append((now, len(self.received)))
 
     def next_timer(self) -> float | None:
-        """When it wants to act by itself."""
+        """When it next wants to act by itself."""
         plan, due = self.plan, []
         done = bool(self.over) or self.aborted
         if plan.starts and not self._started and not done:
@@ -171,7 +170,7 @@ class Application:
         if plan.sleeps and self._next_read < plan.sleeps[1]:
             due.append(plan.sleeps[1])
         finished = (self.heard or done) and self._dry
-        # What falls into its sleep is read when it wakes.
+        # What would be read during its sleep is read when it wakes.
         if plan.reads_every and self._next_read and not (finished or self._asleep(self._next_read)):
             due.append(self._next_read)
         return min(due, default=None)
@@ -183,50 +182,54 @@ class Party:
     def __init__(self, role: Role, player: Player, application: Application) -> None:
         self.role = role
         self.application = application
-        self.turns = 0
+        self.steps = 0
         self._player = player
         self._arrived: list[bytes] = []
         self._fired = False
         self._begun = False
         self._timer: float | None = None
 
-    def receive_datagram(self, data: bytes, *, now: float) -> None:  # noqa: ARG002 - told with the turn
-        """See Endpoint."""
+    def receive_datagram(self, data: bytes, *, now: float) -> None:  # noqa: ARG002 - passed on with the turn
         self._arrived.append(data)
 
     def handle_timer(self, *, now: float) -> None:
-        """See Endpoint. The time that has come may be the application's."""
+        """The time that has come may be the application's own."""
         self._fired = self._timer is not None and self._timer <= now
 
     def datagrams_to_send(self, *, now: float) -> list[bytes]:
-        """Take as many turns as this instant needs. Raises Broken."""
+        """Take as many steps as this instant needs. Raises Broken."""
         out: list[bytes] = []
         total = 0
-        for _ in range(MOST_TURNS):
+        for _ in range(MOST_STEPS):
             disturbed = bool(self._arrived) or self._fired or not self._begun
-            wish = self.application.wish(now, disturbed=disturbed)
-            if not disturbed and not wish:
+            action = self.application.action(now, disturbed=disturbed)
+            if not disturbed and not action:
                 return out
             arrived, self._arrived = self._arrived, []
             fired, self._fired, self._begun = self._fired, False, True
-            turn = self._player.step(
-                now=now, receive=arrived, timer=fired, abort=wish.abort, send=wish.send, end=wish.end, read=wish.read
+            result = self._player.step(
+                now=now,
+                receive=arrived,
+                timer=fired,
+                abort=action.abort,
+                send=action.send,
+                end=action.end,
+                read=action.read,
             )
-            self.turns += 1
-            out += turn.datagrams
-            total += sum(map(len, turn.datagrams))
-            self._timer = turn.timer
-            self.application.told(wish, turn, now)
+            self.steps += 1
+            out += result.datagrams
+            total += sum(map(len, result.datagrams))
+            self._timer = result.timer
+            self.application.take_result(action, result, now)
             if total > MOST_AT_ONCE:
                 raise Broken(f"the {self.role} sends {total:,} bytes in one instant, at {now:.6f} s")
             if len(self.application.received) > MOST_READ:
                 raise Broken(f"the {self.role} reads bytes for ever: {MOST_READ:,} of them at {now:.6f} s")
         raise Broken(
-            f"the {self.role} takes and gives bytes for ever at {now:.6f} s: {MOST_TURNS} turns in one instant"
+            f"the {self.role} takes and gives bytes for ever at {now:.6f} s: {MOST_STEPS} turns in one instant"
         )
 
     def next_timer(self) -> float | None:
-        """See Endpoint."""
         mine, other = self._timer, self.application.next_timer()
         if mine is None or other is None:
             return other if mine is None else mine

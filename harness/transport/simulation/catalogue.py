@@ -10,16 +10,17 @@ from dataclasses import replace
 from functools import partial
 
 from harness.link.profile import Profile
+from harness.text.nearest import nearest
 from harness.transport.simulation.scenarios import App, Change, Garbage, Lose, Replay, Role, Scenario, What
 
 #: Bytes of most streams, and of a segment's payload.
 MOST, SEGMENT = 32_768, 1200
 #: 10 ms each way, 100 ms each way.
 _DELAY, _FAR = 0.01, 0.1
-#: Losses in a row at most: keeps a high rate of loss from failing a correct program by bad luck.
+#: Most losses in a row: keeps a high loss rate from failing a correct program by bad luck.
 _CAP = 3
-#: A correct program that sends one segment at a time gives up when nothing of 6 SYNs, or of 9 transmissions of another
-#: segment, comes through and is answered. With at most 3 losses in a row, and loss one way only, that cannot happen;
+#: A correct program that sends one segment at a time gives up if none of 6 SYNs, or of 9 transmissions of another
+#: segment, gets through and is answered. With at most 3 losses in a row, and loss one way only, that cannot happen;
 #: elsewhere `flaky` is the chance of it, summed over the SYNs and 28 segments.
 _RARE = 1e-6
 
@@ -36,7 +37,7 @@ def _lossy(share: float) -> Profile:
 
 
 def _one_way(name: str, why: str, stage: int) -> Callable[..., Scenario]:
-    """The client sends, the server listens and ends when it has heard the end; other fields are given next."""
+    """The client sends, the server listens and ends once it has heard the end; call the result with other fields."""
     return partial(Scenario, name=name, why=why, stage=stage, client=_SENDS, server=_LISTENS)
 
 
@@ -45,7 +46,7 @@ def _lost(sender: Role, what: What, nth: int = 1, times: int = 1) -> Lose:
 
 
 def _plain() -> list[Scenario]:
-    """Nothing is lost: what is sent, and how."""
+    """Nothing is lost: different ways of sending."""
     sizes = (0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 2 * SEGMENT, 2 * SEGMENT + 1)
     return [
         *(
@@ -117,7 +118,7 @@ def _exact() -> list[Scenario]:
 
 
 def _random() -> list[Scenario]:
-    """Dice decide."""
+    """Random impairments."""
     rows: list[Scenario] = []
     for percent, limit, flaky in ((2, 200, _RARE), (10, 300, 3e-5), (20, 600, 2e-3)):
         share = _lossy(percent / 100)
@@ -269,10 +270,7 @@ CATALOGUE: dict[str, Scenario] = {
 
 
 def scenario(name: str, **changes: object) -> Scenario:
-    """The scenario of that name, with other fields where they are given. Raises KeyError with the nearest names."""
+    """The scenario of that name, with some fields changed. Raises KeyError with the nearest names."""
     if name not in CATALOGUE:
-        from difflib import get_close_matches
-
-        close = get_close_matches(name, CATALOGUE, n=3, cutoff=0.3)
-        raise KeyError(f"no scenario {name!r}; did you mean {' or '.join(map(repr, close or CATALOGUE))}?")
+        raise KeyError(f"no scenario {name!r}. {nearest(name, CATALOGUE)}")
     return replace(CATALOGUE[name], **changes) if changes else CATALOGUE[name]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Random scenarios: how many of n seeds have to pass, and how likely a correct program fails all the same. Pure.
+"""Random scenarios: how many of n seeds have to pass, and how likely a correct program fails anyway. Pure.
 
 Rule: the number is chosen from the probability that a correct program fails one seed, and the bound is printed.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 
-#: A check of a correct program fails by bad luck at most this often.
+#: The largest probability that a correct program fails a check by bad luck.
 BOUND = 2e-4
 
 
 def false_fail(needed: int, seeds: int, flaky: float) -> float:
     """The probability that fewer than `needed` of `seeds` pass, if each fails with probability `flaky`."""
-    most = seeds - needed  # so many may fail
+    most = seeds - needed  # this many may fail
     return max(
         0.0,
         math.fsum(
@@ -24,7 +24,7 @@ def false_fail(needed: int, seeds: int, flaky: float) -> float:
 
 
 def needed(seeds: int, flaky: float, bound: float = BOUND) -> int:
-    """The most of `seeds` that can be asked for, so that a correct program fails with at most that probability.
+    """The largest number of passes to require, so that a correct program fails with at most that probability.
 
     >>> needed(3, 0.0), needed(3, 0.007), needed(10, 0.02)
     (3, 2, 7)

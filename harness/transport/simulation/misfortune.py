@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.link.model import SECOND
-from harness.transport.segments import Wire
+from harness.transport.segments import WireFormat
 from harness.transport.simulation.scenarios import ROLES, Role
-from harness.transport.simulation.tamper import Watch
-from harness.transport.simulation.world import Outcome
+from harness.transport.simulation.tamper import SegmentRoles
+from harness.transport.simulation.world import SimulationOutcome
 
-#: Misfortunes that a sentence names; the rest is counted.
+#: Most misfortunes that a sentence names; the rest are counted.
 MOST_NAMED = 4
 _ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
@@ -22,21 +22,21 @@ class Misfortune:
     """Something that happens to one packet."""
 
     sender: Role
-    index: int  #: the how manieth datagram of its sender, from 0
+    index: int  #: which datagram of its sender, from 0
     kind: Literal["lost", "twice", "damaged", "cut", "late", "junk"]
     later: int = 0  #: nanoseconds: how much later it, or its copy, arrives
     place: int = 0  #: the damaged bit, or the bytes that are left
-    junk: bytes = b""  #: what arrives beside it
+    junk: bytes = b""  #: what arrives along with it
 
 
-def clauses(outcome: Outcome, rows: Sequence[Misfortune]) -> tuple[str, ...]:
-    """Each of them in words, as they are called in a run with them."""
+def clauses(outcome: SimulationOutcome, rows: Sequence[Misfortune]) -> tuple[str, ...]:
+    """Each of them in words, with the packets' names in a run with them."""
     names = _names(outcome)
     return tuple(f"{names.get((row.sender, row.index), _unnamed(row))} {_happens(row)}" for row in rows)
 
 
 def in_words(clauses: Sequence[str]) -> str:
-    """With what it fails, one clause."""
+    """When it fails, as one clause."""
     if not clauses:
         return "it fails even when nothing is lost, late, doubled or damaged"
     more = [f"{len(clauses) - MOST_NAMED} more things happen"] if len(clauses) > MOST_NAMED else []
@@ -54,7 +54,7 @@ def _happens(row: Misfortune) -> str:
     if row.kind == "twice":
         return f"arrives twice, {seconds:.3f} s apart" if seconds > 0.0005 else "arrives twice"
     if row.kind == "junk":
-        return f"is followed by {len(row.junk)} bytes that are no segment"
+        return f"is followed by {len(row.junk)} bytes that are not a segment"
     return {"lost": "is lost", "damaged": f"is damaged (bit {row.place})", "cut": f"is cut to {row.place} bytes"}[
         row.kind
     ]
@@ -65,15 +65,15 @@ def _unnamed(row: Misfortune) -> str:
 
 
 def ordinal(number: int) -> str:
-    """The first, the second, ..., the 21st."""
+    """A number in words: "the first", "the second", ..., "the 21st"."""
     if number < len(_ORDINALS):
         return f"the {_ORDINALS[number]}"
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"the {number}{ending}"
 
 
-def _names(outcome: Outcome) -> dict[tuple[Role, int], str]:
-    """What each datagram of a run is called."""
+def _names(outcome: SimulationOutcome) -> dict[tuple[Role, int], str]:
+    """A name for each datagram of a run."""
     setting = outcome.setting
     scenario, wire = setting.scenario, setting.wire
     watch = _watch(outcome, wire)
@@ -94,9 +94,9 @@ def _names(outcome: Outcome) -> dict[tuple[Role, int], str]:
     return names
 
 
-def _watch(outcome: Outcome, wire: Wire) -> Watch:
+def _watch(outcome: SimulationOutcome, wire: WireFormat) -> SegmentRoles:
     scenario = outcome.setting.scenario
-    return Watch(
+    return SegmentRoles(
         wire, {role: scenario.app(role).sends for role in ROLES}, {role: scenario.buffer(role) for role in ROLES}
     )
 

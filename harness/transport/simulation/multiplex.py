@@ -1,6 +1,6 @@
 """Several connections behind one endpoint, so that flows share a link in a simulation. Pure.
 
-A byte in front of every datagram says whose it is. Both sides take their connections in the same order:
+The first byte of every datagram says whose it is. Both sides take their connections in the same order:
 
     Simulation({"senders": Shared([a, b]), "receivers": Shared([c, d])}, up=...)     # a talks to c, b to d
 """
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from harness.link.simulator import Endpoint
 
 
-class Shared:
-    """Itself an `harness.link.simulator.Endpoint`. What a flow sends is one byte longer on the link."""
+class SharedEndpoint:
+    """Itself an `harness.link.simulator.Endpoint`. Datagrams are one byte longer on the link."""
 
     def __init__(self, flows: Sequence[Endpoint]) -> None:
         """Raises ValueError for more flows than one byte can number."""
@@ -21,15 +21,15 @@ class Shared:
             raise ValueError(f"1 to 256 flows can share an endpoint, not {len(flows)}")
         self._flows = list(flows)
         self._numbers = [bytes([number]) for number in range(len(flows))]
-        self._first = 0  # who is asked first: it changes, so that no flow is always ahead in the queue
+        self._first = 0  # who is asked first: it rotates, so that no flow is always ahead in the queue
 
     def receive_datagram(self, data: bytes, *, now: float) -> None:
-        """Give it to its flow; without a flow of that number (a damaged byte) to nobody."""
+        """Give it to its flow; dropped if there is no such flow (a damaged byte)."""
         if data and data[0] < len(self._flows):
             self._flows[data[0]].receive_datagram(data[1:], now=now)
 
     def datagrams_to_send(self, *, now: float) -> Iterator[bytes]:
-        """Of every flow; the flows take turns in being first."""
+        """The datagrams of every flow; the flows take turns in going first."""
         count = len(self._flows)
         self._first = (self._first + 1) % count
         for index in range(self._first, self._first + count):

@@ -1,8 +1,8 @@
-"""How losses were made good: read from the packets of a run, without knowing who sent them. Pure.
+"""How losses were repaired: read from the packets of a run, without knowing who sent them. Pure.
 
-A hole is a stretch of new bytes whose first transmission the link lost. From the acknowledgements that reached the
-sender it is told when it could know (rule 6.2: the third one that says nothing new, or blocks that say as much), and
-from its transmissions when it acted, and what else it sent again.
+A hole is a stretch of new bytes whose first transmission the link lost. The acknowledgements that reached the
+sender show when it could know (rule 6.2: the third one that says nothing new, or blocks that say as much), and
+its transmissions show when it acted, and what else it sent again.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from harness.transport.segments import Seg, near, parse
 from harness.transport.simulation.scenarios import Role, other
 
 if TYPE_CHECKING:
-    from harness.transport.simulation.world import Outcome
+    from harness.transport.simulation.world import SimulationOutcome
 
-#: Duplicate acknowledgements that tell of a loss (RFC 5681, section 3.2).
+#: Duplicate acknowledgements that indicate a loss (RFC 5681, section 3.2).
 DUPLICATES = 3
 
 
 @dataclass
 class Hole:
-    """A stretch of bytes that the link took."""
+    """A stretch of bytes that the link lost."""
 
     left: int  #: position of its first byte, from 0
-    right: int  #: behind its last one
+    right: int  #: after its last one
     sent: float  #: seconds, when it was lost
     again: float | None = None  #: when its first byte was sent the next time
-    latest: float | None = None  #: when the sender had been told often enough
+    latest: float | None = None  #: when the sender had heard enough to know
 
 
 @dataclass
 class Repairs:
-    """All of one sender's."""
+    """All repairs of one sender."""
 
     holes: list[Hole] = field(default_factory=list)
     repeated: int = 0  #: bytes sent more than once
@@ -44,7 +44,7 @@ class Repairs:
     under_way: int = 0  #: most bytes that were under way at once when something was lost
 
 
-def look_at_repairs(outcome: Outcome, sender: Role) -> Repairs:
+def look_at_repairs(outcome: SimulationOutcome, sender: Role) -> Repairs:
     """What a side lost and sent again."""
     wire, isn = outcome.setting.wire, outcome.setting.isn[sender]
     mine = [(p, seg) for p in outcome.packets_of(sender) if (seg := parse(p.data, wire))]
@@ -55,7 +55,7 @@ def look_at_repairs(outcome: Outcome, sender: Role) -> Repairs:
     ]
     answers.sort(key=lambda row: row[0])
     repairs = Repairs()
-    highest = 0  # behind the last byte that was sent
+    highest = 0  # after the last byte that was sent
     seen: set[int] = set()
     for packet, seg in mine:
         if not seg.payload or packet.number in seen:
@@ -73,13 +73,13 @@ def look_at_repairs(outcome: Outcome, sender: Role) -> Repairs:
         highest = max(highest, right)
     previous = 0.0
     for hole in repairs.holes:
-        hole.latest = _told(hole, answers, isn, after=previous)
+        hole.latest = _when_known(hole, answers, isn, after=previous)
         previous = hole.latest or previous
         repairs.under_way = max(repairs.under_way, _under_way(hole, mine, answers, isn))
     return repairs
 
 
-def _told(hole: Hole, answers: Sequence[tuple[float, Seg]], isn: int, *, after: float) -> float | None:
+def _when_known(hole: Hole, answers: Sequence[tuple[float, Seg]], isn: int, *, after: float) -> float | None:
     """When the third duplicate acknowledgement, or one that stops at the hole after another, reached the sender."""
     count = 0
     for at, seg in answers[bisect_left(answers, hole.sent, key=lambda row: row[0]) :]:
@@ -89,14 +89,14 @@ def _told(hole: Hole, answers: Sequence[tuple[float, Seg]], isn: int, *, after: 
         if number < hole.left or seg.payload or seg.fin or seg.syn:
             continue
         count += 1
-        # The first one acknowledges what is in front of the hole; after a hole before this one, that alone tells of it.
+        # The first one acknowledges what precedes the hole; after an earlier hole, that alone indicates it.
         if count > DUPLICATES or after > hole.sent:
             return at
     return None
 
 
 def _under_way(hole: Hole, mine: Sequence[tuple[Packet, Seg]], answers: Sequence[tuple[float, Seg]], isn: int) -> int:
-    """Bytes sent and not acknowledged when the hole was first told of, or repaired."""
+    """Bytes sent and not acknowledged when the hole was first reported, or repaired."""
     until = hole.latest or hole.again or hole.sent
     sent = [near(seg.sequence - isn - 1, hole.left) + len(seg.payload) for p, seg in mine if p.sent <= until]
     told = [near(seg.acknowledgement - isn - 1, hole.left) for at, seg in answers if at <= until]

@@ -1,7 +1,7 @@
 """What happens to two connections in virtual time: two applications, a link each way, and exact misfortunes. Pure data.
 
-Rule 1: a scenario says nothing of an implementation: what is lost is named by what it is for the stream ("the last data
-segment"), so it means the same for stop-and-wait and for the largest window.
+Rule 1: a scenario assumes nothing about an implementation: what is lost is named by its role in the stream ("the last
+data segment"), so it means the same for stop-and-wait and for the largest window.
 Rule 2: whoever runs one adds the randomness: a seed, the streams' bytes, the initial sequence numbers.
 
 The list of those that are graded is in `harness/transport/simulation/catalogue.py`.
@@ -18,7 +18,7 @@ from harness.link.profile import Profile
 Role = Literal["client", "server"]
 ROLES: tuple[Role, Role] = ("client", "server")
 
-#: What a lost or repeated segment is, whoever wrote the program that sends it.
+#: The role of a lost or repeated segment, whichever program sends it.
 What = Literal[
     "SYN",  #: without ACK
     "SYN-ACK",
@@ -27,7 +27,7 @@ What = Literal[
     "FIN",
     "ACK",  #: the nth segment that only acknowledges
     "last ACK",  #: what acknowledges the peer's FIN
-    "window update",  #: the first segment that tells of room again after the window was too small for a segment
+    "window update",  #: the first segment that announces room again after the window was too small for a segment
 ]
 
 
@@ -44,10 +44,10 @@ class App:
     chunk: int = 0  #: bytes handed over at a time, 0 is all at once
     every: float = 0.0  #: seconds between two chunks
     starts: float = 0.0  #: when it hands over its first byte
-    #: when a chunk may be handed over: any time; "asks" after the answer to the one before; "answers" after as many
-    #: bytes came; "after the end" when the peer's stream has ended
+    #: when a chunk may be handed over: any time; "asks": after the answer to the one before; "answers": after as many
+    #: bytes came; "after the end": when the peer's stream has ended
     turn: Literal["any", "asks", "answers", "after the end"] = "any"
-    ends: Literal["sent", "heard", "never"] = "sent"  #: once all is sent; once the peer's end is heard as well
+    ends: Literal["sent", "heard", "never"] = "sent"  #: once all is sent; once the peer's end has been heard, too
     aborts: float | None = None  #: when it gives up the connection
     reads: int = 65_536  #: bytes taken at a time
     reads_every: float = 0.0  #: seconds between two reads, 0 is at once
@@ -56,7 +56,7 @@ class App:
 
 @dataclass(frozen=True, kw_only=True)
 class Lose:
-    """One segment that does not arrive, exactly."""
+    """One particular segment that does not arrive."""
 
     sender: Role
     what: What
@@ -76,7 +76,7 @@ class Replay:
 
 @dataclass(frozen=True, kw_only=True)
 class Garbage:
-    """Datagrams from the peer's address that are no segments: beside every nth packet, one of many kinds in turn."""
+    """Datagrams from the peer's address that are not segments: one with every nth packet, of many kinds in turn."""
 
     sender: Role
     every: int = 3
@@ -84,10 +84,10 @@ class Garbage:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Other links from a time on."""
+    """Other links from a certain time on."""
 
     at: float  #: seconds
-    to_server: Profile | None = None  #: None: as it was
+    to_server: Profile | None = None  #: None: unchanged
     to_client: Profile | None = None
 
 
@@ -113,17 +113,17 @@ class Scenario:
     replay: tuple[Replay, ...] = ()
     garbage: tuple[Garbage, ...] = ()
     changes: tuple[Change, ...] = ()
-    buffers: Mapping[Role, int] = field(default_factory=dict)  #: receive_buffer, 65,536 where nothing is said
+    buffers: Mapping[Role, int] = field(default_factory=dict)  #: receive_buffer, 65,536 by default
     near_wrap: bool = False  #: the initial sequence numbers lie just before 2^32
     limit: float = 60.0  #: seconds of virtual time within which all has to be over
     ending: Ending = "closed"  #: how both sides end, from stage 4 on; in stage 3 the ends of the streams are enough
-    watched: tuple[Role, ...] = ROLES  #: the sides whose ending is waited for
-    whole: bool = True  #: whether the streams have to arrive whole; else: a beginning of them
-    flaky: float = 0.0  #: highest probability that a correct program fails it with one seed
+    watched: tuple[Role, ...] = ROLES  #: the sides that have to end
+    whole: bool = True  #: whether the streams have to arrive whole; otherwise a beginning of them
+    flaky: float = 0.0  #: upper bound on the probability that a correct program fails one seed
 
     @property
     def random(self) -> bool:
-        """Whether another seed is another story."""
+        """Whether another seed gives another run."""
         dice = ("jitter", "loss", "gemodel", "state", "duplicate", "corrupt", "reorder", "truncate")
         profiles = [self.to_server, self.to_client]
         profiles += [p for change in self.changes for p in (change.to_server, change.to_client) if p]
@@ -139,7 +139,7 @@ class Scenario:
         return self.client if role == "client" else self.server
 
     def profile(self, sender: Role) -> Profile:
-        """The link that a side sends into, at the beginning."""
+        """The link that a side sends into at first."""
         return self.to_server if sender == "client" else self.to_client
 
     def buffer(self, role: Role) -> int:
@@ -147,7 +147,7 @@ class Scenario:
         return self.buffers.get(role, 65_536)
 
     def reversed(self) -> Scenario:
-        """The same with the sides exchanged: what the client did, the server does."""
+        """The same with the sides swapped: what the client did, the server does."""
         return replace(
             self,
             name=f"{self.name}, the other way round",

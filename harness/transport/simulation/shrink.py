@@ -1,7 +1,7 @@
 """A failing run, reduced to the fewest misfortunes that still fail. Pure: the clock is given.
 
-Rule 1: the run is repeated with what the dice did written down; from then on there are no dice.
-Rule 2: what is told was run: the sentence describes a run that failed in the same way, or there is none.
+Rule 1: the random events of the run are written down and repeated; from then on nothing is random.
+Rule 2: what is reported was run: the sentence describes a run that failed in the same way, or there is no sentence.
 
 The search is Zeller's ddmin (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002).
 """
@@ -17,35 +17,35 @@ from harness.link.profile import Profile
 from harness.link.simulator import Carrier
 from harness.transport.simulation.misfortune import Misfortune, clauses, in_words
 from harness.transport.simulation.scenarios import Role
-from harness.transport.simulation.world import Around, Outcome, Setting
+from harness.transport.simulation.world import Around, Setting, SimulationOutcome
 
-#: Runs and seconds that a search may take.
+#: Most runs and seconds of a search.
 MOST_RUNS, MOST_SECONDS = 120, 5.0
-#: Misfortunes of a run that are written down at most.
+#: Most misfortunes of a run that are written down.
 MOST_MISFORTUNES = 2000
 #: Differences of time below this are rounding, in nanoseconds.
 _SAME_TIME = 1000
 
-#: Runs a setting again with something around its links.
-Run = Callable[[Setting, Around], Outcome]
+#: Runs a setting again with its links wrapped.
+Run = Callable[[Setting, Around], SimulationOutcome]
 
 
 @dataclass(frozen=True)
 class Shrunk:
-    """What is left."""
+    """The result of a search."""
 
-    outcome: Outcome  #: of a run with these misfortunes and no others
+    outcome: SimulationOutcome  #: of a run with these misfortunes and no others
     misfortunes: tuple[Misfortune, ...]
     clauses: tuple[str, ...]  #: "the second ACK of the server is lost", ...
 
     @property
     def sentence(self) -> str:
-        """With what it fails."""
+        """What makes it fail."""
         return in_words(self.clauses)
 
 
 def shrunk(
-    outcome: Outcome,
+    outcome: SimulationOutcome,
     run: Run,
     *,
     clock: Callable[[], float],
@@ -62,7 +62,7 @@ def shrunk(
     if not search.same(again) or len(recorder.misfortunes) > MOST_MISFORTUNES:
         return None
     if not search.fails(recorder.misfortunes):
-        return None  # without its dice it is another story
+        return None  # without randomness it does not fail the same way
     left = search.reduce(recorder.misfortunes)
     assert search.last is not None
     return Shrunk(search.last, tuple(left), clauses(search.last, left))
@@ -71,8 +71,10 @@ def shrunk(
 class _Search:
     """ddmin within its budget."""
 
-    def __init__(self, outcome: Outcome, run: Run, clock: Callable[[], float], most_runs: int, deadline: float) -> None:
-        self.last: Outcome | None = None  #: the smallest run that failed
+    def __init__(
+        self, outcome: SimulationOutcome, run: Run, clock: Callable[[], float], most_runs: int, deadline: float
+    ) -> None:
+        self.last: SimulationOutcome | None = None  #: the smallest run that failed
         self._wanted = outcome.faults[0]
         self._setting = outcome.setting
         self._run = run
@@ -80,12 +82,12 @@ class _Search:
         self._left = most_runs
         self._deadline = deadline
 
-    def same(self, outcome: Outcome) -> bool:
+    def same(self, outcome: SimulationOutcome) -> bool:
         """Whether it fails as the first one did."""
         return any(fault.kind == self._wanted.kind and fault.rule == self._wanted.rule for fault in outcome.faults[:1])
 
     def fails(self, misfortunes: Sequence[Misfortune]) -> bool:
-        """Run with these and no others."""
+        """Whether a run with these and no others fails."""
         self._left -= 1
         outcome = self._run(self._setting, Explicit(misfortunes).around)
         if not self.same(outcome):
@@ -128,11 +130,11 @@ class _Search:
         return None
 
 
-# -- writing down, and doing it again ----------------------------------------------------------------------------
+# -- recording, and playing back ---------------------------------------------------------------------------------
 
 
 def steady(profile: Profile) -> Profile:
-    """The same link without dice and exact misfortunes: its delay, its rate, its queue."""
+    """The same link without randomness and exact misfortunes: its delay, its rate, its queue."""
     return Profile(delay=profile.delay, rate=profile.rate, overhead=profile.overhead, limit=profile.limit)
 
 
@@ -141,14 +143,13 @@ def _steady_link(link: Link, now: int) -> Link:
 
 
 class Recorder:
-    """Writes down what becomes of every packet, compared with a steady link."""
+    """Records what happens to every packet, compared with a steady link."""
 
     def __init__(self) -> None:
         self.misfortunes: list[Misfortune] = []
         self._count: dict[Role, int] = {"client": 0, "server": 0}
 
     def around(self, sender: Role, link: Link, carrier: Carrier) -> Carrier:
-        """See Around."""
         return _Recording(self, sender, _steady_link(link, 0), carrier)
 
     def note(self, sender: Role, data: bytes, out: Sequence[Delivery[bytes]], due: int | None) -> None:
@@ -183,7 +184,7 @@ class Recorder:
 
 
 def _first_difference(one: bytes, other: bytes) -> int | None:
-    """The first bit in which they differ, as far as both go."""
+    """The first bit in which they differ, up to the shorter one's end."""
     for number, (left, right) in enumerate(zip(one, other, strict=False)):
         if left != right:
             return 8 * number + ((left ^ right) & -(left ^ right)).bit_length() - 1
@@ -199,11 +200,9 @@ class _Recording:
 
     @property
     def why(self) -> str:
-        """See Carrier."""
         return self._carrier.why
 
     def transmit(self, packet: bytes, *, now: int) -> list[Delivery[bytes]]:
-        """See Carrier."""
         out = self._carrier.transmit(packet, now=now)
         steady = self._twin.transmit(packet, now=now)
         self._recorder.note(self._sender, packet, out, steady[0].due if steady else None)
@@ -211,7 +210,7 @@ class _Recording:
 
 
 class Explicit:
-    """Does these misfortunes and no others, on steady links."""
+    """Plays back these misfortunes and no others, on steady links."""
 
     def __init__(self, misfortunes: Sequence[Misfortune]) -> None:
         self._rows: dict[tuple[Role, int], list[Misfortune]] = {}
@@ -219,8 +218,7 @@ class Explicit:
             self._rows.setdefault((row.sender, row.index), []).append(row)
         self._count: dict[Role, int] = {"client": 0, "server": 0}
 
-    def around(self, sender: Role, link: Link, carrier: Carrier) -> Carrier:  # noqa: ARG002 - what it did is written down
-        """See Around."""
+    def around(self, sender: Role, link: Link, carrier: Carrier) -> Carrier:  # noqa: ARG002 - what it did has been recorded
         return _Fixed(self, sender, _steady_link(link, 0))
 
     def next_of(self, sender: Role) -> list[Misfortune]:
@@ -238,7 +236,6 @@ class _Fixed:
         self.why = ""
 
     def transmit(self, packet: bytes, *, now: int) -> list[Delivery[bytes]]:
-        """See Carrier."""
         rows = self._explicit.next_of(self._sender)
         out = self._link.transmit(packet, now=now)
         if not out:

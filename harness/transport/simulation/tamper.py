@@ -1,6 +1,6 @@
-"""Exact misfortunes: recognises segments by what they are for the stream, loses, repeats and soils them. Pure.
+"""Exact misfortunes: recognises segments by their role in the stream, and loses, repeats and adds to them. Pure.
 
-Rule: what a segment is, is read from the packets of both directions in the order of sending, nothing else is known of
+Rule: a segment's role is read from the packets of both directions in the order of sending; nothing else is known of
 an implementation. Positions count from 0, the first byte of a stream.
 """
 
@@ -13,36 +13,36 @@ from dataclasses import dataclass, field
 from harness.link.model import SECOND, Delivery
 from harness.link.simulator import Carrier
 from harness.link.taus113 import taus113
-from harness.transport.segments import MODULUS, Seg, Wire, near, parse
+from harness.transport.segments import MODULUS, Seg, WireFormat, near, parse
 from harness.transport.simulation.scenarios import Garbage, Role, Scenario, What, other
 
-#: A window that is smaller than this, and than half the buffer, is one to wait with.
+#: A window that is smaller than this, and than half the buffer, is too small to send into.
 SEGMENT = 1200
 
 
 @dataclass
 class _Stream:
-    """What is known of one direction so far."""
+    """What is known about one direction so far."""
 
     total: int  #: bytes that the application sends
-    buffer: int  #: of the side that sends: its windows are offered out of it
+    buffer: int  #: of the side that sends: it offers its windows from it
     isn: int | None = None
     highest: int = 0  #: bytes that were sent at least once
     starts: list[int] = field(default_factory=list)  #: where each stretch of new bytes began
     fin: int | None = None  #: the position after the last byte, once a FIN was seen
     acks: int = 0  #: segments that only acknowledged
-    narrow: bool = False  #: the last window was one to wait with
+    narrow: bool = False  #: the last window was too small to send into
 
 
-class Watch:
-    """Says what each segment is. Shown every datagram once, in the order of sending."""
+class SegmentRoles:
+    """Names the role of each segment. Give it every datagram once, in the order of sending."""
 
-    def __init__(self, wire: Wire, totals: Mapping[Role, int], buffers: Mapping[Role, int]) -> None:
+    def __init__(self, wire: WireFormat, totals: Mapping[Role, int], buffers: Mapping[Role, int]) -> None:
         self._wire = wire
         self._streams: dict[Role, _Stream] = {role: _Stream(totals[role], buffers[role]) for role in totals}
 
     def labels(self, sender: Role, data: bytes) -> list[tuple[What, int]]:
-        """What the segment is, and the how manieth of its kind; several where it is several."""
+        """The roles of the segment, each with its number among those of its kind, from 1."""
         seg = parse(data, self._wire)
         return [] if seg is None else list(self._labels(sender, seg))
 
@@ -87,12 +87,12 @@ class Watch:
 
 
 class Tamper:
-    """The misfortunes of one run, both directions; `around` puts it around a simulation's links."""
+    """The misfortunes of one run, both directions; `around` wraps a simulation's links."""
 
-    def __init__(self, scenario: Scenario, wire: Wire, seed: int) -> None:
+    def __init__(self, scenario: Scenario, wire: WireFormat, seed: int) -> None:
         apps = {"client": scenario.client, "server": scenario.server}
         roles: tuple[Role, Role] = ("client", "server")
-        self._watch = Watch(
+        self._watch = SegmentRoles(
             wire, {role: apps[role].sends for role in roles}, {role: scenario.buffer(role) for role in roles}
         )
         self._wire = wire
@@ -103,7 +103,7 @@ class Tamper:
         self._count: dict[Role, int] = {"client": 0, "server": 0}
 
     def around(self, sender: Role, link: Carrier) -> Carrier:
-        """The link with this around it."""
+        """The link, wrapped."""
         return _Tampered(self, sender, link)
 
     def loses(self, sender: Role, data: bytes) -> tuple[bool, float | None]:
@@ -114,7 +114,7 @@ class Tamper:
         return any(lost), later[0] if later else None
 
     def junk(self, sender: Role, data: bytes) -> bytes | None:
-        """What arrives beside a datagram that is no segment; None if nothing does."""
+        """What arrives along with a datagram that is not a segment; None if nothing does."""
         self._count[sender] += 1
         for row in self._garbage:
             if row.sender == sender and self._count[sender] % row.every == 0:
@@ -150,7 +150,7 @@ class _Rule:
     seen: int = 0  # transmissions of what it picks
 
     def applies(self, sender: Role, labels: list[tuple[What, int]]) -> bool:
-        """Whether this segment is one of those meant."""
+        """Whether this segment is meant."""
         if sender != self.sender:
             return False
         numbers = [number for what, number in labels if what == self.what]
@@ -175,7 +175,6 @@ class _Tampered:
         self.why = ""
 
     def transmit(self, packet: bytes, *, now: int) -> list[Delivery[bytes]]:
-        """See Carrier."""
         lost, later = self._tamper.loses(self._sender, packet)
         junk = self._tamper.junk(self._sender, packet)
         if lost:

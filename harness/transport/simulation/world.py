@@ -1,8 +1,8 @@
-"""One scenario between two connections in virtual time, and everything that can be wrong with what came of it. Pure.
+"""Runs one scenario between two connections in virtual time, and finds everything wrong with the outcome. Pure.
 
 Rule 1: what was read is compared with what the other side sent, and with what the link delivered: whatever reached the
-reader by another way than the link counts as nothing.
-Rule 2: a fault is a sentence; the first is the one that is told. A fault of the side that is not the student's is ours.
+reader without the link does not count.
+Rule 2: a fault is a sentence; the first one is reported. A fault of a side that is not the student's is ours.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from harness.transport.calls.player import Player
 from harness.transport.delivered import delivered
 from harness.transport.oracle.judge import Case, Violation, judge
 from harness.transport.oracle.judge import broken as broken_rules
-from harness.transport.segments import Wire
+from harness.transport.segments import WireFormat
 from harness.transport.simulation.applications import Application, Party
 from harness.transport.simulation.scenarios import ROLES, Change, Role, Scenario, other
 from harness.transport.simulation.tamper import Tamper
 
-#: Events of a simulation at most: so many for each segment of data there is, and so many besides.
+#: Most events of a simulation: this many for each segment of data, plus this many.
 EVENTS_PER_SEGMENT, EVENTS_BESIDES = 40, 60_000
 
 Kind = Literal["call", "stream", "ending", "late", "covert", "rule"]
-#: Which fault is told first.
+#: The order in which faults are reported.
 _ORDER: tuple[Kind, ...] = ("call", "covert", "stream", "ending", "rule", "late")
-#: Puts more around the link that a side sends into: who, the link itself, what is around it already.
+#: Wraps the link that a side sends into: the side, the link itself, the link as wrapped so far.
 Around = Callable[[Role, Link, Carrier], Carrier]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that was not as it has to be."""
+    """One thing that was not as it should be."""
 
     kind: Kind
     text: str
@@ -48,13 +48,13 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A scenario with everything that is random about it chosen."""
+    """A scenario with everything random about it chosen."""
 
     scenario: Scenario
     seed: int  #: of the links
     data: Mapping[Role, bytes]  #: what each side sends
     isn: Mapping[Role, int]
-    wire: Wire
+    wire: WireFormat
     students: tuple[Role, ...]  #: the sides under test; the first of them is "up" in the packets
     model: bool = False  #: whether those have the model-based controller
 
@@ -73,18 +73,18 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What came of a run."""
+class SimulationOutcome:
+    """The outcome of a run."""
 
     setting: Setting
-    seconds: float  #: of virtual time, when all was over or the limit
+    seconds: float  #: of virtual time, when everything was over, or the limit
     received: Mapping[Role, bytes]  #: what each side's application read
     events: Mapping[Role, Sequence[tuple[float, str]]]
     arrivals: Mapping[Role, Sequence[tuple[float, int]]]  #: (when, bytes read by then)
     packets: Sequence[Packet]
-    faults: Sequence[Fault] = ()  #: empty: all was well
-    broken: Broken | None = None  #: what a call raised, if it was that
-    turns: int = 0  #: round trips, or calls in this process, of both sides
+    faults: Sequence[Fault] = ()  #: empty if all was well
+    broken: Broken | None = None  #: what a call raised, if one did
+    steps: int = 0  #: round trips, or calls in this process, of both sides
     violations: Sequence[Violation] = ()  #: what the oracle says of the sides under test
 
     @property
@@ -106,7 +106,7 @@ class World:
     """One run."""
 
     def __init__(self, setting: Setting, players: Mapping[Role, Player], *, around: Around | None = None) -> None:
-        """`players`: a fresh connection for each side. `around`: put around the links, outside of exact misfortunes."""
+        """`players`: a fresh connection for each side. `around`: wraps the links, outside of exact misfortunes."""
         self.setting = setting
         scenario = setting.scenario
         self.parties = {
@@ -139,8 +139,8 @@ class World:
         first = self.setting.first
         return lambda _: self.simulation.set_links(up=profile(first), down=profile(other(first)))
 
-    def run(self) -> Outcome:
-        """To its end, or to the limit. Raises what is not the submission's fault: LabError, mistakes of ours."""
+    def run(self) -> SimulationOutcome:
+        """Run to the end, or to the limit. Raises what is not the submission's fault: LabError, mistakes of ours."""
         scenario = self.setting.scenario
         faults: list[Fault] = []
         broken = None
@@ -154,7 +154,7 @@ class World:
         packets = self.simulation.packets
         violations = self._violations(packets) if broken is None else []
         faults += self._faults(packets, violations) if broken is None else []
-        return Outcome(
+        return SimulationOutcome(
             setting=self.setting,
             seconds=self.simulation.now,
             received={role: bytes(self._app(role).received) for role in ROLES},
@@ -163,7 +163,7 @@ class World:
             packets=packets,
             faults=faults,
             broken=broken,
-            turns=sum(party.turns for party in self.parties.values()),
+            steps=sum(party.steps for party in self.parties.values()),
             violations=violations,
         )
 
@@ -188,7 +188,7 @@ class World:
     # -- what was wrong ------------------------------------------------------------------------------------------
 
     def _violations(self, packets: Sequence[Packet]) -> list[Violation]:
-        """What the oracle says of the sides under test; nothing is asked of the other one."""
+        """What the oracle says of the sides under test; the other side is not judged."""
         setting, scenario = self.setting, self.setting.scenario
         way = {role: setting.direction(role) for role in ROLES}
         judged = [way[role] for role in setting.students]
@@ -235,7 +235,7 @@ class World:
         return []
 
     def _ending_faults(self, role: Role) -> list[Fault]:
-        """How a side ended, and whether it did in time."""
+        """How a side ended, and whether in time."""
         scenario, app = self.setting.scenario, self._app(role)
         if app.over and not app.aborted and scenario.ending != "any" and app.over != scenario.ending:
             when = next(at for at, word in app.events if word == app.over)
@@ -253,7 +253,7 @@ class World:
         return [] if self._side_done(role) else [self._late(role)]
 
     def _late(self, role: Role) -> Fault:
-        """Not over within the limit: where it stands."""
+        """It was not over within the limit: how far it got."""
         scenario, app = self.setting.scenario, self._app(role)
         expected = len(self.setting.data[other(role)])
         last = app.events[-1][1] if app.events else "nothing"

@@ -9,9 +9,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from grader.bench.local import Ended, Lines, LocalBench, Order
+from grader.bench.local import Ended, LocalBench, heard
+from grader.bench.task import Task
 from harness.course.assignment import Assignment
+from harness.lab.docker.description import DockerLab
 from harness.lab.interface import LabError
+from harness.tester.border.records import BadRecord, Record, Trouble
 
 
 def a_tester(tmp_path: Path, code: str) -> Path:
@@ -24,8 +27,11 @@ def a_tester(tmp_path: Path, code: str) -> Path:
     return tmp_path / "root"
 
 
-def an_order(assignment: Assignment, seconds: float = 20.0) -> Order:
-    return Order(
+def a_task(assignment: Assignment, seconds: float = 20.0) -> Task:
+    return Task(
+        student="ann",
+        identity="id",
+        lab={},
         submission=Path("/submission"),
         assignment=assignment,
         suites={"public": Path("/suites/public")},
@@ -37,41 +43,48 @@ def an_order(assignment: Assignment, seconds: float = 20.0) -> Order:
     )
 
 
-def run(tmp_path: Path, assignment: Assignment, code: str, seconds: float = 20.0) -> tuple[list[bytes | None], Ended]:
-    lines: list[bytes | None] = []
-    return lines, LocalBench(a_tester(tmp_path, code)).run(an_order(assignment, seconds), lines.append)
+#: What every small tester begins with: how it says something.
+SAYS = """import json
+def say(text):
+    print(json.dumps({"record": "trouble", "text": str(text)}), flush=True)
+"""
 
 
-@pytest.mark.parametrize(
-    ("pieces", "lines"),
-    [
-        ([b"one\ntwo\n"], [b"one", b"two"]),
-        ([b"o", b"n", b"e\n", b"two"], [b"one"]),
-        ([b"\n\n one\n"], [b" one"]),
-        ([b"0123456789\n"], [b"0123456789"]),
-        ([b"0123456789A\nshort\n"], [None, b"short"]),
-        ([b"01234", b"56789A", b"BCDEF", b"GHI\nshort\n"], [None, b"short"]),
-    ],
-)
-def test_bytes_become_lines_of_bounded_length(pieces: list[bytes], lines: list[bytes | None]) -> None:
-    reader = Lines(most=10)
-    assert [line for piece in pieces for line in reader.feed(piece)] == lines
+def run(
+    tmp_path: Path, assignment: Assignment, code: str, seconds: float = 20.0
+) -> tuple[list[Record | BadRecord], Ended]:
+    records: list[Record | BadRecord] = []
+    return records, LocalBench(a_tester(tmp_path, SAYS + code)).run(a_task(assignment, seconds), records.append)
+
+
+def text_of(record: Record | BadRecord) -> str:
+    assert isinstance(record, Trouble)
+    return record.text
 
 
 def test_the_job_for_a_tester_that_sees_other_files(assignment: Assignment) -> None:
-    job = an_order(assignment).job({"kind": "docker"}, at=PurePosixPath("/code"))
-    assert job["assignment"] == "/code/blocking/assignment.toml"
-    assert job["suites"] == {"public": "/code/blocking/public"}
+    lab = DockerLab(agents=("/agent/a.sock",), warden="/w", router="/r", captures=("/c",), engine="router")
+    job = a_task(assignment).docker_job(lab, PurePosixPath("/code"))
+    assert job.lab == lab
+    assert job.assignment == Path("/code/blocking/assignment.toml")
+    assert job.suites == {"public": Path("/code/blocking/public")}
+
+
+@pytest.mark.parametrize(("line", "why"), [(None, "too long"), (b"hello", "not JSON"), (b"[1]", "not a JSON object")])
+def test_a_line_that_is_no_record_is_handed_on_as_why(line: bytes | None, why: str) -> None:
+    bad = heard(line)
+    assert isinstance(bad, BadRecord)
+    assert str(bad) == why
 
 
 @pytest.mark.slow
 def test_a_tester_gets_its_job_and_its_lines_come_back(tmp_path: Path, assignment: Assignment) -> None:
     code = (
-        "import json, sys\njob = json.load(sys.stdin)\n"
-        "print(job['seed'], job['checks'])\nsys.stderr.write('a log')\nsys.exit(3)"
+        "import sys\njob = json.load(sys.stdin)\n"
+        "say([job['seed'], job['checks']])\nsys.stderr.write('a log')\nsys.exit(3)"
     )
-    lines, ended = run(tmp_path, assignment, code)
-    assert lines == [b"ab ['a', 'b']"]
+    records, ended = run(tmp_path, assignment, code)
+    assert records == [Trouble("['ab', ['a', 'b']]")]
     assert (ended.status, ended.late, ended.log) == (3, False, "a log")
 
 
@@ -80,9 +93,8 @@ def test_a_tester_knows_no_secret_of_the_environment(
     tmp_path: Path, assignment: Assignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOCKETLAB_SECRET", "the course's secret")
-    lines, _ = run(tmp_path, assignment, "import os; print(dict(os.environ))")
-    assert lines
-    assert b"SOCKETLAB" not in (lines[0] or b"")
+    (record,), _ = run(tmp_path, assignment, "import os; say(dict(os.environ))")
+    assert "SOCKETLAB" not in text_of(record)
 
 
 @pytest.mark.slow
@@ -91,24 +103,24 @@ def test_a_late_tester_is_ended_with_what_it_started(tmp_path: Path, assignment:
         "import os, signal, subprocess, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print(child.pid, os.getpid(), flush=True)\n"
+        "say(f'{child.pid} {os.getpid()}')\n"
         "time.sleep(60)\n"
     )
     import grader.bench.local as benches
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(benches, "GRACE", 0.2)
-        lines, ended = run(tmp_path, assignment, code, seconds=1.0)
+        (record,), ended = run(tmp_path, assignment, code, seconds=1.0)
     assert ended.late
     assert ended.status is None
-    for pid in (lines[0] or b"").split():
+    for pid in text_of(record).split():
         assert _ends(int(pid))
 
 
 @pytest.mark.slow
 def test_a_cancelled_tester_ends_soon(tmp_path: Path, assignment: Assignment) -> None:
     bench = LocalBench(a_tester(tmp_path, "import time\nprint('here', flush=True)\ntime.sleep(60)"))
-    ended = bench.run(an_order(assignment, 60), lambda _: bench.cancel())
+    ended = bench.run(a_task(assignment, 60), lambda _: bench.cancel())
     assert (ended.cancelled, ended.late) == (True, False)
 
 

@@ -8,9 +8,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from fakes import ALL, END, READS, SECRET, SERVES, FakeBench, Runs, hand_in, packets, passing, report
+from fakes import ALL, END, READS, SECRET, SERVES, FakeBench, Runs, hand_in, packets, passing, report, said
 
-from grader.bench.local import Ended, OnLine, Order
+from grader.bench.local import Ended, OnRecord
+from grader.bench.task import Task
 from grader.campaign.campaign import Campaign
 from grader.campaign.journal import Journal
 from grader.campaign.plan import make_plan
@@ -36,25 +37,25 @@ def test_a_submission_is_graded_from_folder_to_report(runs: Runs) -> None:
     assert runs.bench.closed
 
 
-def test_the_order_to_the_bench(runs: Runs) -> None:
+def test_what_the_bench_is_given(runs: Runs) -> None:
     folder = hand_in(runs.submitted, "ann")
     (folder / "Makefile").write_text("all:\n")
     (folder / "programs.toml").write_text('[programs]\nclient = ["./client"]\n')
     runs.go()
-    (order,) = runs.bench.orders
-    assert order.checks == ALL
-    assert order.build
-    assert order.programs == {"client": ["./client"], "server": ["python3", "server.py"]}
-    assert order.seconds == 30 * 1.25 + 15 + 7
-    assert order.submission != folder
-    assert order.job({"kind": "local"})["seed"] == order.seed
+    (task,) = runs.bench.tasks
+    assert task.checks == ALL
+    assert task.build
+    assert task.programs == {"client": ["./client"], "server": ["python3", "server.py"]}
+    assert task.seconds == 30 * 1.25 + 15 + 7
+    assert task.submission != folder
+    assert task.local_job().seed == task.seed
 
 
 def test_a_finished_job_is_not_run_again(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     first = runs.go()
     assert runs.go() == first
-    assert len(runs.bench.orders) == 1
+    assert len(runs.bench.tasks) == 1
 
 
 @pytest.mark.parametrize("change", ["submission", "tests", "rubric", "image", "engine", "secret"])
@@ -75,7 +76,7 @@ def test_a_job_is_run_again_when_anything_that_decides_it_changes(runs: Runs, ch
     else:
         runs.secret = "another secret"
     runs.go()
-    assert len(runs.bench.orders) == 2
+    assert len(runs.bench.tasks) == 2
     assert len((runs.out / "journal.jsonl").read_text().splitlines()) == 2
 
 
@@ -85,7 +86,7 @@ def test_seeds_stay_with_the_student(runs: Runs) -> None:
     runs.go()
     (runs.submitted / "ann" / "blocking" / "client.py").write_text("print(2)\n")
     runs.go()
-    ann, bob, ann_again = (order.seed for order in runs.bench.orders)
+    ann, bob, ann_again = (task.seed for task in runs.bench.tasks)
     assert ann == ann_again != bob
 
 
@@ -96,14 +97,14 @@ def test_a_secret_is_made_once_and_kept_private(runs: Runs) -> None:
     kept = runs.out / "campaign.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     runs.go()
-    assert len(runs.bench.orders) == 1
+    assert len(runs.bench.tasks) == 1
     secret = json.loads(kept.read_text())["secret"]
     assert len(secret) == 64
     for path in runs.out.rglob("*"):
         if path.is_file() and path != kept:
             text = path.read_bytes()
             assert secret.encode() not in text
-            assert runs.bench.orders[0].seed.encode() not in text
+            assert runs.bench.tasks[0].seed.encode() not in text
 
 
 def test_a_killed_run_finishes_only_what_is_left(runs: Runs) -> None:
@@ -125,7 +126,7 @@ def test_a_killed_run_finishes_only_what_is_left(runs: Runs) -> None:
     runs.bench = FakeBench([[*passing(), END]])
     results = runs.go()
     assert set(results) == {"ann", "bob", "eve"}
-    assert len(runs.bench.orders) == 3 - len(done)
+    assert len(runs.bench.tasks) == 3 - len(done)
     assert len(Journal(journal).finished()) == 3
 
 
@@ -134,14 +135,14 @@ def test_a_result_that_is_gone_is_made_again(runs: Runs) -> None:
     runs.go()
     (runs.out / "ann" / "blocking" / "result.json").write_text("{torn")
     runs.go()
-    assert len(runs.bench.orders) == 2
+    assert len(runs.bench.tasks) == 2
 
 
 def test_an_interrupt_keeps_what_is_done_and_cancels_the_rest(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
 
-    def interrupted(_order: Order, on_line: OnLine) -> Ended:
-        on_line(json.dumps(report(READS)).encode())
+    def interrupted(_task: Task, on_record: OnRecord) -> Ended:
+        on_record(said(report(READS)))
         return Ended(status=None, cancelled=True)
 
     runs.bench.scripts = [interrupted]
@@ -155,7 +156,7 @@ def test_undecided_checks_are_tried_once_more(runs: Runs) -> None:
     first = [report(READS), report(SECRET, "inconclusive", message="late"), *passing()[2:], END]
     runs.bench.scripts = [first, [*passing(), END]]
     runs.go()
-    assert [list(order.checks) for order in runs.bench.orders] == [list(ALL), [READS, SECRET]]
+    assert [list(task.checks) for task in runs.bench.tasks] == [list(ALL), [READS, SECRET]]
     result = runs.result("ann")
     assert (result["points"], result["state"], result["attempts"]) == (15, "graded", 2)
 
@@ -166,9 +167,9 @@ def test_what_stays_undecided_waits_for_a_person(runs: Runs) -> None:
     runs.go()
     result = runs.result("ann")
     assert (result["points"], result["undecided"], result["state"]) == (12, 3, "undecided")
-    assert len(runs.bench.orders) == 2
+    assert len(runs.bench.tasks) == 2
     runs.go()
-    assert len(runs.bench.orders) == 2
+    assert len(runs.bench.tasks) == 2
     runs.bench.scripts = [[*passing(), END]]
     assert runs.go(again=True)["ann"]["points"] == 15
 
@@ -185,7 +186,7 @@ def test_a_broken_lab_decides_nothing_and_is_tried_again_next_time(runs: Runs) -
     hand_in(runs.submitted, "ann")
     hand_in(runs.submitted, "bob")
 
-    def breaks(_order: Order, _on_line: OnLine) -> Ended:
+    def breaks(_task: Task, _on_record: OnRecord) -> Ended:
         raise LabError("the engine went away")
 
     runs.bench.scripts = [breaks, breaks, [*passing(), END]]
@@ -201,7 +202,7 @@ def test_a_bug_of_ours_spoils_one_job_only_and_keeps_the_log(runs: Runs) -> None
     hand_in(runs.submitted, "ann")
     hand_in(runs.submitted, "bob")
 
-    def bug(_order: Order, _on_line: OnLine) -> Ended:
+    def bug(_task: Task, _on_record: OnRecord) -> Ended:
         raise ZeroDivisionError("a bug")
 
     runs.bench.scripts = [bug, [*passing(), END]]
@@ -225,8 +226,8 @@ def test_a_bench_that_cannot_be_had_is_our_fault(runs: Runs) -> None:
 def test_time_that_is_up_is_a_timeout(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
 
-    def late(_order: Order, on_line: OnLine) -> Ended:
-        on_line(json.dumps(report(READS)).encode())
+    def late(_task: Task, on_record: OnRecord) -> Ended:
+        on_record(said(report(READS)))
         return Ended(status=None, late=True)
 
     runs.bench.scripts = [late]
@@ -269,8 +270,8 @@ def test_a_wrong_programs_table_is_told_to_its_author(runs: Runs) -> None:
     runs.go()
     result = runs.result("ann")
     assert result["state"] == "refused"
-    assert "programs.toml cannot be read" in result["message"]
-    assert runs.bench.orders == []
+    assert "programs.toml, line 1: this is not TOML" in result["message"]
+    assert runs.bench.tasks == []
 
 
 def test_a_failed_build_is_shown(runs: Runs) -> None:
@@ -310,7 +311,7 @@ def test_bad_submissions_are_refused_one_by_one(runs: Runs) -> None:
     refused = [result for result in results.values() if result["state"] == "refused"]
     assert len(refused) == 4
     assert runs.go(workers=2) == results
-    assert len(runs.bench.orders) == 2
+    assert len(runs.bench.tasks) == 2
 
 
 def test_what_is_no_submission_is_named(runs: Runs) -> None:
@@ -362,7 +363,7 @@ def test_an_empty_folder_of_a_student_is_named(runs: Runs) -> None:
 def test_nothing_to_grade_says_what_to_give(runs: Runs) -> None:
     with pytest.raises(UsageError, match="holds no submissions"):
         make_plan(runs.course, runs.submitted)
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         make_plan(runs.course, runs.submitted / "nowhere")
     hand_in(runs.submitted, "ann", "bloking")
     with pytest.raises(UsageError, match='Did you mean "blocking"'):

@@ -108,7 +108,7 @@ def test_a_file_without_a_solution_has_to_say_that_it_is_given() -> None:
 
 def test_what_is_left_has_to_be_python() -> None:
     broken = "def f(\n### BEGIN SOLUTION\n):\n    return 1\n### END SOLUTION\n    return 2\n"
-    with pytest.raises(SetupError, match="without its solutions it is no Python"):
+    with pytest.raises(SetupError, match="without its solutions it is no longer Python"):
         stub(broken, "client.py")
 
 
@@ -118,7 +118,7 @@ def test_other_languages_get_a_comment() -> None:
 
 
 def test_a_long_sentence_is_wrapped_and_whole() -> None:
-    task = "wait for a place before accept, so that nobody is accepted whom no one would serve, and say \\o/ 'so'"
+    task = "wait for a place before accept, so that no client is accepted that nobody would serve, and say \\o/ 'so'"
     made = stub(
         f"def f():\n    ### BEGIN SOLUTION: {task} {task}\n    1\n    ### END SOLUTION\n", "a.py", where="stage 5"
     )

@@ -28,11 +28,11 @@ def test_a_term_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("", "has to hold"),
-        ("[term", "has to hold"),
-        ('[term]\nname = "x"\nmagic = 0\nchecksum = "crc-32"\n', "magic is 0"),
+        ("", '"name" is missing in .term.'),
+        ("[term", "not TOML"),
+        ('[term]\nname = "x"\nmagic = 0\nchecksum = "crc-32"\n', "whole number from 1 on, not 0"),
         ('[term]\nname = "x"\nmagic = 256\nchecksum = "crc-32"\n', "magic is 256"),
-        ('[term]\nname = "x"\nmagic = true\nchecksum = "crc-32"\n', "magic is True"),
+        ('[term]\nname = "x"\nmagic = true\nchecksum = "crc-32"\n', "whole number from 1 on, not True"),
         ('[term]\nname = "x"\nmagic = 92\nchecksum = "md5"\n', "internet-16, fletcher-32, crc-32"),
         ('[term]\nname = "x\\ny"\nmagic = 92\nchecksum = "crc-32"\n', "line of text"),
     ],

@@ -13,14 +13,15 @@ from xml.etree import ElementTree
 import pytest
 from fakes import END, READS, SECRET, SERVES, SURVIVES, FakeBench, packets, report
 
+from grader.bench.task import Task
 from grader.course import Course
-from grader.job import Graded, Task, grade
+from grader.job import Graded, grade
 from grader.reports.html import instructor_page, student_page
 from grader.submission import Submission
 from grader.verdict import pictures
-from grader.verdict.records import Report, parse_record
 from harness.link.trace import Packet
 from harness.pictures.capture import to_pcapng
+from harness.tester.border.records import Report, parse_record
 from harness.transport.pictures import artefacts
 from harness.transport.pictures.bundle import Bundle, Finding, as_data, from_json
 from harness.transport.segments import build, parse
@@ -124,7 +125,7 @@ def test_a_bundle_that_is_none_is_left_out(course: Course, tmp_path: Path) -> No
         line = json.dumps(report(READS, "fail", bundle=wrong)).encode()
         found = parse_record(line)
         assert isinstance(found, Report)
-        assert found.bundle is None
+        assert artefacts.bundle_of(found.bundle) is None
     graded = run(course, tmp_path, report(READS, "fail", bundle={}, message="why"))
     assert graded.result["checks"][0]["message"] == "why"
 

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from grader.bench.task import Task
 from grader.course import Course
-from grader.job import Task, grade, ours, refuse
+from grader.job import grade, ours, refuse
 from grader.reports.html import index_page, instructor_page, student_page
 from grader.reports.terminal import class_table, result_line
 from grader.reports.text import line, visible
 from grader.submission import Submission
+from harness.transport.pictures.bundle import Bundle, Finding, as_data
+from tests.harness.transport import sample
 
 #: Where the name of a file stands.
 FILES = ("pcapng", "bundle", "ladder_svg", "plot")
 
 LAB = {"kind": "fake", "engine": "none", "image": None, "unprotected": None}
 
-#: Where student or tester text can stand in a record.
+#: Where student or tester text can stand in a check's row.
 CANARIES = ("message", "expected", "seen", "ladder", "replay")
+A_RUN = Bundle(assignment="blocking", wire=sample.WIRE, packets=tuple(sample.packets()))
 
 
 def a_task(course: Course, student: str = "ann") -> Task:
@@ -59,7 +64,9 @@ def canary(check: str, mark: str, outcome: str = "fail") -> dict[str, Any]:
         story=story(f"{mark}-story"),
         link={"engine": "none", "profile": f"{mark}-profile"},
         pcapng=packets(mark),
-        **{key: f"{mark}-{key}" for key in CANARIES},
+        **{key: f"{mark}-{key}" for key in ("message", "expected", "seen")},
+        seed=f"{mark}-replay",
+        bundle=as_data(replace(A_RUN, findings=(Finding(5, f"{mark}-ladder"),))),
     )
 
 

@@ -9,8 +9,23 @@ from fakes import packets, report
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.verdict.outcome import Outcome
-from grader.verdict.records import MOST_TEXT, BadRecord, Built, End, Gone, Phase, Report, Start, Trouble, parse_record
+from harness.actors.story import Step
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import (
+    MOST_TEXT,
+    PCAPNG_MAGIC,
+    BadRecord,
+    Built,
+    End,
+    Gone,
+    Phase,
+    Record,
+    Report,
+    Start,
+    Trouble,
+    line_of,
+    parse_record,
+)
 
 
 def parse(data: object) -> object:
@@ -27,6 +42,7 @@ def test_each_kind_of_record_is_read() -> None:
     assert parse({"record": "end"}) == End()
     got = parse(report("a", "fail", message="m", story=[{"at": 1, "who": "student", "what": "w"}], pcapng=packets()))
     assert isinstance(got, Report)
+    assert got.story
     assert (got.outcome, got.message, got.story[0].what) == (Outcome.FAIL, "m", "w")
     assert got.pcapng
 
@@ -92,3 +108,43 @@ def test_no_value_in_a_report_makes_it_crash(value: object) -> None:
         parse(report("a", message=value, expected=value, because=value))
     except BadRecord:
         pass
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Phase("build", 0.5),
+        Start("a", 12.0),
+        Built(False, "no rule"),
+        Trouble("broke"),
+        Gone("a"),
+        Gone(""),
+        End(),
+        Report(check="a", outcome=Outcome.PASS),
+        Report(
+            check="é\udce9",
+            outcome=Outcome.FAIL,
+            seconds=0.25,
+            message="m",
+            expected="e",
+            seen="s",
+            story=(Step(0.5, "student", "w"),),
+            link={"engine": "relay", "lost": 3, "late_p99": 0.01, "up": {"loss": 0.5}},
+            seed="ab12",
+            pcapng=PCAPNG_MAGIC + b"\x00\xff",
+            bundle={"packets": [[1, 0.5, None]]},
+        ),
+        Report(check="a", outcome=Outcome.SKIPPED, because="b", story=()),
+    ],
+)
+def test_what_the_tester_writes_is_read_as_it_was(record: Record) -> None:
+    line = line_of(record)
+    assert line.endswith(b"\n")
+    assert line.isascii()
+    assert parse_record(line) == record
+
+
+def test_what_a_suite_gives_instead_of_a_text_is_written_as_python_shows_it() -> None:
+    got = parse_record(line_of(Report(check="a", outcome=Outcome.FAIL, seen=b"x")))  # type: ignore[arg-type]
+    assert isinstance(got, Report)
+    assert got.seen == "b'x'"

@@ -8,11 +8,11 @@ import math
 import pytest
 from fakes import ALL, READS, SECRET, SERVES, SURVIVES, report
 
-from grader.verdict.outcome import Outcome
-from grader.verdict.records import Report, parse_record
 from grader.verdict.rubric import Reports, Stopped, judge, settled, to_repeat
 from grader.verdict.scoring import Score, number, score, score_stages, total
 from harness.course.assignment import Assignment
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Report, parse_record
 
 
 def reports(**outcomes: str) -> dict[str, Report]:

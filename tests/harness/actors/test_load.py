@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.actors.load.generator import Turns
+from harness.actors.load.generator import Schedule
 from harness.actors.load.load import allow_files, echo_exchange
 from harness.actors.load.machine import Clocks, Machine, machine
 from harness.actors.load.traffic import Traffic, Waiting
@@ -43,7 +43,7 @@ def story(lab: Scene) -> str:
 @pytest.mark.parametrize("at", ["0.0.0.0:0", "[::]:0", "unix:echo.sock"])
 def test_everybody_is_served(lab: Scene, at: str) -> None:
     server = lab.serves("server", at=at)
-    load = lab.load(server, idle=60, active=20)
+    load = lab.clients.load(server, idle=60, active=20)
     assert load.count == 84
     traffic = load.drives(seconds=0.4, rate=5.0)
     assert 30 <= traffic.messages <= 45
@@ -53,15 +53,15 @@ def test_everybody_is_served(lab: Scene, at: str) -> None:
     assert traffic.own_cpu > 0 and traffic.own_lateness >= 0
     load.all_answer()
     assert "another answer on each of 84 connections" in story(lab)
-    before = lab.usage().open_files
+    before = lab.kernel.usage().open_files
     load.closes()
     assert load.count == 0
-    assert lab.waits_until(lambda: lab.usage().open_files == before - 84)
+    assert lab.waits_until(lambda: lab.kernel.usage().open_files == before - 84)
 
 
 @pytest.mark.slow
 def test_a_fair_server_stays_fair_beside_greedy_clients(lab: Scene) -> None:
-    load = lab.load(lab.serves("server"), idle=0, active=5)
+    load = lab.clients.load(lab.serves("server"), idle=0, active=5)
     traffic = load.drives(seconds=0.6, greedy=4)
     assert traffic.greedy_bytes > 1_000_000
     traffic.stays_fair(at_most=0.25)
@@ -70,15 +70,17 @@ def test_a_fair_server_stays_fair_beside_greedy_clients(lab: Scene) -> None:
 
 def test_a_storm_of_resets_is_survived(lab: Scene) -> None:
     server = lab.serves("server")
-    before = lab.usage()
-    load = lab.load(server, idle=200, bystanders=0)
+    before = lab.kernel.usage()
+    load = lab.clients.load(server, idle=200, bystanders=0)
     load.resets()
-    lab.returns_to(before)
+    lab.kernel.finds_all_given_back(before)
     server.keeps_running()
 
 
 def test_another_protocol(lab: Scene) -> None:
-    load = lab.load(lab.serves("server"), idle=3, bystanders=0, exchange=lambda n, turn: (b"%d:%d" % (n, turn),) * 2)
+    load = lab.clients.load(
+        lab.serves("server"), idle=3, bystanders=0, exchange=lambda n, turn: (b"%d:%d" % (n, turn),) * 2
+    )
     load.all_answer()
     assert load.count == 3
 
@@ -93,7 +95,7 @@ def test_another_protocol(lab: Scene) -> None:
 def test_who_is_not_served_is_found(lab: Scene, fault: str, seen: str) -> None:
     server = lab.serves("server", fault)
     with pytest.raises(Broken) as broken:
-        lab.load(server, idle=50, within=1.0)
+        lab.clients.load(server, idle=50, within=1.0)
     assert seen in str(broken.value.seen)
 
 
@@ -102,14 +104,14 @@ def test_an_accept_queue_is_no_server(lab: Scene) -> None:
     server = lab.serves("server")
     server.signal(19)  # SIGSTOP
     with pytest.raises(Broken) as broken:
-        lab.load(server, idle=10, within=0.5)
+        lab.clients.load(server, idle=10, within=0.5)
     assert broken.value.verdict == "timeout"
     assert broken.value.seen == "0 were answered"
 
 
 def test_a_server_that_ends_is_named(lab: Scene) -> None:
     server = lab.serves("server")
-    load = lab.load(server, idle=10)
+    load = lab.clients.load(server, idle=10)
     server.signal(9)
     server.exits(-9)
     with pytest.raises(Broken, match="ended, but it should have gone on"):
@@ -118,7 +120,7 @@ def test_a_server_that_ends_is_named(lab: Scene) -> None:
 
 @pytest.mark.slow
 def test_a_stalled_server_is_unfair(lab: Scene) -> None:
-    load = lab.load(lab.serves("server", "stalls"), idle=0, active=2)
+    load = lab.clients.load(lab.serves("server", "stalls"), idle=0, active=2)
     traffic = load.drives(seconds=1.0, greedy=1)
     assert traffic.bystander.p99 > 0.4
     with pytest.raises(Broken) as broken:
@@ -131,7 +133,7 @@ def test_a_server_that_drains_one_client_first_is_unfair(scenes: MakeScene) -> N
     """The same work for the same greedy clients, in turns and until nothing more comes from one of them."""
     for fault in ("works", "drains"):
         lab = scenes()
-        load = lab.load(lab.serves("server", fault), idle=0, active=0)
+        load = lab.clients.load(lab.serves("server", fault), idle=0, active=0)
         traffic = load.drives(seconds=1.0, greedy=2)
         if fault == "works":
             traffic.stays_fair(at_most=0.25)
@@ -205,7 +207,7 @@ def test_too_few_descriptors_are_ours() -> None:
 def test_turns_are_spread_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.monotonic", lambda: 10.0)
     clients: Any = ["a", "b", "c", "d"]
-    turns = Turns(clients, rate=4.0)
+    turns = Schedule(clients, rate=4.0)
     assert list(turns.due(10.0)) == ["b"]
     assert list(turns.due(10.125)) == ["c", "d"]
     assert list(turns.due(10.25)) == ["a", "b"]
@@ -223,7 +225,7 @@ def test_waits_while_an_answer_is_missing_are_counted(lab: Scene) -> None:
     """A client that is kept waiting for a second missed its turns: each of them waited as well."""
     listener = socket.create_server(("127.0.0.1", 0))
     server: Any = lab.serves("server")
-    load = lab.load(server, idle=0, bystanders=1)
+    load = lab.clients.load(server, idle=0, bystanders=1)
     timer = threading.Timer(0.5, server.signal, (18,))  # SIGCONT
     server.signal(19)
     timer.start()

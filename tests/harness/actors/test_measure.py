@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from harness.actors import measure
 from harness.actors.story import Broken, Story
 from harness.lab.interface import LabError, NotMeasured, Usage
-from harness.lab.local import macos
+from harness.lab.local import processes
 from harness.lab.node import proc
 from harness.tester.scene import Scene
 from tests.harness.tester.local_scene import MakeScene, local_scenes
@@ -42,8 +43,8 @@ def lab(scenes: MakeScene) -> Scene:
 @pytest.mark.slow
 def test_a_server_that_waits_is_idle(lab: Scene) -> None:
     server = lab.serves("server")
-    lab.load(server, idle=50)
-    lab.stays_idle(server, for_=0.3)
+    lab.clients.load(server, idle=50)
+    lab.kernel.finds_idle(server, for_=0.3)
     assert "finds server idle" in lab.story.steps[-1].what
 
 
@@ -52,7 +53,7 @@ def test_a_server_that_waits_is_idle(lab: Scene) -> None:
 def test_a_busy_loop_is_found(lab: Scene, fault: str, seen: str) -> None:
     server = lab.serves("server", fault)
     with pytest.raises(Broken, match="busy while there is nothing to do") as broken:
-        lab.stays_idle(server, for_=0.3)
+        lab.kernel.finds_idle(server, for_=0.3)
     assert seen in str(broken.value.seen)
 
 
@@ -61,9 +62,9 @@ def test_a_dead_server_is_not_idle(lab: Scene) -> None:
     server.signal(9)
     server.exits(-9)
     with pytest.raises(Broken, match="it should have gone on"):
-        lab.stays_idle(server, for_=0.05)
+        lab.kernel.finds_idle(server, for_=0.05)
     with pytest.raises(Broken, match="it should have gone on"):
-        lab.uses_one_thread(server)
+        lab.kernel.finds_one_thread(server)
 
 
 # -- hidden threads --------------------------------------------------------------------------------------------------
@@ -71,9 +72,9 @@ def test_a_dead_server_is_not_idle(lab: Scene) -> None:
 
 def test_one_thread_is_one(lab: Scene) -> None:
     server = lab.serves("server")
-    with lab.measures(every=0.02) as seen:
-        lab.load(server, idle=20)
-    lab.uses_one_thread(server)
+    with lab.kernel.measures(every=0.02) as seen:
+        lab.clients.load(server, idle=20)
+    lab.kernel.finds_one_thread(server)
     seen.one_thread(server)
     assert (seen.processes, seen.threads) == (1, 1)
 
@@ -81,10 +82,10 @@ def test_one_thread_is_one(lab: Scene) -> None:
 @pytest.mark.parametrize(("fault", "why"), [("threads", "has threads beside"), ("forks", "more than one process")])
 def test_a_helper_is_found(lab: Scene, fault: str, why: str) -> None:
     server = lab.serves("server", fault)
-    with lab.measures(every=0.02) as seen:
-        lab.load(server, idle=5)
+    with lab.kernel.measures(every=0.02) as seen:
+        lab.clients.load(server, idle=5)
         with pytest.raises(Broken, match=why):
-            lab.uses_one_thread(server)
+            lab.kernel.finds_one_thread(server)
     with pytest.raises(Broken, match=why):
         seen.one_thread(server)
 
@@ -146,8 +147,8 @@ def test_a_program_that_sleeps_wakes_up_and_one_that_does_not_does_not() -> None
 @pytest.mark.slow
 def test_bounded_buffers_stay_bounded(lab: Scene) -> None:
     server = lab.serves("server")
-    with lab.measures(every=0.05) as seen:
-        _, taken = lab.clumsy(server, receive_buffer=4096).never_reads(bytes(40_000_000), quiet=0.2)
+    with lab.kernel.measures(every=0.05) as seen:
+        _, taken = lab.clients.misbehaving(server, receive_buffer=4096).never_reads(bytes(40_000_000), quiet=0.2)
     assert taken < 20_000_000
     seen.memory_stays_within(4_000_000, what="a client never reads")
 
@@ -156,8 +157,8 @@ def test_bounded_buffers_stay_bounded(lab: Scene) -> None:
 @pytest.mark.parametrize("fault", ["unbounded", "leaks"])
 def test_an_unbounded_buffer_is_found(lab: Scene, fault: str) -> None:
     server = lab.serves("server", fault)
-    with lab.measures(every=0.05) as seen:
-        peer, _ = lab.clumsy(server, receive_buffer=4096).never_reads(bytes(20_000_000), quiet=0.2)
+    with lab.kernel.measures(every=0.05) as seen:
+        peer, _ = lab.clients.misbehaving(server, receive_buffer=4096).never_reads(bytes(20_000_000), quiet=0.2)
         if fault == "leaks":  # it keeps what it has sent already
             peer.reads(2_000_000)
     limit = 4_000_000 if fault == "unbounded" else 500_000
@@ -169,9 +170,9 @@ def test_an_unbounded_buffer_is_found(lab: Scene, fault: str) -> None:
 
 def test_memory_per_client(lab: Scene) -> None:
     server = lab.serves("server")
-    before = lab.usage()
-    load = lab.load(server, idle=400, bystanders=0)
-    assert 0 < lab.memory_per_client(before, load) < 20_000
+    before = lab.kernel.usage()
+    load = lab.clients.load(server, idle=400, bystanders=0)
+    assert 0 < load.memory_per_client(before) < 20_000
 
 
 def test_a_slope_is_a_slope() -> None:
@@ -186,19 +187,19 @@ def test_a_slope_is_a_slope() -> None:
 def test_descriptors_come_back_or_do_not(scenes: MakeScene) -> None:
     lab = scenes()
     server = lab.serves("server")
-    before = lab.usage()
-    lab.load(server, idle=30, bystanders=0).closes()
-    lab.returns_to(before)
+    before = lab.kernel.usage()
+    lab.clients.load(server, idle=30, bystanders=0).closes()
+    lab.kernel.finds_all_given_back(before)
     lab = scenes()
     server = lab.serves("server", "forgets")
-    before = lab.usage()
-    lab.load(server, idle=30, bystanders=0).closes()
+    before = lab.kernel.usage()
+    lab.clients.load(server, idle=30, bystanders=0).closes()
     with pytest.raises(Broken, match="open files are not given back"):
-        lab.returns_to(before, within=0.2)
+        lab.kernel.finds_all_given_back(before, within=0.2)
     server.signal(9)
     server.exits(-9)
     with pytest.raises(Broken, match="should have gone on"):
-        lab.returns_to(before)
+        lab.kernel.finds_all_given_back(before)
 
 
 # -- where nothing is told -------------------------------------------------------------------------------------------
@@ -215,9 +216,10 @@ def test_where_nothing_is_told_nothing_is_judged() -> None:
     node: Any = Silent()
     server: Any = type("Server", (), {"name": "server"})
     story = Story(time.monotonic)
-    measure.stays_idle(node, story, server, for_=0.0, at_most=0.0)
-    measure.uses_one_thread(node, story, server)
-    with measure.Measurement(node, story, every=0.01) as seen:
+    kernel = measure.Kernel(node, story)
+    kernel.finds_idle(server, for_=0.0, at_most=0.0)
+    kernel.finds_one_thread(server)
+    with kernel.measures(every=0.01) as seen:
         pass
     seen.memory_stays_within(0)
     seen.one_thread(server)
@@ -228,32 +230,26 @@ def test_where_nothing_is_told_nothing_is_judged() -> None:
 
 # -- macOS -----------------------------------------------------------------------------------------------------------
 
-PS = """    1     0  12000   0:09.75 /sbin/launchd
-  501     1   9000   1:02.50 /opt/homebrew/Cellar/python@3.12/Python.app/Contents/MacOS/Python
-  502   501    100 1-00:00:01.25 /bin/sh
-  503   502      8   0:00.00 ./echo server
-  600     1    100   0:00.00 /bin/zsh
-what is no row
-"""
+
+def test_what_is_told_elsewhere_is_told_here_too() -> None:
+    """The way of macOS, where only psutil is asked, beside that of Linux."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as python:
+        found = [psutil.Process(python.pid)]
+        there, here = processes._elsewhere(found), processes._linux(found)
+        python.communicate()
+    assert (there["open_files"], there["runtimes"]) == (here["open_files"], here["runtimes"])
+    assert 0 < here["memory_bytes"] <= there["memory_bytes"]
 
 
-def test_macos_is_asked_through_its_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = macos.descendants(macos.parse_processes(PS), [501])
-    assert [row.pid for row in rows] == [501, 502, 503]
-    assert [row.cpu for row in rows] == [62.5, 86401.25, 0.0]
-    assert macos.count_threads("USER PID\nme 501\n    501\n") == 2
-    assert macos.count_files("p501\nfcwd\nftxt\nf0\nf1\nf12\n") == 3
-
-    said = {"ps -A": PS, "ps -M": "USER\na\nb\nc\nd\n", "lsof -n": "f0\nf1\n"}
-    monkeypatch.setattr(macos, "_run", lambda *words: said[" ".join(words[:2])])
-    monkeypatch.setattr(macos, "_of_the_dead", lambda: 1.0)
-    usage = macos.usage([501])
-    assert (usage.processes, usage.threads, usage.open_files) == (3, 4, 2)
-    assert usage.memory_bytes == 9108 * 1024
-    assert usage.cpu_seconds == 62.5 + 86401.25 + 1.0
-    assert usage.runtimes == ["python", "shell", "native"]
+def test_an_executable_is_known_by_its_name_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = "/opt/homebrew/Cellar/python@3.12/Python.app/Contents/MacOS"
+    exes = iter([f"{folder}/Python", "/bin/zsh", "/work/echo", ""])
+    monkeypatch.setattr(psutil.Process, "exe", lambda _: next(exes))
+    named = processes._elsewhere([psutil.Process() for _ in range(4)])["runtimes"]
+    assert named == ["python", "shell", "native", "native"]
 
 
-def test_a_tool_that_is_missing_is_no_fail() -> None:
-    with pytest.raises(NotMeasured):
-        macos._run("no-such-tool-anywhere")
+def test_who_may_not_be_looked_at_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil.Process, "as_dict", lambda _, names: dict.fromkeys(names))
+    with pytest.raises(NotMeasured, match=f"process {os.getpid()}"):
+        processes._facts_of([psutil.Process()], ["num_fds"])

@@ -25,7 +25,7 @@ def lab(scenes: MakeScene) -> Scene:
 
 
 def test_one_byte_at_a_time(lab: Scene) -> None:
-    peer = lab.clumsy(lab.serves("server")).drips(b"hello", apart=0.002)
+    peer = lab.clients.misbehaving(lab.serves("server")).drips(b"hello", apart=0.002)
     peer.reads_exactly(b"hello")
     assert any("5 writes" in step.what for step in lab.story.steps)
 
@@ -33,7 +33,7 @@ def test_one_byte_at_a_time(lab: Scene) -> None:
 @pytest.mark.slow
 def test_who_never_reads_is_not_read(lab: Scene) -> None:
     server = lab.serves("server")
-    peer, taken = lab.clumsy(server, receive_buffer=4096).never_reads(bytes(30_000_000), quiet=0.2)
+    peer, taken = lab.clients.misbehaving(server, receive_buffer=4096).never_reads(bytes(30_000_000), quiet=0.2)
     assert 65_536 <= taken < 20_000_000
     lab.connects(server).sends(b"others are served")
     assert peer.reads(taken) == bytes(taken)
@@ -42,7 +42,7 @@ def test_who_never_reads_is_not_read(lab: Scene) -> None:
 @pytest.mark.slow
 def test_sips(lab: Scene) -> None:
     data = bytes(range(256))
-    sipper = lab.clumsy(lab.serves("server")).sips(data, every=0.01, count=3)
+    sipper = lab.clients.misbehaving(lab.serves("server")).sips(data, every=0.01, count=3)
     assert lab.waits_until(lambda: len(sipper.read) >= 12)
     had = sipper.stops()
     assert had == data[: len(had)]
@@ -51,7 +51,7 @@ def test_sips(lab: Scene) -> None:
 
 
 def test_a_sipper_sees_the_end(lab: Scene) -> None:
-    sipper = lab.clumsy(lab.serves("lines")).sips(b"\xff\n", every=0.01)
+    sipper = lab.clients.misbehaving(lab.serves("lines")).sips(b"\xff\n", every=0.01)
     assert lab.waits_until(lambda: sipper.ended)
     assert sipper.stops() == b"error\n"
 
@@ -60,17 +60,17 @@ def test_a_sipper_sees_the_end(lab: Scene) -> None:
 def test_a_half_close_with_output_pending(scenes: MakeScene) -> None:
     lab = scenes()
     data = lab.random_bytes(3_000_000)
-    lab.clumsy(lab.serves("server", "small"), receive_buffer=4096).half_closes_and_is_echoed(data)
+    lab.clients.misbehaving(lab.serves("server", "small"), receive_buffer=4096).half_closes_and_is_echoed(data)
     lab = scenes()
     with pytest.raises(Broken, match="lost after a half-close"):
-        lab.clumsy(lab.serves("server", "cuts"), receive_buffer=4096).half_closes_and_is_echoed(data)
+        lab.clients.misbehaving(lab.serves("server", "cuts"), receive_buffer=4096).half_closes_and_is_echoed(data)
 
 
 def test_a_storm_of_resets(lab: Scene) -> None:
     server = lab.serves("server")
-    before = lab.usage()
-    lab.clumsy(server).storms(60, data=b"hello")
-    lab.returns_to(before)
+    before = lab.kernel.usage()
+    lab.clients.misbehaving(server).storms(60, data=b"hello")
+    lab.kernel.finds_all_given_back(before)
     peer = lab.connects(server)
     peer.sends(b"still there")
     peer.reads_exactly(b"still there")
@@ -78,24 +78,16 @@ def test_a_storm_of_resets(lab: Scene) -> None:
 
 @pytest.mark.slow
 def test_an_endless_line(lab: Scene) -> None:
-    peer, taken = lab.clumsy(lab.serves("lines")).endless_line(20_000_000)
+    peer, taken = lab.clients.misbehaving(lab.serves("lines")).endless_line(20_000_000)
     assert taken < 10_000_000
     peer.sees_reset_or_end()
-    _, all_of_it = lab.clumsy(lab.serves("lines", "patient")).endless_line(3_000_000)
+    _, all_of_it = lab.clients.misbehaving(lab.serves("lines", "patient")).endless_line(3_000_000)
     assert all_of_it == 3_000_000
-
-
-def test_no_text(lab: Scene) -> None:
-    server = lab.serves("lines")
-    lab.clumsy(server).babbles().reads_exactly(b"error\n")
-    peer = lab.connects(server)
-    peer.sends(b"text\n")
-    peer.reads_exactly(b"ok\n")
 
 
 def test_silence(lab: Scene) -> None:
     server = lab.serves("server")
-    files = lab.usage().open_files
-    silent = lab.clumsy(server).stay_silent(12)
+    files = lab.kernel.usage().open_files
+    silent = lab.clients.misbehaving(server).stay_silent(12)
     assert len(silent) == 12
-    assert lab.waits_until(lambda: lab.usage().open_files == files + 12)
+    assert lab.waits_until(lambda: lab.kernel.usage().open_files == files + 12)

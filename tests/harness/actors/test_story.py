@@ -20,9 +20,9 @@ def test_an_endless_story_is_cut_and_says_so() -> None:
     story = Story(lambda: 0.0)
     for number in range(MOST_STEPS + 7):
         story.add("tester", f"step {number}")
-    rows = story.as_dicts()
+    rows = story.for_record()
     assert len(rows) == MOST_STEPS + 1
-    assert rows[-1]["what"] == "(7 more steps not shown)"
+    assert rows[-1].what == "(7 more steps not shown)"
 
 
 def test_bytes_are_shown_as_text_where_they_are_text_and_as_hex_where_not() -> None:

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from harness.cli import link as play
+from harness.cli import link as paths
 from harness.cli import main as cli
 from harness.lab.interface import LinkCounters
 from harness.link.model import Link, direction_seeds
@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[3]
 HERE, THERE = "udp:127.0.0.1:0", "udp:127.0.0.1:9"
 
 
-def plan(name: str = "clean", listen: str = HERE, to: str = THERE, **how) -> play.Plan:
-    return play.make_plan(name, listen=listen, to=to, **how)
+def plan(name: str = "clean", listen: str = HERE, to: str = THERE, **how) -> paths.LinkOptions:
+    return paths.read_options(name, listen=listen, to=to, **how)
 
 
 # -- what can be asked for -----------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def test_the_rest_of_the_profile_stays_and_none_takes_a_field_away():
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"name": "mobil"}, ["'mobil'", "did you mean mobile", "lab profiles"]),
+        ({"name": "mobil"}, ["'mobil'", 'Did you mean "mobile"', "lab profiles"]),
         ({"up": ["delay=5000"]}, ["--up delay=5000", "delay: 5000", "0 to 3600", "seconds"]),
         ({"down": ["loss=5%"]}, ["--down loss=5%", "'5%' is not a number", "0 to 1", "5 % is 0.05"]),
         ({"up": ["rate=1.5"]}, ["rate: 1.5", "whole number", "0 to 100000000000"]),
@@ -118,10 +118,10 @@ COUNTERS = {
 
 
 def test_a_line_and_a_summary_hold_the_counters():
-    assert play.line(1.25, COUNTERS) == (
+    assert paths.line(1.25, COUNTERS) == (
         "   1.2 s  up: 2,000 packets, 1,500 delivered, 400 lost, 100 queue full  down: 0 packets, 0 delivered, 0 lost"
     )
-    assert play.summary(3, COUNTERS) == [
+    assert paths.summary(3, COUNTERS) == [
         "3.0 s in all",
         "    up:   2,000 packets, 1,500 delivered, 400 lost, 100 queue full (25.0% gone)",
         "    down: 0 packets, 0 delivered, 0 lost (0.0% gone)",
@@ -131,13 +131,13 @@ def test_a_line_and_a_summary_hold_the_counters():
 
 def test_what_the_machine_lost_is_no_doing_of_the_link():
     counters = {way: LinkCounters(engine_drops=3) for way in ("up", "down")}
-    assert "3 lost by this machine, not by the link" in play.summary(1, counters)[-1]
+    assert "3 lost by this machine, not by the link" in paths.summary(1, counters)[-1]
 
 
 def test_a_terminal_gets_a_table_that_changes():
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, legacy_windows=False)
-    play.play(plan("bursty", seed=7), console, seconds=0.05)
+    paths.run_link(plan("bursty", seed=7), console, seconds=0.05)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
     assert "the link 'bursty', seed 7" in shown
     assert "queue full" in shown

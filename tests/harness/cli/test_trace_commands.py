@@ -58,7 +58,7 @@ def test_fails(lab):
     from harness.transport.pictures.bundle import Bundle
     from tests.harness.transport import sample
 
-    lab.simulated = Bundle(assignment="", wire=sample.WIRE, packets=tuple(sample.packets()))
+    lab.transport.leaves(Bundle(assignment="", wire=sample.WIRE, packets=tuple(sample.packets())))
     lab.expect(False, f"the seed is right: {lab.random_bytes(4).hex()}")
 """
 TERM = '[term]\nname = "x"\nmagic = 0x5C\nchecksum = "crc-32"\n'
@@ -139,7 +139,7 @@ def test_another_term_is_taken_from_its_file(tmp_path: Path) -> None:
     capture, term = tmp_path / "x.pcapng", tmp_path / "term.toml"
     capture.write_bytes(to_pcapng(sample.packets()))
     term.write_text(TERM.replace("0x5C", "0x11"))
-    assert "no segment (20 bytes)" in lab("trace", capture, "--term", term).output
+    assert "not a segment (20 bytes)" in lab("trace", capture, "--term", term).output
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_two_solutions_can_meet(tmp_path: Path) -> None:
         (["--profile", "nothing"], "nothing"),
         (["--scenario", "no such story"], "no such story"),
         (["--bytes", "-1"], "0 to 50,000,000"),
-        (["--peer", "/does/not/exist"], "is no folder"),
+        (["--peer", "/does/not/exist"], "is not a folder"),
         (["--role", "referee"], "client or server"),
     ],
 )
@@ -271,7 +271,7 @@ def test_replay_says_when_a_check_passes_now(starter: Path) -> None:
 def test_replay_knows_public_checks_only(starter: Path, check: str) -> None:
     result = lab("replay", of_a_check(starter, check))
     assert result.exit_code == 2
-    assert "is no public check" in result.stderr
+    assert "is not a public check" in result.stderr
     assert "\x1b" not in result.stderr
 
 

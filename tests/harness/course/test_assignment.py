@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.course.assignment import Assignment, AssignmentError, load_assignment, parse_assignment
-from harness.course.toml_rows import nearest
+from harness.text.nearest import nearest
 
 GOOD = """\
 [assignment]
@@ -106,8 +106,8 @@ def test_reads_a_whole_file(tmp_path: Path) -> None:
         ("memory_mb = 128", "memory = 128", "memory_mb", 'Did you mean "memory_mb"?'),
         ("points = 3", "points = 4", "points = 3", "add up to 3"),
         ('programs = ["daytime_client"]', 'programs = ["daytime"]', "programs = [", "no program"),
-        ('"os.fork"', '"os fork"', "forbidden", "no Python name"),
-        ('"test_daytime_client.py::test_reads_slowly"', '"x.py::test"', "", "is no test"),
+        ('"os.fork"', '"os fork"', "forbidden", "not a Python name"),
+        ('"test_daytime_client.py::test_reads_slowly"', '"x.py::test"', "", "is not a test"),
         ("test_reads_slowly", "test_reads_to_the_end", 'id = "test_daytime_client.py::test_reads_slowly', "twice"),
         ('suite = "hidden"', 'suite = "secret"', 'suite = "hidden"', 'Write "public" or "hidden".'),
         ('feedback = "Read section 1.2 again."', "", "", "has no feedback"),
@@ -115,7 +115,7 @@ def test_reads_a_whole_file(tmp_path: Path) -> None:
             'needs = ["test_daytime_client.py::test_reads_to_the_end"]',
             'needs = ["test_x.py::test_y"]',
             "needs",
-            "no check above",
+            "not a check above",
         ),
         ("stage = 1\npoints = 2", "stage = 2\npoints = 2", "stage = 1\npoints = 2", "there is no stage 2"),
         ("[limits]", "[limit]", "[limits]", 'Did you mean "limits"?'),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.course.assignment import Stage, parse_assignment
-from harness.course.forbidden import Finding, find_forbidden, forbidden_message, uses
+from harness.course.forbidden import ForbiddenUse, find_forbidden, forbidden_message, uses
 
 TOML = """\
 [assignment]
@@ -109,16 +109,16 @@ def test_local_modules_are_followed_and_others_are_not(tmp_path: Path) -> None:
     (tmp_path / "package" / "sibling.py").write_text("s.sendall(b'')\ns.sendall(b'')\n")
     (tmp_path / "unused.py").write_text("import asyncio\n")
     assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == [
-        Finding("asyncio", "framing.py", 2),
-        Finding("os.fork", "package/inner.py", 2),
-        Finding("sendall", "package/sibling.py", 1),
+        ForbiddenUse("asyncio", "framing.py", 2),
+        ForbiddenUse("os.fork", "package/inner.py", 2),
+        ForbiddenUse("sendall", "package/sibling.py", 1),
     ]
 
 
 def test_the_submissions_own_programs_table_counts(tmp_path: Path) -> None:
     (tmp_path / "programs.toml").write_text('[programs]\nserver = ["./mine"]\n')
     (tmp_path / "mine").write_text("#!/usr/bin/env python3\nimport asyncio\n")
-    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == [Finding("asyncio", "mine", 2)]
+    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == [ForbiddenUse("asyncio", "mine", 2)]
 
 
 @pytest.mark.parametrize("argv", [["python3", "-m", "mine"], ["python3", "-B", "mine.py"], ["./mine.py"]])
@@ -146,7 +146,7 @@ def test_nothing_outside_the_folder_is_read(tmp_path: Path) -> None:
 
 
 def test_the_message_names_each_use_once() -> None:
-    findings = [Finding("asyncio", f"f{n}.py", n) for n in range(7)]
+    findings = [ForbiddenUse("asyncio", f"f{n}.py", n) for n in range(7)]
     message = forbidden_message(Stage(number=2, title="", points=1, section="2"), findings)
     assert message.startswith("Stage 2 forbids asyncio (f0.py, line 0), ")
     assert message.endswith("and 2 more.")

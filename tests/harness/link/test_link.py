@@ -245,7 +245,7 @@ def test_a_profile_survives_json():
     profile = Profile(delay=0.1, gemodel=(0.1, 0.5), drop=(1, 2), blackout=((0, 1.5),))
     assert profile.as_dict() == {"delay": 0.1, "gemodel": (0.1, 0.5), "drop": (1, 2), "blackout": ((0, 1.5),)}
     assert Profile.from_dict({"drop": [1, 2], "blackout": [[0, 1.5]], "delay": 0.1, "gemodel": [0.1, 0.5]}) == profile
-    with pytest.raises(BadProfile, match="did you mean delay"):
+    with pytest.raises(BadProfile, match='Did you mean "delay"'):
         Profile.from_dict({"dealy": 1})
 
 

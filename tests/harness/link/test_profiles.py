@@ -22,7 +22,7 @@ def test_clean_does_nothing_and_the_others_do_something():
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(BadProfile, match="did you mean satellite"):
+    with pytest.raises(BadProfile, match='Did you mean "satellite"'):
         find_profile("satelite")
 
 
@@ -30,11 +30,11 @@ def test_an_unknown_name_is_answered_with_the_nearest():
     ("text", "words"),
     [
         ("[x", ["links.toml", "TOML"]),
-        ("x = 1", ["[x]", "not a table"]),
+        ("x = 1", ["[x]", "has to be a table"]),
         ("[x]", ["[x]", "why"]),
-        ('[x]\nwhy = "y"\nupp = {}', ["upp", "did you mean up"]),
+        ('[x]\nwhy = "y"\nupp = {}', ["line 3", "upp", 'Did you mean "up"']),
         ('[x]\nwhy = "y"\nup = 3', ["up", "braces"]),
-        ('[x]\nwhy = "y"\nup = {los = 0.1}', ["[x]: up: los", "did you mean loss"]),
+        ('[x]\nwhy = "y"\nup = {los = 0.1}', ["line 3", "[x]: up: los", 'Did you mean "loss"']),
         ('[x]\nwhy = "y"\ndown = {loss = 10}', ["[x]: down: loss", "0 to 1"]),
     ],
 )

@@ -157,13 +157,13 @@ def test_of_equal_datagrams_the_one_is_taken_that_took_the_usual_time() -> None:
     rows = []
     for number in range(5):
         rows += [
-            wires.Packet(number / 10, 1, lab_frame(bytes([number]))),
-            wires.Packet(number / 10 + 0.02, 0, lab_frame(bytes([number]), 62)),
+            wires.WirePacket(number / 10, 1, lab_frame(bytes([number]))),
+            wires.WirePacket(number / 10 + 0.02, 0, lab_frame(bytes([number]), 62)),
         ]
     rows += [
-        wires.Packet(1.0, 1, lab_frame(b"same")),
-        wires.Packet(2.0, 1, lab_frame(b"same")),
-        wires.Packet(2.02, 0, lab_frame(b"same", 62)),
+        wires.WirePacket(1.0, 1, lab_frame(b"same")),
+        wires.WirePacket(2.0, 1, lab_frame(b"same")),
+        wires.WirePacket(2.02, 0, lab_frame(b"same", 62)),
     ]
     found = from_capture(wires.as_pcapng(rows))
     assert [(p.number, p.sent, p.arrived and round(p.arrived, 3)) for p in found[-2:]] == [
@@ -180,7 +180,10 @@ def test_up_is_from_the_student_whichever_two_nodes_talk(one: int, other: int) -
     for n, (source, target) in enumerate([(one, other), (other, one)]):
         frame = bytearray(lab_frame(bytes([n])))
         frame[14 + 14], frame[14 + 18] = source, target  # third byte of the addresses
-        rows += [wires.Packet(n + 0.0, source - 1, bytes(frame)), wires.Packet(n + 0.1, target - 1, bytes(frame))]
+        rows += [
+            wires.WirePacket(n + 0.0, source - 1, bytes(frame)),
+            wires.WirePacket(n + 0.1, target - 1, bytes(frame)),
+        ]
     found = from_capture(wires.as_pcapng(rows, names=("tester", "student", "second")))
     assert [(p.direction, p.arrived is not None) for p in found] == [("up", True), ("down", True)]
 

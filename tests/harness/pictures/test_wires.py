@@ -31,17 +31,17 @@ def frame6(payload: bytes, *, hops: int = 64) -> bytes:
     return bytes(ethernet.Ethernet(src=b"\2" * 6, dst=b"\4" * 6, type=0x86DD, data=bytes(packet)))
 
 
-def comments(*packets: pcap.Packet) -> list[str]:
+def comments(*packets: pcap.WirePacket) -> list[str]:
     pcap.explain(packets)
     return [packet.comment for packet in packets]
 
 
 def test_a_packet_that_left_has_no_comment() -> None:
     assert comments(
-        pcap.Packet(1.0, TESTER, frame(b"a")),
-        pcap.Packet(1.1, STUDENT, frame(b"a", ttl=62)),
-        pcap.Packet(1.2, STUDENT, frame(b"a", up=True)),
-        pcap.Packet(1.3, TESTER, frame(b"a", up=True, ttl=62)),
+        pcap.WirePacket(1.0, TESTER, frame(b"a")),
+        pcap.WirePacket(1.1, STUDENT, frame(b"a", ttl=62)),
+        pcap.WirePacket(1.2, STUDENT, frame(b"a", up=True)),
+        pcap.WirePacket(1.3, TESTER, frame(b"a", up=True, ttl=62)),
     ) == ["", "", "", ""]
 
 
@@ -49,44 +49,44 @@ def test_a_packet_that_left_has_no_comment() -> None:
 def test_a_packet_that_did_not_leave_was_lost(make: type) -> None:
     hops = "hops" if make is frame6 else "ttl"
     assert comments(
-        pcap.Packet(1.0, TESTER, make(b"a")),
-        pcap.Packet(1.1, TESTER, make(b"b")),
-        pcap.Packet(1.2, STUDENT, make(b"b", **{hops: 62})),
+        pcap.WirePacket(1.0, TESTER, make(b"a")),
+        pcap.WirePacket(1.1, TESTER, make(b"b")),
+        pcap.WirePacket(1.2, STUDENT, make(b"b", **{hops: 62})),
     ) == ["lost by the link", "", ""]
 
 
 def test_of_the_last_packets_nobody_knows() -> None:
     assert comments(
-        pcap.Packet(1.0, TESTER, frame(b"a")),
-        pcap.Packet(1.5, STUDENT, frame(b"a", ttl=62)),
-        pcap.Packet(1.6, TESTER, frame(b"b")),
-        pcap.Packet(1.7, TESTER, frame(b"c")),
+        pcap.WirePacket(1.0, TESTER, frame(b"a")),
+        pcap.WirePacket(1.5, STUDENT, frame(b"a", ttl=62)),
+        pcap.WirePacket(1.6, TESTER, frame(b"b")),
+        pcap.WirePacket(1.7, TESTER, frame(b"c")),
     ) == ["", "", *["lost by the link, or still under way at the end of the test"] * 2]
 
 
 def test_a_second_copy_is_the_links() -> None:
     assert comments(
-        pcap.Packet(1.0, TESTER, frame(b"a")),
-        pcap.Packet(1.1, STUDENT, frame(b"a", ttl=62)),
-        pcap.Packet(1.2, STUDENT, frame(b"a", ttl=62)),
+        pcap.WirePacket(1.0, TESTER, frame(b"a")),
+        pcap.WirePacket(1.1, STUDENT, frame(b"a", ttl=62)),
+        pcap.WirePacket(1.2, STUDENT, frame(b"a", ttl=62)),
     ) == ["", "", "a copy made by the link"]
 
 
 def test_a_retransmission_is_not_a_copy() -> None:
     assert comments(
-        pcap.Packet(1.0, TESTER, frame(b"a")),
-        pcap.Packet(1.2, TESTER, frame(b"a")),
-        pcap.Packet(1.3, STUDENT, frame(b"a", ttl=62)),
-        pcap.Packet(1.4, STUDENT, frame(b"a", ttl=62)),
+        pcap.WirePacket(1.0, TESTER, frame(b"a")),
+        pcap.WirePacket(1.2, TESTER, frame(b"a")),
+        pcap.WirePacket(1.3, STUDENT, frame(b"a", ttl=62)),
+        pcap.WirePacket(1.4, STUDENT, frame(b"a", ttl=62)),
     ) == ["", "", "", ""]
 
 
 def test_a_damaged_packet_is_neither_lost_nor_new() -> None:
     assert comments(
-        pcap.Packet(1.0, TESTER, frame(b"aaaa", number=7)),
-        pcap.Packet(1.1, STUDENT, frame(b"aaba", number=7, ttl=62)),
-        pcap.Packet(1.2, STUDENT, frame(b"x", up=True)),
-        pcap.Packet(2.0, STUDENT, b""),
+        pcap.WirePacket(1.0, TESTER, frame(b"aaaa", number=7)),
+        pcap.WirePacket(1.1, STUDENT, frame(b"aaba", number=7, ttl=62)),
+        pcap.WirePacket(1.2, STUDENT, frame(b"x", up=True)),
+        pcap.WirePacket(2.0, STUDENT, b""),
     ) == ["", "damaged by the link", "lost by the link", ""]
 
 
@@ -122,8 +122,8 @@ def test_an_empty_file_has_no_packets(tmp_path: Path) -> None:
 
 
 def test_too_many_packets_are_cut_and_said() -> None:
-    many = (pcap.Packet(number / 1000, TESTER, frame(b"a")) for number in range(pcap.MOST_PACKETS))
-    few = iter([pcap.Packet(0.5, STUDENT, frame(b"b"))])
+    many = (pcap.WirePacket(number / 1000, TESTER, frame(b"a")) for number in range(pcap.MOST_PACKETS))
+    few = iter([pcap.WirePacket(0.5, STUDENT, frame(b"b"))])
     packets, cut = pcap.merged([many, few])
     assert cut
     assert len(packets) == pcap.MOST_PACKETS // 2 + 1
@@ -131,7 +131,10 @@ def test_too_many_packets_are_cut_and_said() -> None:
 
 
 def test_the_file_is_a_pcapng_with_two_interfaces() -> None:
-    packets = [pcap.Packet(1000.000001, TESTER, frame(b"a")), pcap.Packet(1000.5, STUDENT, frame(b"b", up=True))]
+    packets = [
+        pcap.WirePacket(1000.000001, TESTER, frame(b"a")),
+        pcap.WirePacket(1000.5, STUDENT, frame(b"b", up=True)),
+    ]
     packets[0].comment = "lost by the link"
     data = pcap.as_pcapng(packets, note="the first ones")
     assert [(round(at, 6), bytes(packet)) for at, packet in pcapng.Reader(io.BytesIO(data))] == [

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.course.assignment import Limits
+from harness.course.assignment import Limits, load_assignment
 from harness.lab.local.lab import local_lab
 from harness.tester.scene import Scene
 
 MakeScene = Callable[[], Scene]
+
+#: Any that there is: what is asked of a scene here is its words.
+ASSIGNMENT = load_assignment(Path(__file__).resolve().parents[3] / "reference" / "blocking" / "assignment.toml")
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def local_scenes(folder: Path, programs: dict[str, list[str]]) -> Iterator[MakeS
         while made:
             made.pop().close()
         node.fresh()
-        scene = Scene(node, network, programs=programs, seed=1, output_limit=1_000_000)
+        scene = Scene(node, network, assignment=ASSIGNMENT, programs=programs, seed=1)
         made.append(scene)
         return scene
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from harness.actors.story import Broken
-from harness.course.assignment import Limits
+from harness.course.assignment import Limits, load_assignment
 from harness.lab.interface import LabError
 from harness.lab.local.lab import LocalNode, local_lab
 from harness.link.profile import Profile
-from harness.tester.cast import Reference
 from harness.tester.scene import Scene
-from harness.transport.segments import Wire, load_wire
+from harness.transport.segments import WireFormat, load_wire
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "reference" / "transport"
-PROGRAMS = {name: ["python3", f"{name}.py"] for name in ("rdt_send", "rdt_recv", "rdt_pipe", "other")}
+ASSIGNMENT = load_assignment(REFERENCE / "assignment.toml")
+PROGRAMS = {**ASSIGNMENT.programs, "other": ("python3", "other.py")}
 
 pytestmark = pytest.mark.slow
 
@@ -40,15 +39,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
         node, network, leave = local_lab(folder, Limits())
         second = LocalNode(folder, Limits())
         made = Scene(
-            node,
-            network,
-            programs=PROGRAMS,
-            seed=1,
-            output_limit=1_000_000,
-            second=second,
-            reference=Reference(REFERENCE, PROGRAMS),
+            node, network, assignment=ASSIGNMENT, programs=PROGRAMS, seed=1, second=second, reference=REFERENCE
         )
-        made.transport = SimpleNamespace(wire=load_wire(REFERENCE / "term.toml"))
         ends.extend([made.close, leave, second.close])
         for each in (node, second):
             each.build(None, timeout=10)
@@ -67,9 +59,9 @@ def test_a_submission_with_itself(make: Make) -> None:
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=b"from one to two\n" * 500)
     receiver.prints(b"from one to two\n" * 500, sent_by=sender)
     receiver.exits(0)
-    lab.came_over_the_link(receiver)
-    lab.keeps_the_rules(sender)
-    lab.keeps_the_rules(receiver)
+    lab.transport.came_over_the_link(receiver)
+    lab.transport.keeps_the_rules(sender)
+    lab.transport.keeps_the_rules(receiver)
     assert "starts rdt_recv udp:0.0.0.0:0 on the second node" in [step.what for step in lab.story.steps]
     assert lab.second_used
 
@@ -77,14 +69,14 @@ def test_a_submission_with_itself(make: Make) -> None:
 @pytest.mark.parametrize("family", [4, 6])
 def test_the_reference_in_either_role(make: Make, family: int) -> None:
     lab = make()
-    listener = lab.peer_serves("rdt_pipe", family=family, flags=["--listen"], stdin=b"down")
+    listener = lab.transport.peer_serves("rdt_pipe", family=family, flags=["--listen"], stdin=b"down")
     connector = lab.runs("rdt_pipe", lab.address_of(listener), stdin=b"up")
     listener.prints(b"up", sent_by=connector)
     connector.prints(b"down")
-    lab.came_over_the_link(connector)
+    lab.transport.came_over_the_link(connector)
     listener = lab.serves("rdt_pipe", at="udp:[::]:0" if family == 6 else "udp:0.0.0.0:0", flags=["--listen"])
     listener.stdin_ends()
-    connector = lab.peer_runs("rdt_pipe", lab.address_of(listener), stdin=b"again")
+    connector = lab.transport.peer_runs("rdt_pipe", lab.address_of(listener), stdin=b"again")
     listener.prints(b"again")
     assert connector.name == "the reference's rdt_pipe"
 
@@ -98,7 +90,7 @@ def test_other_bytes_than_the_link_brought_are_noticed(make: Make) -> None:
     lab.runs("rdt_send", lab.address_of(receiver), stdin=b"small")
     receiver.prints(b"SMALL")
     with pytest.raises(Broken, match="did not come over the link"):
-        lab.came_over_the_link(receiver)
+        lab.transport.came_over_the_link(receiver)
 
 
 def test_a_rule_broken_on_the_wire_is_noticed(make: Make) -> None:
@@ -110,12 +102,12 @@ def test_a_rule_broken_on_the_wire_is_noticed(make: Make) -> None:
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=bytes(5000))
     receiver.prints(bytes(5000))
     with pytest.raises(Broken, match=r"rdt_send broke rule 1\.4"):
-        lab.keeps_the_rules(sender)
+        lab.transport.keeps_the_rules(sender)
 
 
 def test_who_has_ended_sends_nothing_more(make: Make) -> None:
     lab = make(other="import sys\nprint('cannot', file=sys.stderr)\nsys.exit(7)\n")
-    receiver = lab.peer_serves("rdt_recv")
+    receiver = lab.transport.peer_serves("rdt_recv")
     sender = lab.runs("other", lab.address_of(receiver))
     begun = lab.now()
     with pytest.raises(Broken, match="other ended before the reference's rdt_recv had everything") as broken:
@@ -124,22 +116,22 @@ def test_who_has_ended_sends_nothing_more(make: Make) -> None:
     assert "exit status 7" in str(broken.value.seen)
 
 
-def test_what_is_not_there_is_ours(make: Make) -> None:
+def test_what_is_not_there_is_ours(make: Make, tmp_path: Path) -> None:
     lab = make()
-    lab.cast(None, None)
+    lab.second = lab.reference = None
     with pytest.raises(LabError, match="nodes = 2"):
         lab.runs("rdt_recv", "udp:0.0.0.0:0", node="second")
     with pytest.raises(LabError, match="needs the reference"):
-        lab.peer_runs("rdt_send", "udp:127.0.0.1:9")
-    lab.cast(None, Reference(REFERENCE, {"rdt_recv": ["python3", "missing.py"]}))
+        lab.transport.peer_runs("rdt_send", "udp:127.0.0.1:9")
+    lab.reference = tmp_path  # which has no rdt_recv.py
     with pytest.raises(LabError, match="the reference does not listen"):
-        lab.peer_serves("rdt_recv")
+        lab.transport.peer_serves("rdt_recv")
 
 
 def test_a_forger_who_knows_every_number(make: Make) -> None:
     lab = make()
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
-    peer = lab.by_hand(receiver)
+    peer = lab.transport.by_hand(receiver)
     peer.connects()
     stranger = peer.stranger()
     stranger.says(ack=True, payload=b"forged")
@@ -152,4 +144,4 @@ def test_a_forger_who_knows_every_number(make: Make) -> None:
 
 
 def test_the_wire_is_the_terms() -> None:
-    assert load_wire(REFERENCE / "term.toml") == Wire()
+    assert load_wire(REFERENCE / "term.toml") == WireFormat()

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from harness.lab.docker.description import DockerLab
+from harness.tester.border.job import BadJob, Job, LocalLab
 
 ASSIGNMENT = """
 [assignment]
@@ -100,11 +104,12 @@ def test_forks_for_ever(lab):
 
 def test_leaves_a_daemon(lab):
     lab.runs("hello", "daemon").exits(0)
-    assert lab.waits_until(lambda: lab.usage().processes == 1)
+    assert lab.waits_until(lambda: lab.kernel.usage().processes == 1)
 
 
 def test_nothing_is_left(lab):
-    lab.expect(lab.usage().processes == 0, "no process of an earlier check lives", seen=lab.usage().processes)
+    alive = lab.kernel.usage().processes
+    lab.expect(alive == 0, "no process of an earlier check lives", seen=alive)
     lab.expect(lab.kind_of("left.txt") == "missing", "no file of an earlier check is there")
 
 
@@ -183,17 +188,22 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     (folder / "submission" / "hello.py").write_text(PROGRAM)
     # What a submission may try to steer pytest with lies beside it, unused.
     (folder / "submission" / "conftest.py").write_text("raise SystemExit('the submission steers pytest')")
-    job = {
-        "lab": {"kind": "local"},
-        "assignment": str(folder / "assignment.toml"),
-        "suites": {"public": str(folder / "suite")},
-        "checks": [f"test_hello.py::{name}" for name in [*EXPECTED, "test_without_a_test"]],
-        "submission": str(folder / "submission"),
-        "programs": {"hello": ["python3", "hello.py"]},
-        "seed": "1",
-    }
+    job = Job(
+        lab=LocalLab(folder / "submission"),
+        assignment=folder / "assignment.toml",
+        suites={"public": folder / "suite"},
+        checks=[f"test_hello.py::{name}" for name in [*EXPECTED, "test_without_a_test"]],
+        programs={"hello": ["python3", "hello.py"]},
+        build=False,
+        seed="1",
+    )
+    return told(job.to_json())
+
+
+def told(job: bytes) -> list[dict[str, Any]]:
+    """What the tester writes for a job."""
     tester = [sys.executable, "-B", "-m", "harness.tester.run"]
-    done = subprocess.run(tester, input=json.dumps(job).encode(), capture_output=True, timeout=100, check=True)
+    done = subprocess.run(tester, input=job, capture_output=True, timeout=100, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -222,7 +232,7 @@ def test_a_failure_says_what_was_expected_and_seen_and_tells_its_story(records: 
     found = report(records, "test_wrong_output")
     assert (found["expected"], found["seen"]) == ('"goodbye\\n"', '"hello\\n"')
     assert [step["who"] for step in found["story"]] == ["tester", "tester", "student"]
-    assert found["rule"] == "It greets."
+    assert found["seed"], "a public check can be run again with the same data"
     assert found["link"]["engine"] == "relay"
 
 
@@ -245,3 +255,74 @@ def test_a_lost_node_is_told_once_before_the_report(records: list[dict[str, Any]
 def test_a_check_without_a_test_is_trouble_and_has_no_report(records: list[dict[str, Any]]) -> None:
     (trouble,) = [record["text"] for record in records if record["record"] == "trouble"]
     assert "test_without_a_test" in trouble
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lab",
+    [
+        LocalLab(Path("/submission")),
+        DockerLab(agents=("/a", "/b"), warden="/w", router="/r", captures=("/c", "/d"), engine="auto"),
+    ],
+)
+@pytest.mark.parametrize("reference", [None, Path("/reference")])
+def test_a_job_comes_back_as_it_was(lab: LocalLab | DockerLab, reference: Path | None) -> None:
+    job = Job(
+        lab=lab,
+        assignment=Path("/a.toml"),
+        suites={"public": Path("/p"), "hidden": Path("/caf\udce9")},
+        checks=("a", "b"),
+        programs={"hello": ["./hello", "é"]},
+        build=True,
+        seed="1",
+        public_seed="2",
+        reference=reference,
+    )
+    assert Job.from_json(job.to_json()) == job
+
+
+GOOD: dict[str, Any] = {
+    "lab": {"kind": "local", "submission": "/s"},
+    "assignment": "/a.toml",
+    "suites": {"public": "/p"},
+    "checks": ["a"],
+    "programs": {"hello": ["./hello"]},
+    "build": False,
+    "seed": "1",
+    "public_seed": "",
+    "reference": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"lab": "local"}, '"lab" is not a table'),
+        ({"lab": {"kind": "moon"}}, '"kind" is not local or docker'),
+        ({"lab": {"kind": "local"}}, '"submission" is not a text'),
+        ({"lab": {"kind": "docker", "agents": "/a"}}, '"agents" is not a list of texts'),
+        ({"assignment": 7}, '"assignment" is not a text'),
+        ({"suites": {"public": None}}, '"suites" is not a table of texts'),
+        ({"checks": "a"}, '"checks" is not a list of texts'),
+        ({"programs": {"hello": "./hello"}}, '"programs" is not a table of lists of texts'),
+        ({"build": 1}, '"build" is not true or false'),
+        ({"seed": None}, '"seed" is not a text'),
+        ({"reference": []}, '"reference" is not a text or null'),
+    ],
+)
+def test_what_is_no_job_is_refused_by_name(change: dict[str, Any], why: str) -> None:
+    assert Job.from_json(json.dumps(GOOD)).checks == ("a",)
+    with pytest.raises(BadJob, match=why):
+        Job.from_json(json.dumps({**GOOD, **change}))
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[" * 100_000, b"[]", b"7", b"\xff"])
+def test_a_tester_without_a_job_says_so_in_records(text: bytes) -> None:
+    with pytest.raises(BadJob):
+        Job.from_json(text)
+    trouble, end = told(text)
+    assert trouble["record"] == "trouble"
+    assert "job" in trouble["text"]
+    assert end == {"record": "end"}

@@ -18,7 +18,7 @@ from harness.tls.peer.contexts import TLS12, TLS13, client_context, server_conte
 from harness.tls.peer.peer import TlsPeer
 from harness.tls.peer.sealer import Sealer
 from harness.tls.record_layer.records import ALERT, HANDSHAKE, split
-from harness.tls.record_layer.sealing import Traffic, hkdf_expand_label, prf, suite_of
+from harness.tls.record_layer.sealing import Keys13, hkdf_expand_label, prf, suite_of
 from harness.tls.zoo.zoo import Zoo
 
 ZOO = Zoo()
@@ -190,7 +190,7 @@ def test_renegotiation_is_a_real_one(allowed: bool, answer: int) -> None:
         with pytest.raises(OSError):  # it waits for more of the handshake, or for data
             other.recv(1)
         with suppress(TimeoutError):
-            peer.engine.read(1, time.monotonic())
+            peer.openssl.read(1, time.monotonic())
         assert split(peer.raw_in[before:])[0][0].type == answer
 
 
@@ -269,7 +269,7 @@ def test_records_of_every_suite_open_again() -> None:
     for name in ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"):
         suite = suite_of(name)
         assert suite is not None
-        out, back = Traffic(bytes(48), suite), Traffic(bytes(48), suite)
+        out, back = Keys13(bytes(48), suite), Keys13(bytes(48), suite)
         for turn in range(3):
             record = out.seals(b"%d" % turn, 22, padding=turn)
             assert back.opens(record[:-1] + bytes([record[-1] ^ 1])) is None

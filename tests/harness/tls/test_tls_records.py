@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.tls.logs import endings, secret_in
+from harness.tls.record_layer.hello import read_hello
 from harness.tls.record_layer.records import (
     ALERT,
     APPLICATION_DATA,
@@ -25,7 +26,6 @@ from harness.tls.record_layer.records import (
     messages,
     plaintext_in,
     split,
-    version_name,
 )
 
 MARKER = random.Random(5).randbytes(32)
@@ -98,7 +98,7 @@ def test_the_first_message_of_a_client() -> None:
     found = client_hello(stream)
     assert found is not None
     assert (found.sni, found.alpn) == ("server.example", ("h2", "http/1.1"))
-    assert [version_name(version) for version in found.versions] == ["TLS 1.3", "TLS 1.2"]
+    assert found.versions == (0x0304, 0x0303)
     assert found.legacy_version == 0x0303 and len(found.random) == 32
     assert 0x1301 in found.cipher_suites and {0, 16, 43} <= set(found.extensions)
 
@@ -107,6 +107,11 @@ def test_one_that_says_less() -> None:
     found = client_hello(hello(name=None, maximum_version=ssl.TLSVersion.TLSv1_2))
     assert found is not None
     assert (found.sni, found.alpn, found.supported_versions, found.versions) == (None, (), (), (0x0303,))
+
+
+def test_what_was_read_is_written_again_byte_by_byte() -> None:
+    message = split(hello(alpn=["h2"]))[0][0].body
+    assert read_hello(message[4:]).message() == message
 
 
 def test_one_in_small_records() -> None:

@@ -17,6 +17,7 @@ from harness.lab.interface import LabError
 from harness.lab.local.lab import local_lab
 from harness.tester.scene import Scene
 from harness.tls.peer.peer import TLS11, TLS12, TLS13
+from tests.harness.tester.local_scene import ASSIGNMENT
 
 HERE = Path(__file__).resolve().parent
 REFERENCE = HERE.parents[2] / "reference" / "tlspipe"
@@ -37,7 +38,7 @@ def scenes(folder: Path, program: str) -> Iterator[Make]:
         def make() -> Scene:
             node.fresh()
             programs = {"tls_pipe": ["python3", program]}
-            scene = Scene(node, network, programs=programs, seed=1, output_limit=1_000_000)
+            scene = Scene(node, network, assignment=ASSIGNMENT, programs=programs, seed=1)
             ends.callback(scene.close)
             return scene
 
@@ -67,7 +68,7 @@ def lab(good_scenes: Make) -> Iterator[Scene]:
 def odd(odd_scenes: Make) -> Iterator[Callable[[str], tuple[Scene, Server]]]:
     """A program with that fault, started as a pipe."""
     scene = odd_scenes()
-    yield lambda fault: (scene, scene.pipe_server(fault, backend=scene.nobody()))
+    yield lambda fault: (scene, scene.pipes.server(fault, backend=scene.nobody()))
     scene.close()
 
 
@@ -77,8 +78,8 @@ def odd(odd_scenes: Make) -> Iterator[Callable[[str], tuple[Scene, Server]]]:
 @pytest.mark.parametrize("version", [TLS12, TLS13])
 def test_the_server(lab: Scene, version: object) -> None:
     backend = lab.listens()
-    pipe = lab.pipe_server(backend=backend)
-    tls = lab.tls_client(lab.connects(pipe), versions=(version, version))
+    pipe = lab.pipes.server(backend=backend)
+    tls = lab.tls.client(lab.connects(pipe), versions=(version, version))
     plain = backend.accepts()
     assert len(tls.certificates) == 2
     tls.sends(b"up")
@@ -89,16 +90,16 @@ def test_the_server(lab: Scene, version: object) -> None:
     plain.sees_end()
     plain.ends()
     tls.sees_end()
-    lab.ends_as(pipe, "closed")
-    lab.no_secret(pipe, lab.zoo.server().key, b"up and down")
+    lab.pipes.ends_as(pipe, "closed")
+    lab.pipes.no_secret(pipe, lab.tls.zoo.server().key, b"up and down")
     assert "tls_pipe logged: ended: closed" in [step.what for step in lab.story.steps]
 
 
 def test_the_client(lab: Scene) -> None:
     target = lab.listens()
-    pipe = lab.pipe_client("--alpn", "h2", target=target)
+    pipe = lab.pipes.client("--alpn", "h2", target=target)
     plain = lab.connects(pipe)
-    tls = lab.tls_server(target.accepts(), alpn=["h2"])
+    tls = lab.tls.server(target.accepts(), alpn=["h2"])
     assert (tls.sni, tls.alpn) == ("server.example", "h2")
     tls.sends(b"the server speaks first")
     plain.reads_exactly(b"the server speaks first")
@@ -107,66 +108,66 @@ def test_the_client(lab: Scene) -> None:
     tls.ends()
     plain.sees_end()
     tls.sees_end()
-    lab.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
 
 
 def test_one_after_the_other(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.pipe_server(backend=backend)
-    tls, plain = lab.tls_client(lab.connects(pipe)), backend.accepts()
+    pipe = lab.pipes.server(backend=backend)
+    tls, plain = lab.tls.client(lab.connects(pipe)), backend.accepts()
     tls.cuts()
     plain.sees_reset()
-    lab.ends_as(pipe, "truncated")
-    tls, plain = lab.tls_client(lab.connects(pipe)), backend.accepts()
+    lab.pipes.ends_as(pipe, "truncated")
+    tls, plain = lab.tls.client(lab.connects(pipe)), backend.accepts()
     plain.sends(b"x")  # or the pipe may meet the reset while it connects, and call that unreachable
     tls.reads_exactly(b"x")
     plain.resets()
     assert tls.sees_reset_or_alert() in ("reset", "alert")
-    lab.ends_as(pipe, "reset", count=2)
-    old = lab.tls_client(lab.connects(pipe), versions=(TLS11, TLS11), shakes=False)
+    lab.pipes.ends_as(pipe, "reset", count=2)
+    old = lab.tls.client(lab.connects(pipe), versions=(TLS11, TLS11), shakes=False)
     assert old.handshake_fails() == "alert"
-    lab.ends_as(pipe, "refused", "broken", count=3)
+    lab.pipes.ends_as(pipe, "refused", "broken", count=3)
 
 
 def test_a_stranger_as_server(lab: Scene) -> None:
     target = lab.listens()
-    pipe = lab.pipe_client(target=target)
+    pipe = lab.pipes.client(target=target)
     plain = lab.connects(pipe)
-    tls = lab.tls_server(target.accepts(), identity=lab.zoo.stranger("server"), shakes=False)
+    tls = lab.tls.server(target.accepts(), identity=lab.tls.zoo.stranger("server"), shakes=False)
     assert tls.handshake_fails() in ("alert", "reset")
     plain.sees_reset()
-    lab.ends_as(pipe, "refused")
+    lab.pipes.ends_as(pipe, "refused")
     plain = lab.connects(pipe)
     with pytest.raises(Broken, match="the TLS handshake failed"):
-        lab.tls_server(target.accepts(), identity=lab.zoo.stranger("server"))
+        lab.tls.server(target.accepts(), identity=lab.tls.zoo.stranger("server"))
 
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
 def test_both_show_certificates(lab: Scene, version: object) -> None:
     backend = lab.listens()
-    gate = lab.pipe_server(backend=backend, client_ca=lab.zoo.ca)
-    nobody = lab.tls_client(lab.connects(gate), versions=(version, version), shakes=False)
+    gate = lab.pipes.server(backend=backend, client_ca=lab.tls.zoo.ca)
+    nobody = lab.tls.client(lab.connects(gate), versions=(version, version), shakes=False)
     assert nobody.handshake_fails() in ("alert", "reset")
-    lab.ends_as(gate, "refused")
-    lab.tls_client(lab.connects(gate), versions=(version, version), identity=lab.zoo.client())
+    lab.pipes.ends_as(gate, "refused")
+    lab.tls.client(lab.connects(gate), versions=(version, version), identity=lab.tls.zoo.client())
     backend.accepts()
     target = lab.listens()
-    shows = lab.pipe_client(target=target, identity=lab.zoo.client())
+    shows = lab.pipes.client(target=target, identity=lab.tls.zoo.client())
     lab.connects(shows)
-    tls = lab.tls_server(target.accepts(), client_ca=lab.zoo.ca, versions=(version, version))
+    tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca, versions=(version, version))
     assert len(tls.certificates) == 2
 
 
 def test_files_are_the_users_and_may_change(lab: Scene) -> None:
-    pipe = lab.pipe_server(backend=lab.nobody())
-    other = lab.pipe_client(target=lab.nobody(), identity=lab.zoo.client())
+    pipe = lab.pipes.server(backend=lab.nobody())
+    other = lab.pipes.client(target=lab.nobody(), identity=lab.tls.zoo.client())
     words = [step.what for step in lab.story.steps if "starts tls_pipe" in step.what]
     keys = [line.split("--key ")[1].split()[0] for line in words]
     assert keys[0] != keys[1] and all(is_private(key) for key in keys)
-    lab.renews(other, identity=(new := lab.zoo.client("new.example")), ca=lab.zoo.stranger_ca)
+    lab.pipes.renews(other, identity=(new := lab.tls.zoo.client("new.example")), ca=lab.tls.zoo.stranger_ca)
     assert Path(keys[1]).read_bytes() == new.key != Path(keys[0]).read_bytes()
     assert is_private(keys[1])
-    assert Path(keys[1].replace("-key", "-ca")).read_bytes() == lab.zoo.stranger_ca
+    assert Path(keys[1].replace("-key", "-ca")).read_bytes() == lab.tls.zoo.stranger_ca
     assert pipe is not other
 
 
@@ -177,7 +178,7 @@ def is_private(path: str) -> bool:
 @pytest.mark.slow
 def test_much_through_it(lab: Scene) -> None:
     backend = lab.listens()
-    tls, plain = lab.tls_client(lab.connects(lab.pipe_server(backend=backend))), backend.accepts()
+    tls, plain = lab.tls.client(lab.connects(lab.pipes.server(backend=backend))), backend.accepts()
     data = lab.random_bytes(3_000_000)
     up = tls.sends_in_background(data, ends=True)
     down = plain.sends_in_background(data[::-1])
@@ -185,7 +186,7 @@ def test_much_through_it(lab: Scene) -> None:
     assert plain.reads_to_end(within=20) == data
     up.join()
     down.join()
-    tls.hides(data[-32:][::-1], data[:32])
+    lab.tls.is_private(tls.raw_in, data[-32:][::-1], data[:32])
 
 
 # -- programs that are none --------------------------------------------------------------------------------------
@@ -208,24 +209,24 @@ def test_a_program_that_ends(odd: Odd) -> None:
     with pytest.raises(Broken, match="ended, not reset"):
         peer.sees_reset()
     with pytest.raises(Broken, match="as 'closed'") as caught:
-        lab.ends_as(pipe, "refused", "broken")
+        lab.pipes.ends_as(pipe, "refused", "broken")
     assert (caught.value.verdict, caught.value.seen) == ("fail", "closed")
     assert caught.value.expected == "1 line that begins with 'ended: ', the last one refused or broken"
     with pytest.raises(Broken, match=r"1 ends of connections, not 2, within 0\.3 s") as caught:
-        lab.ends_as(pipe, "closed", count=2, within=SOON)
+        lab.pipes.ends_as(pipe, "closed", count=2, within=SOON)
     assert caught.value.verdict == "timeout"
-    lab.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
 
 
 @pytest.mark.slow
 def test_silence(odd: Odd) -> None:
     lab, pipe = odd("silent")
-    for word in (lambda: lab.ends_as(pipe, "closed", within=SOON), lambda: reset_in(lab.connects(pipe))):
+    for word in (lambda: lab.pipes.ends_as(pipe, "closed", within=SOON), lambda: reset_in(lab.connects(pipe))):
         with pytest.raises(Broken) as caught:
             word()
         assert caught.value.verdict == "timeout"
     with pytest.raises(Broken, match="not complete within") as caught:
-        lab.tls_client(lab.connects(pipe), within=SOON)
+        lab.tls.client(lab.connects(pipe), within=SOON)
     assert (caught.value.verdict, caught.value.seen) == ("timeout", "nothing")
 
 
@@ -236,18 +237,18 @@ def reset_in(peer: Peer) -> None:
 def test_a_program_that_ends_without_a_word(odd: Odd) -> None:
     lab, pipe = odd("quits")
     with pytest.raises(Broken, match="0 ends") as caught:
-        lab.ends_as(pipe, "closed")  # at once: nothing can come any more
+        lab.pipes.ends_as(pipe, "closed")  # at once: nothing can come any more
     assert (caught.value.verdict, caught.value.seen) == ("fail", "none")
 
 
 def test_a_program_that_tells_its_key(odd: Odd) -> None:
     lab, pipe = odd("tells")
     lab.connects(pipe).sees_reset_or_end()
-    lab.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
     key = Path(next(iter(told_key(lab)))).read_bytes()
-    lab.no_secret(pipe, lab.zoo.client().key)
+    lab.pipes.no_secret(pipe, lab.tls.zoo.client().key)
     with pytest.raises(Broken, match="something secret to its standard error"):
-        lab.no_secret(pipe, key)
+        lab.pipes.no_secret(pipe, key)
 
 
 def told_key(lab: Scene) -> Iterator[str]:
@@ -259,28 +260,28 @@ def told_key(lab: Scene) -> Iterator[str]:
 def test_a_program_that_logs_twice(odd: Odd) -> None:
     lab, pipe = odd("twice")
     lab.connects(pipe).sees_reset_or_end()
-    lab.ends_as(pipe, "closed", count=3)
+    lab.pipes.ends_as(pipe, "closed", count=3)
     with pytest.raises(Broken, match="3 ends of connections, not 1"):
-        lab.ends_as(pipe, "closed")
+        lab.pipes.ends_as(pipe, "closed")
 
 
 def test_a_program_that_speaks_no_tls(odd: Odd) -> None:
     lab, pipe = odd("talks")
     with pytest.raises(Broken, match="no TLS") as caught:
-        lab.tls_client(lab.connects(pipe))
+        lab.tls.client(lab.connects(pipe))
     assert caught.value.seen == 'no TLS but "220 ready\\r\\n"'
 
 
 def test_nowhere_to_go(lab: Scene) -> None:
     with pytest.raises(LabError):
-        lab.pipe_server(backend=lab.listens_udp().address)
+        lab.pipes.server(backend=lab.listens_udp().address)
 
 
 def test_a_handshake_that_is_tried_says_how_it_failed(lab: Scene) -> None:
-    pipe = lab.pipe_server(backend=lab.nobody(), client_ca=lab.zoo.ca)
-    early = lab.tls_client(lab.connects(pipe), versions=(TLS12, TLS12), shakes=False)
+    pipe = lab.pipes.server(backend=lab.nobody(), client_ca=lab.tls.zoo.ca)
+    early = lab.tls.client(lab.connects(pipe), versions=(TLS12, TLS12), shakes=False)
     assert early.tries_handshake() in ("alert", "reset")
-    late = lab.tls_client(lab.connects(pipe), versions=(TLS13, TLS13), shakes=False)
+    late = lab.tls.client(lab.connects(pipe), versions=(TLS13, TLS13), shakes=False)
     assert late.tries_handshake() == ""
     assert late.handshake_fails(says=b"too late") in ("alert", "reset")
 
@@ -288,7 +289,7 @@ def test_a_handshake_that_is_tried_says_how_it_failed(lab: Scene) -> None:
 def test_a_pipe_with_few_descriptors_has_few_connections(lab: Scene) -> None:
     target = lab.listens()
     for files in (None, 34):
-        pipe = lab.pipe_client(target=target, files=files)
+        pipe = lab.pipes.client(target=target, files=files)
         for _ in range(2):
             lab.connects(pipe)
         first = target.accepts()

@@ -1,4 +1,4 @@
-"""The zoo: every beast is judged as it says by three judges, and is refused for one reason only."""
+"""The zoo: every specimen is judged as it says by three judges, and is refused for one reason only."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from zoo_judges import (
 )
 
 from harness.tls.zoo.certificates import EXPIRED, NOT_YET, VALID
-from harness.tls.zoo.zoo import Beast, Identity, Role, Zoo, names_of_beasts
+from harness.tls.zoo.zoo import Identity, Role, Specimen, Zoo, names_of_specimens
 
-SERVERS, CLIENTS = names_of_beasts("server"), names_of_beasts("client")
-BAD = [name for role in ("server", "client") for name in names_of_beasts(role, accepted=False)]
+SERVERS, CLIENTS = names_of_specimens("server"), names_of_specimens("client")
+BAD = [name for role in ("server", "client") for name in names_of_specimens(role, accepted=False)]
 
-#: Codes of X.509 errors (x509_vfy.h), and the bad beasts that have to be refused for each.
+#: Codes of X.509 errors (x509_vfy.h), and the bad specimens that have to be refused for each.
 REASONS: dict[int, set[str]] = {
     7: {  # a signature
         "impostor-of-the-root",
@@ -121,10 +121,10 @@ def test_python_judges_as_the_zoo_says(
     zoo: Zoo, tmp_path: Path, name: str, version: ssl.TLSVersion, strict: bool
 ) -> None:
     change = make_strict if strict else as_it_is
-    assert code_of_python(zoo.beast(name), zoo.server(), tmp_path, version, change) == REASON.get(name, 0)
+    assert code_of_python(zoo.specimen(name), zoo.server(), tmp_path, version, change) == REASON.get(name, 0)
 
 
-# -- each bug lets the beasts in that are there for it, and no others ----------------------------------------
+# -- each bug lets the specimens in that are there for it, and no others ----------------------------------------
 
 
 def no_name(context: ssl.SSLContext) -> None:
@@ -163,11 +163,13 @@ IN_THE_END_ITSELF = {
 }
 
 
-def let_in(zoo: Zoo, folder: Path, bug: Change, dressed: Callable[[Beast], Beast] = lambda beast: beast) -> set[str]:
-    """The bad beasts that pass a judge with a bug; `dressed`: as they are shown to it, and the roots it trusts."""
+def let_in(
+    zoo: Zoo, folder: Path, bug: Change, dressed: Callable[[Specimen], Specimen] = lambda specimen: specimen
+) -> set[str]:
+    """The bad specimens that pass a judge with a bug; `dressed`: as they are shown to it, and the roots it trusts."""
     seen = set()
     for name in OF_CONTEXTS:
-        if code_of_python(dressed(zoo.beast(name)), zoo.server(), folder, TLS_1_3, bug) == 0:
+        if code_of_python(dressed(zoo.specimen(name)), zoo.server(), folder, TLS_1_3, bug) == 0:
             seen.add(name)
     return seen
 
@@ -190,33 +192,33 @@ def test_a_bug_lets_in_its_own_beasts_only(zoo: Zoo, tmp_path: Path, bug: Change
 
 @pytest.mark.slow
 def test_who_believes_strangers_lets_in_theirs_only(zoo: Zoo, tmp_path: Path) -> None:
-    seen = let_in(zoo, tmp_path, as_it_is, lambda beast: replace(beast, ca=beast.ca + zoo.stranger_ca))
+    seen = let_in(zoo, tmp_path, as_it_is, lambda specimen: replace(specimen, ca=specimen.ca + zoo.stranger_ca))
     assert seen == {name for name in BAD if "untrusted-root" in name}
 
 
 @pytest.mark.slow
 def test_who_believes_every_end_lets_in_all_that_is_wrong_above(zoo: Zoo, tmp_path: Path) -> None:
-    def alone(beast: Beast) -> Beast:
-        if beast.identity is None:
-            return beast
+    def alone(specimen: Specimen) -> Specimen:
+        if specimen.identity is None:
+            return specimen
         end = b"-----END CERTIFICATE-----\n"
-        own = beast.identity.certificates.partition(end)[0] + end
-        return replace(beast, ca=own, identity=replace(beast.identity, certificates=own))
+        own = specimen.identity.certificates.partition(end)[0] + end
+        return replace(specimen, ca=own, identity=replace(specimen.identity, certificates=own))
 
     assert let_in(zoo, tmp_path, any_anchor, alone) == OF_CONTEXTS - IN_THE_END_ITSELF
 
 
 @pytest.mark.parametrize("name", ["for-clients-only", "client-for-servers-only"])
 def test_what_is_for_the_other_role_is_good_in_it(zoo: Zoo, tmp_path: Path, name: str) -> None:
-    beast = zoo.beast(name)
-    role: Role = "client" if beast.role == "server" else "server"
-    other = replace(beast, role=role, asked=beast.asked or "client.example")
+    specimen = zoo.specimen(name)
+    role: Role = "client" if specimen.role == "server" else "server"
+    other = replace(specimen, role=role, asked=specimen.asked or "client.example")
     assert code_of_python(other, zoo.server(), tmp_path) == 0
 
 
 def test_a_name_is_all_that_is_wrong_with_a_client_of_another(zoo: Zoo, tmp_path: Path) -> None:
     for name in REASONS[NOT_THE_NAME]:
-        anyone = replace(zoo.beast(name), asked="")
+        anyone = replace(zoo.specimen(name), asked="")
         assert code_of_python(anyone, zoo.server(), tmp_path) == 0, name
 
 
@@ -232,14 +234,14 @@ def test_the_program_complains_of_one_thing(zoo: Zoo, tmp_path: Path, name: str)
     if reason == NOT_THE_NAME:
         reason = 64 if "address" in name and "mail" not in name else 62
     expected = set() if reason == 0 or name in PROGRAM_IS_LAX else {reason}
-    assert codes_of_program(zoo.beast(name), tmp_path) - SAID_AGAIN.get(reason, set()) == expected
+    assert codes_of_program(zoo.specimen(name), tmp_path) - SAID_AGAIN.get(reason, set()) == expected
 
 
 @program
 @pytest.mark.slow
 def test_the_program_lets_purposes_be_if_it_is_not_asked_for_them(zoo: Zoo, tmp_path: Path) -> None:
     for name in REASONS[26]:
-        assert codes_of_program(zoo.beast(name), tmp_path, "-purpose", "any") == set(), name
+        assert codes_of_program(zoo.specimen(name), tmp_path, "-purpose", "any") == set(), name
 
 
 # -- the third judge: cryptography ---------------------------------------------------------------------------
@@ -247,8 +249,8 @@ def test_the_program_lets_purposes_be_if_it_is_not_asked_for_them(zoo: Zoo, tmp_
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_cryptography_judges_as_the_zoo_says(zoo: Zoo, name: str) -> None:
-    beast = zoo.beast(name)
-    assert accepted_by_cryptography(beast) == (beast.accepted or name in CRYPTOGRAPHY_IS_LAX)
+    specimen = zoo.specimen(name)
+    assert accepted_by_cryptography(specimen) == (specimen.accepted or name in CRYPTOGRAPHY_IS_LAX)
 
 
 # -- what the zoo promises -----------------------------------------------------------------------------------
@@ -256,19 +258,19 @@ def test_cryptography_judges_as_the_zoo_says(zoo: Zoo, name: str) -> None:
 
 def test_names_are_known_before_anything_is_made() -> None:
     assert len({*SERVERS, *CLIENTS}) == len(SERVERS) + len(CLIENTS)
-    assert set(names_of_beasts("server", accepted=True)).isdisjoint(BAD)
+    assert set(names_of_specimens("server", accepted=True)).isdisjoint(BAD)
     with pytest.raises(KeyError):
-        Zoo().beast("unicorn")
+        Zoo().specimen("unicorn")
 
 
 def test_a_beast_tells_its_rule_and_where_it_stands(zoo: Zoo) -> None:
     for role in ("server", "client"):
-        for beast in zoo.beasts(role):
-            assert beast.role == role
-            assert beast.rule.endswith(".")
-            assert beast.section.startswith(("RFC 5280, section", "RFC 9525, section", "RFC 8446, section"))
-            assert beast is zoo.beast(beast.name)
-            assert (beast.asked != "") or role == "client"
+        for specimen in zoo.specimens(role):
+            assert specimen.role == role
+            assert specimen.rule.endswith(".")
+            assert specimen.section.startswith(("RFC 5280, section", "RFC 9525, section", "RFC 8446, section"))
+            assert specimen is zoo.specimen(specimen.name)
+            assert (specimen.asked != "") or role == "client"
 
 
 def test_every_zoo_is_made_anew(zoo: Zoo) -> None:
@@ -298,9 +300,9 @@ def test_good_identities_speak_with_each_other(zoo: Zoo, tmp_path: Path) -> None
 @pytest.mark.parametrize("role", ["server", "client"])
 def test_a_stranger_is_good_to_those_who_trust_its_root(zoo: Zoo, tmp_path: Path, role: Role) -> None:
     stranger = zoo.stranger(role)
-    beast = replace(zoo.beast("exact-name" if role == "server" else "client-exact-name"), identity=stranger)
-    assert code_of_python(beast, zoo.server(), tmp_path) == 20
-    assert code_of_python(replace(beast, ca=zoo.stranger_ca), zoo.server(), tmp_path) == 0
+    specimen = replace(zoo.specimen("exact-name" if role == "server" else "client-exact-name"), identity=stranger)
+    assert code_of_python(specimen, zoo.server(), tmp_path) == 20
+    assert code_of_python(replace(specimen, ca=zoo.stranger_ca), zoo.server(), tmp_path) == 0
 
 
 def slack(identity: Identity) -> tuple[timedelta, timedelta]:

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from harness.tls.zoo.zoo import Beast, Identity
+from harness.tls.zoo.zoo import Identity, Specimen
 
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 #: What `ssl` answers if there is no certificate: no code of X.509 is told.
@@ -41,27 +41,27 @@ def present(context: ssl.SSLContext, identity: Identity, folder: Path) -> None:
     context.load_cert_chain(chain, key)
 
 
-def judging(beast: Beast, version: ssl.TLSVersion) -> ssl.SSLContext:
+def judging(specimen: Specimen, version: ssl.TLSVersion) -> ssl.SSLContext:
     """A context as a right pipe has it."""
-    is_client = beast.role == "server"
+    is_client = specimen.role == "server"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT if is_client else ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
     if is_client:
         context.hostname_checks_common_name = False
-    context.load_verify_locations(cadata=beast.ca.decode("ascii"))
+    context.load_verify_locations(cadata=specimen.ca.decode("ascii"))
     context.minimum_version = context.maximum_version = version
     return context
 
 
 def code_of_python(
-    beast: Beast, opposite: Identity, folder: Path, version: ssl.TLSVersion = TLS_1_3, change: Change = as_it_is
+    specimen: Specimen, opposite: Identity, folder: Path, version: ssl.TLSVersion = TLS_1_3, change: Change = as_it_is
 ) -> int:
     """0 if a handshake ends well, else why not: a code of X.509, or one of ours. `change`: done to the judge.
 
-    opposite: what a server shows to the beast that is a client.
+    opposite: what a server shows to the specimen that is a client.
     """
-    judge = judging(beast, version)
-    if beast.role == "client":
+    judge = judging(specimen, version)
+    if specimen.role == "client":
         present(judge, opposite, folder)
         change(judge)
         shown = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -69,10 +69,10 @@ def code_of_python(
     else:
         change(judge)
         shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if beast.identity is not None:
-        present(shown, beast.identity, folder)
-    client, server = (judge, shown) if beast.role == "server" else (shown, judge)
-    name = beast.asked if beast.role == "server" else None
+    if specimen.identity is not None:
+        present(shown, specimen.identity, folder)
+    client, server = (judge, shown) if specimen.role == "server" else (shown, judge)
+    name = specimen.asked if specimen.role == "server" else None
     try:
         ends = handshake(client, server, name)
     except ssl.SSLCertVerificationError as error:
@@ -81,7 +81,7 @@ def code_of_python(
         if error.reason != "PEER_DID_NOT_RETURN_A_CERTIFICATE":
             raise
         return NO_CERTIFICATE
-    if beast.role == "client" and beast.asked and not _is_client(ends[1], beast.asked):
+    if specimen.role == "client" and specimen.asked and not _is_client(ends[1], specimen.asked):
         return NOT_THE_NAME
     return 0
 
@@ -116,21 +116,21 @@ def _is_client(server: ssl.SSLObject, asked: str) -> bool:
 # -- the openssl program -------------------------------------------------------------------------------------
 
 
-def codes_of_program(beast: Beast, folder: Path, *options: str, named: bool = True) -> set[int]:
+def codes_of_program(specimen: Specimen, folder: Path, *options: str, named: bool = True) -> set[int]:
     """Every code that `openssl verify` complains of. named: the name that is asked for is judged, too."""
-    assert beast.identity is not None
-    own, *others = x509.load_pem_x509_certificates(beast.identity.certificates)
+    assert specimen.identity is not None
+    own, *others = x509.load_pem_x509_certificates(specimen.identity.certificates)
     files = {"own": [own], "others": others}
     for title, certificates in files.items():
         (folder / title).write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in certificates))
-    (folder / "roots").write_bytes(beast.ca)
+    (folder / "roots").write_bytes(specimen.ca)
     command = ["openssl", "verify", "-no-CApath", "-no-CAfile", "-no-CAstore", "-x509_strict"]
     command += ["-trusted", str(folder / "roots")]
     command += ["-untrusted", str(folder / "others")] if others else []
     if "-purpose" not in options:
-        command += ["-purpose", f"ssl{beast.role}"]
-    if named and beast.asked:
-        command += [_option_for(beast.asked), beast.asked]
+        command += ["-purpose", f"ssl{specimen.role}"]
+    if named and specimen.asked:
+        command += [_option_for(specimen.asked), specimen.asked]
     done = subprocess.run(
         [*command, *options, str(folder / "own")], capture_output=True, text=True, timeout=20, check=False
     )
@@ -150,16 +150,16 @@ def _option_for(asked: str) -> str:
 # -- cryptography --------------------------------------------------------------------------------------------
 
 
-def accepted_by_cryptography(beast: Beast) -> bool:
+def accepted_by_cryptography(specimen: Specimen) -> bool:
     """The verdict of the web's profile."""
-    assert beast.identity is not None
-    own, *others = x509.load_pem_x509_certificates(beast.identity.certificates)
-    policy = PolicyBuilder().store(Store(x509.load_pem_x509_certificates(beast.ca))).time(datetime.now(UTC))
+    assert specimen.identity is not None
+    own, *others = x509.load_pem_x509_certificates(specimen.identity.certificates)
+    policy = PolicyBuilder().store(Store(x509.load_pem_x509_certificates(specimen.ca))).time(datetime.now(UTC))
     asked: x509.DNSName | x509.IPAddress
     try:
-        asked = x509.IPAddress(ip_address(beast.asked))
+        asked = x509.IPAddress(ip_address(specimen.asked))
     except ValueError:
-        asked = x509.DNSName(beast.asked)
+        asked = x509.DNSName(specimen.asked)
     try:
         policy.build_server_verifier(asked).verify(own, others)
     except VerificationError:

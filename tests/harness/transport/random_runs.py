@@ -8,16 +8,16 @@ from pathlib import Path
 
 from harness.link.profile import Profile
 from harness.link.trace import Direction
-from harness.transport.calls.reference import Solution, load_solution
+from harness.transport.calls.reference import LoadedSolution, load_solution
 from harness.transport.oracle.judge import Case, Violation, judge
-from harness.transport.segments import Wire
-from harness.transport.simulation.applications import Here
+from harness.transport.segments import WireFormat
+from harness.transport.simulation.applications import LocalConnection
 from harness.transport.simulation.scenarios import ROLES, App, Garbage, Lose, Replay, Role, Scenario, other
-from harness.transport.simulation.world import Outcome, Setting, World
+from harness.transport.simulation.world import Setting, SimulationOutcome, World
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = load_solution(ROOT / "reference" / "transport")
-WIRE = Wire()
+WIRE = WireFormat()
 
 
 def random_profile(dice: random.Random) -> Profile:
@@ -104,7 +104,9 @@ def random_scenario(seed: int, *, most: int = 200_000) -> Scenario:
     )
 
 
-def play(row: Scenario, seed: int, client: Solution = REFERENCE, server: Solution = REFERENCE) -> Outcome:
+def play(
+    row: Scenario, seed: int, client: LoadedSolution = REFERENCE, server: LoadedSolution = REFERENCE
+) -> SimulationOutcome:
     """One run. The client's packets go up."""
     dice = random.Random(seed)
     setting = Setting(
@@ -119,13 +121,15 @@ def play(row: Scenario, seed: int, client: Solution = REFERENCE, server: Solutio
     return World(
         setting,
         {
-            role: Here(made[role].connection(role=role, isn=setting.isn[role], receive_buffer=row.buffer(role)))
+            role: LocalConnection(
+                made[role].connection(role=role, isn=setting.isn[role], receive_buffer=row.buffer(role))
+            )
             for role in ROLES
         },
     ).run()
 
 
-def verdict(outcome: Outcome, *, stage: int = 9, roles: tuple[Role, ...] = ROLES) -> list[Violation]:
+def verdict(outcome: SimulationOutcome, *, stage: int = 9, roles: tuple[Role, ...] = ROLES) -> list[Violation]:
     """What the oracle says, with all that is known of the run."""
     row = outcome.setting.scenario
     way: dict[Role, Direction] = {outcome.setting.first: "up", other(outcome.setting.first): "down"}

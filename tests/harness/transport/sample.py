@@ -11,10 +11,10 @@ from pathlib import Path
 from harness.link.model import Fate
 from harness.link.trace import Direction, Packet
 from harness.transport.pictures.pictures import Recording
-from harness.transport.segments import Seg, Wire, build
+from harness.transport.segments import Seg, WireFormat, build
 
 PICTURE = Path(__file__).resolve().parents[3] / "docs" / "ladder.svg"
-WIRE = Wire()
+WIRE = WireFormat()
 ISN, PEER = 1_482_990_101, 3_077_206_552
 DELAY, GAP, ROOM = 0.020, 0.001, 65_536
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from harness.link.trace import Packet
 from harness.transport.pictures.bundle import BadBundle, Bundle, Finding, as_data, fitting, from_json, to_json
-from harness.transport.segments import Seg, Wire, build
+from harness.transport.segments import Seg, WireFormat, build
 
-WIRE = Wire(0x5C, "fletcher-32")
+WIRE = WireFormat(0x5C, "fletcher-32")
 SYN = build(Seg(7, syn=True, window=9), WIRE)
 PACKETS = [
     Packet(1, 0.0, 0.02, "up", SYN, SYN, "delivered"),

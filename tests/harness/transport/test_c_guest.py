@@ -14,7 +14,7 @@ from harness.actors.story import Broken, Story
 from harness.course.assignment import Limits
 from harness.lab.local.lab import LocalNode
 from harness.transport.checks.simulation import SimulationCheck, Transport
-from harness.transport.segments import Wire
+from harness.transport.segments import WireFormat
 
 HERE = Path(__file__).parent
 SOURCES = ("main.c", "connection.c", "segment.c")
@@ -38,9 +38,11 @@ def transport(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transport]:
     node = LocalNode(folder, Limits())
     node.build(None, timeout=10)
     node.fresh()
-    made = Transport(node, Story(time.monotonic), program=["./guest"], seed=3, wire=Wire(), reference=HERE / "plain")
+    made = Transport(
+        node, Story(time.monotonic), program=["./guest"], seed=3, wire=WireFormat(), reference=HERE / "plain"
+    )
     yield made
-    made.close()
+    made.dismiss()
     node.close()
 
 

@@ -12,7 +12,7 @@ from harness.link.trace import Packet
 from harness.pictures import wires
 from harness.pictures.capture import to_pcapng
 from harness.transport.pictures.dissector import NAME, lua_dissector
-from harness.transport.segments import Seg, Wire, build, describe, parse
+from harness.transport.segments import Seg, WireFormat, build, describe, parse
 from tests.harness.pictures.tshark import fields
 
 ISN, PEER = 4_294_966_000, 77  # the first one wraps on the way
@@ -36,7 +36,7 @@ def conversation() -> list[tuple[str, Seg]]:
     return order + [("up", seg) for seg in up[3:]]
 
 
-def packets(wire: Wire) -> list[Packet]:
+def packets(wire: WireFormat) -> list[Packet]:
     rows = []
     for number, (way, seg) in enumerate(conversation(), 1):
         seg = Seg(**{name: getattr(seg, name) for name in Seg.__slots__} | {"sequence": seg.sequence % 2**32})
@@ -45,7 +45,7 @@ def packets(wire: Wire) -> list[Packet]:
     return rows
 
 
-def asked(tmp_path: Path, wire: Wire, capture: bytes, names: list[str], only: str = "") -> list[list[str]]:
+def asked(tmp_path: Path, wire: WireFormat, capture: bytes, names: list[str], only: str = "") -> list[list[str]]:
     script, file = tmp_path / "segments.lua", tmp_path / "capture.pcapng"
     script.write_text(lua_dissector(wire))
     file.write_bytes(capture)
@@ -57,12 +57,12 @@ def experts(message: str) -> str:
     return message.partition("lost by the link")[2].strip(",")
 
 
-WIRES = [Wire(0x5C, "crc-32"), Wire(0xA7, "internet-16"), Wire(0x01, "fletcher-32")]
+WIRES = [WireFormat(0x5C, "crc-32"), WireFormat(0xA7, "internet-16"), WireFormat(0x01, "fletcher-32")]
 
 
 @pytest.mark.tshark
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.checksum)
-def test_every_field_is_what_our_own_parser_says(tmp_path: Path, wire: Wire) -> None:
+def test_every_field_is_what_our_own_parser_says(tmp_path: Path, wire: WireFormat) -> None:
     sent = packets(wire)
     names = ["magic", "length", "seq", "ack", "window", "sack.left", "sack.right", "checksum.good", "payload", "fin"]
     rows = asked(tmp_path, wire, to_pcapng(sent), ["_ws.col.Info", *(f"{NAME}.{name}" for name in names)])
@@ -88,7 +88,7 @@ def test_every_field_is_what_our_own_parser_says(tmp_path: Path, wire: Wire) -> 
 
 @pytest.mark.tshark
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.checksum)
-def test_a_flipped_bit_anywhere_behind_the_magic_is_told(tmp_path: Path, wire: Wire) -> None:
+def test_a_flipped_bit_anywhere_behind_the_magic_is_told(tmp_path: Path, wire: WireFormat) -> None:
     good = build(Seg(5, 7, 9, ack=True, payload=b"some bytes"), wire)
     damaged = [bytearray(good) for _ in range(len(good) - 1)]
     for place, data in enumerate(damaged, 1):
@@ -155,13 +155,13 @@ def test_on_other_ports_it_goes_by_the_looks_and_stays_with_the_conversation(tmp
         on_ports(damaged, 43333, 44444),
         on_ports(b"something else altogether", 45555, 46666),
     ]
-    capture = wires.as_pcapng([wires.Packet(n / 10, 1, frame) for n, frame in enumerate(frames)])
+    capture = wires.as_pcapng([wires.WirePacket(n / 10, 1, frame) for n, frame in enumerate(frames)])
     told = asked(tmp_path, wire, capture, ["_ws.col.Protocol"])
     assert [row[0] == NAME for row in told] == [False, True, True, False]
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.checksum)
-def test_the_script_names_its_term_and_leaves_no_blank(wire: Wire) -> None:
+def test_the_script_names_its_term_and_leaves_no_blank(wire: WireFormat) -> None:
     text = lua_dissector(wire)
     assert f"magic 0x{wire.magic:02X}, checksum {wire.checksum}" in text
     assert "@" not in text

@@ -49,7 +49,7 @@ def test_the_page_names_every_call_and_every_key():
     methods = {name.removeprefix("do_") for name in vars(guest.Guest) if name.startswith("do_")}
     assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == methods
     table = PAGE.split("## A step")[1].split("## When")[0]
-    keys = set(guest.take_turn.__kwdefaults__)
+    keys = set(guest.take_step.__kwdefaults__)
     assert keys == set(re.findall(r"^\| `(\w+)`:", table, re.MULTILINE))
     assert set(calls.EVENTS) == set(re.findall(r'`"([a-z ]+)"`', table))
 
@@ -68,7 +68,7 @@ def test_the_page_names_the_limits():
 )
 def test_what_is_no_call_is_answered(line: str):
     first, second = dialogue(line, '{"do": "hello"}')
-    assert "no call" in str(first["error"])
+    assert "not a call" in str(first["error"])
     assert second["protocol"] == 1
 
 

@@ -38,7 +38,7 @@ def kernel() -> Kernel:
 
 @pytest.fixture
 def meter(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> Meter:
-    monkeypatch.setattr(meter_module, "_own_queue", lambda: 0.0)
+    monkeypatch.setattr(meter_module, "queued_here", lambda: 0.0)
     return Meter(kernel.usage, clock=lambda: 0.0)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from harness.link.profile import Profile
 from harness.link.simulator import Simulation
-from harness.transport.simulation.multiplex import Shared
+from harness.transport.simulation.multiplex import SharedEndpoint
 
 
 class Flow:
@@ -32,13 +32,13 @@ class Flow:
 
 def test_each_flow_hears_its_own() -> None:
     senders, receivers = [Flow(b"a", b"b"), Flow(b"c")], [Flow(), Flow()]
-    Simulation({"up": Shared(senders), "down": Shared(receivers)}, up=Profile(delay=0.5)).run()
+    Simulation({"up": SharedEndpoint(senders), "down": SharedEndpoint(receivers)}, up=Profile(delay=0.5)).run()
     assert [flow.heard for flow in receivers] == [[(0.5, b"a"), (0.5, b"b")], [(0.5, b"c")]]
 
 
 def test_a_flow_of_no_number_is_nobodys() -> None:
     flow = Flow()
-    shared = Shared([flow])
+    shared = SharedEndpoint([flow])
     for datagram in (b"", b"\x01x", b"\xffx"):
         shared.receive_datagram(datagram, now=1.0)
     assert flow.heard == []
@@ -48,7 +48,7 @@ def test_a_flow_of_no_number_is_nobodys() -> None:
 
 def test_timers_are_called_when_they_are_due_and_not_before() -> None:
     early, late, never = Flow(timer=1.0), Flow(timer=2.0), Flow()
-    shared = Shared([late, early, never])
+    shared = SharedEndpoint([late, early, never])
     assert shared.next_timer() == 1.0
     shared.handle_timer(now=1.5)
     assert (early.called, late.called, never.called) == ([1.5], [], [])
@@ -59,7 +59,7 @@ def test_timers_are_called_when_they_are_due_and_not_before() -> None:
 
 def test_they_take_turns_in_being_first() -> None:
     flows = [Flow(), Flow(), Flow()]
-    shared = Shared(flows)
+    shared = SharedEndpoint(flows)
     firsts = []
     for _ in range(6):
         for flow in flows:
@@ -71,4 +71,4 @@ def test_they_take_turns_in_being_first() -> None:
 @pytest.mark.parametrize("count", [0, 257])
 def test_a_byte_numbers_256_flows(count: int) -> None:
     with pytest.raises(ValueError, match="256"):
-        Shared([Flow()] * count)
+        SharedEndpoint([Flow()] * count)

@@ -8,9 +8,9 @@ import pytest
 
 from harness.link.trace import Direction, Packet
 from harness.transport.pictures.reading import read
-from harness.transport.segments import Seg, Wire, build
+from harness.transport.segments import Seg, WireFormat, build
 
-WIRE = Wire()
+WIRE = WireFormat()
 ISN, PEER = 2**32 - 1000, 500  # the first one wraps in the first segment
 
 
@@ -69,7 +69,7 @@ def test_labels_count_from_the_syns_across_the_wrap(trace: Trace) -> None:
 
 def test_garbage_has_a_label_too(trace: Trace) -> None:
     trace.packets.append(Packet(4, 0.05, 0.07, "up", b"\x1b[2J", b"\x1b[2J", "delivered"))
-    assert read(trace.packets, WIRE).labels[4] == "no segment (4 bytes)"
+    assert read(trace.packets, WIRE).labels[4] == "not a segment (4 bytes)"
 
 
 def test_what_is_sent_again_names_the_packet_before(trace: Trace) -> None:

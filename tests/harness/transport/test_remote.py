@@ -14,9 +14,9 @@ from harness.actors.story import Broken
 from harness.transport.calls import remote as remote_module
 from harness.transport.calls.calls import RemoteConnection, RemoteReassembler, RemoteSegments
 from harness.transport.calls.remote import Remote
-from harness.transport.segments import Seg, Wire, build, parse
+from harness.transport.segments import Seg, WireFormat, build, parse
 
-WIRE = Wire()
+WIRE = WireFormat()
 
 
 def test_a_handshake_a_message_and_an_end_cross_the_boundary():
@@ -98,7 +98,7 @@ class Connection(Connection):
 """
 
 WRONG = {
-    "def next_timer(self): return float('nan')": "NaN|no JSON",
+    "def next_timer(self): return float('nan')": "NaN|not JSON",
     "def next_timer(self): return 'soon'": "next_timer gave 'soon' instead of seconds",
     "def next_timer(self): return 10**400": "raised OverflowError",
     "def next_timer(self): return 1e300": "next_timer gave no time",
@@ -178,18 +178,18 @@ def test_after_its_death_it_can_be_started_again(tmp_path: Path):
 # -- a program that is no guest at all -----------------------------------------------------------------------------
 
 SAYS = {
-    "print('hello')": "a line that is no JSON",
-    "print('[]')": "no object",
-    "print('[' * 100_000)": "JSON without an end|no JSON",
+    "print('hello')": "a line that is not JSON",
+    "print('[]')": "not an object",
+    "print('[' * 100_000)": "JSON without an end|not JSON",
     "print('{}'); print('{}')": "more than one line",
-    "sys.stdout.buffer.write(b'\\xff\\xfe\\n')": "a line that is no JSON",
+    "sys.stdout.buffer.write(b'\\xff\\xfe\\n')": "a line that is not JSON",
     "print(end='x' * 5_000_000)": "a line of more than",
-    "print('{\"timer\": Infinity}')": "no JSON",
+    "print('{\"timer\": Infinity}')": "not JSON",
     "print('{\"timer\": 1e999}')": "no time",
-    "print('{\"timer\": ' + '9' * 5000 + '}')": "no JSON|no time",
-    "print('{\"datagrams\": [1]}')": "no text of base64",
-    'print(\'{"datagrams": ["!"]}\')': "no base64",
-    "print('{\"datagrams\": {}}')": "no list",
+    "print('{\"timer\": ' + '9' * 5000 + '}')": "not JSON|no time",
+    "print('{\"datagrams\": [1]}')": "not a base64 text",
+    'print(\'{"datagrams": ["!"]}\')': "not base64",
+    "print('{\"datagrams\": {}}')": "not a list",
     "print('{\"accepted\": true}')": "not a number",
     "print('{\"accepted\": 1.0}')": "not a number",
     "print('{\"events\": [[]]}')": "unknown event",
@@ -276,7 +276,7 @@ def test_a_turn_crosses_the_boundary_quickly():
 def test_the_protocol_can_be_typed_by_hand():
     with hosted() as remote:
         assert remote.ask(json.loads('{"do": "hello"}'))["protocol"] == 1
-        with pytest.raises(Broken, match="no call"):
+        with pytest.raises(Broken, match="not a call"):
             remote.ask({"do": "dance"})
 
 

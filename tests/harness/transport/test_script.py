@@ -12,11 +12,11 @@ import pytest
 from harness.actors.story import Broken, Story
 from harness.transport.script.conversation import stream_bytes
 from harness.transport.script.peer import BadScript, ScriptedPeer
-from harness.transport.script.text import read_letter, read_pattern, read_script
-from harness.transport.segments import Seg, Wire, build, parse
-from harness.transport.simulation.applications import Here
+from harness.transport.script.text import read_pattern, read_script, read_segment
+from harness.transport.segments import Seg, WireFormat, build, parse
+from harness.transport.simulation.applications import LocalConnection
 
-WIRE = Wire()
+WIRE = WireFormat()
 ISN, PEER_ISN = 0xFFFF_FFF0, 0xFFFF_FF00
 
 
@@ -84,7 +84,7 @@ class Toy:
 
 def meet(toy: Toy | None = None, **kwargs: Any) -> tuple[Toy, ScriptedPeer]:
     toy = toy or Toy()
-    return toy, ScriptedPeer(Here(toy), role="client", isn=ISN, peer_isn=PEER_ISN, wire=WIRE, **kwargs)
+    return toy, ScriptedPeer(LocalConnection(toy), role="client", isn=ISN, peer_isn=PEER_ISN, wire=WIRE, **kwargs)
 
 
 def broken(peer: ScriptedPeer, script: str) -> Broken:
@@ -234,7 +234,7 @@ def test_what_the_student_sends_is_compared() -> None:
     toy.put(seq=11, payload=b"?")
     assert "its application has not" in broken(peer, "app read 1").message
     toy.out.append(b"junk")
-    assert "no segment" in broken(peer, "app read 1").message
+    assert "not a segment" in broken(peer, "app read 1").message
 
 
 def test_damaged_and_raw_datagrams() -> None:
@@ -294,7 +294,7 @@ def test_a_line_that_is_no_script_is_our_mistake(text: str) -> None:
 
 
 def test_the_words_of_segments() -> None:
-    letter = read_letter("FIN ACK seq=5 ack=3 win=0 len=7 sack=10-20,30-40 damaged")
+    letter = read_segment("FIN ACK seq=5 ack=3 win=0 len=7 sack=10-20,30-40 damaged")
     assert (letter.flags, letter.seq, letter.ack, letter.win, letter.len) == ({"FIN", "ACK"}, 5, 3, 0, 7)
     assert letter.sack == ((10, 20), (30, 40))
     assert letter.damaged

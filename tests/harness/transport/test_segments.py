@@ -9,14 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from harness.transport.segments import CHECKSUMS, BadWire, Seg, Wire, build, describe, fault, load_wire, near, parse
+from harness.transport.segments import (
+    CHECKSUMS,
+    BadWire,
+    Seg,
+    WireFormat,
+    build,
+    describe,
+    fault,
+    load_wire,
+    near,
+    parse,
+)
 
-WIRES = [Wire(0x5C, name) for name in CHECKSUMS]
+WIRES = [WireFormat(0x5C, name) for name in CHECKSUMS]
 FULL = Seg(0xFFFFFFF0, 7, 4096, ack=True, fin=True, sack=((100, 200), (300, 0x1_0000_0000 - 1)), payload=b"hello")
 
 
 def test_the_bytes_are_those_of_the_header_in_the_handout() -> None:
-    data = build(FULL, Wire(0x5C, "crc-32"))
+    data = build(FULL, WireFormat(0x5C, "crc-32"))
     head = bytes.fromhex("5c 26 0005") + data[4:8] + bytes.fromhex("fffffff0 00000007 00001000")
     assert data == head + bytes.fromhex("00000064 000000c8 0000012c ffffffff") + b"hello"
     assert data[4:8] == struct.pack("!I", zlib.crc32(data[:4] + bytes(4) + data[8:]))
@@ -35,14 +46,14 @@ def test_checksums_have_their_published_values() -> None:
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.checksum)
-def test_what_is_built_is_parsed(wire: Wire) -> None:
+def test_what_is_built_is_parsed(wire: WireFormat) -> None:
     for seg in (FULL, Seg(1, syn=True), Seg(0, rst=True), Seg(5, 6, 7, ack=True, payload=bytes(1200))):
         assert parse(build(seg, wire), wire) == seg
         assert fault(build(seg, wire), wire) is None
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.checksum)
-def test_every_flipped_bit_is_seen(wire: Wire) -> None:
+def test_every_flipped_bit_is_seen(wire: WireFormat) -> None:
     data = build(FULL, wire)
     for bit in range(8 * len(data)):
         damaged = bytearray(data)
@@ -55,8 +66,8 @@ def test_cut_long_and_foreign_datagrams_are_refused() -> None:
     data = build(FULL, wire)
     assert all(parse(data[:size], wire) is None for size in range(len(data)))
     assert parse(data + b"\0", wire) is None
-    assert parse(data, Wire(0x5D, wire.checksum)) is None
-    assert parse(data, Wire(0x5C, "fletcher-32")) is None
+    assert parse(data, WireFormat(0x5D, wire.checksum)) is None
+    assert parse(data, WireFormat(0x5C, "fletcher-32")) is None
     rng = random.Random(1)
     assert all(parse(b"\x5c" + rng.randbytes(rng.randrange(60)), wire) is None for _ in range(500))
     assert parse(build(Seg(1, ack=True, payload=bytes(1201)), wire), wire) is None
@@ -96,20 +107,20 @@ def test_a_segment_is_described_in_one_line() -> None:
         "FIN ACK seq=0 ack=2 win=4096 len=5 sack=95-195,295-4294967290"
     )
     assert describe(build(Seg(9, syn=True), wire), wire) == "SYN seq=9 win=0"
-    assert describe(b"junk", wire) == "no segment (4 bytes)"
+    assert describe(b"junk", wire) == "not a segment (4 bytes)"
 
 
 def test_the_wire_comes_from_term_toml(tmp_path: Path) -> None:
     term = tmp_path / "term.toml"
     term.write_text('[term]\nname = "2026 autumn"\nmagic = 0x5C\nchecksum = "crc-32"\n')
-    assert load_wire(term) == Wire(0x5C, "crc-32")
+    assert load_wire(term) == WireFormat(0x5C, "crc-32")
     for text, word in (
         ("[term]\nmagic = 300\nchecksum = 'crc-32'", "magic"),
         ("[term]\nmagic = 3\nchecksum = 'md5'", "md5"),
-        ("[term]\nmagic = 3", "no checksum"),
-        ("", "no term"),
-        ("term = 3", "term.toml"),
-        ("[", "term.toml"),
+        ("[term]\nmagic = 3", '"checksum" is missing'),
+        ("", '"magic" is missing in .term.'),
+        ("term = 3", "term.toml, line 1"),
+        ("[", "term.toml, line 1"),
     ):
         term.write_text(text)
         with pytest.raises(BadWire, match=word):

@@ -11,14 +11,14 @@ import pytest
 
 from harness.link.profile import Profile
 from harness.transport.calls.reference import load_solution
-from harness.transport.segments import Wire, parse
+from harness.transport.segments import WireFormat, parse
 from harness.transport.simulation import misfortune, shrink
-from harness.transport.simulation.applications import Here
+from harness.transport.simulation.applications import LocalConnection
 from harness.transport.simulation.catalogue import scenario
 from harness.transport.simulation.misfortune import Misfortune
 from harness.transport.simulation.scenarios import ROLES, Scenario
 from harness.transport.simulation.shrink import Explicit, Recorder, Shrunk
-from harness.transport.simulation.world import Around, Outcome, Setting, World
+from harness.transport.simulation.world import Around, Setting, SimulationOutcome, World
 
 PLAIN = load_solution(Path(__file__).parent / "plain")
 Connection = PLAIN.module("connection").Connection
@@ -31,10 +31,12 @@ class Bent(Connection):  # type: ignore[misc]
         super().__init__(role, isn=isn, receive_buffer=receive_buffer)
 
 
-def runner(client: Callable[..., Any], server: Callable[..., Any]) -> Callable[..., Outcome]:
-    def run(setting: Setting, around: Around | None = None) -> Outcome:
+def runner(client: Callable[..., Any], server: Callable[..., Any]) -> Callable[..., SimulationOutcome]:
+    def run(setting: Setting, around: Around | None = None) -> SimulationOutcome:
         made = {"client": client, "server": server}
-        players = {role: Here(made[role](role=role, isn=setting.isn[role], receive_buffer=65_536)) for role in ROLES}
+        players = {
+            role: LocalConnection(made[role](role=role, isn=setting.isn[role], receive_buffer=65_536)) for role in ROLES
+        }
         return World(setting, players, around=around).run()
 
     return run
@@ -44,7 +46,12 @@ def setting(row: Scenario, seed: int = 1) -> Setting:
     dice = random.Random(seed)
     data = {role: dice.randbytes(row.app(role).sends) for role in ROLES}
     return Setting(
-        scenario=row, seed=seed, data=data, isn={"client": 5, "server": 9}, wire=Wire(), students=("client", "server")
+        scenario=row,
+        seed=seed,
+        data=data,
+        isn={"client": 5, "server": 9},
+        wire=WireFormat(),
+        students=("client", "server"),
     )
 
 
@@ -236,7 +243,7 @@ def test_packets_have_names():
         "the third ACK of the server arrives twice, 1.500 s apart",
         "the 21st data segment of the client is damaged (bit 17)",
         "the 1001st datagram of the client is cut to 4 bytes",
-        "the first ACK of the server is followed by 3 bytes that are no segment",
+        "the first ACK of the server is followed by 3 bytes that are not a segment",
     )
 
 
@@ -258,5 +265,5 @@ def test_the_bytes_of_a_damaged_packet_differ_in_one_bit():
         setting(scenario("32 KiB")), Explicit([Misfortune("client", 2, "damaged", place=800)]).around
     )
     (damaged,) = [p for p in outcome.packets if p.fate == "corrupted"]
-    assert parse(damaged.delivered, Wire()) is None
+    assert parse(damaged.delivered, WireFormat()) is None
     assert sum((a ^ b).bit_count() for a, b in zip(damaged.data, damaged.delivered, strict=True)) == 1

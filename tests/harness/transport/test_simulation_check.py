@@ -15,7 +15,7 @@ from harness.lab.interface import LabError
 from harness.lab.local.lab import LocalNode
 from harness.transport.checks.simulation import SimulationCheck, Transport
 from harness.transport.pictures.bundle import Bundle
-from harness.transport.segments import Wire
+from harness.transport.segments import WireFormat
 from harness.transport.simulation.catalogue import scenario
 
 PLAIN = Path(__file__).parent / "plain"
@@ -43,12 +43,12 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
         node.build(None, timeout=10)
         node.fresh()
         story = Story(time.monotonic)
-        driven.append(Transport(node, story, program=None, seed=seed, wire=Wire(), reference=reference))
+        driven.append(Transport(node, story, program=None, seed=seed, wire=WireFormat(), reference=reference))
         return driven[-1]
 
     yield make
     for transport in driven:
-        transport.close()
+        transport.dismiss()
     for node in nodes:
         node.close()
 

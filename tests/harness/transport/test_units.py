@@ -8,9 +8,9 @@ import pytest
 
 from harness.actors.story import Broken, Story
 from harness.transport.checks.units import Answer, Segments
-from harness.transport.segments import CHECKSUMS, Seg, Wire, build, parse
+from harness.transport.segments import CHECKSUMS, Seg, WireFormat, build, parse
 
-WIRE = Wire(magic=0x5C, checksum="internet-16")
+WIRE = WireFormat(magic=0x5C, checksum="internet-16")
 SEG = Seg(1000, 2000, 4096, ack=True, sack=((5, 9),), payload=b"hello")
 
 
@@ -59,7 +59,7 @@ def test_right_answers_pass() -> None:
 @pytest.mark.parametrize(
     ("lent", "ask", "said"),
     [
-        (Swallows(), lambda s: s.refuses(s.damaged(SEG, 170), "a bit"), "takes what is no segment"),
+        (Swallows(), lambda s: s.refuses(s.damaged(SEG, 170), "a bit"), "takes what is not a segment"),
         (LosesBlocks(), lambda s: s.decodes(SEG), "misreads sack, payload"),
         (LittleEndian(), lambda s: s.encodes(SEG), "byte 0 .magic."),
     ],

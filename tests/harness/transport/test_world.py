@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from harness.link.profile import Profile
-from harness.transport.calls.player import Turn
+from harness.transport.calls.player import StepResult
 from harness.transport.calls.reference import load_solution
-from harness.transport.segments import Wire, parse
-from harness.transport.simulation.applications import Here
+from harness.transport.segments import WireFormat, parse
+from harness.transport.simulation.applications import LocalConnection
 from harness.transport.simulation.catalogue import CATALOGUE, scenario
 from harness.transport.simulation.scenarios import ROLES, App, Role, Scenario, other
-from harness.transport.simulation.world import Outcome, Setting, World
+from harness.transport.simulation.world import Setting, SimulationOutcome, World
 
 PLAIN = load_solution(Path(__file__).parent / "plain")
-WIRE = Wire()
+WIRE = WireFormat()
 Made = Callable[..., Any]
 
 
@@ -32,12 +32,17 @@ def setting(row: Scenario, seed: int = 1, students: tuple[Role, ...] = ("client"
     return Setting(scenario=row, seed=seed, data=data, isn=isn, wire=WIRE, students=students)
 
 
-def run(row: Scenario, *, client: Made = PLAIN.connection, server: Made = PLAIN.connection, **how: Any) -> Outcome:
+def run(
+    row: Scenario, *, client: Made = PLAIN.connection, server: Made = PLAIN.connection, **how: Any
+) -> SimulationOutcome:
     chosen = setting(row, **how)
     made = {"client": client, "server": server}
     return World(
         chosen,
-        {role: Here(made[role](role=role, isn=chosen.isn[role], receive_buffer=row.buffer(role))) for role in ROLES},
+        {
+            role: LocalConnection(made[role](role=role, isn=chosen.isn[role], receive_buffer=row.buffer(role)))
+            for role in ROLES
+        },
     ).run()
 
 
@@ -81,11 +86,11 @@ def test_the_student_is_up():
 # -- exact misfortunes ---------------------------------------------------------------------------------------------
 
 
-def lost(outcome: Outcome) -> list[str]:
+def lost(outcome: SimulationOutcome) -> list[str]:
     return [describe(outcome, p.data) for p in outcome.packets if p.fate == "lost"]
 
 
-def describe(outcome: Outcome, data: bytes) -> str:
+def describe(outcome: SimulationOutcome, data: bytes) -> str:
     seg = parse(data, WIRE)
     assert seg is not None
     flags = "".join(name[0] for name in ("syn", "ack", "fin", "rst") if getattr(seg, name))
@@ -303,7 +308,7 @@ def test_a_connection_that_is_never_done_is_ended():
 
 
 def test_an_application_that_is_not_heard_is_a_wrong_scenario():
-    with pytest.raises(KeyError, match="did you mean 'half-close'"):
+    with pytest.raises(KeyError, match='Did you mean "half-close"'):
         scenario("half close")
 
 
@@ -318,10 +323,10 @@ def test_plans_say_how_much_is_sent():
 class Flooding:
     """Beside a connection: what it does at one instant is done for ever."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: StepResult) -> None:
         self.turn = turn
 
-    def step(self, *, send: bytes = b"", read: int = 0, **_: Any) -> Turn:
+    def step(self, *, send: bytes = b"", read: int = 0, **_: Any) -> StepResult:
         """Take a byte, so that there is another turn."""
         return replace(self.turn, accepted=min(1, len(send)), read=self.turn.read[:read])
 
@@ -329,14 +334,14 @@ class Flooding:
 @pytest.mark.parametrize(
     ("turn", "told"),
     [
-        (Turn(read=bytes(65_536), datagrams=[bytes(60_000)] * 50), "sends 33,000,000 bytes in one instant"),
-        (Turn(read=bytes(65_536)), "reads bytes for ever"),
+        (StepResult(read=bytes(65_536), datagrams=[bytes(60_000)] * 50), "sends 33,000,000 bytes in one instant"),
+        (StepResult(read=bytes(65_536)), "reads bytes for ever"),
     ],
 )
-def test_what_one_instant_brings_is_bounded(turn: Turn, told: str):
+def test_what_one_instant_brings_is_bounded(turn: StepResult, told: str):
     row = CATALOGUE["both directions"]
     chosen = setting(row)
     server = PLAIN.connection(role="server", isn=chosen.isn["server"], receive_buffer=row.buffer("server"))
-    outcome = World(chosen, {"client": Flooding(turn), "server": Here(server)}).run()
+    outcome = World(chosen, {"client": Flooding(turn), "server": LocalConnection(server)}).run()
     assert not outcome.well
     assert told in next(fault.text for fault in outcome.faults if fault.kind == "call")

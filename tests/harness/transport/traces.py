@@ -9,10 +9,10 @@ from __future__ import annotations
 from harness.link.trace import Direction, Packet
 from harness.transport.oracle.judge import Case, judge
 from harness.transport.script.conversation import stream_bytes
-from harness.transport.script.text import Letter, read_letter
-from harness.transport.segments import Seg, Wire, build
+from harness.transport.script.text import SegmentToSend, read_segment
+from harness.transport.segments import Seg, WireFormat, build
 
-WIRE = Wire()
+WIRE = WireFormat()
 ISN: dict[Direction, int] = {"up": 2**32 - 700, "down": 5000}
 
 #: The client is up; it is open at 0.10, the server at 0.15.
@@ -40,7 +40,7 @@ def _packet(number: int, sent: float, direction: Direction, words: list[str]) ->
             options[name] = float(words[where + 1])
             del words[where : where + 2]
     flags = {word for word in words if word in ("lost", "damaged", "other", "reserved", "nonsense")}
-    data = _data(direction, read_letter(" ".join(word for word in words if word not in flags)), flags)
+    data = _data(direction, read_segment(" ".join(word for word in words if word not in flags)), flags)
     if "nonsense" in flags:
         data = data[:-1]
     delivered = data[:-1] + bytes([data[-1] ^ 1]) if "damaged" in flags else data
@@ -53,7 +53,7 @@ def _packet(number: int, sent: float, direction: Direction, words: list[str]) ->
     return found
 
 
-def _data(direction: Direction, letter: Letter, flags: set[str]) -> bytes:
+def _data(direction: Direction, letter: SegmentToSend, flags: set[str]) -> bytes:
     mine, theirs = ISN[direction], ISN["down" if direction == "up" else "up"]
     if letter.raw is not None:
         return letter.raw

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.link.profile import Profile
 from harness.link.simulator import Simulation
-from harness.transport.simulation.multiplex import Shared
+from harness.transport.simulation.multiplex import SharedEndpoint
 from tests.reference.transport.pairs import Application, Connection
 
 RATE, DELAY = 4_000_000, 0.02  #: bits per second, seconds each way
@@ -41,7 +41,10 @@ def carry(*controllers: str | None, seconds: float, seed: int = 1, apart: float 
     for server in servers:
         server.ended = True  # nothing to send, and no end
     simulation = Simulation(
-        {"clients": Shared(clients), "servers": Shared(servers)}, up=link(), down=Profile(delay=DELAY), seed=seed
+        {"clients": SharedEndpoint(clients), "servers": SharedEndpoint(servers)},
+        up=link(),
+        down=Profile(delay=DELAY),
+        seed=seed,
     )
     if changes:
         simulation.at(0.1, lambda _: simulation.set_links(up=link(**changes)))

@@ -106,8 +106,8 @@ def test_idles_without_cpu(lab: Scene) -> None:
     peer = lab.connects(server)
     check_time(lab, peer.reads_to_end())
     peer.closes()
-    before = lab.usage().cpu_seconds
+    before = lab.kernel.usage().cpu_seconds
     lab.pauses(0.8)
-    used = lab.usage().cpu_seconds - before
+    used = lab.kernel.usage().cpu_seconds - before
     server.keeps_running()
     lab.expect(used < 0.2, "a server with nothing to do uses no CPU", seen=f"{used:.2f} s of CPU in 0.8 s")

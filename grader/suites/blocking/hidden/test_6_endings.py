@@ -50,17 +50,17 @@ def test_descriptors_and_threads_come_back(lab: Scene) -> None:
         peer.reads_frame()
         peer.closes()
     lab.pauses(0.3)
-    before = lab.usage()
+    before = lab.kernel.usage()
     lab.says("500 clients: some leave politely, some inside a frame, some with a reset, some send rubbish")
     for number in range(500):
         _comes_and_goes(lab, server, number % 4)
 
     def back() -> bool:
-        now = lab.usage()
+        now = lab.kernel.usage()
         return now.open_files <= before.open_files + 8 and now.threads <= before.threads + 8
 
     returned = lab.waits_until(back, within=4, every=0.1)
-    now = lab.usage()
+    now = lab.kernel.usage()
     lab.expect(
         returned,
         "descriptors and threads are back to where they were",
@@ -97,9 +97,9 @@ def test_gone_clients_cost_no_cpu(lab: Scene) -> None:
     idle.sends_frame(b"list\n")
     idle.reads_frame()
     lab.pauses(0.2)
-    before = lab.usage().cpu_seconds
+    before = lab.kernel.usage().cpu_seconds
     lab.pauses(0.8)
-    used = lab.usage().cpu_seconds - before
+    used = lab.kernel.usage().cpu_seconds - before
     lab.expect(used < 0.2, "nothing to do costs no CPU", expected="next to none", seen=f"{used:.2f} s in 0.8 s")
 
 

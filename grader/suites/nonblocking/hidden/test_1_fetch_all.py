@@ -92,13 +92,13 @@ def test_megabytes_are_not_kept(lab: Scene) -> None:
     client = lab.runs("fetch_all", server.address, "--deadline", "20")
     peer = server.accepts()
     lab.pauses(0.3)
-    before = lab.usage().memory_bytes
+    before = lab.kernel.usage().memory_bytes
     block = lab.random_bytes(1 << 20)
     count = 48
     lab.says(f"{count} MB come from one server")
     for _ in range(count - 1):
         peer.sends(block)
-    grown = lab.usage().memory_bytes - before
+    grown = lab.kernel.usage().memory_bytes - before
     peer.sends(block)
     peer.closes()
     rows = results(lab, client, status=0, within=10)
@@ -170,8 +170,8 @@ def test_one_thread_that_sleeps(lab: Scene) -> None:
     for peer in peers:
         peer.sends(b"a beginning")
     lab.pauses(0.2)
-    lab.uses_one_thread(client)
-    lab.stays_idle(client, for_=0.6, at_most=0.1)
+    lab.kernel.finds_one_thread(client)
+    lab.kernel.finds_idle(client, for_=0.6, at_most=0.1)
     for peer in peers:
         peer.closes()
     results(lab, client, status=0)

@@ -26,14 +26,14 @@ def test_a_large_echo_over_a_home_link(lab: Scene) -> None:
 def test_stops_reading_and_goes_on(lab: Scene) -> None:
     server = lab.serves("echo_server")
     still_serves(lab, server)
-    before = lab.usage().memory_bytes
+    before = lab.kernel.usage().memory_bytes
     data = lab.random_bytes(MUCH)
     lab.says("six clients send and do not read")
     peers = [lab.connects(server, receive_buffer=16384, quietly=True) for _ in range(6)]
     taken = [peer.sends_what_fits(data, quiet=0.15) for peer in peers]
     seen = f"{max(taken):,} bytes were taken"
     lab.expect(max(taken) < MUCH, "the server stops reading", expected="a full connection", seen=seen)
-    grown = lab.usage().memory_bytes - before
+    grown = lab.kernel.usage().memory_bytes - before
     lab.expect(
         grown < 4e6 + 6 * 262_144,
         "it holds 256 KiB at most for each",
@@ -88,9 +88,9 @@ def test_refuses_what_it_cannot_do(lab: Scene) -> None:
 def test_a_byte_at_a_time(lab: Scene) -> None:
     server = lab.serves("echo_server")
     data = lab.random_bytes(60)
-    peer = lab.clumsy(server).drips(data, apart=0.005)
+    peer = lab.clients.misbehaving(server).drips(data, apart=0.005)
     peer.reads_exactly(data)
-    sipper = lab.clumsy(server, receive_buffer=4096).sips(data * 3000, every=0.05, count=10)
+    sipper = lab.clients.misbehaving(server, receive_buffer=4096).sips(data * 3000, every=0.05, count=10)
     still_serves(lab, server)
     peer.sends(data)
     peer.reads_exactly(data)
@@ -102,34 +102,34 @@ def test_a_byte_at_a_time(lab: Scene) -> None:
 
 def test_nobody_stalls_another(lab: Scene) -> None:
     server = lab.serves("echo_server")
-    lab.clumsy(server).stay_silent(30)
+    lab.clients.misbehaving(server).stay_silent(30)
     data = lab.random_bytes(MUCH)
     for _ in range(5):
-        lab.clumsy(server, receive_buffer=16384).never_reads(data, quiet=0.1)
-    load = lab.load(server, idle=10, active=10)
+        lab.clients.misbehaving(server, receive_buffer=16384).never_reads(data, quiet=0.1)
+    load = lab.clients.load(server, idle=10, active=10)
     load.drives(seconds=1, rate=10).stays_fair(at_most=0.2)
 
 
 def test_idle_without_cpu(lab: Scene) -> None:
     server = lab.serves("echo_server")
-    lab.stays_idle(server, for_=0.6, at_most=0.1)
-    lab.clumsy(server).stay_silent(5)
-    peer, taken = lab.clumsy(server, receive_buffer=16384).never_reads(lab.random_bytes(MUCH), quiet=0.2)
+    lab.kernel.finds_idle(server, for_=0.6, at_most=0.1)
+    lab.clients.misbehaving(server).stay_silent(5)
+    peer, taken = lab.clients.misbehaving(server, receive_buffer=16384).never_reads(lab.random_bytes(MUCH), quiet=0.2)
     lab.expect(0 < taken < MUCH, "a client that does not read is stuck", seen=f"{taken:,} bytes taken")
     still_serves(lab, server)
-    lab.stays_idle(server, for_=0.6, at_most=0.1)
+    lab.kernel.finds_idle(server, for_=0.6, at_most=0.1)
     lab.says("the client that was stuck resets")
     peer.resets()
     still_serves(lab, server)
-    lab.stays_idle(server, for_=0.6, at_most=0.1)
+    lab.kernel.finds_idle(server, for_=0.6, at_most=0.1)
 
 
 def test_one_thread_one_process(lab: Scene) -> None:
     server = lab.serves("echo_server")
-    load = lab.load(server, idle=30, active=20)
-    lab.uses_one_thread(server)
+    load = lab.clients.load(server, idle=30, active=20)
+    lab.kernel.finds_one_thread(server)
     load.drives(seconds=0.6, rate=5)
-    lab.uses_one_thread(server)
+    lab.kernel.finds_one_thread(server)
 
 
 def test_resets_harm_nobody(lab: Scene) -> None:
@@ -149,7 +149,7 @@ def test_descriptors_come_back(lab: Scene) -> None:
     server = lab.serves("echo_server")
     still_serves(lab, server)
     lab.pauses(0.3)
-    before = lab.usage()
+    before = lab.kernel.usage()
     lab.says("300 clients: some close, some half-close, some reset, some with output waiting")
     for number in range(300):
         peer = lab.connects(server, quietly=True)
@@ -159,7 +159,7 @@ def test_descriptors_come_back(lab: Scene) -> None:
             peer.reads_to_end()
         (peer.resets if number % 3 == 1 else peer.closes)()
     try:
-        lab.returns_to(before, within=4)
+        lab.kernel.finds_all_given_back(before, within=4)
     except NotMeasured as why:
         lab.says(f"descriptors are not counted here: {why}")
     still_serves(lab, server)

@@ -147,9 +147,9 @@ def test_long_lines(lab: Scene, program: str) -> None:
     bob.ends()
     bob.sees_end()
     lab.says("a line of 50 MB")
-    before = lab.usage().memory_bytes
-    endless, taken = lab.clumsy(server).endless_line(50_000_000, within=8)
-    grown = lab.usage().memory_bytes - before
+    before = lab.kernel.usage().memory_bytes
+    endless, taken = lab.clients.misbehaving(server).endless_line(50_000_000, within=8)
+    grown = lab.kernel.usage().memory_bytes - before
     lab.expect(grown < 16e6, "it is not kept", expected="16 MB at most", seen=f"{grown / 1e6:.0f} MB more")
     lab.expect(taken > 4096, "what is sent is read")
     endless.sees_reset_or_end(within=3)
@@ -206,7 +206,7 @@ def test_pieces_and_bursts(lab: Scene, program: str) -> None:
     server = lab.serves(program)
     ada = comes_in(lab, server, b"ada", b"tea")
     words = "nick bob\r\njoin tea\nsay tea ünï\r\nsay tea two\nnonsense\npart tea\n".encode()
-    bob = lab.clumsy(server).drips(words, apart=0.004)
+    bob = lab.clients.misbehaving(server).drips(words, apart=0.004)
     bob.reads_exactly(b"ok\n" * 4)
     hears(lab, bob, b"nonsense", b"error")
     bob.reads_exactly(b"ok\n")
@@ -262,9 +262,9 @@ def test_drop_holds_little(lab: Scene, program: str) -> None:
     slow = [comes_in(lab, server, b"slow-%d" % number, b"tea", slow=True) for number in range(8)]
     ada, bob = (comes_in(lab, server, name, b"tea", quietly=True) for name in (b"ada", b"bob"))
     lines = many(lab)
-    before = lab.usage().memory_bytes
+    before = lab.kernel.usage().memory_bytes
     speaks_to(lab, ada, bob, lines)
-    grown = lab.usage().memory_bytes - before
+    grown = lab.kernel.usage().memory_bytes - before
     lab.expect(
         grown < 6e6 + 8 * 262_144,
         "256 KiB at most are held for each slow reader",
@@ -283,15 +283,15 @@ def test_wait(lab: Scene, program: str) -> None:
     ada, eve = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"eve", b"coffee")
     dan = comes_in(lab, server, b"dan", b"coffee")
     lines = [b"%d %s\n" % (number, TEXT) for number in range(6000)]
-    before = lab.usage().memory_bytes
+    before = lab.kernel.usage().memory_bytes
     taken = ada.sends_what_fits(b"".join(b"say tea " + line for line in lines), quiet=0.4)
     whole = sum(1 for _ in range(taken // len(b"say tea " + lines[-1])))
     lab.expect(taken < 20_000_000, "the server stops reading from the speaker", seen=f"{taken:,} bytes taken")
-    grown = lab.usage().memory_bytes - before
+    grown = lab.kernel.usage().memory_bytes - before
     lab.expect(grown < 4e6, "and holds little for the slow reader", expected="4 MB at most", seen=f"{grown:,} bytes")
     asks(lab, eve, b"say coffee undisturbed")
     dan.reads_exactly(b"coffee eve undisturbed\n")
-    lab.stays_idle(server, for_=0.5, at_most=0.1)
+    lab.kernel.finds_idle(server, for_=0.5, at_most=0.1)
     lab.says("the slow reader begins to read")
     reads_all(lab, slow, lines[: whole - 1])
     ada.reads_exactly(b"ok\n" * (whole - 1))
@@ -338,11 +338,11 @@ def test_replies_that_nobody_reads(lab: Scene, program: str) -> None:
     lab.says("ada fills the way to bob; then he asks and asks, and does not read")
     speaks(ada, lines)
     ada.reads_exactly(b"ok\n" * len(lines), within=10)
-    before = lab.usage().memory_bytes
+    before = lab.kernel.usage().memory_bytes
     taken = bob.sends_what_fits(b"x\n" * 10_000_000, quiet=0.3)
     lab.expect(taken < 20_000_000, "the server stops reading", expected="a full connection", seen=f"{taken:,} bytes")
     lab.pauses(0.7)
-    grown = lab.usage().memory_bytes - before
+    grown = lab.kernel.usage().memory_bytes - before
     lab.expect(grown < 6e6, "and holds little", expected="6 MB at most", seen=f"{grown / 1e6:.1f} MB more")
     begun = lab.now()
     asks(lab, eve, b"say coffee hello")

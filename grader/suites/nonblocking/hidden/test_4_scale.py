@@ -33,21 +33,21 @@ def test_ten_thousand(lab: Scene) -> None:
     peer = lab.connects(server)
     peer.sends(b"first")
     peer.reads_exactly(b"first")
-    before = lab.usage()
-    load = lab.load(server, idle=idle, active=active, within=25)
+    before = lab.kernel.usage()
+    load = lab.clients.load(server, idle=idle, active=active, within=25)
     try:
-        costs_at_most(lab, lab.memory_per_client(before, load), 16_384)
+        costs_at_most(lab, load.memory_per_client(before), 16_384)
     except NotMeasured as why:
         lab.says(f"memory is not measured here: {why}")
-    lab.stays_idle(server, for_=1.0, at_most=0.1)
+    lab.kernel.finds_idle(server, for_=1.0, at_most=0.1)
     load.drives(seconds=2, rate=1).stays_fair(at_most=0.2)
     load.all_answer()
-    lab.uses_one_thread(server)
+    lab.kernel.finds_one_thread(server)
 
 
 def test_greedy_among_many(lab: Scene) -> None:
     server = lab.serves("echo_server")
-    load = lab.load(server, idle=300, active=100)
+    load = lab.clients.load(server, idle=300, active=100)
     load.drives(seconds=1.5, rate=3, greedy=4).stays_fair(at_most=0.2)
     load.all_answer()
 
@@ -61,7 +61,7 @@ def test_a_greedy_speaker(lab: Scene, program: str) -> None:
         reader.sends(b"nick r%d\njoin tea\n" % number)
         reader.reads_exactly(b"ok\nok\n")
     words = b"nick greedy\njoin tea\n" + b"say tea x\n" * 6000
-    load = lab.load(server, idle=20, active=10, exchange=renames, greedy_data=words)
+    load = lab.clients.load(server, idle=20, active=10, exchange=renames, greedy_data=words)
     load.drives(seconds=1.5, rate=5, greedy=1).stays_fair(at_most=0.2)
 
 
@@ -71,19 +71,19 @@ def test_a_silent_chat(lab: Scene, program: str) -> None:
     peer = lab.connects(server)
     peer.sends(b"nick first\n")
     peer.reads_exactly(b"ok\n")
-    before = lab.usage()
-    load = lab.load(server, idle=2000 if lab.engine == "relay" else 4000, active=0, exchange=renames)
+    before = lab.kernel.usage()
+    load = lab.clients.load(server, idle=2000 if lab.engine == "relay" else 4000, active=0, exchange=renames)
     try:
-        costs_at_most(lab, lab.memory_per_client(before, load), 65_536 if "asyncio" in program else 16_384)
+        costs_at_most(lab, load.memory_per_client(before), 65_536 if "asyncio" in program else 16_384)
     except NotMeasured as why:
         lab.says(f"memory is not measured here: {why}")
-    lab.stays_idle(server, for_=1.0, at_most=0.1)
+    lab.kernel.finds_idle(server, for_=1.0, at_most=0.1)
     load.all_answer()
 
 
 def test_500_connect_at_once(lab: Scene) -> None:
     server = lab.serves("echo_server")
-    load = lab.load(server, idle=600, active=0, bystanders=2, within=6, window=500)
+    load = lab.clients.load(server, idle=600, active=0, bystanders=2, within=6, window=500)
     lab.expect(load.seconds < 3, "none has to connect again", expected="within 3 s", seen=f"{load.seconds:.1f} s")
     load.all_answer()
 
@@ -112,10 +112,10 @@ def test_much_waits_for_a_slow_reader(lab: Scene) -> None:
     server = lab.serves("echo_server")
     data = lab.random_bytes(12_000_000)
     peer = lab.connects(server, receive_buffer=65_536)
-    before = lab.usage().cpu_seconds
+    before = lab.kernel.usage().cpu_seconds
     sending = peer.sends_in_background(data)
     read = b"".join(peer.reads(8_000, within=10) for _ in range(len(data) // 8_000))
     sending.join(5)
     lab.expect(read == data, "every byte comes back")
-    used = lab.usage().cpu_seconds - before
+    used = lab.kernel.usage().cpu_seconds - before
     lab.expect(used < 1.5, "12 MB cost little CPU", expected="1.5 s at most", seen=f"{used:.2f} s")

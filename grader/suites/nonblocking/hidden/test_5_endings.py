@@ -73,7 +73,7 @@ def test_half_close_over_a_slow_way(lab: Scene) -> None:
     lab.link("mobile")
     server = lab.serves("echo_server")
     data = lab.random_bytes(250_000)
-    lab.clumsy(server, receive_buffer=8192).half_closes_and_is_echoed(data, within=12)
+    lab.clients.misbehaving(server, receive_buffer=8192).half_closes_and_is_echoed(data, within=12)
 
 
 @CHATS
@@ -121,7 +121,7 @@ def test_idle_is_silence_not_slowness(lab: Scene, program: str) -> None:
 
 def test_idle_while_reading_slowly(lab: Scene) -> None:
     echo = lab.serves("echo_server", "--idle", "1.5")
-    stuck, _ = lab.clumsy(echo, receive_buffer=16384).never_reads(lab.random_bytes(16_000_000), quiet=0.2)
+    stuck, _ = lab.clients.misbehaving(echo, receive_buffer=16384).never_reads(lab.random_bytes(16_000_000), quiet=0.2)
     server = lab.serves("chat_server", "--slow", "wait", "--idle", "1.5")
     ada, bob, slow = rooms(lab, server)
     bob.closes()
@@ -157,8 +157,8 @@ def test_a_storm_of_resets(lab: Scene, program: str) -> None:
     server = lab.serves(program)
     patient = is_served(lab, server, program)
     lab.pauses(0.2)
-    before = lab.usage()
-    storm = lab.clumsy(server)
+    before = lab.kernel.usage()
+    storm = lab.clients.misbehaving(server)
     words, _ = says(program, 7)
     for part in (b"", words, words[:3], words * 300):
         storm.storms(150, data=part)
@@ -166,7 +166,7 @@ def test_a_storm_of_resets(lab: Scene, program: str) -> None:
     storm.storms(400)
     server.signal(signal.SIGCONT)
     try:
-        lab.returns_to(before, within=5)
+        lab.kernel.finds_all_given_back(before, within=5)
     except NotMeasured as why:
         lab.says(f"descriptors are not counted here: {why}")
     words, answer = says(program, 9)
@@ -176,7 +176,7 @@ def test_a_storm_of_resets(lab: Scene, program: str) -> None:
     if program != "echo_server":
         free = lab.waits_until(lambda: _gets(peer, b"nick n7\n"), within=3, every=0.1)
         lab.expect(free, "whoever is gone gives the name back")
-    lab.stays_idle(server, for_=0.5, at_most=0.1)
+    lab.kernel.finds_idle(server, for_=0.5, at_most=0.1)
 
 
 def _gets(peer: Peer, request: bytes) -> bool:
@@ -194,7 +194,7 @@ def test_descriptors_run_out(lab: Scene, program: str) -> None:
     words, answer = says(program, 0)
     inside[0].sends(words)
     inside[0].reads_exactly(answer)
-    lab.stays_idle(server, for_=0.8, at_most=0.2)
+    lab.kernel.finds_idle(server, for_=0.8, at_most=0.2)
     for peer in crowd[:70]:
         peer.closes()
     words, answer = says(program, 90)
@@ -210,7 +210,7 @@ def test_drains_on_sigterm(lab: Scene, program: str) -> None:
     server = lab.serves(program, *([] if program == "echo_server" else ["--slow", "wait"]))
     if program == "echo_server":
         data = lab.random_bytes(16_000_000)
-        peer, taken = lab.clumsy(server, receive_buffer=16384).never_reads(data, quiet=0.2)
+        peer, taken = lab.clients.misbehaving(server, receive_buffer=16384).never_reads(data, quiet=0.2)
         server.signal(signal.SIGTERM)
         got = peer.reads_to_end()
         right = got and data[:taken].startswith(got)
@@ -236,7 +236,7 @@ def test_ends_with_clients_that_do_not_read(lab: Scene, program: str) -> None:
     server = lab.serves(program)
     is_served(lab, server, program)
     words, _ = says(program)
-    stuck, _ = lab.clumsy(server, receive_buffer=16384).never_reads(words * 3_000_000, quiet=0.2)
+    stuck, _ = lab.clients.misbehaving(server, receive_buffer=16384).never_reads(words * 3_000_000, quiet=0.2)
     begun = lab.now()
     server.signal(signal.SIGTERM)
     lab.pauses(0.2)

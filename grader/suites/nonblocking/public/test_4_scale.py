@@ -5,16 +5,16 @@ from harness.testing import Scene
 
 def test_200_clients(lab: Scene) -> None:
     server = lab.serves("echo_server")
-    load = lab.load(server, idle=150, active=50)
+    load = lab.clients.load(server, idle=150, active=50)
     load.drives(seconds=1, rate=5)
     load.all_answer()
-    lab.uses_one_thread(server)
-    lab.stays_idle(server, for_=1.0, at_most=0.1)
+    lab.kernel.finds_one_thread(server)
+    lab.kernel.finds_idle(server, for_=1.0, at_most=0.1)
 
 
 def test_a_greedy_client(lab: Scene) -> None:
     server = lab.serves("echo_server")
-    load = lab.load(server, idle=20, active=20)
+    load = lab.clients.load(server, idle=20, active=20)
     traffic = load.drives(seconds=1.5, rate=5, greedy=2)
     traffic.stays_fair(at_most=0.2)
 

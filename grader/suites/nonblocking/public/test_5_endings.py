@@ -20,7 +20,7 @@ def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
 
 def test_half_close_with_output_pending(lab: Scene) -> None:
     server = lab.serves("echo_server")
-    lab.clumsy(server, receive_buffer=16384).half_closes_and_is_echoed(lab.random_bytes(2_000_000))
+    lab.clients.misbehaving(server, receive_buffer=16384).half_closes_and_is_echoed(lab.random_bytes(2_000_000))
 
 
 def test_idle(lab: Scene) -> None:

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from harness.testing import TLS10, TLS11, TLS12, TLS13, Peer, Scene, TlsPeer, comes_out, is_private, joins, starts
+from harness.testing import TLS10, TLS11, TLS12, TLS13, Peer, Scene, TlsPeer, comes_out
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
@@ -23,9 +23,9 @@ def exchange(lab: Scene, plain: Peer, tls: TlsPeer, size: int = 300) -> None:
 
 def test_twenty_megabytes(lab: Scene) -> None:
     backend = lab.listens()
-    server = lab.pipe_server(backend=backend)
-    middle = lab.middle(server)
-    client = lab.pipe_client(target=middle.address)
+    server = lab.pipes.server(backend=backend)
+    middle = lab.tls.middle(server)
+    client = lab.pipes.client(target=middle.address)
     left = lab.connects(client, name="the client")
     right = backend.accepts()
     up, down = lab.random_bytes(20_000_000), lab.random_bytes(8_000_000)
@@ -34,19 +34,19 @@ def test_twenty_megabytes(lab: Scene) -> None:
     right.reads_exactly(up, within=20)
     left.reads_exactly(down, within=20)
     markers = [data[at : at + 24] for data in (up, down) for at in (0, 1_000_000, 4_000_000)]
-    is_private(lab, middle.tap_up[:6_000_000], *markers)
-    is_private(lab, middle.tap_down[:6_000_000], *markers)
+    lab.tls.is_private(middle.tap_up[:6_000_000], *markers)
+    lab.tls.is_private(middle.tap_down[:6_000_000], *markers)
 
 
 @ROLES
 def test_byte_by_byte(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     lab.says("even the handshake comes in small pieces")
     if role == "client":
         plain, raw = lab.connects(pipe), behind.accepts()
-        tls = lab.tls_server(raw, shakes=False)
+        tls = lab.tls.server(raw, shakes=False)
     else:
-        tls = lab.tls_client(lab.connects(pipe), name=None, shakes=False)
+        tls = lab.tls.client(lab.connects(pipe), name=None, shakes=False)
     tls.in_pieces(7)
     tls.handshakes(within=8)
     if role == "server":
@@ -62,14 +62,14 @@ def test_byte_by_byte(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_versions(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     for versions, expected in (
         ([TLS12], "TLSv1.2"),
         ([TLS13], "TLSv1.3"),
         ([TLS12, TLS13], "TLSv1.3"),
         ([TLS10, TLS12], "TLSv1.2"),
     ):
-        plain, tls = joins(lab, role, pipe, behind, versions=versions)
+        plain, tls = lab.pipes.joins(role, pipe, behind, versions=versions)
         lab.expect(tls.version == expected, "the newest version that both speak", expected=expected, seen=tls.version)
         exchange(lab, plain, tls, 40_000)
         tls.ends()
@@ -78,32 +78,32 @@ def test_versions(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_nothing_older(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     for version in (TLS11, TLS10):
         lab.says(f"a peer that speaks {version.name} and nothing newer")
         secret = lab.random_bytes(24)
         if role == "client":
             plain = lab.connects(pipe)
             plain.sends(secret)
-            tls = lab.tls_server(behind.accepts(), versions=[version], shakes=False)
+            tls = lab.tls.server(behind.accepts(), versions=[version], shakes=False)
             tls.handshake_fails()
-            came = comes_out(lab, plain)
+            came = comes_out(plain)
             lab.expect(not came, "not one byte comes out on the plain side", seen=came)
-            is_private(lab, tls.raw_in, secret)
+            lab.tls.is_private(tls.raw_in, secret)
         else:
-            tls = lab.tls_client(lab.connects(pipe), name=None, versions=[version], shakes=False)
+            tls = lab.tls.client(lab.connects(pipe), name=None, versions=[version], shakes=False)
             how = tls.handshake_fails()
             lab.expect(how in ("alert", "reset"), "it gets a fatal alert or a reset", seen=tls.ending)
             lab.expect(not behind.peers, "nobody is connected to")
-    plain, tls = joins(lab, role, pipe, behind, versions=[TLS12])
+    plain, tls = lab.pipes.joins(role, pipe, behind, versions=[TLS12])
     exchange(lab, plain, tls)
 
 
 @ROLES
 def test_one_after_another(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     for number in range(25):
-        plain, tls = joins(lab, role, pipe, behind)
+        plain, tls = lab.pipes.joins(role, pipe, behind)
         exchange(lab, plain, tls, 1 + 500 * number)
         plain.closes()
         tls.ends()
@@ -112,21 +112,21 @@ def test_one_after_another(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_ipv6(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role, at="[::]:0", family=6)
-    plain, tls = joins(lab, role, pipe, behind)
+    pipe, behind = lab.pipes.starts(role, at="[::]:0", family=6)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(lab, plain, tls, 20_000)
     lab.says("and from one family to the other")
-    pipe, behind = starts(lab, role, at="[::]:0", family=4)
-    exchange(lab, *joins(lab, role, pipe, behind))
-    pipe, behind = starts(lab, role, family=6)
-    exchange(lab, *joins(lab, role, pipe, behind))
+    pipe, behind = lab.pipes.starts(role, at="[::]:0", family=4)
+    exchange(lab, *lab.pipes.joins(role, pipe, behind))
+    pipe, behind = lab.pipes.starts(role, family=6)
+    exchange(lab, *lab.pipes.joins(role, pipe, behind))
 
 
 def test_the_handshake_needs_no_bytes(lab: Scene) -> None:
-    pipe, server = starts(lab, "client")
+    pipe, server = lab.pipes.starts("client")
     plain = lab.connects(pipe)
     raw = server.accepts()
-    tls = lab.tls_server(raw)
+    tls = lab.tls.server(raw)
     greeting = lab.random_bytes(5000)
     tls.sends(greeting)
     plain.reads_exactly(greeting)
@@ -137,22 +137,22 @@ def test_the_handshake_needs_no_bytes(lab: Scene) -> None:
 
 
 def test_nothing_waits_in_the_clear(lab: Scene) -> None:
-    pipe, server = starts(lab, "client")
+    pipe, server = lab.pipes.starts("client")
     plain = lab.connects(pipe)
     data = lab.random_bytes(50_000)
     plain.sends_in_background(data)
     raw = server.accepts()
-    tls = lab.tls_server(raw, shakes=False)
+    tls = lab.tls.server(raw, shakes=False)
     lab.says("the server does not answer yet, and the client has sent its data already")
     lab.pauses(0.3)
     tls.handshakes()
     lab.expect(tls.hello is not None, "it begins with a ClientHello", seen=tls.raw_in[:40])
     tls.reads_exactly(data)
-    is_private(lab, tls.raw_in, data[:24], data[1000:1024], data[-24:])
+    lab.tls.is_private(tls.raw_in, data[:24], data[1000:1024], data[-24:])
 
 
 def test_the_backend_comes_last(lab: Scene) -> None:
-    pipe, backend = starts(lab, "server")
+    pipe, backend = lab.pipes.starts("server")
     silent = lab.connects(pipe, name="a client that says nothing")
     backend.hears_not_a_byte(for_=0.2)
     silent.closes()
@@ -166,12 +166,12 @@ def test_the_backend_comes_last(lab: Scene) -> None:
         stranger.sends(before + secret, may_fail=True)
         stranger.sees_reset_or_end()
     lab.expect(not backend.peers, "nobody is connected to before a handshake is done")
-    tls = lab.tls_client(lab.connects(pipe), name=None)
+    tls = lab.tls.client(lab.connects(pipe), name=None)
     exchange(lab, backend.accepts(), tls)
 
 
 def test_no_tls_no_connection(lab: Scene) -> None:
-    pipe, server = starts(lab, "client")
+    pipe, server = lab.pipes.starts("client")
     secret = lab.random_bytes(24)
     http = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
     for answer in (b"220 mail.example ready\r\n", http, b"", b"\0" * 300):
@@ -186,19 +186,19 @@ def test_no_tls_no_connection(lab: Scene) -> None:
         else:
             lab.says("the server hangs up")
             raw.ends()
-        came = comes_out(lab, plain)
+        came = comes_out(plain)
         lab.expect(not came, "not one byte comes out on the plain side", seen=came)
-        is_private(lab, hello + comes_out(lab, raw), secret)
+        lab.tls.is_private(hello + comes_out(raw), secret)
     server.hears_not_a_byte(for_=0.2)
-    exchange(lab, *joins(lab, "client", pipe, server))
+    exchange(lab, *lab.pipes.joins("client", pipe, server))
 
 
 def test_over_a_mobile_link(lab: Scene) -> None:
     lab.link("mobile")
     backend = lab.listens()
-    server = lab.pipe_server(backend=backend)
-    middle = lab.middle(server)
-    client = lab.pipe_client(target=middle.address)
+    server = lab.pipes.server(backend=backend)
+    middle = lab.tls.middle(server)
+    client = lab.pipes.client(target=middle.address)
     left = lab.connects(client, name="the client")
     right = backend.accepts()
     up, down = lab.random_bytes(100_000), lab.random_bytes(150_000)
@@ -206,7 +206,7 @@ def test_over_a_mobile_link(lab: Scene) -> None:
     right.sends_in_background(down)
     right.reads_exactly(up, within=12)
     left.reads_exactly(down, within=12)
-    is_private(lab, middle.tap_up, up[:24], down[:24])
+    lab.tls.is_private(middle.tap_up, up[:24], down[:24])
 
 
 def says_usage(lab: Scene, *words: object) -> bytes:
@@ -218,8 +218,8 @@ def says_usage(lab: Scene, *words: object) -> bytes:
 
 
 def test_words(lab: Scene) -> None:
-    good = lab.zoo.server()
-    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.zoo.ca)
+    good = lab.tls.zoo.server()
+    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.tls.zoo.ca)
     key = lab.put_file("key.pem", good.key, private=True)
     behind = lab.listens()
     own = ("--cert", cert, "--key", key)
@@ -246,12 +246,12 @@ def test_words(lab: Scene) -> None:
     pipe = lab.serves(
         "tls_pipe", *asked, "--connect", behind.address, flags=("client", "--handshake-timeout", "3.5", "--listen")
     )
-    exchange(lab, *joins(lab, "client", pipe, behind))
+    exchange(lab, *lab.pipes.joins("client", pipe, behind))
 
 
 def test_files(lab: Scene) -> None:
-    good, other = lab.zoo.server(), lab.zoo.server()
-    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.zoo.ca)
+    good, other = lab.tls.zoo.server(), lab.tls.zoo.server()
+    cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.tls.zoo.ca)
     key = lab.put_file("key.pem", good.key, private=True)
     text = lab.put_file("text.pem", b"This is no certificate.\n", private=True)
     others = lab.put_file("others.pem", other.key, private=True)
@@ -273,8 +273,8 @@ def test_files(lab: Scene) -> None:
     ):
         said = says_usage(lab, *wrong)
         lab.expect(any(name in said for name in names), "it names the file", expected=names[0], seen=said[-200:])
-    pipe = lab.pipe_server(backend=behind, identity=good)
-    exchange(lab, *joins(lab, "server", pipe, behind))
+    pipe = lab.pipes.server(backend=behind, identity=good)
+    exchange(lab, *lab.pipes.joins("server", pipe, behind))
 
 
 def encrypted(key: bytes) -> bytes:
@@ -287,8 +287,8 @@ def encrypted(key: bytes) -> bytes:
 
 
 def test_cannot_listen(lab: Scene) -> None:
-    pipe, behind = starts(lab, "server")
-    identity = lab.zoo.server()
+    pipe, behind = lab.pipes.starts("server")
+    identity = lab.tls.zoo.server()
     cert = lab.put_file("cert.pem", identity.certificates)
     key = lab.put_file("key.pem", identity.key, private=True)
     again = lab.runs(
@@ -305,13 +305,13 @@ def test_cannot_listen(lab: Scene) -> None:
     )
     again.exits(3)
     lab.expect(b"listening on" not in again.stdout, "it does not say that it listens", seen=again.stdout)
-    exchange(lab, *joins(lab, "server", pipe, behind))
+    exchange(lab, *lab.pipes.joins("server", pipe, behind))
 
 
 @ROLES
 def test_sigterm(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
-    plain, tls = joins(lab, role, pipe, behind)
+    pipe, behind = lab.pipes.starts(role)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(lab, plain, tls)
     waiting = lab.connects(pipe, name="one whose handshake stands still")
     pipe.signal(signal.SIGTERM)
@@ -324,15 +324,15 @@ def test_sigterm(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_tells_no_secrets(lab: Scene, role: str) -> None:
-    identity = lab.zoo.server()
+    identity = lab.tls.zoo.server()
     behind = lab.listens()
     if role == "client":
-        pipe = lab.pipe_client(target=behind)
+        pipe = lab.pipes.client(target=behind)
     else:
-        pipe = lab.pipe_server(backend=behind, identity=identity)
+        pipe = lab.pipes.server(backend=behind, identity=identity)
     up, down = b"password=" + lab.random_bytes(24).hex().encode(), lab.random_bytes(24)
     for count, end in enumerate(("clean", "cut", "reset", "garbage"), 1):
-        plain, tls = joins(lab, role, pipe, behind)
+        plain, tls = lab.pipes.joins(role, pipe, behind)
         plain.sends(up)
         tls.reads_exactly(up)
         tls.sends(down)
@@ -359,5 +359,5 @@ def test_tells_no_secrets(lab: Scene, role: str) -> None:
         raw.sends(up)
         raw.sees_reset_or_end()
     lab.pauses(0.1)
-    lab.no_secret(pipe, up, down, identity.key)
+    lab.pipes.no_secret(pipe, up, down, identity.key)
     lab.expect(len(pipe.stdout.splitlines()) == 1, "nothing else is on standard output", seen=pipe.stdout)

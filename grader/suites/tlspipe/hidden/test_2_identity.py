@@ -7,12 +7,12 @@ import pytest
 from harness.testing import (
     TLS12,
     TLS13,
-    Beast,
     Broken,
     Identity,
     Listener,
     Scene,
     Server,
+    Specimen,
     TlsPeer,
     is_tls,
     plaintext_in,
@@ -25,14 +25,14 @@ class Gate:
     def __init__(self, lab: Scene, name: str, *, ca: bytes | None = None) -> None:
         self.lab, self.name = lab, name
         self.server: Listener = lab.listens()
-        self.pipe: Server = lab.pipe_client(target=self.server, name=name, ca=ca)
+        self.pipe: Server = lab.pipes.client(target=self.server, name=name, ca=ca)
 
     def believes(self, identity: Identity | None, **how: object) -> None:
         """Bytes go to and fro between a client and a server that shows this."""
         lab = self.lab
         question, answer = lab.random_bytes(40), lab.random_bytes(40)
         plain = lab.connects(self.pipe)
-        tls = lab.tls_server(self.server.accepts(), identity=identity, **how)  # type: ignore[arg-type]
+        tls = lab.tls.server(self.server.accepts(), identity=identity, **how)  # type: ignore[arg-type]
         plain.sends(question)
         tls.reads_exactly(question)
         tls.sends(answer)
@@ -52,7 +52,7 @@ class Gate:
         plain = lab.connects(self.pipe)
         if early:
             plain.sends_in_background(question)
-        tls = lab.tls_server(self.server.accepts(), identity=identity, shakes=False, **how)  # type: ignore[arg-type]
+        tls = lab.tls.server(self.server.accepts(), identity=identity, shakes=False, **how)  # type: ignore[arg-type]
         gives_up(lab, tls, answer)
         if strictly:
             broken = tls.ending is not None and tls.ending.how in ("alert", "reset")
@@ -82,34 +82,34 @@ def gives_up(lab: Scene, tls: TlsPeer, answer: bytes) -> None:
 
 
 def shows(lab: Scene, *names: str, **how: object) -> None:
-    """Show beasts of the zoo, each to a pipe that is told the name it is about, in an order that nobody can know.
+    """Show specimens of the zoo, each to a pipe that is told the name it is about, in an order that nobody can know.
 
     To each pipe that is to refuse some, good ones come before and behind them: who refuses by number is wrong.
     """
     gates: dict[str, Gate] = {}
-    beasts = [lab.zoo.beast(name) for name in names]
-    lab.rng.shuffle(beasts)
-    for beast in beasts:
-        introduces(lab, beast)
-        if beast.asked not in gates:
-            gates[beast.asked] = gate = Gate(lab, beast.asked)
-            if not beast.accepted:
-                lab.says(f"but first a good certificate for {beast.asked}")
-                gate.believes(lab.zoo.server(beast.asked), **how)
-                introduces(lab, beast)
-        if beast.accepted:
-            gates[beast.asked].believes(beast.identity, **how)
+    specimens = [lab.tls.zoo.specimen(name) for name in names]
+    lab.rng.shuffle(specimens)
+    for specimen in specimens:
+        introduces(lab, specimen)
+        if specimen.asked not in gates:
+            gates[specimen.asked] = gate = Gate(lab, specimen.asked)
+            if not specimen.accepted:
+                lab.says(f"but first a good certificate for {specimen.asked}")
+                gate.believes(lab.tls.zoo.server(specimen.asked), **how)
+                introduces(lab, specimen)
+        if specimen.accepted:
+            gates[specimen.asked].believes(specimen.identity, **how)
         else:
-            gates[beast.asked].refuses(beast.identity, **how)  # type: ignore[arg-type]
-    for asked in {beast.asked: None for beast in beasts if not beast.accepted}:
+            gates[specimen.asked].refuses(specimen.identity, **how)  # type: ignore[arg-type]
+    for asked in {specimen.asked: None for specimen in specimens if not specimen.accepted}:
         lab.says(f"and again a good certificate for {asked}")
-        gates[asked].believes(lab.zoo.server(asked), **how)
+        gates[asked].believes(lab.tls.zoo.server(asked), **how)
 
 
-def introduces(lab: Scene, beast: Beast) -> None:
+def introduces(lab: Scene, specimen: Specimen) -> None:
     """Its name, its fault or its virtue, and where the rule stands."""
-    verdict = "is to be believed" if beast.accepted else "is to be refused"
-    lab.says(f"a server shows {beast.name}, which {verdict}. {beast.rule} ({beast.section})")
+    verdict = "is to be believed" if specimen.accepted else "is to be refused"
+    lab.says(f"a server shows {specimen.name}, which {verdict}. {specimen.rule} ({specimen.section})")
 
 
 def test_names(lab: Scene) -> None:
@@ -261,8 +261,8 @@ def test_in_each_version(lab: Scene, version: ssl.TLSVersion) -> None:
 
 
 def test_the_systems_roots(lab: Scene) -> None:
-    roots = lab.put_file("roots.pem", lab.zoo.stranger_ca)
-    ca = lab.put_file("ca.pem", lab.zoo.ca)
+    roots = lab.put_file("roots.pem", lab.tls.zoo.stranger_ca)
+    ca = lab.put_file("ca.pem", lab.tls.zoo.ca)
     lab.says("the system believes a root that is not in --ca")
     gate = Gate(lab, "server.example")
     gate.pipe = lab.serves(
@@ -276,30 +276,30 @@ def test_the_systems_roots(lab: Scene) -> None:
         flags=("client", "--listen"),
         env={"SSL_CERT_FILE": roots, "SSL_CERT_DIR": roots + ".d"},
     )
-    gate.believes(lab.zoo.server())
-    gate.refuses(lab.zoo.stranger("server"))
-    gate.believes(lab.zoo.server())
+    gate.believes(lab.tls.zoo.server())
+    gate.refuses(lab.tls.zoo.stranger("server"))
+    gate.believes(lab.tls.zoo.server())
 
 
 def test_other_roots(lab: Scene) -> None:
-    gate = Gate(lab, "server.example", ca=lab.zoo.stranger_ca)
-    gate.believes(lab.zoo.stranger("server"))
-    gate.refuses(lab.zoo.server())
-    gate.believes(lab.zoo.stranger("server"))
+    gate = Gate(lab, "server.example", ca=lab.tls.zoo.stranger_ca)
+    gate.believes(lab.tls.zoo.stranger("server"))
+    gate.refuses(lab.tls.zoo.server())
+    gate.believes(lab.tls.zoo.stranger("server"))
     lab.says("a file may hold more than one root")
-    gate = Gate(lab, "server.example", ca=lab.zoo.stranger_ca + lab.zoo.ca)
-    gate.believes(lab.zoo.stranger("server"))
-    gate.believes(lab.zoo.server())
-    gate.refuses(lab.zoo.beast("self-signed").identity)
-    gate.believes(lab.zoo.server())
+    gate = Gate(lab, "server.example", ca=lab.tls.zoo.stranger_ca + lab.tls.zoo.ca)
+    gate.believes(lab.tls.zoo.stranger("server"))
+    gate.believes(lab.tls.zoo.server())
+    gate.refuses(lab.tls.zoo.specimen("self-signed").identity)
+    gate.believes(lab.tls.zoo.server())
 
 
 def test_the_wanted_name_is_told(lab: Scene) -> None:
     for name in ("server.example", "xn--bcher-kva.example", "a.b.c.server.example", "192.0.2.7", "2001:db8::7"):
         server = lab.listens()
-        pipe = lab.pipe_client(target=server, name=name)
+        pipe = lab.pipes.client(target=server, name=name)
         plain = lab.connects(pipe)
-        tls = lab.tls_server(server.accepts(), identity=lab.zoo.server(name))
+        tls = lab.tls.server(server.accepts(), identity=lab.tls.zoo.server(name))
         expected = None if name[-1] == "7" else name
         lab.expect(tls.sni == expected, "a name is sent (SNI), an address is not", expected=expected, seen=tls.sni)
         plain.sends(b"hello")
@@ -310,22 +310,22 @@ def test_a_refused_server_gets_nothing(lab: Scene) -> None:
     gate = Gate(lab, "server.example")
     lab.says("the client has a lot to say, and says it before it is known who is there")
     for count, name in enumerate(("wrong-name", "untrusted-root"), 1):
-        gate.refuses(lab.zoo.beast(name).identity, size=300_000, strictly=True)
-        lab.ends_as(gate.pipe, "refused", count=count)
+        gate.refuses(lab.tls.zoo.specimen(name).identity, size=300_000, strictly=True)
+        lab.pipes.ends_as(gate.pipe, "refused", count=count)
     lab.says("and one that has nothing to say")
-    gate.refuses(lab.zoo.beast("expired").identity, early=False, strictly=True)
-    lab.ends_as(gate.pipe, "refused", count=3)
-    gate.believes(lab.zoo.server())
+    gate.refuses(lab.tls.zoo.specimen("expired").identity, early=False, strictly=True)
+    lab.pipes.ends_as(gate.pipe, "refused", count=3)
+    gate.believes(lab.tls.zoo.server())
 
 
 def test_the_servers_chain(lab: Scene) -> None:
     for name in ("three-intermediates", "signed-by-the-root", "rsa"):
-        identity = lab.zoo.beast(name).identity
+        identity = lab.tls.zoo.specimen(name).identity
         assert identity is not None
         backend = lab.listens()
-        pipe = lab.pipe_server(backend=backend, identity=identity)
+        pipe = lab.pipes.server(backend=backend, identity=identity)
         for version in (TLS12, TLS13):
-            tls = lab.tls_client(lab.connects(pipe), ca=lab.zoo.ca, versions=[version])
+            tls = lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.ca, versions=[version])
             sent, in_file = len(tls.certificates), identity.certificates.count(b"BEGIN CERTIFICATE")
             lab.expect(sent == in_file, "all certificates of the file are sent", expected=in_file, seen=sent)
             plain = backend.accepts()

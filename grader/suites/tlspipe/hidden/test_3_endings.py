@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.testing import TLS12, TLS13, Broken, Scene, TlsPeer, exchange, joins, reaches, starts
+from harness.testing import TLS12, TLS13, Broken, Scene, TlsPeer, exchange
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
@@ -17,9 +17,9 @@ HALF_A_RECORD = bytes.fromhex("17 0303 1000") + b"\x2a" * 1000
 
 @ROLES
 def test_the_plain_side_ends_first(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     for size in (0, 1, 60_000, 1_000_000):
-        plain, tls = joins(lab, role, pipe, behind)
+        plain, tls = lab.pipes.joins(role, pipe, behind)
         data = lab.random_bytes(size)
         if size < 100_000:
             plain.sends(data)
@@ -38,14 +38,14 @@ def test_the_plain_side_ends_first(lab: Scene, role: str) -> None:
         tls.ends()
         plain.sees_end()
         tls.sees_end()
-    lab.ends_as(pipe, "closed", count=4)
+    lab.pipes.ends_as(pipe, "closed", count=4)
 
 
 @ROLES
 def test_the_wire_ends_first(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     for size in (0, 1, 1_000_000):
-        plain, tls = joins(lab, role, pipe, behind)
+        plain, tls = lab.pipes.joins(role, pipe, behind)
         data = lab.random_bytes(size)
         sender = tls.sends_in_background(data, ends=True)
         lab.expect(plain.reads_to_end() == data, "all of it comes, and then the end")
@@ -59,15 +59,15 @@ def test_the_wire_ends_first(lab: Scene, role: str) -> None:
         tls.sees_close_notify()
         tls.cuts()
         tls.sees_end()
-    lab.ends_as(pipe, "closed", count=3)
+    lab.pipes.ends_as(pipe, "closed", count=3)
 
 
 @ROLES
 def test_ends_of_old(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     data = lab.random_bytes(100_000)
     lab.says("under TLS 1.2 one close_notify may end both directions")
-    plain, tls = joins(lab, role, pipe, behind, versions=[TLS12])
+    plain, tls = lab.pipes.joins(role, pipe, behind, versions=[TLS12])
     exchange(plain, tls)
     plain.sends(data)
     plain.ends()
@@ -75,25 +75,25 @@ def test_ends_of_old(lab: Scene, role: str) -> None:
     tls.ends()
     plain.sees_end()
     tls.sees_end()
-    plain, tls = joins(lab, role, pipe, behind, versions=[TLS12])
+    plain, tls = lab.pipes.joins(role, pipe, behind, versions=[TLS12])
     exchange(plain, tls)
     tls.sends(data)
     tls.ends()
     lab.expect(plain.reads_to_end() == data, "all of it comes, and then the end")
     plain.ends()
     tls.sees_end()
-    lab.ends_as(pipe, "closed", count=2)
+    lab.pipes.ends_as(pipe, "closed", count=2)
 
 
 def test_tickets(lab: Scene) -> None:
-    pipe, server = starts(lab, "client")
+    pipe, server = lab.pipes.starts("client")
     count = 0
     for tickets in (0, 1, 2):
         for talks in (False, True):
             count += 1
             lab.says(f"a server that sends {tickets} session tickets")
             plain = lab.connects(pipe)
-            tls = lab.tls_server(server.accepts(), versions=[TLS13], tickets=tickets)
+            tls = lab.tls.server(server.accepts(), versions=[TLS13], tickets=tickets)
             if talks:
                 exchange(plain, tls)
             plain.ends()
@@ -101,13 +101,13 @@ def test_tickets(lab: Scene) -> None:
             tls.ends()
             tls.sees_end()
             plain.sees_end()
-            lab.ends_as(pipe, "closed", count=count)
+            lab.pipes.ends_as(pipe, "closed", count=count)
 
 
 @ROLES
 def test_a_peer_that_closes_late(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
-    plain, tls = joins(lab, role, pipe, behind)
+    pipe, behind = lab.pipes.starts(role)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(plain, tls)
     tls.sends_close_notify()
     plain.sees_end()
@@ -117,40 +117,40 @@ def test_a_peer_that_closes_late(lab: Scene, role: str) -> None:
     lab.says("only now the peer closes its TCP connection")
     tls.cuts()
     tls.sees_end()
-    lab.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
 
 
 @ROLES
 def test_cuts(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     data = lab.random_bytes(4000)
-    plain, tls = joins(lab, role, pipe, behind)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     lab.says("cut before any data")
     tls.cuts()
     lab.expect(not plain.sees_reset(), "nothing came")
-    lab.ends_as(pipe, "truncated", count=1)
-    plain, tls = joins(lab, role, pipe, behind)
+    lab.pipes.ends_as(pipe, "truncated", count=1)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     tls.sends(data)
     plain.reads_exactly(data)
     lab.says("cut in the middle of a record")
     tls.sends_raw(HALF_A_RECORD)
     tls.cuts()
     lab.expect(not plain.sees_reset(), "nothing of a record that is not whole comes out")
-    lab.ends_as(pipe, "truncated", count=2)
-    plain, tls = joins(lab, role, pipe, behind)
+    lab.pipes.ends_as(pipe, "truncated", count=2)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     lab.says("cut while data is under way")
     tls.sends(data)
     tls.cuts()
     came = plain.sees_reset()
     lab.expect(data.startswith(came), "what comes out is what was sent, up to some place", seen=len(came))
-    lab.ends_as(pipe, "truncated", count=3)
+    lab.pipes.ends_as(pipe, "truncated", count=3)
 
 
 @ROLES
 def test_a_cut_after_the_other_end(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     data = lab.random_bytes(4000)
-    plain, tls = joins(lab, role, pipe, behind)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     plain.sends(data)
     plain.ends()
     lab.expect(tls.reads_to_close_notify() == data, "all of it comes, and then close_notify")
@@ -159,16 +159,16 @@ def test_a_cut_after_the_other_end(lab: Scene, role: str) -> None:
     lab.says("the answer is cut: the plain side has ended already, and waits for the rest")
     tls.cuts()
     lab.expect(not plain.sees_reset(), "no more comes")
-    lab.ends_as(pipe, "truncated")
+    lab.pipes.ends_as(pipe, "truncated")
 
 
 @ROLES
 def test_ends_in_the_handshake(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     for number, (said, how) in enumerate(
         ((b"", "end"), (HALF_A_HELLO[role], "end"), (b"", "reset"), (HALF_A_HELLO[role], "reset")), 1
     ):
-        plain, raw = reaches(lab, role, pipe, behind)
+        plain, raw = lab.pipes.reaches(role, pipe, behind)
         if role == "client":
             raw.reads(5)  # it has begun: before that, nobody would have been reached
         if said:
@@ -181,102 +181,102 @@ def test_ends_in_the_handshake(lab: Scene, role: str) -> None:
             words = ("reset", "refused", "broken")
         if plain:
             lab.expect(not plain.sees_reset(), "nothing came")
-        lab.ends_as(pipe, *words, count=number)
+        lab.pipes.ends_as(pipe, *words, count=number)
     lab.expect(role == "client" or not behind.peers, "nobody is connected to for that")
-    exchange(*joins(lab, role, pipe, behind))
+    exchange(*lab.pipes.joins(role, pipe, behind))
 
 
 @ROLES
 def test_resets(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     lab.says("the plain side is reset")
-    plain, tls = joins(lab, role, pipe, behind)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(plain, tls)
     plain.resets()
     tls.sees_reset_or_alert()
-    lab.ends_as(pipe, "reset", count=1)
+    lab.pipes.ends_as(pipe, "reset", count=1)
     lab.says("the wire is reset")
-    plain, tls = joins(lab, role, pipe, behind)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(plain, tls)
     tls.resets()
     lab.expect(not plain.sees_reset(), "nothing came")
-    lab.ends_as(pipe, "reset", count=2)
+    lab.pipes.ends_as(pipe, "reset", count=2)
     lab.says("the wire is reset, when the plain side has ended already")
-    plain, tls = joins(lab, role, pipe, behind)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(plain, tls)
     plain.ends()
     tls.sees_close_notify()
     tls.resets()
     lab.expect(not plain.sees_reset(), "nothing came")
-    lab.ends_as(pipe, "reset", count=3)
+    lab.pipes.ends_as(pipe, "reset", count=3)
 
 
 @ROLES
 def test_broken(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role)
+    pipe, behind = lab.pipes.starts(role)
     secret = lab.random_bytes(24)
-    plain, tls = joins(lab, role, pipe, behind)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(plain, tls)
     lab.says("what comes now is no TLS")
     tls.sends_raw(b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n" + secret)
     lab.expect(not plain.sees_reset(), "nothing of it comes out")
     tls.sees_reset_or_alert()
-    lab.ends_as(pipe, "broken", count=1)
-    plain, tls = joins(lab, role, pipe, behind)
+    lab.pipes.ends_as(pipe, "broken", count=1)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(plain, tls)
     lab.says("a record is changed on its way")
     tls.tampers(lambda record: record[:-1] + bytes([record[-1] ^ 1]))
     tls.sends(secret)
     lab.expect(not plain.sees_reset(), "nothing of it comes out")
     tls.sees_reset_or_alert()
-    lab.ends_as(pipe, "broken", count=2)
-    plain, tls = joins(lab, role, pipe, behind)
+    lab.pipes.ends_as(pipe, "broken", count=2)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(plain, tls)
     lab.says("a fatal alert comes")
-    sealer = lab.seals(tls)
+    sealer = lab.tls.seals(tls)
     sealer.sends(sealer.alert(80), may_fail=True)
     lab.expect(not plain.sees_reset(), "nothing came")
-    lab.ends_as(pipe, "broken", "refused", count=3)
+    lab.pipes.ends_as(pipe, "broken", "refused", count=3)
 
 
 def test_refused_by_the_peer(lab: Scene) -> None:
-    pipe, server = starts(lab, "client")
+    pipe, server = lab.pipes.starts("client")
     for number, version in enumerate((TLS12, TLS13), 1):
         lab.says("a server that wants a certificate, which the pipe has not")
         plain = lab.connects(pipe)
-        tls = lab.tls_server(server.accepts(), client_ca=lab.zoo.ca, versions=[version], shakes=False)
+        tls = lab.tls.server(server.accepts(), client_ca=lab.tls.zoo.ca, versions=[version], shakes=False)
         _fails(tls)
         lab.expect(not plain.sees_reset(), "nothing came")
-        lab.ends_as(pipe, "refused", "broken", count=number)
-    exchange(*joins(lab, "client", pipe, server))
-    pipe, backend = starts(lab, "server")
+        lab.pipes.ends_as(pipe, "refused", "broken", count=number)
+    exchange(*lab.pipes.joins("client", pipe, server))
+    pipe, backend = lab.pipes.starts("server")
     for number, version in enumerate((TLS12, TLS13), 1):
         lab.says("a client that does not believe the pipe's root")
-        tls = lab.tls_client(lab.connects(pipe), ca=lab.zoo.stranger_ca, versions=[version], shakes=False)
+        tls = lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.stranger_ca, versions=[version], shakes=False)
         _fails(tls)
-        lab.ends_as(pipe, "refused", count=number)
+        lab.pipes.ends_as(pipe, "refused", count=number)
     lab.expect(not backend.peers, "nobody is connected to for that")
-    exchange(*joins(lab, "server", pipe, backend))
+    exchange(*lab.pipes.joins("server", pipe, backend))
 
 
 def test_refusals(lab: Scene) -> None:
-    pipe, server = starts(lab, "client")
+    pipe, server = lab.pipes.starts("client")
     for number, name in enumerate(("wrong-name", "self-signed"), 1):
         plain = lab.connects(pipe)
-        identity = lab.zoo.beast(name).identity
-        tls = lab.tls_server(server.accepts(), identity=identity, shakes=False)
+        identity = lab.tls.zoo.specimen(name).identity
+        tls = lab.tls.server(server.accepts(), identity=identity, shakes=False)
         _fails(tls)
         how = tls.ending.how if tls.ending else None
         lab.expect(how in ("alert", "reset"), "a refused server gets a fatal alert or a reset", seen=tls.ending)
         lab.expect(not plain.sees_reset(), "nothing came")
-        lab.ends_as(pipe, "refused", count=number)
+        lab.pipes.ends_as(pipe, "refused", count=number)
     lab.says("a server that speaks no TLS")
     plain = lab.connects(pipe)
     raw = server.accepts()
     raw.sends(b"220 mail.example ready\r\n")
     lab.expect(not plain.sees_reset(), "nothing came")
-    lab.ends_as(pipe, "refused", "broken", count=3)
-    exchange(*joins(lab, "client", pipe, server))
+    lab.pipes.ends_as(pipe, "refused", "broken", count=3)
+    exchange(*lab.pipes.joins("client", pipe, server))
 
 
 def _fails(tls: TlsPeer) -> None:
@@ -291,7 +291,7 @@ def _fails(tls: TlsPeer) -> None:
 @ROLES
 def test_nobody_there(lab: Scene, role: str) -> None:
     nobody = lab.nobody()
-    pipe = lab.pipe_client(target=nobody) if role == "client" else lab.pipe_server(backend=nobody)
+    pipe = lab.pipes.client(target=nobody) if role == "client" else lab.pipes.server(backend=nobody)
     for count in (1, 2):
         raw = lab.connects(pipe)
         if role == "client":
@@ -299,18 +299,18 @@ def test_nobody_there(lab: Scene, role: str) -> None:
                 raw.sends(b"is anybody there?", may_fail=True)
             lab.expect(not raw.sees_reset(), "nothing came")
         else:
-            tls = lab.tls_client(raw, name=None, versions=[TLS12 if count == 1 else TLS13])
+            tls = lab.tls.client(raw, name=None, versions=[TLS12 if count == 1 else TLS13])
             tls.sees_reset_or_alert(data=False)
-        lab.ends_as(pipe, "unreachable", count=count)
+        lab.pipes.ends_as(pipe, "unreachable", count=count)
     pipe.keeps_running()
 
 
 @ROLES
 def test_a_slow_reader_gets_everything(lab: Scene, role: str) -> None:
     data = lab.random_bytes(6_000_000)
-    pipe, behind = starts(lab, role, receive_buffer=65_536)
+    pipe, behind = lab.pipes.starts(role, receive_buffer=65_536)
     lab.says("the plain side ends, and reads late")
-    plain, tls = joins(lab, role, pipe, behind, buffer=65_536)
+    plain, tls = lab.pipes.joins(role, pipe, behind, buffer=65_536)
     sender = tls.sends_in_background(data, ends=True)
     lab.pauses(0.1)
     plain.sends(b"the last of what I say")
@@ -322,13 +322,13 @@ def test_a_slow_reader_gets_everything(lab: Scene, role: str) -> None:
     lab.expect(said == b"the last of what I say", "what the other side said before comes, too", seen=said)
     tls.ends()
     tls.sees_end()
-    lab.ends_as(pipe, "closed", count=1)
+    lab.pipes.ends_as(pipe, "closed", count=1)
     lab.says("the wire reads late")
-    plain, tls = joins(lab, role, pipe, behind, buffer=65_536)
+    plain, tls = lab.pipes.joins(role, pipe, behind, buffer=65_536)
     taken = plain.sends_what_fits(data, quiet=0.2)
     plain.ends()
     got = tls.reads_to_close_notify(within=8)
     lab.expect(got == data[:taken], "all of it comes, and then close_notify", expected=taken, seen=len(got))
     tls.ends()
     plain.sees_end()
-    lab.ends_as(pipe, "closed", count=2)
+    lab.pipes.ends_as(pipe, "closed", count=2)

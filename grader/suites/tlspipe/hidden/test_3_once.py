@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.testing import Broken, Scene, TlsPeer, exchange, joins, reaches, starts
+from harness.testing import Broken, Scene, TlsPeer, exchange
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
@@ -19,8 +19,8 @@ def _fails(tls: TlsPeer) -> None:
 def test_two_pipes_end(lab: Scene) -> None:
     lab.link("mobile")
     backend = lab.listens()
-    server = lab.pipe_server(backend=backend)
-    client = lab.pipe_client(target=lab.middle(server).address)
+    server = lab.pipes.server(backend=backend)
+    client = lab.pipes.client(target=lab.tls.middle(server).address)
     left = lab.connects(client, name="the client")
     right = backend.accepts(within=8)
     question, answer = lab.random_bytes(60_000), lab.random_bytes(60_000)
@@ -30,31 +30,31 @@ def test_two_pipes_end(lab: Scene) -> None:
     right.sends(answer)
     right.ends()
     lab.expect(left.reads_to_end(within=8) == answer, "all of it comes, and then the end")
-    lab.ends_as(client, "closed", within=8)
-    lab.ends_as(server, "closed", within=8)
+    lab.pipes.ends_as(client, "closed", within=8)
+    lab.pipes.ends_as(server, "closed", within=8)
 
 
 def test_two_pipes_and_a_cut_between(lab: Scene) -> None:
     backend = lab.listens()
-    server = lab.pipe_server(backend=backend)
-    middle = lab.middle(server)
-    client = lab.pipe_client(target=middle.address)
+    server = lab.pipes.server(backend=backend)
+    middle = lab.tls.middle(server)
+    client = lab.pipes.client(target=middle.address)
     left = lab.connects(client, name="the client")
     right = backend.accepts()
     left.sends(b"half a file")
     right.reads_exactly(b"half a file")
     middle.cuts("up")
     lab.expect(not right.sees_reset(), "nothing more came")
-    lab.ends_as(server, "truncated")
+    lab.pipes.ends_as(server, "truncated")
     lab.says("and what that pipe does about it arrives at the other one")
     lab.expect(not left.sees_reset(), "nothing came")
-    lab.ends_as(client, "reset", "broken", "truncated", "refused")
+    lab.pipes.ends_as(client, "reset", "broken", "truncated", "refused")
 
 
 @ROLES
 def test_once(lab: Scene, role: str) -> None:
-    pipe, behind = starts(lab, role, "--once")
-    plain, tls = joins(lab, role, pipe, behind)
+    pipe, behind = lab.pipes.starts(role, "--once")
+    plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(plain, tls)
     before = len(behind.peers)
     try:
@@ -70,7 +70,7 @@ def test_once(lab: Scene, role: str) -> None:
     tls.ends()
     plain.sees_end()
     pipe.exits(0)
-    lab.ends_as(pipe, "closed")
+    lab.pipes.ends_as(pipe, "closed")
 
 
 @ROLES
@@ -80,17 +80,17 @@ def test_once_and_what_went_wrong(lab: Scene, role: str) -> None:
         if how == "unreachable":
             nobody = lab.nobody()
             if role == "client":
-                pipe = lab.pipe_client("--once", target=nobody)
+                pipe = lab.pipes.client("--once", target=nobody)
                 lab.connects(pipe)
             else:
-                pipe = lab.pipe_server("--once", backend=nobody)
-                lab.tls_client(lab.connects(pipe), name=None)
+                pipe = lab.pipes.server("--once", backend=nobody)
+                lab.tls.client(lab.connects(pipe), name=None)
         elif how == "timeout":
-            pipe, behind = starts(lab, role, "--once", "--handshake-timeout", "0.3")
-            reaches(lab, role, pipe, behind)
+            pipe, behind = lab.pipes.starts(role, "--once", "--handshake-timeout", "0.3")
+            lab.pipes.reaches(role, pipe, behind)
         else:
-            pipe, behind = starts(lab, role, "--once")
-            _, tls = joins(lab, role, pipe, behind)
+            pipe, behind = lab.pipes.starts(role, "--once")
+            _, tls = lab.pipes.joins(role, pipe, behind)
             if how == "truncated":
                 tls.cuts()
             elif how == "reset":
@@ -98,14 +98,14 @@ def test_once_and_what_went_wrong(lab: Scene, role: str) -> None:
             else:
                 tls.sends_raw(b"*" * 99)
         pipe.exits(status)
-        lab.ends_as(pipe, how)
+        lab.pipes.ends_as(pipe, how)
     if role == "client":
-        pipe, behind = starts(lab, role, "--once")
+        pipe, behind = lab.pipes.starts(role, "--once")
         lab.connects(pipe)
-        identity = lab.zoo.beast("wrong-name").identity
-        _fails(lab.tls_server(behind.accepts(), identity=identity, shakes=False))
+        identity = lab.tls.zoo.specimen("wrong-name").identity
+        _fails(lab.tls.server(behind.accepts(), identity=identity, shakes=False))
     else:
-        pipe, behind = starts(lab, role, "--once")
-        _fails(lab.tls_client(lab.connects(pipe), ca=lab.zoo.stranger_ca, shakes=False))
+        pipe, behind = lab.pipes.starts(role, "--once")
+        _fails(lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.stranger_ca, shakes=False))
     pipe.exits(4)
-    lab.ends_as(pipe, "refused")
+    lab.pipes.ends_as(pipe, "refused")

@@ -11,12 +11,12 @@ from harness.testing import (
     Broken,
     NotMeasured,
     Peer,
+    PipeConnection,
+    PipeConnections,
     Scene,
     Server,
     TlsLoad,
     TlsPeer,
-    Way,
-    Ways,
 )
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
@@ -32,10 +32,10 @@ HALF_A_HELLO = bytes([22, 3, 1, 2, 0, 1, 0, 1])
 def load_of(lab: Scene, role: str, count: int, active: int) -> tuple[Server, TlsLoad]:
     """Connections through a pipe in this role, with an echo behind it; (pipe, load)."""
     if role == "server":
-        pipe = lab.pipe_server(backend=lab.echo())
+        pipe = lab.pipes.server(backend=lab.tls.echo())
     else:
-        pipe = lab.pipe_client(target=lab.echo(tls=True))
-    return pipe, lab.tls_load(pipe, count=count, active=active, plain=role == "client")
+        pipe = lab.pipes.client(target=lab.tls.echo(tls=True))
+    return pipe, lab.tls.load(pipe, count=count, active=active, plain=role == "client")
 
 
 # -- many ----------------------------------------------------------------------------------------------------------
@@ -44,8 +44,8 @@ def load_of(lab: Scene, role: str, count: int, active: int) -> tuple[Server, Tls
 @ROLES
 def test_500_connections(lab: Scene, role: str) -> None:
     pipe, load = load_of(lab, role, 500, 10)
-    lab.stays_idle(pipe, for_=0.4, at_most=0.1)
-    with lab.measures(every=0.2) as seen:
+    lab.kernel.finds_idle(pipe, for_=0.4, at_most=0.1)
+    with lab.kernel.measures(every=0.2) as seen:
         if role == "server":
             load.drives(seconds=1, rate=2).stays_fair(at_most=0.2)
         load.all_answer()
@@ -53,18 +53,18 @@ def test_500_connections(lab: Scene, role: str) -> None:
 
 
 def test_greedy_ones_among_many(lab: Scene) -> None:
-    pipe = lab.pipe_server(backend=lab.echo())
+    pipe = lab.pipes.server(backend=lab.tls.echo())
     rate = None if lab.engine == "relay" else 4e6  # what a router carries
-    load = lab.tls_load(pipe, count=40, active=10, greedy_rate=rate)
+    load = lab.tls.load(pipe, count=40, active=10, greedy_rate=rate)
     load.drives(seconds=0.8, rate=3, greedy=2).stays_fair(at_most=0.2)
     load.all_answer()
 
 
 def test_all_come_at_once(lab: Scene) -> None:
-    pipe = lab.pipe_server(backend=lab.echo())
-    silent = lab.stays_silent(pipe, count=100)
-    broken_off = lab.stays_silent(pipe, count=100, says=HALF_A_HELLO)
-    load = lab.tls_load(pipe, count=60, window=60, within=8)
+    pipe = lab.pipes.server(backend=lab.tls.echo())
+    silent = lab.tls.stays_silent(pipe, count=100)
+    broken_off = lab.tls.stays_silent(pipe, count=100, says=HALF_A_HELLO)
+    load = lab.tls.load(pipe, count=60, window=60, within=8)
     lab.expect(silent.count + broken_off.count == 200, "who is silent may stay", seen=silent.count)
     load.all_answer()
     load.closes()
@@ -72,7 +72,7 @@ def test_all_come_at_once(lab: Scene) -> None:
 
 @ROLES
 def test_who_is_stuck_stalls_nobody(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, receive_buffer=16_384)
+    ways = lab.pipes.ways(role, receive_buffer=16_384)
     data = bytes(MUCH)
     stuck = [ways.opens() for _ in range(3)]
     stuck[0].tls.sends_what_fits(data, quiet=0.15)
@@ -96,14 +96,14 @@ def test_who_is_stuck_stalls_nobody(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_a_slow_handshake_is_none(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, "--handshake-timeout", 0.7)
+    ways = lab.pipes.ways(role, "--handshake-timeout", 0.7)
     open_before = ways.opens()
     begun = lab.now()
     near = lab.connects(ways.pipe, name="one whose handshake comes byte by byte")
     if role == "server":
-        slow = lab.tls_client(near, shakes=False)
+        slow = lab.tls.client(near, shakes=False)
     else:
-        slow = lab.tls_server(ways.listener.accepts(), shakes=False)
+        slow = lab.tls.server(ways.listener.accepts(), shakes=False)
     slow.in_pieces(4, apart=0.05)
     slow.handshake_fails(within=6)
     took = lab.now() - begun
@@ -116,13 +116,13 @@ def test_a_slow_handshake_is_none(lab: Scene, role: str) -> None:
 
 
 def test_many_silent_ones_end(lab: Scene) -> None:
-    ways = Ways(lab, "server", "--handshake-timeout", 0.8)
+    ways = lab.pipes.ways("server", "--handshake-timeout", 0.8)
     way = ways.opens()
-    silent = lab.stays_silent(ways.pipe, count=150)
-    later = lab.stays_silent(ways.pipe, count=50, says=HALF_A_HELLO)
+    silent = lab.tls.stays_silent(ways.pipe, count=150)
+    later = lab.tls.stays_silent(ways.pipe, count=50, says=HALF_A_HELLO)
     silent.all_end(within=4, after=0.7)
     later.all_end(within=4, after=0.7)
-    lab.ends_as(ways.pipe, "timeout", count=200)
+    lab.pipes.ends_as(ways.pipe, "timeout", count=200)
     ways.carries(way)
 
 
@@ -131,17 +131,17 @@ def test_many_silent_ones_end(lab: Scene) -> None:
 
 @ROLES
 def test_both_directions_full(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, receive_buffer=16_384)
+    ways = lab.pipes.ways(role, receive_buffer=16_384)
     way = ways.opens()
     ways.carries(way)
     up = lab.random_bytes(MUCH)
     down = up[::-1]
-    with lab.measures() as seen:
+    with lab.kernel.measures() as seen:
         sent = way.tls.sends_what_fits(up, quiet=0.25), way.plain.sends_what_fits(down, quiet=0.25)
     stops = f"{sent[0]:,} and {sent[1]:,} of {MUCH:,} bytes were taken"
     lab.expect(max(sent) < MUCH, "it stops reading", expected="full connections", seen=stops)
     seen.memory_stays_within(MORE_MEMORY, what="nobody reads")
-    lab.stays_idle(way.pipe, for_=0.4, at_most=0.1)
+    lab.kernel.finds_idle(way.pipe, for_=0.4, at_most=0.1)
     lab.says("they read, first the one and then the other, and what could not be sent follows")
     rest = way.tls.sends_in_background(up[sent[0] : sent[0] + 50_000], ends=True)
     way.plain.reads_exactly(up[: sent[0] + 50_000], within=15)
@@ -156,7 +156,7 @@ def test_both_directions_full(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_both_send_before_they_read(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, receive_buffer=16_384, versions=(TLS12, TLS12) if role == "server" else BOTH)
+    ways = lab.pipes.ways(role, receive_buffer=16_384, versions=(TLS12, TLS12) if role == "server" else BOTH)
     way = ways.opens()
     data = lab.random_bytes(12_000_000)
     for sending in (way.tls.sends_in_background(data), way.plain.sends_in_background(data)):
@@ -170,7 +170,7 @@ def test_both_send_before_they_read(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_records_as_they_come(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = lab.pipes.ways(role)
     way = ways.opens()
     data = lab.random_bytes(400_000)
     for size in (1, 2, 511, 16_383, 16_384):
@@ -186,12 +186,12 @@ def test_records_as_they_come(lab: Scene, role: str) -> None:
     lab.says("a handshake a byte at a time")
     near = lab.connects(ways.pipe)
     if role == "server":
-        slow = lab.tls_client(near, shakes=False)
+        slow = lab.tls.client(near, shakes=False)
     else:
-        slow = lab.tls_server(ways.listener.accepts(), shakes=False)
+        slow = lab.tls.server(ways.listener.accepts(), shakes=False)
     slow.in_pieces(1)
     slow.handshakes()
-    ways.carries(Way(ways.pipe, slow, ways.listener.accepts() if role == "server" else near))
+    ways.carries(PipeConnection(ways.pipe, slow, ways.listener.accepts() if role == "server" else near))
     lab.says("and what the pipe makes of one byte, and of a lot")
     for count in (1, 16_384, 16_385, 400_000):
         way.plain.sends(data[:count])
@@ -200,7 +200,7 @@ def test_records_as_they_come(lab: Scene, role: str) -> None:
 
 @ROLES
 def test_half_a_record_waits_whole_ones_do_not(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, versions=(TLS12, TLS12) if role == "client" else BOTH)
+    ways = lab.pipes.ways(role, versions=(TLS12, TLS12) if role == "client" else BOTH)
     way = ways.opens()
     ways.carries(way)
     sizes = (16_384, 16_384, 1, 5000, 16_384)
@@ -227,10 +227,10 @@ def test_half_a_record_waits_whole_ones_do_not(lab: Scene, role: str) -> None:
 
 
 def test_half_a_message(lab: Scene) -> None:
-    ways = Ways(lab, "client", versions=(TLS13, TLS13))
+    ways = lab.pipes.ways("client", versions=(TLS13, TLS13))
     ways.carries(ways.opens())
     way = ways.opens()
-    sealer = lab.seals(way.tls)
+    sealer = lab.tls.seals(way.tls)
     #: A session ticket (RFC 8446, section 4.6.1): lifetime, age_add, nonce, ticket, extensions.
     body = bytes(2) + b"\x1c\x20" + lab.random_bytes(4) + b"\1n" + b"\0\x20" + lab.random_bytes(32) + bytes(2)
     ticket = bytes([4]) + len(body).to_bytes(3, "big") + body
@@ -250,7 +250,7 @@ def test_half_a_message(lab: Scene) -> None:
 
 @ROLES
 def test_nothing_to_do(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role, receive_buffer=16_384)
+    ways = lab.pipes.ways(role, receive_buffer=16_384)
     way = ways.opens()
     lab.says("silent ones, half-closed ones, stuck ones, and handshakes that stand still")
     others = [ways.opens() for _ in range(4)]
@@ -268,14 +268,14 @@ def test_nothing_to_do(lab: Scene, role: str) -> None:
             ways.listener.accepts()
         elif number % 2:
             near.sends(HALF_A_HELLO)
-    lab.stays_idle(ways.pipe, for_=0.5, at_most=0.1)
+    lab.kernel.finds_idle(ways.pipe, for_=0.5, at_most=0.1)
     ways.carries(way)
 
 
 # -- descriptors ---------------------------------------------------------------------------------------------------
 
 
-def ends_before_it_began(lab: Scene, ways: Ways, kind: int) -> None:
+def ends_before_it_began(lab: Scene, ways: PipeConnections, kind: int) -> None:
     """One connection without a handshake, and one of the ways in which they end."""
     near = lab.connects(ways.pipe, quietly=True)
     wire = near if ways.role == "server" else ways.listener.accepts()
@@ -290,12 +290,12 @@ def ends_before_it_began(lab: Scene, ways: Ways, kind: int) -> None:
     elif kind == 3:
         wire.closes()
     elif ways.role == "server":
-        lab.tls_client(wire, versions=(TLS11, TLS11), shakes=False).tries_handshake()
+        lab.tls.client(wire, versions=(TLS11, TLS11), shakes=False).tries_handshake()
     else:
-        lab.tls_server(wire, identity=lab.zoo.stranger("server"), shakes=False).tries_handshake()
+        lab.tls.server(wire, identity=lab.tls.zoo.stranger("server"), shakes=False).tries_handshake()
 
 
-def ends_somehow(lab: Scene, ways: Ways, number: int) -> None:
+def ends_somehow(lab: Scene, ways: PipeConnections, number: int) -> None:
     """One connection, and one of the ways in which they end."""
     kind = number % 8
     if kind == 7:
@@ -327,11 +327,11 @@ def ends_somehow(lab: Scene, ways: Ways, number: int) -> None:
 
 @ROLES
 def test_descriptors_come_back(lab: Scene, role: str) -> None:
-    ways = Ways(lab, role)
+    ways = lab.pipes.ways(role)
     lasting = ways.opens()
     ways.carries(lasting)
     lab.pauses(0.2)
-    before = lab.usage()
+    before = lab.kernel.usage()
     if role == "server":
         lab.says("three end as they should, and the client's TCP connection never does")
         for _ in range(3):
@@ -344,7 +344,7 @@ def test_descriptors_come_back(lab: Scene, role: str) -> None:
     for number in range(200):
         ends_somehow(lab, ways, number)
     try:
-        lab.returns_to(before, within=9)
+        lab.kernel.finds_all_given_back(before, within=9)
     except NotMeasured as why:
         lab.says(f"descriptors are not counted here: {why}")
     ways.carries(lasting)
@@ -354,7 +354,7 @@ def test_descriptors_come_back(lab: Scene, role: str) -> None:
     for _ in range(5):
         near = lab.connects(ways.pipe, quietly=True)
         if role == "server":
-            lab.tls_client(near, shakes=False).tries_handshake()
+            lab.tls.client(near, shakes=False).tries_handshake()
         near.sees_reset_or_end()
     ways.carries(lasting)
 
@@ -362,13 +362,13 @@ def test_descriptors_come_back(lab: Scene, role: str) -> None:
 @ROLES
 def test_descriptors_run_out(lab: Scene, role: str) -> None:
     if role == "server":
-        pipe = lab.pipe_server(backend=lab.echo(), files=128)
+        pipe = lab.pipes.server(backend=lab.tls.echo(), files=128)
     else:
-        pipe = lab.pipe_client(target=lab.echo(tls=True), files=128)
+        pipe = lab.pipes.client(target=lab.tls.echo(tls=True), files=128)
 
     def comes() -> TlsPeer | Peer:
         near = lab.connects(pipe, quietly=True)
-        return lab.tls_client(near) if role == "server" else near
+        return lab.tls.client(near) if role == "server" else near
 
     def echoes(end: TlsPeer | Peer) -> None:
         end.sends(b"still here?")
@@ -389,7 +389,7 @@ def test_descriptors_run_out(lab: Scene, role: str) -> None:
     lab.pauses(0.3)
     for end in inside:
         echoes(end)
-    lab.stays_idle(pipe, for_=0.5, at_most=0.2)
+    lab.kernel.finds_idle(pipe, for_=0.5, at_most=0.2)
     for peer in crowd:
         peer.closes()
     lab.says("they leave, and another one comes")

@@ -8,16 +8,16 @@ from harness.testing import (
     BOTH,
     TLS12,
     TLS13,
-    Beast,
     Broken,
     Identity,
     Listener,
     Scene,
     Server,
+    Specimen,
     TlsPeer,
     Versions,
     comes_out,
-    names_of_beasts,
+    names_of_specimens,
 )
 
 ROLES = pytest.mark.parametrize("role", ["server", "client"])
@@ -38,13 +38,13 @@ TIME = ("client-expired", "client-not-yet-valid", "client-expired-intermediate")
 GROUPS = ["trust", "time", "chain", "name"]
 
 
-def group_of(beast: Beast) -> str:
+def group_of(specimen: Specimen) -> str:
     """Which of the groups a client belongs to."""
-    if beast.name in TRUST:
+    if specimen.name in TRUST:
         return "trust"
-    if beast.name in TIME:
+    if specimen.name in TIME:
         return "time"
-    return "name" if beast.asked else "chain"
+    return "name" if specimen.asked else "chain"
 
 
 def is_refused(lab: Scene, tls: TlsPeer, data: bytes) -> None:
@@ -62,7 +62,7 @@ def is_served(
     alpn: tuple[str, ...] = (),
 ) -> TlsPeer:
     """A client gets through."""
-    tls = lab.tls_client(lab.connects(pipe), identity=identity, versions=versions, alpn=alpn)
+    tls = lab.tls.client(lab.connects(pipe), identity=identity, versions=versions, alpn=alpn)
     plain = backend.accepts()
     data = lab.random_bytes(2000)
     tls.sends(data)
@@ -85,39 +85,39 @@ def heard_nothing(backend: Listener) -> None:
 def test_good_clients(lab: Scene) -> None:
     backend = lab.listens()
     pipes: dict[str, Server] = {}
-    names = names_of_beasts("client", accepted=True)
+    names = names_of_specimens("client", accepted=True)
     lab.rng.shuffle(names)
     for name in names:
-        beast = lab.zoo.beast(name)
-        options = ("--client-name", beast.asked) if beast.asked else ()
-        if beast.asked not in pipes:
-            pipes[beast.asked] = lab.pipe_server(*options, backend=backend, client_ca=beast.ca)
-        lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
-        is_served(lab, pipes[beast.asked], backend, beast.identity)
+        specimen = lab.tls.zoo.specimen(name)
+        options = ("--client-name", specimen.asked) if specimen.asked else ()
+        if specimen.asked not in pipes:
+            pipes[specimen.asked] = lab.pipes.server(*options, backend=backend, client_ca=specimen.ca)
+        lab.says(f"{specimen.name}: {specimen.rule} ({specimen.section})")
+        is_served(lab, pipes[specimen.asked], backend, specimen.identity)
     lab.says("capitals do not matter in what is asked for, either")
-    pipe = lab.pipe_server("--client-name", "Ada.EXAMPLE", backend=backend, client_ca=lab.zoo.ca)
-    is_served(lab, pipe, backend, lab.zoo.client("ada.example"))
+    pipe = lab.pipes.server("--client-name", "Ada.EXAMPLE", backend=backend, client_ca=lab.tls.zoo.ca)
+    is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"))
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_bad_clients(lab: Scene, group: str) -> None:
-    beasts = [lab.zoo.beast(name) for name in names_of_beasts("client", accepted=False)]
-    beasts = [beast for beast in beasts if group_of(beast) == group]
-    lab.rng.shuffle(beasts)  # who refuses by number is wrong
-    for asked in sorted({beast.asked for beast in beasts}):
+    specimens = [lab.tls.zoo.specimen(name) for name in names_of_specimens("client", accepted=False)]
+    specimens = [specimen for specimen in specimens if group_of(specimen) == group]
+    lab.rng.shuffle(specimens)  # who refuses by number is wrong
+    for asked in sorted({specimen.asked for specimen in specimens}):
         backend = lab.listens()
         options = ("--client-name", asked) if asked else ()
-        pipe = lab.pipe_server(*options, backend=backend, client_ca=lab.zoo.ca)
-        good = lab.zoo.client(asked) if asked else lab.zoo.client()
+        pipe = lab.pipes.server(*options, backend=backend, client_ca=lab.tls.zoo.ca)
+        good = lab.tls.zoo.client(asked) if asked else lab.tls.zoo.client()
         is_served(lab, pipe, backend, good)
-        for beast in (beast for beast in beasts if beast.asked == asked):
+        for specimen in (specimen for specimen in specimens if specimen.asked == asked):
             if lab.rng.random() < 0.2:  # or who refuses until there is a pause
                 heard_nothing(backend)
                 is_served(lab, pipe, backend, good)
             for versions in (SPOKEN["1.2"], SPOKEN["1.3"]) if group == "trust" else (BOTH,):
-                lab.says(f"{beast.name}: {beast.rule} ({beast.section})")
+                lab.says(f"{specimen.name}: {specimen.rule} ({specimen.section})")
                 near = lab.connects(pipe)
-                tls = lab.tls_client(near, identity=beast.identity, versions=versions, shakes=False)
+                tls = lab.tls.client(near, identity=specimen.identity, versions=versions, shakes=False)
                 is_refused(lab, tls, lab.random_bytes(100))
         heard_nothing(backend)
         is_served(lab, pipe, backend, good)
@@ -125,15 +125,15 @@ def test_bad_clients(lab: Scene, group: str) -> None:
 
 def test_much_comes_before_the_refusal(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.pipe_server("--client-name", "ada.example", backend=backend, client_ca=lab.zoo.ca)
-    is_served(lab, pipe, backend, lab.zoo.client("ada.example"), SPOKEN["1.3"])
-    for number, identity in enumerate([None, lab.zoo.stranger("client"), lab.zoo.client("eve.example")], 1):
+    pipe = lab.pipes.server("--client-name", "ada.example", backend=backend, client_ca=lab.tls.zoo.ca)
+    is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"), SPOKEN["1.3"])
+    for number, identity in enumerate([None, lab.tls.zoo.stranger("client"), lab.tls.zoo.client("eve.example")], 1):
         near = lab.connects(pipe)
-        tls = lab.tls_client(near, identity=identity, versions=SPOKEN["1.3"], shakes=False)
+        tls = lab.tls.client(near, identity=identity, versions=SPOKEN["1.3"], shakes=False)
         is_refused(lab, tls, lab.random_bytes(200_000))
-        lab.ends_as(pipe, "refused", count=number)
+        lab.pipes.ends_as(pipe, "refused", count=number)
     heard_nothing(backend)
-    is_served(lab, pipe, backend, lab.zoo.client("ada.example"), SPOKEN["1.3"])
+    is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"), SPOKEN["1.3"])
 
 
 # -- the client's side ---------------------------------------------------------------------------------------------
@@ -142,11 +142,11 @@ def test_much_comes_before_the_refusal(lab: Scene) -> None:
 @VERSIONS
 def test_the_clients_chain(lab: Scene, version: str) -> None:
     target = lab.listens()
-    identity = lab.zoo.client("ada.example")
-    pipe = lab.pipe_client(target=target, identity=identity)
+    identity = lab.tls.zoo.client("ada.example")
+    pipe = lab.pipes.client(target=target, identity=identity)
     for asks in (True, False, True):
         plain = lab.connects(pipe)
-        tls = lab.tls_server(target.accepts(), client_ca=lab.zoo.ca if asks else None, versions=SPOKEN[version])
+        tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca if asks else None, versions=SPOKEN[version])
         data = lab.random_bytes(500)
         plain.sends(data)
         tls.reads_exactly(data)
@@ -157,17 +157,17 @@ def test_the_clients_chain(lab: Scene, version: str) -> None:
 @VERSIONS
 def test_the_server_refuses_the_client(lab: Scene, version: str) -> None:
     target = lab.listens()
-    for identity in (None, lab.zoo.stranger("client")):
-        pipe = lab.pipe_client(target=target, identity=identity)
+    for identity in (None, lab.tls.zoo.stranger("client")):
+        pipe = lab.pipes.client(target=target, identity=identity)
         plain = lab.connects(pipe)
         plain.sends(b"nobody will ever hear this")
-        tls = lab.tls_server(target.accepts(), client_ca=lab.zoo.ca, versions=SPOKEN[version], shakes=False)
+        tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca, versions=SPOKEN[version], shakes=False)
         lab.expect(tls.tries_handshake(), "the server refuses the client", seen="a handshake")
-        came = comes_out(lab, plain)
+        came = comes_out(plain)
         lab.expect(not came, "and nothing comes out of the pipe", seen=came)
         lab.says("a server that wants none")
         plain = lab.connects(pipe)
-        tls = lab.tls_server(target.accepts(), versions=SPOKEN[version])
+        tls = lab.tls.server(target.accepts(), versions=SPOKEN[version])
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
 
@@ -178,29 +178,29 @@ def test_the_server_refuses_the_client(lab: Scene, version: str) -> None:
 @VERSIONS
 def test_protocols_of_clients(lab: Scene, version: str) -> None:
     backend = lab.listens()
-    pipe = lab.pipe_server("--alpn", "mail/2", backend=backend)
+    pipe = lab.pipes.server("--alpn", "mail/2", backend=backend)
     for offered in (("mail/2",), ("mail/1", "mail/2", "h2")):
         tls = is_served(lab, pipe, backend, None, SPOKEN[version], offered)
         lab.expect(tls.alpn == "mail/2", "they agree on mail/2", expected="mail/2", seen=tls.alpn)
     for offered in (("mail/1", "h2"), (), ("MAIL/2",), ("mail/22", "mail/")):
         lab.says(f"a client that offers {', '.join(offered) or 'nothing'}")
-        tls = lab.tls_client(lab.connects(pipe), alpn=offered, versions=SPOKEN[version], shakes=False)
+        tls = lab.tls.client(lab.connects(pipe), alpn=offered, versions=SPOKEN[version], shakes=False)
         is_refused(lab, tls, lab.random_bytes(100))
     heard_nothing(backend)
     is_served(lab, pipe, backend, None, SPOKEN[version], ("mail/2",))
     lab.says("without the option it does not matter")
-    pipe = lab.pipe_server(backend=backend)
+    pipe = lab.pipes.server(backend=backend)
     is_served(lab, pipe, backend, None, SPOKEN[version], ("mail/1", "h2"))
 
 
 @VERSIONS
 def test_protocols_of_servers(lab: Scene, version: str) -> None:
     target = lab.listens()
-    pipe = lab.pipe_client("--alpn", "mail/2", target=target)
+    pipe = lab.pipes.client("--alpn", "mail/2", target=target)
 
     def serves(pipe: Server, known: tuple[str, ...]) -> TlsPeer:
         plain = lab.connects(pipe)
-        tls = lab.tls_server(target.accepts(), alpn=known, versions=SPOKEN[version])
+        tls = lab.tls.server(target.accepts(), alpn=known, versions=SPOKEN[version])
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
         tls.sends(b"welcome")
@@ -215,13 +215,13 @@ def test_protocols_of_servers(lab: Scene, version: str) -> None:
         lab.says(f"a server that knows {', '.join(known) or 'nothing of protocols'}")
         plain = lab.connects(pipe)
         plain.sends(lab.random_bytes(100))
-        tls = lab.tls_server(target.accepts(), alpn=known, versions=SPOKEN[version], shakes=False)
+        tls = lab.tls.server(target.accepts(), alpn=known, versions=SPOKEN[version], shakes=False)
         tls.handshake_fails(says=b"welcome, whatever you speak")
-        came = comes_out(lab, plain)
+        came = comes_out(plain)
         lab.expect(not came, "nothing comes out of the pipe", seen=came)
     serves(pipe, ("mail/2",))
     lab.says("without the option it does not matter")
-    pipe = lab.pipe_client(target=target)
+    pipe = lab.pipes.client(target=target)
     tls = serves(pipe, ("mail/3", "h2"))
     lab.expect(tls.hello is not None and not tls.hello.alpn, "it offers nothing", seen=tls.hello)
 
@@ -231,13 +231,13 @@ def test_protocols_of_servers(lab: Scene, version: str) -> None:
 
 @ROLES
 def test_keys_of_others(lab: Scene, role: str) -> None:
-    own = lab.zoo.server() if role == "server" else lab.zoo.client()
+    own = lab.tls.zoo.server() if role == "server" else lab.tls.zoo.client()
     words: tuple[object, ...] = (role, "--listen", "127.0.0.1:0")
     if role == "server":
         words += ("--forward", "127.0.0.1:9")
     else:
         words += ("--connect", "127.0.0.1:9", "--name", "server.example")
-        words += ("--ca", lab.put_file("roots.pem", lab.zoo.ca))
+        words += ("--ca", lab.put_file("roots.pem", lab.tls.zoo.ca))
     words += ("--cert", lab.put_file("cert.pem", own.certificates), "--key")
     private = lab.runs("tls_pipe", *words, lab.put_file("private.pem", own.key, private=True))
     private.prints_line()
@@ -248,4 +248,4 @@ def test_keys_of_others(lab: Scene, role: str) -> None:
     public = lab.runs("tls_pipe", *words, lab.put_file("public.pem", own.key))
     public.exits(2)
     lab.expect(not public.stdout, "it never listened", expected="nothing", seen=public.stdout)
-    lab.no_secret(public, own.key)
+    lab.pipes.no_secret(public, own.key)

@@ -11,12 +11,12 @@ from harness.testing import (
     TLS13,
     Broken,
     NotMeasured,
+    PipeConnection,
+    PipeConnections,
     Scene,
     Sealer,
     TlsPeer,
     Versions,
-    Way,
-    Ways,
     comes_out,
 )
 
@@ -31,9 +31,9 @@ HALF_A_HELLO = bytes([22, 3, 1, 2, 0, 1, 0, 1])
 # -- tampering -----------------------------------------------------------------------------------------------------
 
 
-def ways_of(lab: Scene, role: str, *options: object) -> Ways:
+def ways_of(lab: Scene, role: str, *options: object) -> PipeConnections:
     """A pipe with a little room behind a client, so that a flood is felt."""
-    return Ways(lab, role, *options, behind=16_384 if role == "client" else None)
+    return lab.pipes.ways(role, *options, behind=16_384 if role == "client" else None)
 
 
 def hears(tls: TlsPeer, data: bytes) -> bool:
@@ -93,7 +93,7 @@ def test_tampered_records(lab: Scene, role: str) -> None:
         if deed.whole == len(sizes):
             way.plain.reads_exactly(data)
             continue
-        came = comes_out(lab, way.plain)
+        came = comes_out(way.plain)
         most = sum(sizes[: deed.whole])
         lab.expect(
             data[:most].startswith(came),
@@ -109,22 +109,22 @@ def test_tampered_records(lab: Scene, role: str) -> None:
 def test_tampered_on_the_way_back(lab: Scene, role: str) -> None:
     listener = lab.listens()
     if role == "server":
-        pipe = lab.pipe_server(backend=listener)
-        middle = lab.middle(pipe)
-        tls = lab.tls_client(middle.connects())
+        pipe = lab.pipes.server(backend=listener)
+        middle = lab.tls.middle(pipe)
+        tls = lab.tls.client(middle.connects())
         plain = listener.accepts()
     else:
-        middle = lab.middle(listener.address)
-        pipe = lab.pipe_client(target=middle)
+        middle = lab.tls.middle(listener.address)
+        pipe = lab.pipes.client(target=middle)
         plain = lab.connects(pipe)
-        tls = lab.tls_server(listener.accepts())
+        tls = lab.tls.server(listener.accepts())
     plain.sends(b"before")
     tls.reads_exactly(b"before")
     rule = middle.flips("down" if role == "server" else "up")
     plain.sends(b"what somebody on the way will change")
     middle.did(rule)
     lab.expect(not hears(tls, b"w"), "the tester's own end of TLS refuses it")
-    came = comes_out(lab, plain)
+    came = comes_out(plain)
     lab.expect(not came, "the plain side sees the end of it, and nothing else", seen=came)
     pipe.keeps_running()
 
@@ -141,7 +141,7 @@ def test_a_record_cut_in_two(lab: Scene, role: str) -> None:
         way.tls.sends(data[1000:])
         way.plain.hears_nothing(for_=0.1)
         way.tls.cuts()
-        came = comes_out(lab, way.plain)
+        came = comes_out(way.plain)
         lab.expect(not came, "nothing of half a record comes out", seen=f"{len(came):,} bytes")
     ways.carries(ways.opens())
 
@@ -168,14 +168,14 @@ def test_plain_text_to_a_server(lab: Scene) -> None:
     lab.says("plain text, and then a handshake as it should be")
     near = lab.connects(ways.pipe)
     near.sends(b"this comes before the ClientHello\r\n")
-    tls = lab.tls_client(near, shakes=False)
+    tls = lab.tls.client(near, shakes=False)
     lab.expect(tls.tries_handshake(), "there is no handshake then", seen="a handshake")
     ways.listener.hears_not_a_byte(for_=0.2)
     lab.says("plain text after the handshake")
     for versions in SPOKEN:
         way = ways.opens(versions)
         way.tls.sends_raw(b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n")
-        came = comes_out(lab, way.plain)
+        came = comes_out(way.plain)
         lab.expect(not came, "none of it comes out", seen=came)
     ways.carries(lasting)
 
@@ -190,15 +190,15 @@ def test_a_server_without_tls(lab: Scene) -> None:
         plain.sends(secret)
         wire = ways.listener.accepts()
         wire.sends(greeting)
-        came = comes_out(lab, plain)
+        came = comes_out(plain)
         lab.expect(not came, "nothing of it comes out of the pipe", seen=came)
     lab.says("plain text after the handshake")
     way = ways.opens()
     way.tls.sends_raw(greetings[0])
-    came = comes_out(lab, way.plain)
+    came = comes_out(way.plain)
     lab.expect(not came, "none of it comes out", seen=came)
     ways.carries(lasting)
-    lab.no_secret(ways.pipe, secret)
+    lab.pipes.no_secret(ways.pipe, secret)
 
 
 @ROLES
@@ -222,11 +222,11 @@ def test_the_log_of_a_bad_day(lab: Scene, role: str) -> None:
     ways = ways_of(lab, role)
     words = b"nobody may read this in a log: " + lab.random_bytes(20)
 
-    def flips_a_bit(way: Way) -> None:
+    def flips_a_bit(way: PipeConnection) -> None:
         way.tls.tampers(lambda record: bent(record, -20))
         way.tls.sends(words, may_fail=True)
 
-    deeds: list[tuple[Callable[[Way], None], tuple[str, ...]]] = [
+    deeds: list[tuple[Callable[[PipeConnection], None], tuple[str, ...]]] = [
         (flips_a_bit, ("broken",)),
         (lambda way: way.tls.sends_raw(b"no record of TLS"), ("broken",)),
         (lambda way: way.tls.cuts(), ("truncated",)),
@@ -240,21 +240,21 @@ def test_the_log_of_a_bad_day(lab: Scene, role: str) -> None:
         way.plain.sends(words[::-1])
         way.tls.reads_exactly(words[::-1])
         deed(way)
-        lab.ends_as(ways.pipe, *expected, count=count)
+        lab.pipes.ends_as(ways.pipe, *expected, count=count)
     if role == "server":
         lab.connects(ways.pipe).sends(words)
     else:
         plain = lab.connects(ways.pipe)
         plain.sends(words)
         ways.listener.accepts().sends(b"no TLS: " + words[::-1])
-    lab.ends_as(ways.pipe, "refused", "broken", count=len(deeds) + 1)
-    lab.no_secret(ways.pipe, words, words[::-1], words[-20:])
+    lab.pipes.ends_as(ways.pipe, "refused", "broken", count=len(deeds) + 1)
+    lab.pipes.no_secret(ways.pipe, words, words[::-1], words[-20:])
 
 
 # -- floods --------------------------------------------------------------------------------------------------------
 
 
-def served_or_broken(lab: Scene, way: Way, sealer: Sealer) -> None:
+def served_or_broken(lab: Scene, way: PipeConnection, sealer: Sealer) -> None:
     """What is sent behind a flood comes out, or the connection is over."""
     data = lab.random_bytes(100)
     sealer.sends(sealer.seals(data), may_fail=True)
@@ -297,10 +297,10 @@ def test_floods(lab: Scene, role: str) -> None:
     ]
     if role == "server":
         kinds.append(("attempts to renegotiate", SPOKEN[0], lambda sealer: sealer.renegotiation, 500, True))
-    with lab.measures(every=0.2) as seen:
+    with lab.kernel.measures(every=0.2) as seen:
         for what, versions, make, count, reads in kinds:
             way = ways.opens(versions)
-            sealer = lab.seals(way.tls)
+            sealer = lab.tls.seals(way.tls)
             try:
                 sealer.floods(make(sealer), count, what=what, within=6, reads=reads)
             except Broken as broken:
@@ -321,7 +321,7 @@ def comes_to_rest(lab: Scene, within: float = 12.0) -> None:
 
     def rests() -> bool:
         nonlocal used
-        before, used = used, lab.usage().cpu_seconds
+        before, used = used, lab.kernel.usage().cpu_seconds
         return used - before < 0.04
 
     try:
@@ -335,9 +335,9 @@ def test_answers_that_nobody_reads(lab: Scene) -> None:
     bystander = ways.opens()
     ways.carries(bystander)
     way = ways.opens(SPOKEN[0])
-    sealer = lab.seals(way.tls)
+    sealer = lab.tls.seals(way.tls)
     lab.says("a HelloRequest has 4 bytes, and whoever wants no new handshake answers it with 31")
-    with lab.measures(every=0.2) as seen:
+    with lab.kernel.measures(every=0.2) as seen:
         try:
             many = "records full of HelloRequests, and reads no answer"
             sealer.floods(lambda: sealer.seals(bytes(16_384), HANDSHAKE), 320, what=many, within=1.5, reads=False)
@@ -363,9 +363,9 @@ def test_records_that_cannot_be(lab: Scene, role: str) -> None:
     ]
     for make, versions in makes:
         way = ways.opens(versions)
-        sealer = lab.seals(way.tls)
+        sealer = lab.tls.seals(way.tls)
         sealer.sends(make(sealer), sealer.seals(b"and behind it data"), may_fail=True)
-        came = comes_out(lab, way.plain)
+        came = comes_out(way.plain)
         lab.expect(not came, "nothing of it comes out", seen=came)
     ways.carries(ways.opens())
 
@@ -378,7 +378,7 @@ def test_handshakes_without_an_end(lab: Scene) -> None:
     header = bytes([22, 3, 1, 64, 0])
     first = header + bytes([1, 255, 255, 255, 3, 3]) + bytes(16_378)
     crumbs = bytes([22, 3, 1, 0, 1, 1]) + bytes([22, 3, 1, 0, 1, 0]) * 10_000
-    with lab.measures(every=0.2) as seen:
+    with lab.kernel.measures(every=0.2) as seen:
         for begins, goes_on in ((first, header + bytes(16_384)), (crumbs, crumbs), (first[:5], b"\0" * 9)):
             peer = lab.connects(ways.pipe)
             if peer.pushes(begins, within=1) is not None:
@@ -388,8 +388,8 @@ def test_handshakes_without_an_end(lab: Scene) -> None:
             ways.carries(bystander)
     seen.memory_stays_within(MORE_MEMORY, what="handshakes have no end")
     lab.says("hundreds of connections that say nothing, and a storm of resets")
-    silent = lab.stays_silent(ways.pipe, count=200, says=HALF_A_HELLO)
-    lab.clumsy(ways.pipe).storms(150, data=HALF_A_HELLO)
+    silent = lab.tls.stays_silent(ways.pipe, count=200, says=HALF_A_HELLO)
+    lab.clients.misbehaving(ways.pipe).storms(150, data=HALF_A_HELLO)
     ways.carries(bystander)
     ways.carries(ways.opens())
     silent.all_end(within=5)

@@ -52,14 +52,14 @@ def knows_sighup(lab: Scene) -> bool:
 def test_a_server_renews_its_certificate(lab: Scene) -> None:
     if not knows_sighup(lab):
         return
-    first, second, third = (lab.zoo.server() for _ in range(3))
-    pipe = lab.pipe_server(backend=lab.echo(), identity=first)
-    lasting = lab.tls_client(lab.connects(pipe))
+    first, second, third = (lab.tls.zoo.server() for _ in range(3))
+    pipe = lab.pipes.server(backend=lab.tls.echo(), identity=first)
+    lasting = lab.tls.client(lab.connects(pipe))
 
     def now_shows(identity: Identity) -> bool:
-        return shows(lab.tls_client(lab.connects(pipe, quietly=True)), identity)
+        return shows(lab.tls.client(lab.connects(pipe, quietly=True)), identity)
 
-    lab.renews(pipe, identity=second)
+    lab.pipes.renews(pipe, identity=second)
     lab.expect(now_shows(first), "without the signal nothing changes")
     rereads(lab, pipe, lambda: now_shows(second), "new connections see the new certificate")
     unusable = {
@@ -69,34 +69,34 @@ def test_a_server_renews_its_certificate(lab: Scene) -> None:
     }
     for why, identity in unusable.items():
         lab.says(f"files that cannot be used: {why}")
-        lab.renews(pipe, identity=identity)
+        lab.pipes.renews(pipe, identity=identity)
         rereads(lab, pipe, None, "it says on standard error that they cannot be used")
         lab.expect(now_shows(second), "the old certificate stays in use")
-    lab.renews(pipe, identity=third)
+    lab.pipes.renews(pipe, identity=third)
     rereads(lab, pipe, lambda: now_shows(third), "good files are used again")
     lasting.sends(b"still here")
     lasting.reads_exactly(b"still here")
-    lab.no_secret(pipe, first.key, second.key, third.key)
+    lab.pipes.no_secret(pipe, first.key, second.key, third.key)
 
 
 def test_roots_are_renewed(lab: Scene) -> None:
     if not knows_sighup(lab):
         return
     lab.says("the server's --client-ca")
-    echo = lab.echo()
-    pipe = lab.pipe_server(backend=echo, client_ca=lab.zoo.ca)
-    own, stranger = lab.zoo.client(), lab.zoo.stranger("client")
+    echo = lab.tls.echo()
+    pipe = lab.pipes.server(backend=echo, client_ca=lab.tls.zoo.ca)
+    own, stranger = lab.tls.zoo.client(), lab.tls.zoo.stranger("client")
 
     def lets_in(identity: Identity) -> bool:
-        tls = lab.tls_client(lab.connects(pipe, quietly=True), identity=identity, shakes=False)
+        tls = lab.tls.client(lab.connects(pipe, quietly=True), identity=identity, shakes=False)
         if tls.tries_handshake():
             return False
         tls.sends(b"hello", may_fail=True)
         return hears(tls, b"hello")
 
-    lasting = lab.tls_client(lab.connects(pipe), identity=own)
+    lasting = lab.tls.client(lab.connects(pipe), identity=own)
     lab.expect(lets_in(own) and not lets_in(stranger), "only one of two clients gets in")
-    lab.renews(pipe, ca=lab.zoo.stranger_ca)
+    lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
     rereads(lab, pipe, lambda: lets_in(stranger), "the other one gets in when its root is believed")
     lab.expect(not lets_in(own), "and the first one does not any more")
     lasting.sends(b"still here")
@@ -107,21 +107,21 @@ def test_roots_are_renewed(lab: Scene) -> None:
 def _a_clients_roots(lab: Scene) -> None:
     lab.says("the client's --ca")
     target = lab.listens()
-    pipe = lab.pipe_client(target=target)
-    good, other = lab.zoo.server(), lab.zoo.stranger("server")
+    pipe = lab.pipes.client(target=target)
+    good, other = lab.tls.zoo.server(), lab.tls.zoo.stranger("server")
 
     def believes(identity: Identity) -> bool:
         near = lab.connects(pipe, quietly=True)
-        tls = lab.tls_server(target.accepts(within=2), identity=identity, shakes=False)
+        tls = lab.tls.server(target.accepts(within=2), identity=identity, shakes=False)
         if tls.tries_handshake():
             return False
         near.sends(b"hello", may_fail=True)
         return hears(tls, b"hello")
 
     lab.expect(believes(good) and not believes(other), "it believes one of two servers")
-    lab.renews(pipe, ca=lab.zoo.stranger_ca)
+    lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
     rereads(lab, pipe, lambda: believes(other), "it believes the other one when the roots are others")
     lab.expect(not believes(good), "and the first one no more")
-    lab.renews(pipe, ca=b"no roots at all\n")
+    lab.pipes.renews(pipe, ca=b"no roots at all\n")
     rereads(lab, pipe, None, "it says on standard error that a file cannot be used")
     lab.expect(believes(other) and not believes(good), "the old roots stay in use")

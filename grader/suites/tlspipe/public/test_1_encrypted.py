@@ -1,26 +1,26 @@
 """Stage 1: plain bytes in on one side, TLS on the wire, plain bytes out on the other; and the same way back."""
 
-from harness.testing import Scene, is_private
+from harness.testing import Scene
 
 
 def test_the_client_encrypts(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     plain = lab.connects(pipe)
-    tls = lab.tls_server(server.accepts())
+    tls = lab.tls.server(server.accepts())
     for size in (40, 1000, 4000):
         question, answer = lab.random_bytes(size), lab.random_bytes(size)
         plain.sends(question)
         tls.reads_exactly(question)
         tls.sends(answer)
         plain.reads_exactly(answer)
-        is_private(lab, tls.raw_in, question)
+        lab.tls.is_private(tls.raw_in, question)
 
 
 def test_the_server_encrypts(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.pipe_server(backend=backend)
-    tls = lab.tls_client(lab.connects(pipe), name=None)  # None: whoever it is; that is for stage 2
+    pipe = lab.pipes.server(backend=backend)
+    tls = lab.tls.client(lab.connects(pipe), name=None)  # None: whoever it is; that is for stage 2
     plain = backend.accepts()
     for size in (40, 1000, 4000):
         question, answer = lab.random_bytes(size), lab.random_bytes(size)
@@ -28,15 +28,15 @@ def test_the_server_encrypts(lab: Scene) -> None:
         plain.reads_exactly(question)
         plain.sends(answer)
         tls.reads_exactly(answer)
-        is_private(lab, tls.raw_in, answer)
+        lab.tls.is_private(tls.raw_in, answer)
 
 
 def test_the_server_speaks_first(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     plain = lab.connects(pipe)
     lab.says("the client waits to be greeted, as in many protocols")
-    tls = lab.tls_server(server.accepts())
+    tls = lab.tls.server(server.accepts())
     tls.sends(b"220 mail.example ready\r\n")
     plain.reads_exactly(b"220 mail.example ready\r\n")
     for byte in b"EHLO":
@@ -46,9 +46,9 @@ def test_the_server_speaks_first(lab: Scene) -> None:
 
 def test_two_pipes(lab: Scene) -> None:
     backend = lab.listens()
-    server = lab.pipe_server(backend=backend)
-    middle = lab.middle(server)
-    client = lab.pipe_client(target=middle.address)
+    server = lab.pipes.server(backend=backend)
+    middle = lab.tls.middle(server)
+    client = lab.pipes.client(target=middle.address)
     left = lab.connects(client, name="the client")
     right = backend.accepts()
     up, down = lab.random_bytes(300_000), lab.random_bytes(300_000)
@@ -56,12 +56,12 @@ def test_two_pipes(lab: Scene) -> None:
     right.sends_in_background(down)
     right.reads_exactly(up)
     left.reads_exactly(down)
-    is_private(lab, middle.tap_up, up[:32], up[-32:], down[:32])
-    is_private(lab, middle.tap_down, down[:32], down[-32:], up[:32])
+    lab.tls.is_private(middle.tap_up, up[:32], up[-32:], down[:32])
+    lab.tls.is_private(middle.tap_down, down[:32], down[-32:], up[:32])
 
 
 def test_words_and_files(lab: Scene) -> None:
-    good, other = lab.zoo.server(), lab.zoo.server()
+    good, other = lab.tls.zoo.server(), lab.tls.zoo.server()
     cert = lab.put_file("cert.pem", good.certificates)
     key = lab.put_file("key.pem", good.key, private=True)
     others_key = lab.put_file("other.pem", other.key, private=True)
@@ -78,4 +78,4 @@ def test_words_and_files(lab: Scene) -> None:
         pipe.exits(2)
         lab.expect(b"listening" not in pipe.stdout, "it ends before anything listens", seen=pipe.stdout)
     lab.says("and with the right words it goes")
-    lab.tls_client(lab.connects(lab.pipe_server(backend=backend, identity=good)), name=None)
+    lab.tls.client(lab.connects(lab.pipes.server(backend=backend, identity=good)), name=None)

@@ -7,7 +7,7 @@ def is_believed(lab: Scene, pipe: Server, server: Listener, identity: Identity) 
     """Bytes go to and fro between a client and a server that shows this certificate."""
     question, answer = lab.random_bytes(32), lab.random_bytes(32)
     plain = lab.connects(pipe)
-    tls = lab.tls_server(server.accepts(), identity=identity)
+    tls = lab.tls.server(server.accepts(), identity=identity)
     plain.sends(question)
     tls.reads_exactly(question)
     tls.sends(answer)
@@ -22,7 +22,7 @@ def is_refused(lab: Scene, pipe: Server, server: Listener, identity: Identity) -
     question, answer = lab.random_bytes(32), lab.random_bytes(32)
     plain = lab.connects(pipe)
     plain.sends(question)
-    tls = lab.tls_server(server.accepts(), identity=identity, shakes=False)
+    tls = lab.tls.server(server.accepts(), identity=identity, shakes=False)
     try:
         tls.handshakes()
         lab.says("the handshake is done; the server must still get nothing")
@@ -46,10 +46,10 @@ def tells_apart(lab: Scene, pipe: Server, server: Listener, good: Identity, bad:
 
 def test_the_right_server(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     plain = lab.connects(pipe)
     lab.says("the server sends its own certificate, and that of the authority that signed it")
-    tls = lab.tls_server(server.accepts())
+    tls = lab.tls.server(server.accepts())
     question = lab.random_bytes(100)
     plain.sends(question)
     tls.reads_exactly(question)
@@ -58,9 +58,9 @@ def test_the_right_server(lab: Scene) -> None:
 def test_the_name_is_told(lab: Scene) -> None:
     for name, expected in (("server.example", "server.example"), ("192.0.2.7", None)):
         server = lab.listens()
-        pipe = lab.pipe_client(target=server, name=name)
+        pipe = lab.pipes.client(target=server, name=name)
         lab.connects(pipe)
-        tls = lab.tls_server(server.accepts(), identity=lab.zoo.server(name))
+        tls = lab.tls.server(server.accepts(), identity=lab.tls.zoo.server(name))
         lab.expect(
             tls.sni == expected,
             "the server is told the name that is wanted (SNI), and no address",
@@ -71,56 +71,56 @@ def test_the_name_is_told(lab: Scene) -> None:
 
 def test_another_name(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.pipe_client(target=server, name="www.server.example")
-    is_believed(lab, pipe, server, lab.zoo.server("www.server.example"))
-    tells_apart(lab, pipe, server, lab.zoo.server("*.server.example"), lab.zoo.server("other.example"))
-    pipe = lab.pipe_client(target=server, name="a.www.server.example")
-    wildcard, exact = lab.zoo.server("*.server.example"), lab.zoo.server("a.www.server.example")
+    pipe = lab.pipes.client(target=server, name="www.server.example")
+    is_believed(lab, pipe, server, lab.tls.zoo.server("www.server.example"))
+    tells_apart(lab, pipe, server, lab.tls.zoo.server("*.server.example"), lab.tls.zoo.server("other.example"))
+    pipe = lab.pipes.client(target=server, name="a.www.server.example")
+    wildcard, exact = lab.tls.zoo.server("*.server.example"), lab.tls.zoo.server("a.www.server.example")
     tells_apart(lab, pipe, server, exact, wildcard)
 
 
 def test_a_stranger(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     lab.says("a stranger has the right name, vouched for by a root that is not in --ca")
-    tells_apart(lab, pipe, server, lab.zoo.server(), lab.zoo.stranger("server"))
-    pipe = lab.pipe_client(target=server, ca=lab.zoo.stranger_ca)
+    tells_apart(lab, pipe, server, lab.tls.zoo.server(), lab.tls.zoo.stranger("server"))
+    pipe = lab.pipes.client(target=server, ca=lab.tls.zoo.stranger_ca)
     lab.says("whoever trusts that root believes it")
-    is_believed(lab, pipe, server, lab.zoo.stranger("server"))
+    is_believed(lab, pipe, server, lab.tls.zoo.stranger("server"))
 
 
 def test_what_both_see(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.pipe_client(target=server)
+    pipe = lab.pipes.client(target=server)
     plain = lab.connects(pipe)
-    tls = lab.tls_server(server.accepts(), identity=lab.zoo.server("other.example"), shakes=False)
+    tls = lab.tls.server(server.accepts(), identity=lab.tls.zoo.server("other.example"), shakes=False)
     how = tls.handshake_fails()
     lab.expect(how in ("alert", "reset"), "the server sees a fatal alert or a reset", seen=tls.ending)
     lab.expect(not plain.sees_reset(), "the plain side sees a reset, and nothing before it")
-    lab.ends_as(pipe, "refused")
+    lab.pipes.ends_as(pipe, "refused")
 
 
 def test_expired(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.pipe_client(target=server)
-    beast = lab.zoo.beast("expired")
-    lab.says(f"a certificate with one fault: {beast.rule}")
-    assert beast.identity is not None
-    tells_apart(lab, pipe, server, lab.zoo.server(), beast.identity)
+    pipe = lab.pipes.client(target=server)
+    specimen = lab.tls.zoo.specimen("expired")
+    lab.says(f"a certificate with one fault: {specimen.rule}")
+    assert specimen.identity is not None
+    tells_apart(lab, pipe, server, lab.tls.zoo.server(), specimen.identity)
 
 
 def test_an_address(lab: Scene) -> None:
     server = lab.listens()
-    pipe = lab.pipe_client(target=server, name="192.0.2.7")
-    tells_apart(lab, pipe, server, lab.zoo.server("192.0.2.7"), lab.zoo.server("192.0.2.8"))
+    pipe = lab.pipes.client(target=server, name="192.0.2.7")
+    tells_apart(lab, pipe, server, lab.tls.zoo.server("192.0.2.7"), lab.tls.zoo.server("192.0.2.8"))
 
 
 def test_the_whole_chain_is_sent(lab: Scene) -> None:
     backend = lab.listens()
-    identity = lab.zoo.server("server.example")
-    pipe = lab.pipe_server(backend=backend, identity=identity)
+    identity = lab.tls.zoo.server("server.example")
+    pipe = lab.pipes.server(backend=backend, identity=identity)
     lab.says("a client that knows the root and nothing else")
-    tls = lab.tls_client(lab.connects(pipe), ca=lab.zoo.ca)
+    tls = lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.ca)
     sent, in_file = len(tls.certificates), identity.certificates.count(b"BEGIN CERTIFICATE")
     lab.expect(sent == in_file, "all certificates of the file are sent", expected=in_file, seen=sent)
     data = lab.random_bytes(100)

@@ -13,7 +13,7 @@ def is_served(
     lab: Scene, pipe: Server, backend: Listener, identity: Identity | None = None, alpn: tuple[str, ...] = ()
 ) -> None:
     """A client of tls_pipe server gets through."""
-    tls = lab.tls_client(lab.connects(pipe), identity=identity, alpn=alpn)
+    tls = lab.tls.client(lab.connects(pipe), identity=identity, alpn=alpn)
     plain = backend.accepts()
     tls.sends(b"hello")
     plain.reads_exactly(b"hello")
@@ -23,7 +23,7 @@ def is_served(
 
 def is_refused(lab: Scene, pipe: Server, identity: Identity | None = None, alpn: tuple[str, ...] = ()) -> None:
     """A client of tls_pipe server does not. Under TLS 1.3 it hears of that when it has sent its first bytes."""
-    tls = lab.tls_client(lab.connects(pipe), identity=identity, alpn=alpn, shakes=False)
+    tls = lab.tls.client(lab.connects(pipe), identity=identity, alpn=alpn, shakes=False)
     tls.handshake_fails(says=PLAIN)
 
 
@@ -37,37 +37,37 @@ def heard_nothing(backend: Listener) -> None:
 
 def test_clients_prove_themselves(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.pipe_server(backend=backend, client_ca=lab.zoo.ca)
-    is_served(lab, pipe, backend, lab.zoo.client())
+    pipe = lab.pipes.server(backend=backend, client_ca=lab.tls.zoo.ca)
+    is_served(lab, pipe, backend, lab.tls.zoo.client())
     lab.says("a client without a certificate")
     is_refused(lab, pipe)
     lab.says("one whose root is another")
-    is_refused(lab, pipe, lab.zoo.stranger("client"))
+    is_refused(lab, pipe, lab.tls.zoo.stranger("client"))
     heard_nothing(backend)
-    is_served(lab, pipe, backend, lab.zoo.client())
+    is_served(lab, pipe, backend, lab.tls.zoo.client())
 
 
 def test_the_clients_name(lab: Scene) -> None:
     backend = lab.listens()
-    pipe = lab.pipe_server("--client-name", "ada.example", backend=backend, client_ca=lab.zoo.ca)
-    is_served(lab, pipe, backend, lab.zoo.client("ada.example"))
-    is_refused(lab, pipe, lab.zoo.client("bob.example"))
+    pipe = lab.pipes.server("--client-name", "ada.example", backend=backend, client_ca=lab.tls.zoo.ca)
+    is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"))
+    is_refused(lab, pipe, lab.tls.zoo.client("bob.example"))
     heard_nothing(backend)
-    is_served(lab, pipe, backend, lab.zoo.client("ada.example"))
+    is_served(lab, pipe, backend, lab.tls.zoo.client("ada.example"))
 
 
 def test_it_shows_its_certificate(lab: Scene) -> None:
     target = lab.listens()
-    pipe = lab.pipe_client(target=target, identity=lab.zoo.client())
+    pipe = lab.pipes.client(target=target, identity=lab.tls.zoo.client())
     plain = lab.connects(pipe)
-    tls = lab.tls_server(target.accepts(), client_ca=lab.zoo.ca)
+    tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca)
     plain.sends(b"hello")
     tls.reads_exactly(b"hello")
     shown = len(tls.certificates)
     lab.expect(shown == 2, "it shows its certificate and the one above", expected=2, seen=shown)
     lab.says("a server that does not ask")
     plain = lab.connects(pipe)
-    tls = lab.tls_server(target.accepts())
+    tls = lab.tls.server(target.accepts())
     plain.sends(b"hello")
     tls.reads_exactly(b"hello")
 
@@ -76,37 +76,37 @@ def test_it_shows_its_certificate(lab: Scene) -> None:
 def test_protocols(lab: Scene, role: str) -> None:
     listener = lab.listens()
     if role == "server":
-        pipe = lab.pipe_server("--alpn", "chat/1", backend=listener)
+        pipe = lab.pipes.server("--alpn", "chat/1", backend=listener)
         is_served(lab, pipe, listener, alpn=("other", "chat/1"))
         is_refused(lab, pipe, alpn=("other",))
         is_refused(lab, pipe)
         heard_nothing(listener)
         is_served(lab, pipe, listener, alpn=("chat/1",))
     else:
-        pipe = lab.pipe_client("--alpn", "chat/1", target=listener)
+        pipe = lab.pipes.client("--alpn", "chat/1", target=listener)
         plain = lab.connects(pipe)
-        tls = lab.tls_server(listener.accepts(), alpn=("other", "chat/1"))
+        tls = lab.tls.server(listener.accepts(), alpn=("other", "chat/1"))
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
         lab.expect(tls.alpn == "chat/1", "they speak chat/1", seen=tls.alpn)
         lab.says("a server that knows nothing of protocols")
         plain = lab.connects(pipe)
-        tls = lab.tls_server(listener.accepts(), shakes=False)
+        tls = lab.tls.server(listener.accepts(), shakes=False)
         plain.sends(PLAIN)
         tls.handshake_fails()
         plain.sees_reset_or_end()
         plain = lab.connects(pipe)
-        tls = lab.tls_server(listener.accepts(), alpn=("chat/1",))
+        tls = lab.tls.server(listener.accepts(), alpn=("chat/1",))
         tls.sends(b"welcome")
         plain.reads_exactly(b"welcome")
 
 
 def test_a_key_that_others_may_read(lab: Scene) -> None:
-    good = lab.zoo.server()
+    good = lab.tls.zoo.server()
     cert = lab.put_file("cert.pem", good.certificates)
     words = ("server", "--listen", "127.0.0.1:0", "--forward", "127.0.0.1:9", "--cert", cert, "--key")
     backend = lab.listens()
-    is_served(lab, lab.pipe_server(backend=backend, identity=good), backend)
+    is_served(lab, lab.pipes.server(backend=backend, identity=good), backend)
     if os.name != "posix":
         lab.says("this system has no file modes")
         return

@@ -7,7 +7,7 @@ from harness.testing import Scene, Seg
 
 
 def test_any_segment_there_and_back(lab: Scene) -> None:
-    segments, rng = lab.segments(), lab.rng
+    segments, rng = lab.transport.segments(), lab.rng
     edges = (0, 1, 255, 256, 65_535, 65_536, 2**31 - 1, 2**31, 2**32 - 1)
     for _ in range(60):
         flags = {name: rng.random() < 0.5 for name in ("syn", "ack", "fin", "rst")}
@@ -19,13 +19,13 @@ def test_any_segment_there_and_back(lab: Scene) -> None:
 
 
 def test_reserved_bits_are_ignored(lab: Scene) -> None:
-    segments = lab.segments()
+    segments = lab.transport.segments()
     for reserved in (0x40, 0x80, 0xC0):
         segments.decodes(Seg(9, 8, 7, ack=True, payload=b"abc", reserved=reserved))
 
 
 def test_every_part_is_covered_by_the_checksum(lab: Scene) -> None:
-    segments, rng = lab.segments(), lab.rng
+    segments, rng = lab.transport.segments(), lab.rng
     seg = Seg(rng.getrandbits(32), rng.getrandbits(32), 4096, ack=True, sack=((5, 9),), payload=rng.randbytes(31))
     segments.decodes(seg)
     for bit in range(8 * len(segments.built(seg))):
@@ -36,7 +36,7 @@ def test_every_part_is_covered_by_the_checksum(lab: Scene) -> None:
 
 
 def test_sizes_that_lie(lab: Scene) -> None:
-    segments = lab.segments()
+    segments = lab.transport.segments()
     whole = Seg(1, 2, 3, ack=True, sack=((5, 9),), payload=b"x" * 50)
     segments.decodes(whole)
     for length in (0, 1, 42, 49, 51, 58, 1200, 1201, 65_535):
@@ -48,7 +48,7 @@ def test_sizes_that_lie(lab: Scene) -> None:
 
 
 def test_garbage_is_no_segment(lab: Scene) -> None:
-    segments, rng = lab.segments(), lab.rng
+    segments, rng = lab.transport.segments(), lab.rng
     magic = segments.wire.magic
     segments.decodes(Seg(1, payload=b"", syn=True))
     for _ in range(150):
@@ -59,7 +59,7 @@ def test_garbage_is_no_segment(lab: Scene) -> None:
 
 
 def test_another_magic_is_no_segment(lab: Scene) -> None:
-    segments = lab.segments()
+    segments = lab.transport.segments()
     seg = Seg(1000, 2000, 4096, ack=True, payload=b"last term")
     for magic in {(segments.wire.magic + n) % 256 for n in (1, 2, 128, 255)}:
         segments.refuses(segments.built(seg, magic=magic), f"magic 0x{magic:02x}, with its right checksum")
@@ -67,7 +67,7 @@ def test_another_magic_is_no_segment(lab: Scene) -> None:
 
 
 def test_the_checksum_alone(lab: Scene) -> None:
-    segments, rng = lab.segments(), lab.rng
+    segments, rng = lab.transport.segments(), lab.rng
     for size in (0, 1, 2, 3, 20, 21, 1219, 1220):
         segments.sums(rng.randbytes(size))
     segments.sums(b"\xff" * 64)

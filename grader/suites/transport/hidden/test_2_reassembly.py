@@ -12,7 +12,7 @@ def test_random_pieces(lab: Scene, kind: str) -> None:
     rng = lab.rng
     for _ in range(12):
         stream = rng.randbytes(rng.randrange(1, 400))
-        answer = lab.reassembler(kind, capacity=100_000)
+        answer = lab.transport.reassembler(kind, capacity=100_000)
         for _ in range(40):
             start = rng.randrange(len(stream))
             answer.receives(start, stream[start : start + rng.choice((0, 1, 7, 50))])
@@ -27,7 +27,7 @@ def test_capacity(lab: Scene, kind: str) -> None:
     rng = lab.rng
     for capacity in (1, 10, 64, 100):
         stream = rng.randbytes(500)
-        answer = lab.reassembler(kind, capacity=capacity)
+        answer = lab.transport.reassembler(kind, capacity=capacity)
         for _ in range(60):
             start = rng.randrange(len(stream))
             answer.receives(start, stream[start : start + rng.choice((1, 9, 80, 200))])
@@ -40,7 +40,7 @@ def test_capacity(lab: Scene, kind: str) -> None:
 
 def test_an_empty_piece_changes_nothing(lab: Scene) -> None:
     for kind in KINDS:
-        answer = lab.reassembler(kind, capacity=100)
+        answer = lab.transport.reassembler(kind, capacity=100)
         for position in (0, 5, 99, 1000):
             answer.receives(position, b"")
             answer.agrees()
@@ -53,7 +53,7 @@ def test_an_empty_piece_changes_nothing(lab: Scene) -> None:
 
 def test_holes_that_meet(lab: Scene) -> None:
     for kind in ("InOrder", "WithGaps"):
-        answer = lab.reassembler(kind, capacity=1000)
+        answer = lab.transport.reassembler(kind, capacity=1000)
         for position in (10, 30, 50, 12, 28, 40):
             answer.receives(position, bytes(range(position, position + 5)))
             answer.agrees()
@@ -64,7 +64,7 @@ def test_holes_that_meet(lab: Scene) -> None:
 
 def test_a_large_file_backwards(lab: Scene) -> None:
     data = lab.random_bytes(200_000)
-    answer = lab.reassembler("InOrder", capacity=len(data))
+    answer = lab.transport.reassembler("InOrder", capacity=len(data))
     for start in reversed(range(0, len(data), 1000)):
         answer.receives(start, data[start : start + 1000])
     answer.hands_on((0, data))

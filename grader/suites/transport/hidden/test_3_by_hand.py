@@ -4,7 +4,7 @@ from harness.testing import Scene
 
 
 def test_syns_back_off_and_end(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         expect SYN !ACK seq=0
         expect SYN !ACK seq=0 after 0.9 within 1.1
         expect SYN !ACK seq=0 after 1.9 within 2.1
@@ -16,7 +16,7 @@ def test_syns_back_off_and_end(lab: Scene) -> None:
         send   SYN ACK seq=0 ack=1
         nothing for 100
     """)
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         send   SYN seq=0
         expect SYN ACK seq=0 ack=1
         expect SYN ACK seq=0 ack=1 after 0.9 within 1.1
@@ -28,7 +28,7 @@ def test_syns_back_off_and_end(lab: Scene) -> None:
 
 
 def test_payload_backs_off_and_ends(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         app    send 100
         expect bytes 1:101
@@ -47,7 +47,7 @@ def test_payload_backs_off_and_ends(lab: Scene) -> None:
 
 
 def test_overlaps_are_delivered_once(lab: Scene) -> None:
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         open
         send   ACK seq=1 len=100
         expect ACK ack=101 within 0.2
@@ -70,7 +70,7 @@ def test_overlaps_are_delivered_once(lab: Scene) -> None:
 
 
 def test_acknowledgements_are_prompt(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         send   ACK seq=1 len=1200
         expect ACK ack=1201 within 0.2        # one may be held back
@@ -92,7 +92,7 @@ def test_acknowledgements_are_prompt(lab: Scene) -> None:
 
 
 def test_a_fin_alone_and_out_of_order(lab: Scene) -> None:
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         open
         send   FIN ACK seq=101                # before its bytes
         expect ACK ack=1
@@ -109,7 +109,7 @@ def test_a_fin_alone_and_out_of_order(lab: Scene) -> None:
 
 
 def test_partial_acknowledgements_and_the_same_bytes(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         app    send 1200
         expect bytes 1:1201
@@ -122,7 +122,7 @@ def test_partial_acknowledgements_and_the_same_bytes(lab: Scene) -> None:
 
 
 def test_damage_is_met_with_silence(lab: Scene) -> None:
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         open
         send   ACK seq=1 len=100 damaged
         nothing for 3
@@ -140,7 +140,7 @@ def test_damage_is_met_with_silence(lab: Scene) -> None:
 
 
 def test_the_timer_is_not_disturbed(lab: Scene) -> None:
-    peer = lab.scripted("client")
+    peer = lab.transport.scripted("client")
     peer.plays("""
         open
         app    send 100

@@ -7,17 +7,17 @@ LAST = 0xFFFF_FFFF
 
 
 def test_endings(lab: Scene) -> None:
-    lab.simulations(
+    lab.transport.simulations(
         "half-close", "both close at once", "last ACK lost", "a segment replayed 1.5 s late", "the application aborts"
     ).complete()
 
 
 def test_everything_at_once(lab: Scene) -> None:
-    lab.simulations("everything at once").complete(seeds=4)
+    lab.transport.simulations("everything at once").complete(seeds=4)
 
 
 def test_closing_first(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         app    send 100
         expect bytes 1:101
@@ -37,7 +37,7 @@ def test_closing_first(lab: Scene) -> None:
 
 
 def test_closing_second(lab: Scene) -> None:
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         open
         send   FIN ACK seq=1 ack=1
         expect ACK seq=1 ack=2
@@ -55,7 +55,7 @@ def test_closing_second(lab: Scene) -> None:
 
 
 def test_giving_up_in_last_ack(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         app    send 100
         expect bytes 1:101
@@ -70,7 +70,7 @@ def test_giving_up_in_last_ack(lab: Scene) -> None:
 
 
 def test_fins_that_cross(lab: Scene) -> None:
-    lab.scripted("server", isn=LAST).plays("""
+    lab.transport.scripted("server", isn=LAST).plays("""
         open
         app    end
         expect FIN ACK seq=1 ack=1
@@ -86,7 +86,7 @@ def test_fins_that_cross(lab: Scene) -> None:
 
 
 def test_half_open_for_long(lab: Scene) -> None:
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         open
         app    end
         expect FIN ACK seq=1
@@ -106,7 +106,7 @@ def test_half_open_for_long(lab: Scene) -> None:
 
 
 def test_the_end_of_the_stream(lab: Scene) -> None:
-    peer = lab.scripted("client")
+    peer = lab.transport.scripted("client")
     peer.plays("""
         open
         send   FIN ACK seq=11 ack=1           # the bytes before it are missing

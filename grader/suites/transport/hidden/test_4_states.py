@@ -7,7 +7,7 @@ LAST = 0xFFFF_FFFF
 
 
 def test_listen(lab: Scene) -> None:
-    lab.scripted("server", isn=LAST).plays("""
+    lab.transport.scripted("server", isn=LAST).plays("""
         send   RST seq=1
         nothing
         send   RST ACK seq=1 ack=300
@@ -30,7 +30,7 @@ def test_listen(lab: Scene) -> None:
 
 def test_syn_sent(lab: Scene) -> None:
     for isn in (7000, LAST):
-        lab.scripted("client", isn=isn).plays("""
+        lab.transport.scripted("client", isn=isn).plays("""
             expect SYN !ACK seq=0
             send   ACK seq=300 ack=50
             expect RST seq=50
@@ -54,7 +54,7 @@ def test_syn_sent(lab: Scene) -> None:
 
 
 def test_a_refused_syn(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         expect SYN !ACK seq=0
         send   RST ACK seq=0 ack=1
         event  reset
@@ -65,7 +65,7 @@ def test_a_refused_syn(lab: Scene) -> None:
 
 def test_simultaneous_open(lab: Scene) -> None:
     for isn in (7000, LAST):
-        lab.scripted("client", isn=isn, peer_isn=LAST).plays("""
+        lab.transport.scripted("client", isn=isn, peer_isn=LAST).plays("""
             expect SYN !ACK seq=0
             send   SYN seq=0
             expect SYN ACK seq=0 ack=1
@@ -80,7 +80,7 @@ def test_simultaneous_open(lab: Scene) -> None:
 
 
 def test_syn_received(lab: Scene) -> None:
-    peer = lab.scripted("server")
+    peer = lab.transport.scripted("server")
     peer.plays("""
         send   SYN seq=0
         expect SYN ACK seq=0 ack=1
@@ -95,7 +95,7 @@ def test_syn_received(lab: Scene) -> None:
         expect ACK ack=11 within 0.2
         app    read 1:11
     """)
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         send   SYN seq=0
         expect SYN ACK seq=0 ack=1
         send   FIN ACK seq=1 ack=1 len=5
@@ -104,7 +104,7 @@ def test_syn_received(lab: Scene) -> None:
         event  end of stream
         app    read 1:6
     """)
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         send   SYN seq=0
         expect SYN ACK seq=0 ack=1
         send   RST seq=1
@@ -114,7 +114,7 @@ def test_syn_received(lab: Scene) -> None:
 
 
 def test_resets(lab: Scene) -> None:
-    lab.scripted("client", peer_isn=LAST).plays("""
+    lab.transport.scripted("client", peer_isn=LAST).plays("""
         open
         send   ACK seq=1 len=10
         expect ACK ack=11 within 0.2
@@ -137,7 +137,7 @@ def test_resets(lab: Scene) -> None:
 
 
 def test_resets_in_other_states(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         app    end
         expect FIN ACK seq=1
@@ -147,7 +147,7 @@ def test_resets_in_other_states(lab: Scene) -> None:
         event  reset
         nothing for 30
     """)
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         open
         send   FIN ACK seq=1 ack=1
         expect ACK ack=2
@@ -161,7 +161,7 @@ def test_resets_in_other_states(lab: Scene) -> None:
 
 def test_stale_syns(lab: Scene) -> None:
     for role in ("client", "server"):
-        peer = lab.scripted(role)
+        peer = lab.transport.scripted(role)
         peer.plays("""
             open
             send   SYN seq=0
@@ -183,7 +183,7 @@ def test_stale_syns(lab: Scene) -> None:
 
 
 def test_segments_that_are_not_acceptable(lab: Scene) -> None:
-    lab.scripted("server", peer_isn=LAST - 5).plays("""
+    lab.transport.scripted("server", peer_isn=LAST - 5).plays("""
         open
         send   ACK seq=1 ack=1 len=100
         expect ACK ack=101 within 0.2
@@ -210,7 +210,7 @@ def test_segments_that_are_not_acceptable(lab: Scene) -> None:
 
 
 def test_impossible_acknowledgements(lab: Scene) -> None:
-    lab.scripted("client", isn=LAST - 3).plays("""
+    lab.transport.scripted("client", isn=LAST - 3).plays("""
         open
         send   ACK seq=1 ack=5000
         expect ACK seq=1 ack=1
@@ -229,7 +229,7 @@ def test_impossible_acknowledgements(lab: Scene) -> None:
 
 
 def test_abort(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open
         app    send 100
         expect bytes 1:101
@@ -246,7 +246,7 @@ def test_abort(lab: Scene) -> None:
         app    send 10 takes 0
         event  send after end
     """)
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         send   SYN seq=0
         expect SYN ACK seq=0 ack=1
         app    abort
@@ -254,19 +254,19 @@ def test_abort(lab: Scene) -> None:
         nothing for 70
     """)
     for role in ("client", "server"):
-        lab.scripted(role).plays("""
+        lab.transport.scripted(role).plays("""
             app    abort
             nothing for 100
         """)
     # The control: without abort() there would be something to hear.
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         expect SYN
         expect SYN within 1.1
     """)
 
 
 def test_segments_of_the_past(lab: Scene) -> None:
-    lab.scripted("server", isn=LAST - 500, peer_isn=LAST - 1500).plays("""
+    lab.transport.scripted("server", isn=LAST - 500, peer_isn=LAST - 1500).plays("""
         open
         send   ACK seq=1 ack=1 len=1000
         expect ACK ack=1001 within 0.2

@@ -4,7 +4,7 @@ from harness.testing import Scene
 
 
 def test_the_window_bounds_what_is_sent(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open win=1000
         app    send 5000
         expect bytes 1:1001 within 1.1
@@ -23,7 +23,7 @@ def test_the_window_bounds_what_is_sent(lab: Scene) -> None:
 
 
 def test_the_fin_waits_for_the_window(lab: Scene) -> None:
-    lab.scripted("server").plays("""
+    lab.transport.scripted("server").plays("""
         open win=100
         app    send 100
         app    end
@@ -39,7 +39,7 @@ def test_the_fin_waits_for_the_window(lab: Scene) -> None:
 
 
 def test_what_is_offered_is_kept(lab: Scene) -> None:
-    lab.scripted("server", receive_buffer=4000).plays("""
+    lab.transport.scripted("server", receive_buffer=4000).plays("""
         send   SYN seq=0
         expect SYN ACK win=4000
         send   ACK seq=1 ack=1
@@ -61,7 +61,7 @@ def test_what_is_offered_is_kept(lab: Scene) -> None:
 
 
 def test_old_news_of_the_window(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open win=20000
         send   ACK seq=1 len=100 win=2400
         expect ACK ack=101 within 0.2
@@ -75,7 +75,7 @@ def test_old_news_of_the_window(lab: Scene) -> None:
 
 def test_probes_never_end_while_they_are_answered(lab: Scene) -> None:
     answered = "expect bytes 101:102 within 61\n send ACK ack=101 win=0\n" * 20
-    lab.scripted("client").plays(f"""
+    lab.transport.scripted("client").plays(f"""
         open win=100
         app    send 200
         expect bytes 1:101 within 1.1
@@ -88,7 +88,7 @@ def test_probes_never_end_while_they_are_answered(lab: Scene) -> None:
 
 
 def test_probes_end_when_nobody_answers(lab: Scene) -> None:
-    lab.scripted("client").plays("""
+    lab.transport.scripted("client").plays("""
         open win=100
         app    send 200
         expect bytes 1:101 within 1.1
@@ -100,7 +100,7 @@ def test_probes_end_when_nobody_answers(lab: Scene) -> None:
 
 def test_a_window_that_shrinks(lab: Scene) -> None:
     acknowledged = "+0.1 send ACK\n" * 12
-    lab.scripted("client").plays(f"""
+    lab.transport.scripted("client").plays(f"""
         open win=3600
         app    send 10000
         expect DATA seq=1 within 1.1

@@ -18,7 +18,7 @@ _GROWN = (
 
 
 def test_the_third_duplicate(lab: Scene) -> None:
-    lab.scripted("client").plays(f"""
+    lab.transport.scripted("client").plays(f"""
         {_GROWN}
         +0.05  send ACK ack=12001
         send   ACK ack=12001
@@ -35,7 +35,7 @@ def test_the_third_duplicate(lab: Scene) -> None:
 
 
 def test_what_is_no_duplicate(lab: Scene) -> None:
-    lab.scripted("client").plays(f"""
+    lab.transport.scripted("client").plays(f"""
         {_GROWN}
         +0.01  send ACK seq=1 ack=12001 len=10          # it brings bytes
         send   ACK seq=11 ack=12001 len=10
@@ -49,7 +49,7 @@ def test_what_is_no_duplicate(lab: Scene) -> None:
 
 
 def test_reneging(lab: Scene) -> None:
-    lab.scripted("client").plays(f"""
+    lab.transport.scripted("client").plays(f"""
         {_GROWN}
         +0.05  send ACK ack=12001 sack=13201-14401
         send   ACK ack=12001 sack=13201-15601
@@ -71,7 +71,7 @@ def test_karn(lab: Scene) -> None:
         +0.01  send ACK ack={1}
     """
     rounds = "".join(round_.format(1 + 100 * n, 101 + 100 * n) for n in range(20))
-    lab.scripted("client").plays(f"""
+    lab.transport.scripted("client").plays(f"""
         expect SYN seq=0
         +0.5   send SYN ACK seq=0 ack=1
         event  connected

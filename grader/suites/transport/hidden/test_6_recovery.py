@@ -4,8 +4,8 @@ from harness.testing import Scene
 
 
 def test_holes(lab: Scene) -> None:
-    lab.simulations("one hole in a window", "two holes in a window").repair()
+    lab.transport.simulations("one hole in a window", "two holes in a window").repair()
 
 
 def test_the_timeout_follows(lab: Scene) -> None:
-    lab.simulations("RTT step from 20 to 400 ms", "a 2 s blackhole").complete()
+    lab.transport.simulations("RTT step from 20 to 400 ms", "a 2 s blackhole").complete()

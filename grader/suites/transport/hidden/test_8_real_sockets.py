@@ -15,7 +15,7 @@ LONG = Profile(delay=0.010, rate=20_000_000, limit=200)
 def test_to_the_reference(lab: Scene) -> None:
     lab.link("a little of everything", up=BAD, down=BAD)
     data = lab.random_bytes(24_000)
-    receiver = lab.peer_serves("rdt_recv")
+    receiver = lab.transport.peer_serves("rdt_recv")
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=25, sent_by=sender)
     receiver.exits(0, within=15)
@@ -25,42 +25,42 @@ def test_from_the_reference(lab: Scene) -> None:
     lab.link("a little of everything", up=BAD, down=BAD)
     data = lab.random_bytes(24_000)
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
-    sender = lab.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
+    sender = lab.transport.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=25, sent_by=sender)
     receiver.exits(0, within=15)
-    lab.came_over_the_link(receiver)
+    lab.transport.came_over_the_link(receiver)
 
 
 def test_two_megabytes_to_the_reference(lab: Scene) -> None:
     lab.link("20 Mbit/s, 20 ms", up=LONG, down=LONG)
     data = lab.random_bytes(2_000_000)
-    receiver = lab.peer_serves("rdt_recv")
+    receiver = lab.transport.peer_serves("rdt_recv")
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=12, sent_by=sender)
     receiver.exits(0, within=5)
-    lab.keeps_the_rules(sender, stage=5)
+    lab.transport.keeps_the_rules(sender, stage=5)
 
 
 def test_two_megabytes_from_the_reference(lab: Scene) -> None:
     lab.link("20 Mbit/s, 20 ms", up=LONG, down=LONG)
     data = lab.random_bytes(2_000_000)
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
-    sender = lab.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
+    sender = lab.transport.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=12, sent_by=sender)
     receiver.exits(0, within=5)
-    lab.came_over_the_link(receiver)
+    lab.transport.came_over_the_link(receiver)
 
 
 def test_both_ways_with_the_reference(lab: Scene) -> None:
     lab.link("20 Mbit/s, 20 ms", up=LONG, down=LONG)
     up, down = lab.random_bytes(600_000), lab.random_bytes(500_000)
-    listener = lab.peer_serves("rdt_pipe", family=6, flags=["--listen"], stdin=down)
+    listener = lab.transport.peer_serves("rdt_pipe", family=6, flags=["--listen"], stdin=down)
     connector = lab.runs("rdt_pipe", lab.address_of(listener), stdin=up)
     listener.prints(up, within=8, sent_by=connector)
     connector.prints(down, within=8)
-    lab.came_over_the_link(connector)
+    lab.transport.came_over_the_link(connector)
     listener = lab.serves("rdt_pipe", at="udp:[::]:0", flags=["--listen"], stdin=up)
-    connector = lab.peer_runs("rdt_pipe", lab.address_of(listener), stdin=down)
+    connector = lab.transport.peer_runs("rdt_pipe", lab.address_of(listener), stdin=down)
     listener.prints(down, within=8, sent_by=connector)
     connector.prints(up, within=8)
 
@@ -72,12 +72,12 @@ def test_against_itself(lab: Scene) -> None:
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=25, sent_by=sender)
     receiver.exits(0, within=15)
-    lab.came_over_the_link(receiver)
-    lab.keeps_the_rules(sender, stage=5)
+    lab.transport.came_over_the_link(receiver)
+    lab.transport.keeps_the_rules(sender, stage=5)
 
 
 def test_the_sender_knows_its_peer(lab: Scene) -> None:
-    peer = lab.by_hand()
+    peer = lab.transport.by_hand()
     sender = lab.runs("rdt_send", peer.address)
     peer.hears_the_syn()
     stranger = peer.stranger()
@@ -99,12 +99,12 @@ def test_the_sender_knows_its_peer(lab: Scene) -> None:
 
 def test_the_peer_is_who_sends_a_syn(lab: Scene) -> None:
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
-    early = lab.by_hand(receiver)
+    early = lab.transport.by_hand(receiver)
     early.says(ack=True, payload=b"too early")
     early.says(ack=True, rst=True)
     early.rings(lab.random_bytes(40))
     lab.pauses(0.2)
-    peer = lab.by_hand(receiver)
+    peer = lab.transport.by_hand(receiver)
     peer.connects()
     peer.sends(b"in time", fin=True)
     peer.ends_with(peer.hears("its FIN", lambda seg: seg.fin))
@@ -114,10 +114,10 @@ def test_the_peer_is_who_sends_a_syn(lab: Scene) -> None:
 
 def test_a_second_client_gets_nothing(lab: Scene) -> None:
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
-    first = lab.by_hand(receiver)
+    first = lab.transport.by_hand(receiver)
     first.connects()
     first.sends(b"first ")
-    second = lab.by_hand(receiver)
+    second = lab.transport.by_hand(receiver)
     second.says(syn=True)
     second.says(syn=True)
     second.hears_nothing(for_=0.5)
@@ -128,21 +128,21 @@ def test_a_second_client_gets_nothing(lab: Scene) -> None:
 
 def test_while_nothing_happens(lab: Scene) -> None:
     listener = lab.serves("rdt_pipe", at="udp:0.0.0.0:0", flags=["--listen"])
-    peer = lab.by_hand(listener)
-    before = lab.usage().cpu_seconds
+    peer = lab.transport.by_hand(listener)
+    before = lab.kernel.usage().cpu_seconds
     lab.pauses(0.6)
     peer.connects()
     peer.sends(b"awake?")
     listener.has_printed(b"awake?")
     lab.pauses(0.9)
-    spent = lab.usage().cpu_seconds - before
+    spent = lab.kernel.usage().cpu_seconds - before
     lab.expect(spent < 0.3, "1.5 s of waiting take no computing time", expected="< 0.3 s", seen=f"{spent:.2f} s")
     listener.stdin_sends(b"awake")
     peer.hears("its answer", lambda seg: seg.payload == b"awake")
 
 
 def test_sigterm_aborts(lab: Scene) -> None:
-    peer = lab.by_hand()
+    peer = lab.transport.by_hand()
     sender = lab.runs("rdt_send", peer.address)
     peer.accepts()
     sender.signal(signal.SIGTERM)

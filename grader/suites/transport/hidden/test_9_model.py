@@ -24,7 +24,7 @@ def bottleneck(name: str, *, loss: float = 0.0, queue: int = PRODUCT) -> Scenari
 
 
 def test_random_loss(lab: Scene) -> None:
-    lab.simulations(
+    lab.transport.simulations(
         bottleneck("1 % random loss on 10 Mbit/s", loss=0.01),
         bottleneck("5 % random loss on 10 Mbit/s", loss=0.05),
         model=True,
@@ -32,4 +32,6 @@ def test_random_loss(lab: Scene) -> None:
 
 
 def test_a_short_queue(lab: Scene) -> None:
-    lab.simulations(bottleneck("a queue of three products", queue=3 * PRODUCT), model=True).fill(0.8, queue=2 * ONE_WAY)
+    lab.transport.simulations(bottleneck("a queue of three products", queue=3 * PRODUCT), model=True).fill(
+        0.8, queue=2 * ONE_WAY
+    )

@@ -4,8 +4,8 @@ from harness.testing import Scene
 
 
 def test_a_queue_overflows(lab: Scene) -> None:
-    lab.simulations("a queue of 64 packets", alone=True).complete()
+    lab.transport.simulations("a queue of 64 packets", alone=True).complete()
 
 
 def test_two_flows_share(lab: Scene) -> None:
-    lab.shares().is_fair()
+    lab.transport.sharing().is_fair()

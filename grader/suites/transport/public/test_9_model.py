@@ -17,4 +17,4 @@ def test_a_clean_bottleneck(lab: Scene) -> None:
         to_client=Profile(delay=ONE_WAY),
         buffers={"server": 1 << 20},
     )
-    lab.simulations(clean, alone=True, model=True).fill(0.8, queue=2 * ONE_WAY)
+    lab.transport.simulations(clean, alone=True, model=True).fill(0.8, queue=2 * ONE_WAY)

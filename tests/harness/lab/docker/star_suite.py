@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import pytest
 
 from harness.course.assignment import load_assignment
 from harness.lab.docker import containers, images
-from harness.lab.docker.star import Star
+from harness.lab.docker.star import Session, Star, TesterExit
+from harness.tester.border.job import Job, LocalLab
 
 HERE = Path(__file__).resolve().parent
 
@@ -45,35 +46,37 @@ def write_assignment(folder: Path, file: str, names: Sequence[str], tables: str,
     return path
 
 
-def job_of(path: Path, suite: Path) -> tuple[dict[str, Any], dict[str, Path], Any]:
-    """A job of all checks of an assignment, the code that its star needs, and the assignment."""
+def job_of(path: Path, suite: Path) -> tuple[Job, dict[str, Path], Any]:
+    """A job of all checks of an assignment (for `run`), the code that its star needs, and the assignment."""
     assignment = load_assignment(path)
-    job = {
-        "assignment": "/code/one/assignment.toml",
-        "suites": {"hidden": "/code/one/suite"},
-        "checks": [check.id for check in assignment.checks],
-        "programs": {name: list(argv) for name, argv in assignment.programs.items()},
-        "build": assignment.build is not None,
-        "seed": "00ff",
-        "private_view": True,
-    }
+    job = Job(
+        lab=LocalLab(Path("the star's")),
+        assignment=Path("/code/one/assignment.toml"),
+        suites={"hidden": Path("/code/one/suite")},
+        checks=[check.id for check in assignment.checks],
+        programs=assignment.programs,
+        build=assignment.build is not None,
+        seed="00ff",
+    )
     return job, {"one/assignment.toml": path, "one/suite": suite}, assignment
+
+
+def run(session: Session, job: Job, on_record: Callable[[Any], None], within: float) -> TesterExit:
+    """Run a job in the lab of a session, for `within` seconds at most."""
+    deadline = time.monotonic() + within
+    return session.run_tester(replace(job, lab=session.lab).to_json(), on_record, deadline)
 
 
 def reports_of(path: Path, suite: Path, submission: Path, *, worker: int) -> dict[str, dict[str, Any]]:
     """What the tester said of each check, by the test's name; what was inconclusive is tried again, as in a grading."""
     job, code, assignment = job_of(path, suite)
     found: dict[str, dict[str, Any]] = {}
-    with Star.start(images.ensure_images(containers.Engine()), code=code, worker=worker) as star:
-        wanted = job["checks"]
+    with Star.start(images.ensure_images(containers.DockerEngine()), code=code, worker=worker) as star:
+        wanted = job.checks
         for _ in range(2):
             records: list[dict[str, Any]] = []
             with star.session(submission, assignment.limits) as session:
-                left = session.run_tester(
-                    {**job, "checks": wanted},
-                    lambda line, records=records: records.append(json.loads(line)),
-                    time.monotonic() + 180,
-                )
+                left = run(session, replace(job, checks=wanted), records.append, 180)
             assert left.status == 0, left.complaints
             assert records[-1] == {"record": "end"}
             found.update({row["check"]: row for row in records if row["record"] == "report"})

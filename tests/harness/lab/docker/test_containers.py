@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from harness.lab.docker import recipes as nodes
 from harness.lab.docker.phases import Phases
 from harness.lab.docker.star import Star
 from harness.lab.interface import LabError
+from harness.tester.border.job import Job
 from tests.harness.lab.docker import star_suite
 
 
@@ -40,7 +40,7 @@ class Limits:
 
 @pytest.fixture(scope="module")
 def made() -> images.Images:
-    return images.ensure_images(containers.Engine())
+    return images.ensure_images(containers.DockerEngine())
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def submission(tmp_path: Path) -> Path:
 
 def ours(identity: str) -> list[str]:
     """Names of the containers and volumes of an owner, as Docker has them."""
-    with containers.Engine() as engine:
+    with containers.DockerEngine() as engine:
         rows = [*engine.containers(), *engine.volumes()]
     return sorted(name for name, labels in rows if labels.get(owner.OWNER) == identity or identity in name)
 
@@ -73,7 +73,7 @@ seconds = 60
 """
 
 
-def job(tmp_path: Path, test: str, *, build: str = "") -> tuple[dict[str, Any], dict[str, Path], Any]:
+def job(tmp_path: Path, test: str, *, build: str = "") -> tuple[Job, dict[str, Path], Any]:
     """A job of one check, the code it needs, and its assignment."""
     (tmp_path / "suite").mkdir()
     (tmp_path / "suite" / "test_one.py").write_text(test)
@@ -87,7 +87,7 @@ def run(
     wanted, code, assignment = job(tmp_path, test, build=build)
     records: list[dict[str, Any]] = []
     with Star.start(made, code=code) as star, star.session(submission, assignment.limits) as session:
-        left = session.run_tester(wanted, lambda line: records.append(json.loads(line)), time.monotonic() + within)
+        left = star_suite.run(session, wanted, records.append, within)
     return left, records, session.phases
 
 
@@ -141,23 +141,23 @@ class TestStars:
         wanted, code, assignment = job(tmp_path, test)
         with Star.start(made, code=code) as star:
             for _ in range(2):  # and the star is as good as before
-                lines: list[bytes] = []
+                records: list[dict[str, Any]] = []
                 with star.session(submission, assignment.limits) as session:
-                    left = session.run_tester(wanted, lines.append, time.monotonic() + 1.0)
+                    left = star_suite.run(session, wanted, records.append, 1.0)
                 assert left.status is None
-                assert any(b'"start"' in line for line in lines)
+                assert any(row["record"] == "start" for row in records)
 
     def test_a_star_whose_job_was_interrupted_serves_nobody_any_more(
         self, made: images.Images, tmp_path: Path, submission: Path
     ) -> None:
         wanted, code, assignment = job(tmp_path, "def test_one(lab):\n    while True: pass\n")
 
-        def interrupt(_: bytes) -> None:
+        def interrupt(_: object) -> None:
             raise KeyboardInterrupt
 
         with Star.start(made, code=code) as star:
             with pytest.raises(KeyboardInterrupt), star.session(submission, assignment.limits) as session:
-                session.run_tester(wanted, interrupt, time.monotonic() + 60)
+                star_suite.run(session, wanted, interrupt, 60)
             assert ours(owner.this_owner().identity) == []
             with pytest.raises(LabError, match="this lab was stopped"), star.session(submission, assignment.limits):
                 pass

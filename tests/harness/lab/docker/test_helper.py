@@ -33,7 +33,7 @@ def test_one_that_was_there_and_hangs_up_is_gone(tmp_path: Path) -> None:
     listener = socket.create_server(path, family=socket.AF_UNIX)
     serving = answers_once(listener)
     agent = Helper("agent", path, gone=NodeGone)
-    assert agent.ask({"op": "hello"}) == ({"ok": True}, [])
+    assert agent.ask({"op": "hello"}) == ({}, [])
     with pytest.raises(NodeGone, match="the lab's agent does not answer 'usage': it hung up"):
         agent.ask({"op": "usage"})
     serving.join()

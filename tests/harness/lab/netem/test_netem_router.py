@@ -109,7 +109,7 @@ def test_what_netem_cannot_do_is_refused_by_name_or_goes_through_the_router(star
     if star.engine == "netem":
         answer = star.ask(op="shape", up=BEYOND.as_dict(), down={}, seed=1)
         assert not answer["ok"]
-        assert answer["error"].startswith("drop: the kernel's netem has no such thing")
+        assert answer["text"].startswith("drop: the kernel's netem has no such thing")
         return
     for profile, engine, expected in (
         (BEYOND, "router", [1, 3]),

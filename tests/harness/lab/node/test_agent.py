@@ -17,6 +17,7 @@ if sys.platform != "linux":
 from harness.lab.node import agent_kernel
 from harness.lab.node.agent import Agent
 from harness.lab.node.agent_child import copy_tree, read_until, watch
+from harness.lab.node.reply import Refused, decode
 
 
 @pytest.fixture
@@ -31,14 +32,17 @@ def agent() -> Agent:
 )
 def test_a_malformed_request_is_answered(agent: Agent, packet: bytes) -> None:
     answer, descriptors = agent._answer(packet)
-    assert (answer["ok"], answer["error"], descriptors) == (False, "request", [])
-    json.dumps(answer)
+    with pytest.raises(Refused) as refused:
+        decode(answer)
+    assert (refused.value.kind, descriptors) == ("request", [])
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc/passwd"])
 def test_a_given_file_has_a_plain_name(agent: Agent, name: str) -> None:
     answer, _ = agent._answer(json.dumps({"op": "listen_unix", "name": name}).encode())
-    assert (answer["ok"], answer["error"]) == (False, "request")
+    with pytest.raises(Refused) as refused:
+        decode(answer)
+    assert refused.value.kind == "request"
 
 
 def test_a_tree_is_copied_as_it_is(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from harness.course.address import Address
 from harness.lab.interface import LabError, Mangle
+from harness.lab.linger import reset_on_close
 from harness.lab.relay.loop import RelayLoop
-from harness.lab.relay.stream import reset_on_close
 from harness.link.profile import Profile
 
 
@@ -265,6 +265,6 @@ def test_clearing_resets_what_is_open(lab):
 
 
 def test_the_source_of_a_connection_that_never_comes_is_an_error(lab, monkeypatch):
-    monkeypatch.setattr("harness.lab.relay.loop._PATIENCE", 0.01)
+    monkeypatch.setattr("harness.lab.relay.loop._CONNECTED_WITHIN", 0.01)
     with pytest.raises(LabError, match="no connection of"):
         lab.relay.seen_by_target(Address("tcp", host="127.0.0.1", port=9), lab.via())

@@ -116,9 +116,9 @@ def test_a_flood_of_the_student_is_lost_on_its_own_wire(star):
 
 @pytest.mark.tun
 def test_a_wrong_request_is_answered_with_what_is_wrong(star):
-    assert "did you mean delay" in star.ask(op="shape", up={"dealy": 1}, down={}, seed=1)["error"]
-    assert "shape, counters" in star.ask(op="reboot")["error"]
-    assert "seed" in star.ask(op="shape")["error"]
+    assert 'Did you mean "delay"' in star.ask(op="shape", up={"dealy": 1}, down={}, seed=1)["text"]
+    assert "shape, counters" in star.ask(op="reboot")["text"]
+    assert "seed" in star.ask(op="shape")["text"]
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(5)
         sock.connect(str(star.control))

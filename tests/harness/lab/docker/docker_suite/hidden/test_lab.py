@@ -105,7 +105,7 @@ print(json.dumps({
     assert seen["others"] == 2
     assert seen["setuid"] == []
     packages = ["__init__.py", "lab/__init__.py", "lab/node/__init__.py"]
-    agent = [f"lab/node/{name}.py" for name in ("agent", "agent_child", "agent_kernel", "proc", "seccomp")]
+    agent = [f"lab/node/{name}.py" for name in ("agent", "agent_child", "agent_kernel", "proc", "reply", "seccomp")]
     assert seen["lab"] == sorted(["agent/__main__.py", *(f"agent/harness/{name}" for name in [*packages, *agent])])
 
 
@@ -217,12 +217,12 @@ def test_a_fork_bomb_is_survived(lab):
     lab.runs("run", bomb)
     assert lab.waits_until(lambda: lab.node.trouble() is not None, within=5)
     assert "refused to start" in lab.node.trouble()
-    assert lab.usage().processes >= 32
+    assert lab.kernel.usage().processes >= 32
     with pytest.raises(CannotStart, match="full of the submission's processes"):
         for _ in range(20):
             lab.node.start(["true"])
     lab.node.fresh()
-    assert lab.usage().processes == 0
+    assert lab.kernel.usage().processes == 0
     assert lab.node.trouble() is None
     assert told(lab, "print(1)") == 1
 
@@ -247,7 +247,7 @@ def test_no_program_moves_the_memory_killer_on_to_the_agent(lab):
 def test_usage_is_told_whatever_a_process_calls_itself(lab):
     name = "import ctypes, time\nctypes.CDLL(None).prctl(15, b'\\xff\\xfe', 0, 0, 0)\n"
     lab.runs("run", name + "print('on', flush=True)\ntime.sleep(60)").prints_line()
-    assert lab.usage().processes == 1
+    assert lab.kernel.usage().processes == 1
 
 
 def test_full_folders_leave_the_agent_alive(lab):
@@ -315,11 +315,11 @@ def test_a_flood_of_output_ends_the_program_only(lab):
 def test_spinning_programs_do_not_make_the_agent_deaf(lab):
     for _ in range(16):
         lab.runs("run", "while True: pass")
-    assert lab.waits_until(lambda: lab.usage().cpu_seconds > 1.0, within=10)
+    assert lab.waits_until(lambda: lab.kernel.usage().cpu_seconds > 1.0, within=10)
     begun = lab.now()
     lab.node.fresh()
     assert lab.now() - begun < 2.0
-    assert lab.usage().processes == 0
+    assert lab.kernel.usage().processes == 0
 
 
 # -- what is left afterwards ---------------------------------------------------------------------------------------
@@ -338,11 +338,11 @@ while True: time.sleep(100)
 """
     daemon = lab.runs("run", source)
     assert daemon.prints_line() == b"there"
-    assert lab.waits_until(lambda: lab.usage().processes == 1)  # its parents have ended
+    assert lab.waits_until(lambda: lab.kernel.usage().processes == 1)  # its parents have ended
     with socket.create_connection(("10.77.2.2", 7777), 3):
         pass
     lab.node.fresh()
-    assert lab.usage().processes == 0
+    assert lab.kernel.usage().processes == 0
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("10.77.2.2", 7777), 3)
 
@@ -425,7 +425,7 @@ def test_the_environment_is_what_the_test_adds(lab):
 
 
 def test_usage_counts_what_the_kernel_counts(lab):
-    before = lab.usage()
+    before = lab.kernel.usage()
     assert (before.processes, before.threads, before.open_files) == (0, 0, 0)
     source = """
 import os, threading, time
@@ -437,7 +437,7 @@ while time.process_time() < 0.3: pass
 print("now", flush=True)
 """
     lab.runs("run", source).prints_line()
-    now = lab.usage()
+    now = lab.kernel.usage()
     assert (now.processes, now.threads) == (2, 6)
     assert now.open_files == 2 * 13
     assert 50_000_000 <= now.memory_bytes - before.memory_bytes < 80_000_000
@@ -687,7 +687,7 @@ def test_the_two_student_nodes_reach_each_other_over_the_link(lab):
     assert called(lab, lab.address_of(second), "hello") == "olleh"
     assert called(lab, lab.address_of(first), "back", node="second") == "kcab"
     assert callers(lab, second, first) == ["10.77.2.2", "10.77.3.2"]
-    packets = lab.network.packets(lab._since, time.time())
+    packets = lab.network.packets(lab.since, time.time())
     assert [(packet.direction, packet.data) for packet in packets] == [
         ("up", b"hello"),
         ("down", b"olleh"),
@@ -712,7 +712,7 @@ def test_the_link_between_them_is_impaired_both_ways(lab):
     lab.link("dumb", up=Profile(), down=Profile(loss=1.0))
     assert called(lab, lab.address_of(second), "heard", within=1) is None
     assert b"heard" in second.prints_at_least(50)
-    assert [packet.fate for packet in lab.network.packets(lab._since, time.time())] == ["lost", "delivered", "lost"]
+    assert [packet.fate for packet in lab.network.packets(lab.since, time.time())] == ["lost", "delivered", "lost"]
 
 
 def test_the_second_node_reaches_nobody_else(lab):
@@ -774,11 +774,11 @@ def test_the_two_student_nodes_share_nothing(lab):
 def test_a_second_node_that_is_left_dirty(lab):
     program = lab.runs("run", "import time\nopen('/tmp/old', 'w')\nprint(1, flush=True)\ntime.sleep(60)", node="second")
     assert program.prints_line() == b"1"
-    assert lab._second.usage().processes == 1
+    assert lab.second.usage().processes == 1
 
 
 def test_the_second_node_is_fresh_in_the_next_test(lab):
-    assert lab._second.usage().processes == 0
+    assert lab.second.usage().processes == 0
     program = lab.runs("run", "import os\nprint(os.path.exists('/tmp/old'), os.listdir('.'))", node="second")
     program.exits(0)
     assert program.stdout.startswith(b"False ['")

@@ -6,33 +6,19 @@ Rule 2: tomllib keeps no line numbers; they are found by reading the text again,
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+from harness.text.nearest import nearest
+
 
 class TomlMistake(Exception):
     """The file is wrong; the message names file and line and says what to write instead."""
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """What to say behind a message about an unknown word: the nearest known one, or all of them.
-
-    >>> nearest("bloking", ["blocking", "transport"])
-    'Did you mean "blocking"?'
-    >>> nearest("x", ["blocking", "transport"])
-    'Known: blocking, transport.'
-    """
-    names = sorted(known)
-    if not names:
-        return "There is none."
-    close = difflib.get_close_matches(word, names, n=1)
-    return f'Did you mean "{close[0]}"?' if close else f"Known: {', '.join(names)}."
 
 
 _HEADER = re.compile(r"""^\s*\[\[?\s*([\w."'-]+)\s*\]\]?""")
@@ -41,14 +27,14 @@ _KEY = re.compile(r"""^\s*["']?([\w.-]+)["']?\s*=""")
 
 @dataclass
 class _Lines:
-    """Where tables and keys stand."""
+    """Where tables and keys are."""
 
     tables: dict[str, list[int]] = field(default_factory=dict)  #: name -> the line of each of its headers
     keys: dict[tuple[str, int, str], int] = field(default_factory=dict)  #: (table, which one, key) -> line
 
     @classmethod
     def of(cls, text: str) -> _Lines:
-        """Read the text line by line. Lines inside a text of several lines are not taken for keys."""
+        """Read the text line by line. Lines inside a multi-line text are not taken for keys."""
         lines, table, inside = cls(), "", ""
         for number, line in enumerate(text.splitlines(), 1):
             if not inside and (header := _HEADER.match(line)):
@@ -71,10 +57,10 @@ class _Lines:
 
 
 class TomlFile:
-    """The whole file. Raises TomlMistake when it is not TOML."""
+    """The whole file. Raises TomlMistake when it is not TOML. `name` is what messages call it."""
 
-    def __init__(self, text: str, path: Path) -> None:
-        self.path = path
+    def __init__(self, text: str, name: Path | str) -> None:
+        self._name = name
         self._lines = _Lines.of(text)
         try:
             self.data: dict[str, Any] = tomllib.loads(text)
@@ -82,11 +68,30 @@ class TomlFile:
             where = re.search(r" \(at line (\d+), column \d+\)", str(error))
             line = where.group(1) if where else str(max(text.count("\n"), 1))
             reason = re.sub(r" \(at .*", "", str(error))
-            raise TomlMistake(f"{path}, line {line}: this is not TOML: {reason}.") from None
+            raise TomlMistake(f"{name}, line {line}: this is not TOML: {reason}.") from None
+        except ValueError as error:  # a number of thousands of digits
+            raise TomlMistake(f"{name} cannot be read: {error}.") from None
+        except RecursionError:
+            raise TomlMistake(f"{name} cannot be read: it is nested too deeply.") from None
+
+    @classmethod
+    def read(cls, path: Path, *, name: str = "", most: int = -1) -> TomlFile:
+        """The file at `path`, or its first `most` bytes. Raises TomlMistake when it cannot be read, too."""
+        try:
+            with path.open("rb") as file:
+                return cls(file.read(most).decode("utf-8"), name or path)
+        except UnicodeDecodeError as error:
+            raise TomlMistake(f"{name or path}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from None
+        except OSError as error:
+            raise TomlMistake(f"{name or path}: cannot be read ({error.strerror}).") from None
 
     def wrong(self, table: str, nth: int, key: str | None, what: str, instead: str) -> NoReturn:
         """Raise: `what` is wrong in the nth table of that name; write `instead`."""
-        raise TomlMistake(f"{self.path}, line {self._lines.find(table, nth, key)}: {what}. {instead}")
+        raise TomlMistake(f"{self.where(table, nth, key)}: {what}. {instead}")
+
+    def where(self, table: str, nth: int, key: str | None) -> str:
+        """The file and the line of a key, for a message."""
+        return f"{self._name}, line {self._lines.find(table, nth, key)}"
 
     def row(self, table: str, keys: Sequence[str] | None = None) -> Row:
         """The table `[table]`, empty if it is not there."""
@@ -116,6 +121,10 @@ class Row:
         """Raise: `what` is wrong with that key (None: with the table); write `instead`."""
         self._file.wrong(self.table, self._nth, key, what, instead)
 
+    def where(self, key: str) -> str:
+        """The file and the line of a key, for a message."""
+        return self._file.where(self.table, self._nth, key)
+
     def _missing(self, key: str, default: object, example: str) -> bool:
         if key in self.data:
             return False
@@ -124,7 +133,7 @@ class Row:
         return True
 
     def text(self, key: str, default: str | None = None, *, example: str = '"..."') -> str:
-        """A text without the blanks around it; it may be empty only where there is a default."""
+        """A text without surrounding blanks; it may be empty only if there is a default."""
         if self._missing(key, default, example):
             return cast(str, default)
         value = self.data[key]
@@ -155,23 +164,27 @@ class Row:
             self.wrong(key, f'"{key}" has to be a number above zero, not {value!r}', f"Write: {key} = 1.0")
         return value
 
-    def whole(self, key: str, default: int | None = None) -> int:
+    def whole(self, key: str, default: int | None = None, *, example: str = "1") -> int:
         """A whole number from 1 on."""
-        if self._missing(key, default, "1"):
+        if self._missing(key, default, example):
             return cast(int, default)
         value = self.data[key]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            self.wrong(key, f'"{key}" has to be a whole number from 1 on, not {value!r}', f"Write: {key} = 1")
+            self.wrong(key, f'"{key}" has to be a whole number from 1 on, not {value!r}', f"Write: {key} = {example}")
         return value
 
     def words(self, key: str, *, required: bool = False) -> tuple[str, ...]:
-        """A list of texts, none of them empty; an empty list where it is missing and not required."""
+        """A list of texts without NUL, none of them empty; an empty list where it is missing and not required."""
         example = '["...", "..."]'
         if self._missing(key, None if required else (), example):
             return ()
         value = self.data[key]
-        if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+        if not isinstance(value, list) or not all(_is_word(word) for word in value):
             self.wrong(key, f'"{key}" has to be a list of texts', f"Write: {key} = {example}")
         if required and not value:
             self.wrong(key, f'"{key}" is empty', f"Write: {key} = {example}")
         return tuple(value)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and value != "" and "\0" not in value

@@ -29,6 +29,11 @@ class Outcome(Enum):
         return _SENTENCES[self]
 
     @property
+    def well(self) -> bool:
+        """Whether there is nothing to explain: it passed, or was not run."""
+        return self in (Outcome.PASS, Outcome.SKIPPED)
+
+    @property
     def decided(self) -> bool:
         """Whether it settles the check's points."""
         return self is not Outcome.INCONCLUSIVE

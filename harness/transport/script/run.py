@@ -1,17 +1,17 @@
-"""Plays one line of a script with a scripted peer. Pure."""
+"""Runs one line of a script with a scripted peer. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from harness.transport.script.conversation import SLACK
-from harness.transport.script.text import BadScript, Line, read_letter, read_range
+from harness.transport.script.text import BadScript, ScriptLine, read_range, read_segment
 
 if TYPE_CHECKING:
     from harness.transport.script.peer import ScriptedPeer
 
 
-def play_line(peer: ScriptedPeer, line: Line) -> None:
+def run_line(peer: ScriptedPeer, line: ScriptLine) -> None:
     """Let the time pass that the line asks for, then do what it says. Raises Broken, BadScript."""
     if line.until is not None and line.until < peer.now - SLACK:
         raise BadScript(f"it is {peer.now:g} s already")
@@ -21,16 +21,16 @@ def play_line(peer: ScriptedPeer, line: Line) -> None:
     if line.verb == "send":
         peer.sends(rest)
     elif line.verb == "app":
-        _play_application(peer, line.words)
+        _run_application(peer, line.words)
     elif line.verb == "open":
-        peer.opens(window=read_letter(rest).win)
+        peer.opens(window=read_segment(rest).win)
     elif line.verb == "wait":
         peer.waits(float(rest))
     else:
-        _play_expectation(peer, line, rest)
+        _run_expectation(peer, line, rest)
 
 
-def _play_expectation(peer: ScriptedPeer, line: Line, rest: str) -> None:
+def _run_expectation(peer: ScriptedPeer, line: ScriptLine, rest: str) -> None:
     within, during = line.limits.get("within", 0.0), line.limits.get("for", 0.0)
     first = line.words[:1]
     if line.verb == "expect" and first == ("bytes",):
@@ -47,7 +47,7 @@ def _play_expectation(peer: ScriptedPeer, line: Line, rest: str) -> None:
         peer.never(rest or "ANY", during=during)
 
 
-def _play_application(peer: ScriptedPeer, words: tuple[str, ...]) -> None:
+def _run_application(peer: ScriptedPeer, words: tuple[str, ...]) -> None:
     match words:
         case ("send", count):
             peer.writes(int(count))

@@ -1,7 +1,7 @@
-"""One end of TLS: OpenSSL between two buffers in memory, and a wire. No story; endings are told apart here.
+"""One end of TLS: OpenSSL between two buffers in memory, and a wire. No story; endings are distinguished here.
 
 Rule 1: whatever OpenSSL wants to say goes out, an alert above all, even when it has raised.
-Rule 2: one thread may read while another writes; OpenSSL itself is entered by one at a time.
+Rule 2: one thread may read while another writes; only one at a time calls OpenSSL.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from harness.tls.record_layer.records import ALERT, is_tls, split
 _BATCH = 262_144
 #: An alert under TLS 1.3: two bytes, the type, and a tag of 16 bytes (RFC 8446, section 5.2).
 _ENCRYPTED_ALERT = 19
-#: Seconds behind a deadline after which what still comes is read no further: records without data come without end.
+#: Seconds past a deadline after which reading stops, whatever still comes: records without data can come for ever.
 _TOO_LATE = 5.0
-#: Raw bytes behind the last record that is looked at, at most.
+#: Most raw bytes that are looked at after the last record.
 _REST = 1 << 20
 
 How = Literal["close_notify", "alert", "reset", "end", "refusal"]
@@ -34,7 +34,7 @@ class Ending:
     """How the other end of the connection ended, or that this one gave up ("refusal")."""
 
     how: How
-    detail: str = ""  #: the alert's name, what this end objects to
+    detail: str = ""  #: the alert's name, or what this end objects to
     is_tls: bool = True  #: what came was TLS, as far as this end could read it
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Ending:
         }[self.how]
 
 
-class Engine:
+class OpenSsl:
     """TLS over a wire. Answers data or an Ending; raises TimeoutError when neither comes before the deadline."""
 
     def __init__(self, wire: Wire, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None) -> None:
@@ -60,7 +60,7 @@ class Engine:
         self._lock = threading.RLock()  # OpenSSL and its two buffers
         self._sending = threading.Lock()  # the order of what goes out
         self._unsent = b""  # records, or a part of one, that the kernel has not taken yet
-        self._early = bytearray()  # decrypted ahead of close_notify
+        self._early = bytearray()  # decrypted before close_notify was sent
         self.ended: Ending | None = None  #: no more data will be read
         self.shaken = False  #: the handshake is complete, as far as this end knows
         self.said_close_notify = False
@@ -73,7 +73,7 @@ class Engine:
     # -- the three things it does ----------------------------------------------------------------------------------
 
     def begin(self, deadline: float) -> None:
-        """Say the first words of a handshake, and wait for nothing."""
+        """Send the first message of a handshake, and wait for nothing."""
         self._call(self.tls.do_handshake)
         self.flush(deadline)
 
@@ -102,7 +102,7 @@ class Engine:
         return got
 
     def _at_hand(self, most: int) -> bytes | Ending | None:
-        """Data, or the ending, as far as it came already."""
+        """Data, or the ending, if it has come already."""
         with self._lock:  # or what is read ahead would be overtaken
             if self._early:
                 data = bytes(self._early[:most])
@@ -117,9 +117,9 @@ class Engine:
             return self.ended
 
     def write(self, data: bytes | memoryview, record: int, deadline: float, *, batch: int = _BATCH) -> int:
-        """Send data in records of so many bytes; answers how many bytes were made into records before the deadline.
+        """Send data in records of `record` bytes; returns how many bytes were made into records before the deadline.
 
-        The last record may be unsent, or sent in part: the next call sends its rest. Raises OSError, ssl.SSLError when
+        The last record may be unsent, or sent in part: the next call sends the rest. Raises OSError, ssl.SSLError when
         the connection has ended.
         """
         view = memoryview(data)
@@ -136,7 +136,7 @@ class Engine:
     def close_notify(self, deadline: float) -> None:
         """Say that no more data comes; reading goes on."""
         with self._lock:
-            # With data waiting, OpenSSL would take the wish to end for a fault of the other side's.
+            # With data waiting, OpenSSL would blame the other side for our wish to end.
             early = bytearray()
             while isinstance(got := self._at_hand(_BATCH), bytes):
                 early += got
@@ -145,10 +145,10 @@ class Engine:
         self.said_close_notify = True
         self.flush(deadline)
 
-    # -- beneath them ----------------------------------------------------------------------------------------------
+    # -- underneath ------------------------------------------------------------------------------------------------
 
     def flush(self, deadline: float, *, wait: bool = True) -> bool:
-        """Send what OpenSSL has to say; True if the connection has ended. wait=False: leave it to who sends already."""
+        """Send what OpenSSL has to say; True if the connection has ended. wait=False: unless a thread is sending."""
         while self._outgoing.pending or self._unsent:
             if not self._sending.acquire(timeout=max(0.0, deadline - time.monotonic()) if wait else 0):
                 return False
@@ -173,7 +173,7 @@ class Engine:
                 raise TimeoutError
 
     def raw_end(self, deadline: float) -> tuple[bytes, Ending]:
-        """What came of raw bytes behind the last record that was looked at, and how TCP ended. Raises TimeoutError."""
+        """The raw bytes that came after the last record looked at, and how TCP ended. Raises TimeoutError."""
         rest = bytearray(self._incoming.read())
         while self.wire.ended is None:
             came = self._receive(deadline)
@@ -190,13 +190,13 @@ class Engine:
         return self.ended
 
     def _receive(self, deadline: float) -> bytes:
-        """As `Wire.receive`; and what comes without a pause comes in vain at last. Raises TimeoutError."""
+        """`Wire.receive`, which gives up in the end on a stream that never pauses. Raises TimeoutError."""
         if time.monotonic() > deadline + _TOO_LATE:
             raise TimeoutError
         return self.wire.receive(deadline)
 
     def _call(self, call: Callable[[], Result]) -> tuple[tuple[Result] | None, Ending | None]:
-        """((result,), None), (None, None): more has to come first, (None, an ending)."""
+        """((result,), None); (None, None) if more has to come first; (None, an ending)."""
         with self._lock:
             try:
                 return (call(),), None

@@ -1,7 +1,8 @@
-"""The lines that the tester writes, turned into typed records. Pure; the edge where they are validated.
+"""The tester's records: made by the tester, read by the grader and by `lab check`. Pure.
 
 Rule 1: what is not a valid record raises BadRecord, with a reason; the caller notes it and goes on.
-Rule 2: texts are cut to a size, numbers are finite, so that nothing behind this file has to ask again.
+Rule 2: texts are cut to a size, numbers are finite, so that no reader of a record has to check again.
+Rule 3: a check's attachments pass through unread: they are checked where pictures are made of them.
 The format is described in docs/records.md.
 """
 
@@ -13,10 +14,10 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from grader.verdict.outcome import Outcome
-from harness.transport.pictures.bundle import BadBundle, Bundle, from_data
+from harness.actors.story import Step
+from harness.tester.border.outcome import Outcome
 
 #: Longest text kept of a message, of what was expected and seen, of a ladder (characters).
 MOST_TEXT = 20_000
@@ -29,13 +30,14 @@ PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 
 
 class BadRecord(Exception):
-    """The line is no record; the text says why."""
+    """The line is not a record; the text says why."""
 
 
 @dataclass(frozen=True)
 class Phase:
     """A measured part of the run."""
 
+    kind: ClassVar = "phase"
     name: str
     seconds: float
 
@@ -44,6 +46,7 @@ class Phase:
 class Start:
     """A check begins."""
 
+    kind: ClassVar = "start"
     check: str
     at: float  #: wall clock, seconds since 1970
 
@@ -52,6 +55,7 @@ class Start:
 class Built:
     """How the build went."""
 
+    kind: ClassVar = "build"
     ok: bool
     text: str  #: the end of its output, when it did not go well
 
@@ -60,6 +64,7 @@ class Built:
 class Trouble:
     """The lab broke: ours."""
 
+    kind: ClassVar = "trouble"
     text: str
 
 
@@ -67,6 +72,7 @@ class Trouble:
 class Gone:
     """The student's node was lost."""
 
+    kind: ClassVar = "gone"
     check: str  #: in which check; empty while it was built
 
 
@@ -74,36 +80,42 @@ class Gone:
 class End:
     """Nothing follows."""
 
-
-@dataclass(frozen=True)
-class Step:
-    """One line of a check's story."""
-
-    at: float  #: seconds since the check began
-    who: str  #: "tester", "student" or "link"
-    what: str
+    kind: ClassVar = "end"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """What became of one check, as the tester saw it."""
 
+    kind: ClassVar = "report"
     check: str
     outcome: Outcome
     seconds: float = 0.0
     message: str = ""  #: one sentence: what broke
     expected: str | None = None
     seen: str | None = None
-    story: tuple[Step, ...] = ()
     because: str | None = None  #: skipped: the check that did not pass
+    story: tuple[Step, ...] | None = None  #: None: the check did not get as far as a lab
     link: Mapping[str, Any] | None = None  #: engine, profile and counters, plain values
-    ladder: str | None = None
+    seed: str | None = None  #: if anyone may run the check again: the seed that gives it the same random data
     pcapng: bytes | None = None
-    bundle: Bundle | None = None  #: the packets of a simulation
-    replay: str | None = None
+    bundle: Mapping[str, Any] | None = None  #: the packets of a simulation, as they came
 
 
 Record = Phase | Start | Built | Trouble | Gone | End | Report
+
+
+def line_of(record: Record) -> bytes:
+    """The record as the tester writes it: one line of ASCII JSON."""
+    row: dict[str, Any] = {"record": record.kind, **vars(record)}
+    if isinstance(record, Gone):
+        row["check"] = record.check or None
+    if isinstance(record, Report):
+        row["outcome"] = record.outcome.value
+        row["story"] = None if record.story is None else [vars(step) for step in record.story]
+        row["pcapng"] = None if record.pcapng is None else base64.b64encode(record.pcapng).decode("ascii")
+    # A suite may have given something else as what it expected or saw: that is told as Python shows it.
+    return json.dumps(row, ensure_ascii=True, default=str).encode("ascii") + b"\n"
 
 
 def parse_record(line: bytes) -> Record:
@@ -112,6 +124,11 @@ def parse_record(line: bytes) -> Record:
         data = json.loads(line)
     except (ValueError, RecursionError):
         raise BadRecord("not JSON") from None
+    return record_of(data)
+
+
+def record_of(data: object) -> Record:
+    """The record in a line that was read as JSON already. Raises BadRecord."""
     if not isinstance(data, dict):
         raise BadRecord("not a JSON object")
     kind = data.get("record")
@@ -144,13 +161,12 @@ def _report(data: Mapping[str, Any]) -> Report:
         message=_optional(data, "message") or "",
         expected=_optional(data, "expected"),
         seen=_optional(data, "seen"),
-        story=_story(data.get("story")),
         because=_optional(data, "because"),
+        story=_story(data.get("story")),
         link=_link(data.get("link")),
-        ladder=_optional(data, "ladder"),
+        seed=_optional(data, "seed"),
         pcapng=_pcapng(data.get("pcapng")),
-        bundle=_bundle(data.get("bundle")),
-        replay=_optional(data, "replay"),
+        bundle=bundle if isinstance(bundle := data.get("bundle"), dict) else None,
     )
 
 
@@ -171,12 +187,12 @@ def _optional(data: Mapping[str, Any], key: str) -> str | None:
 
 
 def cut(text: str, most: int) -> str:
-    """The text, or its beginning with a word on what is missing."""
+    """The text, or its beginning with a note on what is missing."""
     return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} more characters)"
 
 
 def _finite(value: object) -> float:
-    """A finite number from zero on; what is none counts as zero."""
+    """A finite number from zero on; anything else counts as zero."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     try:
@@ -190,9 +206,9 @@ def _seconds(data: Mapping[str, Any], key: str) -> float:
     return round(_finite(data.get(key)), 6)
 
 
-def _story(value: object) -> tuple[Step, ...]:
+def _story(value: object) -> tuple[Step, ...] | None:
     if not isinstance(value, list):
-        return ()
+        return None
     steps = [row for row in value if isinstance(row, dict) and isinstance(row.get("what"), str)]
     return tuple(
         Step(round(_finite(row.get("at")), 6), cut(str(row.get("who", "")), 20), cut(row["what"], MOST_STEP))
@@ -228,11 +244,3 @@ def _pcapng(value: object) -> bytes | None:
     except (binascii.Error, ValueError):
         return None
     return data if data.startswith(PCAPNG_MAGIC) else None
-
-
-def _bundle(value: object) -> Bundle | None:
-    """What is no bundle counts as none, as with packets: it is to look at, no grade depends on it."""
-    try:
-        return from_data(value)
-    except BadBundle:
-        return None

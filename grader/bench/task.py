@@ -1,0 +1,64 @@
+"""What is to be graded: from the campaign, which knows whose it is, to the tester, which is told how to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from harness.course.assignment import Assignment, Suite
+from harness.lab.docker.description import DockerLab
+from harness.tester.border.job import Job, LocalLab
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A submission to grade. Fields for a single run of the tester have defaults and are filled in before it."""
+
+    student: str  #: under which name the result goes
+    assignment: Assignment
+    suites: Mapping[Suite, Path]
+    seed: str  #: hex, of this student and assignment
+    identity: str  #: equal identities have equal results
+    lab: Mapping[str, Any]  #: kind, engine, image, what it does not protect from: for the result
+    reference: Path | None = None  #: the folder of the answers, for tests that play them against the submission
+
+    submission: Path = Path()  #: the safe copy
+    programs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    build: bool = False  #: whether the submission has the file that asks for a build
+    checks: Sequence[str] = ()  #: ids, in the order to run them
+    seconds: float = 0.0  #: after which everything is ended
+
+    def local_job(self) -> Job:
+        """For a tester on this machine."""
+        return self._job(
+            LocalLab(self.submission),
+            assignment=self.assignment.path.resolve(),
+            suites={suite: folder.resolve() for suite, folder in self.suites.items()},
+            reference=self.reference and self.reference.resolve(),
+        )
+
+    def docker_job(self, lab: DockerLab, code: PurePosixPath) -> Job:
+        """For a tester in a container, which has the assignments below the folder `code`."""
+        folder = Path(code / self.assignment.name)
+        return self._job(
+            lab,
+            assignment=folder / "assignment.toml",
+            suites={suite: folder / suite for suite in self.suites},
+            reference=self.reference and folder / "reference",
+        )
+
+    def _job(
+        self, lab: LocalLab | DockerLab, *, assignment: Path, suites: Mapping[str, Path], reference: Path | None
+    ) -> Job:
+        return Job(
+            lab=lab,
+            assignment=assignment,
+            suites=suites,
+            checks=self.checks,
+            programs=self.programs,
+            build=self.build,
+            seed=self.seed,
+            reference=reference,
+        )

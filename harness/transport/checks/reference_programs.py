@@ -1,0 +1,51 @@
+"""The reference's programs as processes, run where the tests run: never beside a submission's.
+
+Rule: what the reference does wrong is ours, whatever it says of the submission.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.actors.program import Program, Server
+from harness.lab.interface import LabError, Process
+from harness.lab.local.lab import LocalProcess, die_with_parent
+
+
+class ReferenceProgram(Program):
+    """The reference's program. In the story it is the tester's."""
+
+    who = "tester"
+
+
+class ReferenceServer(Server):
+    """The reference's server."""
+
+    who = "tester"
+
+
+def start(folder: Path, programs: Mapping[str, Sequence[str]], name: str, words: Sequence[str]) -> Process:
+    """Start one as the assignment does, whatever a submission made of that; it ends with the tester at the latest.
+
+    Raises LabError.
+    """
+    argv = [*programs[name], *words]
+    if argv[0] in ("python3", "python"):
+        argv[:1] = [sys.executable, "-B"]
+    try:
+        popen = subprocess.Popen(
+            argv,
+            cwd=folder,
+            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=die_with_parent(),
+        )
+    except OSError as error:
+        raise LabError(f"the reference's {name} cannot be started: {error.strerror}") from None
+    return LocalProcess(popen)
