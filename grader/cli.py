@@ -81,6 +81,7 @@ def run(
     console = Console(highlight=False, soft_wrap=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     course = this_course()
+    submitted = submitted.absolute()
     workers = workers or max(1, min((os.cpu_count() or 2) // 2, 8))
     plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
     if out.resolve().is_relative_to(submitted.resolve()):

@@ -1,6 +1,8 @@
 """One submission, one bench, one result.
 
 Rule 1: what is wrong with the submission goes into its result; what is wrong with us ends in LabError or in `ours`.
+        Only a tester that ended by itself, with its last record and status 0, may leave a check without a report to
+        count as failed: everything else is ours.
 Rule 2: a check that stays undecided is tried once more, on the same bench, and then waits for a person.
 """
 
@@ -157,7 +159,7 @@ class _Run:
         self.log = ended.log or self.log
         self.notes.extend(listener.all_notes())
         reports = {**listener.reports.first, **known}
-        if ended.late:
+        if ended.late and not ended.stopped:
             self.notes.append("the time for the whole grading was up; it was ended from outside")
             return reports, Stopped.DEADLINE, ""
         if ended.died:
@@ -165,12 +167,11 @@ class _Run:
             listener.blame(reports, ended.died)
             # What had not begun is tried in a second node; a submission that ends that, too, gets no third.
             return reports, Stopped.OURS if self.attempts == 1 else Stopped.NODE, f"({ended.died})"
+        broken = broken or ended.stopped or _why_improper(ended, listener.ended)
         self.broke = bool(broken)
         if broken:
             self.notes.append(f"the lab broke: {broken}")
             return reports, Stopped.OURS, f"({broken})"
-        if not listener.ended:
-            self.notes.append(f"the tester ended without its last record (exit status {ended.status})")
         return reports, Stopped.ENDED, ""
 
     def _run_of(self, checks: tuple[str, ...]) -> Task:
@@ -249,6 +250,18 @@ class _Listener:
         """What was odd about the lines."""
         bad = [f"{count} lines of the tester were no records ({why}); ignored" for why, count in self._bad.items()]
         return [*self.reports.notes[:20], *bad[:20]]
+
+
+def _why_improper(ended: Ended, last_record: bool) -> str:
+    """Why the tester's silence about a check says nothing of the submission; empty if the tester ended as it should."""
+    if last_record and ended.status == 0:
+        return ""
+    if ended.status is not None and ended.status < 0:
+        how = f"was killed by signal {-ended.status}"
+    else:
+        how = f"ended with exit status {ended.status}"
+    last = [line for line in ended.log.splitlines() if line.strip()][-1:]
+    return f"the tester {how}{'' if last_record else ' before its last record'}{''.join(f': {line}' for line in last)}"
 
 
 _SEED_NOTE = "HMAC-SHA256(course secret, student NUL assignment): the same for every resubmission."

@@ -53,6 +53,7 @@ class DockerBench:
         return Ended(
             status=left.status,
             late=left.status is None and left.died is None,
+            stopped=left.stopped,
             died=left.died.text if left.died else "",
             cancelled=self._stop.is_set(),
             log=left.complaints,

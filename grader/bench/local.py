@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
+import psutil
+
 from grader.bench.task import Task
 from harness.lab.interface import LabError
 from harness.tester.border.records import BadRecord, Phase, Record, parse_record
@@ -44,6 +46,7 @@ class Ended:
 
     status: int | None  #: its exit status, None if we ended it
     late: bool = False  #: its time was up
+    stopped: str = ""  #: a part of ours that stood still when time was up, in a sentence; no submission can do that
     died: str = ""  #: the submission had its own node ended; how, in a sentence
     cancelled: bool = False  #: someone wanted the whole run to stop
     log: str = ""  #: the end of what it wrote to standard error
@@ -79,6 +82,14 @@ def heard(line: bytes | None) -> Record | BadRecord:
     return BadRecord("too long") if line is None else read(parse_record, line)
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process stands still because of a signal (SIGSTOP), or of a debugger."""
+    try:
+        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+    except psutil.Error:
+        return False
+
+
 class LocalBench:
     """A tester as a process of this machine; the submission's programs run beside it, as the same user.
 
@@ -97,6 +108,7 @@ class LocalBench:
             try:
                 self._tell(tester, task.local_job().to_json())
                 late = self._listen(tester, on_record, begun + task.seconds)
+                still = "the tester was stopped by a signal" if late and is_stopped(tester.pid) else ""
                 stopped = late or self._stop.is_set()
                 status = self._end(tester) if stopped else self._wait(tester, begun + task.seconds)
             finally:
@@ -104,7 +116,14 @@ class LocalBench:
             log.seek(max(log.seek(0, os.SEEK_END) - MOST_LOG, 0))
             text = log.read(MOST_LOG).decode("utf-8", "replace")
         cancelled = self._stop.is_set()
-        return Ended(status=None if stopped else status, late=late, cancelled=cancelled, log=text, phases=(started,))
+        return Ended(
+            status=None if stopped else status,
+            late=late,
+            stopped=still,
+            cancelled=cancelled,
+            log=text,
+            phases=(started,),
+        )
 
     def cancel(self) -> None:
         self._stop.set()

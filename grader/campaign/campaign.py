@@ -6,6 +6,7 @@ Rule 2: however it ends (done, interrupted, killed), what has finished is on the
 
 from __future__ import annotations
 
+import errno
 import queue
 import shutil
 import threading
@@ -110,25 +111,15 @@ class Campaign:
             return
         except Exception as error:
             self._drop_bench(number)
-            result, again = None, False
-            if isinstance(error, LabError):
-                message, log = f"The lab broke: {error}", ""
-            else:
-                message, log = "The grader broke; the log says how.", traceback.format_exc()
-            reason = self._keep_log(job, message, log)
-            if reason:
-                self._events.put(JobEvent("breaks", job, text=reason))
+            again = False
+            try:
+                graded = ours(self._task(job, "broken"), *_what_broke(error))
+                self.run.save(graded)
+            except Exception as another:  # a full disk
+                self._events.put(JobEvent("breaks", job, text=f"the result could not be saved: {another}"))
                 return
-            result = self.run.load(job.student, job.assignment.name)
+            result = graded.result
         self._events.put(JobEvent("ends", job, result=result, again=again))
-
-    def _keep_log(self, job: GradingJob, message: str, log: str) -> str:
-        """Save what broke as the job's result; why not, if that breaks as well (a full disk)."""
-        try:
-            self.run.save(ours(self._task(job, "broken"), message, log))
-        except Exception as error:
-            return f"the result could not be saved: {error}"
-        return ""
 
     def _grade(self, number: int, job: GradingJob) -> tuple[dict[str, Any], bool]:
         """The job's result, and whether it existed already. Raises Cancelled."""
@@ -207,3 +198,12 @@ class Campaign:
                 bench.close()
             except LabError:
                 pass  # the place sweeps up what is left when it is closed
+
+
+def _what_broke(error: Exception) -> tuple[str, str]:
+    """What is told of an error that is ours or the machine's, and the log that is kept of it."""
+    if isinstance(error, LabError):
+        return f"The lab broke: {error}", ""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"A disk of this machine is full ({error.filename or 'while the submission was copied'}).", ""
+    return "The grader broke; the log says how.", traceback.format_exc()

@@ -6,6 +6,7 @@ Rule 2: order matters when a result is saved: captures, pages, result.json by re
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -17,16 +18,19 @@ from typing import Any
 from grader.campaign.journal import Journal, write_file
 from grader.job import Graded
 from grader.reports.html import index_page, instructor_page, student_page
+from grader.submission import readable_name
 from harness.errors import SetupError, UsageError
 
 _MINE = ("campaign.json", "journal.jsonl", "index.html")
+#: Beside result.json: the result of a later grading that broke through our fault.
+BROKEN = "broken.json"
 
 
 class RunFolder:
     """An open run. Use as a context manager. Raises UsageError when it cannot be opened."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path = path.absolute()  # testers start in other folders
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -91,18 +95,23 @@ class RunFolder:
         return data if isinstance(data, dict) else None
 
     def save(self, graded: Graded) -> None:
-        """Put a result in its place."""
+        """Put a result in its place. One that broke through our fault replaces no other: it goes beside it."""
         result = graded.result
         folder = self.folder(result["student"], result["assignment"])
         folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(result, ensure_ascii=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
+        earlier = self.load(result["student"], result["assignment"])
+        if result["state"] == "ours" and earlier is not None and earlier.get("state") != "ours":
+            write_file(folder / BROKEN, text)
+            return
+        (folder / BROKEN).unlink(missing_ok=True)
         shutil.rmtree(folder / "captures", ignore_errors=True)
         for name, data in graded.captures.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_file(folder / name, data)
         write_file(folder / "report.html", instructor_page(result).encode("utf-8"))
         write_file(folder / "student.html", student_page(result).encode("utf-8"))
-        text = json.dumps(result, ensure_ascii=True, indent=1, allow_nan=False)
-        write_file(folder / "result.json", text.encode("ascii") + b"\n")
+        write_file(folder / "result.json", text)
         seconds = sum(row["seconds"] for row in result["phases"] if row["name"] == "total")
         keys = ("student", "assignment", "identity", "state", "points", "possible", "undecided", "graded_at")
         self.journal.add({**{key: result[key] for key in keys}, "seconds": seconds})
@@ -112,8 +121,18 @@ class RunFolder:
         rows = [self.load(student, assignment) for student, assignment in sorted(self.journal.finished())]
         return [row for row in rows if row is not None]
 
+    def broken(self) -> list[str]:
+        """Whose result stands although a later grading broke through our fault, a sentence each."""
+        found = []
+        for student, assignment in sorted(self.journal.finished()):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                why = json.loads((self.folder(student, assignment) / BROKEN).read_bytes())
+                name = f"{readable_name(student)}/{assignment}"
+                found.append(f"{name}: grading it again broke ({why['graded_at']}); the result before it stands.")
+        return found
+
     def write_index(self, remarks: list[str]) -> Path:
         """The class as a page."""
         path = self.path / "index.html"
-        write_file(path, index_page(self.results(), remarks).encode("utf-8"))
+        write_file(path, index_page(self.results(), [*remarks, *self.broken()]).encode("utf-8"))
         return path

@@ -62,7 +62,10 @@ def make_lab(job: Job, assignment: Assignment) -> tuple[Sequence[Node], Network,
 
 
 def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
-    """Run the wanted checks of the job in a text; every result is emitted as a record; the last one is `end`."""
+    """Run the wanted checks of the job in a text; every result is emitted as a record; the last one is `end`.
+
+    Without it, whatever has not reported is ours: so it comes only when all was done that could be, not on the way out.
+    """
     try:
         job = Job.from_json(text)
         assignment = load_assignment(job.assignment)
@@ -93,7 +96,7 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
         emit(Trouble(str(error)))
     finally:
         leave()
-        emit(End())
+    emit(End())
 
 
 def _public_seed(seed: str) -> str:

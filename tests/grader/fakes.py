@@ -135,6 +135,7 @@ class FakeBench:
     tasks: list[Task] = field(default_factory=list)
     cancelled: bool = False
     closed: bool = False
+    endings: list[Ended] = field(default_factory=list)  #: of the next tasks; after these, as it should be
 
     def run(self, task: Task, on_record: OnRecord) -> Ended:
         script = self.scripts[min(len(self.tasks), len(self.scripts) - 1)]
@@ -145,7 +146,7 @@ class FakeBench:
             if isinstance(record, dict) and record.get("record") == "report" and record["check"] not in task.checks:
                 continue
             on_record(heard(record) if isinstance(record, bytes | None) else said(record))
-        return Ended(status=0, cancelled=self.cancelled)
+        return self.endings.pop(0) if self.endings else Ended(status=0, cancelled=self.cancelled)
 
     def cancel(self) -> None:
         self.cancelled = True

@@ -261,6 +261,12 @@ class DockerEngine:
                 return None
             return int(state["ExitCode"]), bool(state["OOMKilled"])
 
+    def has_stopped(self, identity: str) -> bool:
+        """Whether a process of a container was stopped by a signal or a debugger (ps(1), states T and t)."""
+        with _plainly("the processes of a node cannot be listed"):
+            rows = self._client.api.top(identity, ps_args="-o pid,stat")["Processes"] or []
+        return any(row[1][:1] in ("T", "t") for row in rows)
+
     def remove(self, identity: str) -> int:
         """Kill and remove a container; 0 if it was gone."""
         with _plainly(f"container {identity[:12]} cannot be removed"):

@@ -38,6 +38,7 @@ class TesterExit:
     status: int | None  #: exit status, negative for a signal, None if it had to be stopped at the deadline
     complaints: str  #: the end of what our nodes wrote on standard error
     died: NodeEnd | None = None  #: the student's node ended while the job ran; the job was stopped then
+    stopped: str = ""  #: which part of the lab stood still at the deadline, in a sentence
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Star:
         self._docker = DockerEngine()
         self._labels = {**owner.this_owner().labels, "socketlab.worker": str(worker)}
         self._containers: list[str] = []
+        self._ours: dict[str, str] = {}  #: link, tester and warden -> their containers
         self._broom = ThreadPoolExecutor(1, thread_name_prefix="socketlab-broom")
         self._channels: dict[str, Channel] = {}
         name = f"socketlab-{owner.this_owner().identity}-{worker}-{secrets.token_hex(3)}"
@@ -114,6 +116,7 @@ class Star:
         for name in dataclasses.astuple(self._volumes):
             self._docker.create_volume(name, self._labels)
         ids = {name: self._create(name, make(self._images.node, self._volumes)) for name, make in recipes.items()}
+        self._ours = ids
         self._docker.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
         self._docker.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
         with ThreadPoolExecutor(len(ids)) as pool:
@@ -204,14 +207,14 @@ class Star:
         channel = self._channel("tester")
         channel.complaints = b""
         channel.say({"job": job.decode("ascii")})
-        stopped, died = False, None
+        stopped, died, still = False, None, ""
         while True:
             match channel.hear(min(deadline - time.monotonic(), _LOOK)):
                 case None:
                     pass
                 case {"nursery": "done", "status": int(code)}:
                     complaints = channel.complaints.decode("utf-8", "replace")
-                    return TesterExit(None if stopped else code, complaints, died)
+                    return TesterExit(None if stopped else code, complaints, died, still)
                 case {"record": "gone"} as row:
                     on_record(row)
                     watch.wait(_KNOWN_WITHIN)  # otherwise the job may be over before the engine says why
@@ -222,8 +225,17 @@ class Star:
                 raise LabError("the lab's tester node does not end its job: start the lab again")
             if not stopped and (late or watch.end):
                 # Without its node a job can learn nothing more, and would wait for it at every step.
+                still = self._standing_still() if late else ""
                 stopped, died, deadline = True, watch.end, time.monotonic() + ANSWER_WITHIN
                 channel.say({"stop": True})
+
+    def _standing_still(self) -> str:
+        """Which of our own nodes has a process that was stopped by a signal, in a sentence; empty if none has."""
+        for name, identity in self._ours.items():
+            with contextlib.suppress(LabError):  # an engine without ps(1) cannot say
+                if self._docker.has_stopped(identity):
+                    return f"a process of the lab's {name} node was stopped by a signal"
+        return ""
 
     def _channel(self, name: str) -> Channel:
         try:

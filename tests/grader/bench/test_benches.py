@@ -118,6 +118,19 @@ def test_a_late_tester_is_ended_with_what_it_started(tmp_path: Path, assignment:
 
 
 @pytest.mark.slow
+def test_a_tester_that_stands_still_at_the_deadline_is_known(tmp_path: Path, assignment: Assignment) -> None:
+    import grader.bench.local as benches
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(benches, "GRACE", 0.2)
+        code = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n"
+        _, ended = run(tmp_path, assignment, code, seconds=1.0)
+        _, busy = run(tmp_path / "busy", assignment, "while True: pass\n", seconds=1.0)
+    assert (ended.late, ended.stopped) == (True, "the tester was stopped by a signal")
+    assert (busy.late, busy.stopped) == (True, "")
+
+
+@pytest.mark.slow
 def test_a_cancelled_tester_ends_soon(tmp_path: Path, assignment: Assignment) -> None:
     bench = LocalBench(a_tester(tmp_path, "import time\nprint('here', flush=True)\ntime.sleep(60)"))
     ended = bench.run(a_task(assignment, 60), lambda _: bench.cancel())

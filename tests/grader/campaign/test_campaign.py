@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import ALL, END, READS, SECRET, SERVES, FakeBench, Runs, hand_in, packets, passing, report, said
@@ -198,6 +199,42 @@ def test_a_broken_lab_decides_nothing_and_is_tried_again_next_time(runs: Runs) -
     assert runs.go()["ann"]["points"] == 15
 
 
+def test_what_is_ours_replaces_no_result(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.go()
+    assert runs.result("ann")["points"] == 15
+    (runs.submitted / "ann/blocking/client.py").write_text("print(2)\n")
+    runs.bench.scripts, runs.bench.endings = [[report(READS)]], [Ended(status=-9), Ended(status=-9)]
+    again = runs.go()
+    assert again["ann"]["state"] == "ours"  # and so the exit status of the run is 1
+    assert (runs.result("ann")["points"], runs.result("ann")["state"]) == (15, "graded")
+    assert "ann/blocking: grading it again broke" in (runs.out / "index.html").read_text()
+    runs.bench.scripts = [[*passing(), END]]
+    assert runs.go()["ann"]["state"] == "graded"
+    assert "grading it again broke" not in (runs.out / "index.html").read_text()
+
+
+def test_a_lab_that_breaks_replaces_no_result(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.go()
+
+    def breaks(*_: object) -> Ended:
+        raise LabError("no engine")
+
+    (runs.submitted / "ann/blocking/client.py").write_text("print(2)\n")
+    runs.bench.scripts = [breaks]
+    assert runs.go()["ann"]["state"] == "ours"
+    assert runs.result("ann")["points"] == 15
+
+
+def test_a_run_is_where_it_was_asked_for_wherever_testers_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with RunFolder(Path("run")) as folder:
+        assert folder.work == tmp_path / "run/.work"
+
+
 def test_a_bug_of_ours_spoils_one_job_only_and_keeps_the_log(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     hand_in(runs.submitted, "bob")
@@ -248,13 +285,47 @@ def test_noise_between_records_is_noted_and_ignored(runs: Runs, noise: bytes | N
     assert any("ignored" in note for note in result["notes"])
 
 
-def test_a_tester_that_says_nothing_means_nothing_is_earned(runs: Runs) -> None:
+def test_a_check_that_a_proper_tester_does_not_report_fails(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
-    runs.bench.scripts = [[]]
+    runs.bench.scripts = [[report(READS), END]]
     runs.go()
     result = runs.result("ann")
-    assert (result["points"], result["undecided"]) == (0, 0)
-    assert "the tester ended without its last record (exit status 0)" in result["notes"]
+    assert (result["points"], result["undecided"], result["state"]) == (2, 0, "graded")
+
+
+@pytest.mark.parametrize(
+    ("told", "ended", "why"),
+    [
+        ([], Ended(status=0), "ended with exit status 0 before its last record"),
+        ([report(READS)], Ended(status=1, log="a\nOSError: x\n"), "exit status 1 before its last record: OSError: x"),
+        ([report(READS)], Ended(status=-9), "was killed by signal 9 before its last record"),
+        ([report(READS), END], Ended(status=3), "ended with exit status 3"),
+        ([report(READS)], Ended(status=None, late=True, stopped="the tester was stopped by a signal"), "was stopped"),
+    ],
+)
+def test_a_tester_that_did_not_end_as_it_should_decides_nothing(
+    runs: Runs, told: list[dict[str, Any]], ended: Ended, why: str
+) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.bench.scripts, runs.bench.endings = [told], [ended, ended]
+    runs.go()
+    result = runs.result("ann")
+    earned = 2 if told else 0
+    assert (result["points"], result["undecided"], result["state"]) == (earned, 15 - earned, "ours")
+    assert any(why in note for note in result["notes"])
+    first, second = runs.bench.tasks  # the same again, once
+    assert first.seed == second.seed
+    runs.bench.scripts = [[*passing(), END]]
+    runs.go()  # it was not taken for done
+    assert (runs.result("ann")["points"], runs.result("ann")["state"]) == (15, "graded")
+
+
+def test_a_second_run_that_ends_as_it_should_decides(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    runs.bench.scripts, runs.bench.endings = [[report(READS)], [*passing(), END]], [Ended(status=-9)]
+    runs.go()
+    result = runs.result("ann")
+    assert (result["points"], result["state"], result["attempts"]) == (15, "graded", 2)
 
 
 def test_forbidden_names_cost_their_stage(runs: Runs) -> None:

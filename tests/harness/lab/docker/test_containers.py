@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from harness.lab import doctor
@@ -146,6 +147,24 @@ class TestStars:
                     left = star_suite.run(session, wanted, records.append, 1.0)
                 assert left.status is None
                 assert any(row["record"] == "start" for row in records)
+
+    @pytest.mark.parametrize("node", ["link", "tester"])
+    def test_a_part_of_ours_that_stands_still_at_the_deadline_is_named(
+        self, made: images.Images, tmp_path: Path, submission: Path, node: str
+    ) -> None:
+        test = "def test_one(lab):\n    import signal\n    signal.setitimer(0, 0)\n    while True: pass\n"
+        wanted, code, assignment = job(tmp_path, test)
+        with Star.start(made, code=code) as star, star.session(submission, assignment.limits) as session:
+            first = psutil.Process(containers.DockerEngine().pid(star._ours[node]))
+
+            def stop(row: dict[str, Any]) -> None:
+                if row["record"] == "start":
+                    victim = first.children()[0] if node == "tester" else first  # the nursery's child runs the job
+                    victim.suspend()
+
+            left = star_suite.run(session, wanted, stop, 3.0)
+        assert left.status is None
+        assert left.stopped == f"a process of the lab's {node} node was stopped by a signal"
 
     def test_a_star_whose_job_was_interrupted_serves_nobody_any_more(
         self, made: images.Images, tmp_path: Path, submission: Path
