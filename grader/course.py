@@ -5,12 +5,14 @@ Rule: this knows folders, not what is in the files.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.course.assignment import SUITES, Assignment, Suite, load_assignment
-from harness.errors import SetupError, UsageError
+from harness.course.misplaced import expected_files
+from harness.errors import CommandError, SetupError, UsageError
 from harness.text.nearest import nearest
 
 #: The harness that does the grading: the one next to this package.
@@ -53,6 +55,15 @@ class Course:
         if missing:
             raise SetupError(f"{name}: the folder of its tests is missing: {', '.join(missing)}.")
         return assignment
+
+    def files_of_others(self, name: str) -> dict[str, list[str]]:
+        """The files that programs of the other assignments start, by assignment; those with a mistake are left out."""
+        found = {}
+        for other in self.names():
+            if other != name:
+                with contextlib.suppress(CommandError):
+                    found[other] = expected_files(self.load(other).programs)
+        return found
 
     def tests_hash(self, name: str) -> str:
         """A hash of what decides a verdict besides the submission: tests, harness, rubric, the reference as peer."""

@@ -26,6 +26,7 @@ from grader.verdict import pictures
 from grader.verdict import result as results
 from grader.verdict.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
 from harness.course.forbidden import find_all_forbidden, forbidden_message
+from harness.course.misplaced import misplaced_in
 from harness.course.programs import ProgramsError, load_programs
 from harness.lab.interface import LabError
 from harness.tester.border.outcome import Outcome
@@ -85,6 +86,8 @@ def grade(
         run.programs = load_programs(task.assignment.programs, submission.path)
     except ProgramsError as error:
         return refuse(task, str(error), submission)
+    built = task.assignment.build_of(submission.path) is not None
+    run.misplaced = misplaced_in(submission.path, run.programs, built, task.others)
     run.look_for_forbidden()
     verdicts = run.all_checks()
     run.phases.append(Phase("total", round(time.monotonic() - begun + taken, 4)))
@@ -121,6 +124,7 @@ class _Run:
     attempts: int = 0
     broke: bool = False  # the last run ended through our fault
     build: str = ""  # what a failed build said
+    misplaced: str = ""  # what was found where it is not looked for
 
     def look_for_forbidden(self) -> None:
         begun = time.monotonic()
@@ -177,14 +181,13 @@ class _Run:
     def _run_of(self, checks: tuple[str, ...]) -> Task:
         """The task, with what is to be run this time."""
         assignment = self.task.assignment
-        build = assignment.build
-        wanted = build is not None and (self.submission.path / build.file).is_file()
-        seconds = FACTOR * assignment.limits.seconds + MARGIN + (build.timeout if build and wanted else 0.0)
+        build = assignment.build_of(self.submission.path)
+        seconds = FACTOR * assignment.limits.seconds + MARGIN + (build.timeout if build else 0.0)
         return replace(
             self.task,
             submission=self.submission.path,
             programs=self.programs,
-            build=wanted,
+            build=build is not None,
             checks=checks,
             seconds=seconds,
         )
@@ -282,8 +285,8 @@ def _graded(
     if not state:
         broke = run is not None and run.broke
         state = "graded" if not points["undecided"] else "ours" if broke else "undecided"
-    if run is not None and run.build:
-        message = "The build failed."
+    if run is not None:
+        message = "The build failed." if run.build else message or run.misplaced
     return Graded(
         {
             "schema": results.SCHEMA,

@@ -157,6 +157,7 @@ class Campaign:
             student=job.student,
             assignment=assignment,
             suites=self.course.suites(assignment.name),
+            others=self.course.files_of_others(assignment.name),
             reference=self.course.reference(assignment.name),
             seed=seed,
             identity=identity_of(

@@ -19,10 +19,12 @@ from typing import IO
 
 from harness.course.assignment import Assignment, Check, load_assignment
 from harness.course.forbidden import find_forbidden, forbidden_message
+from harness.course.misplaced import expected_files, misplaced_in
 from harness.course.programs import load_programs
 from harness.errors import UsageError
 from harness.tester.border.job import Job, LocalLab
 from harness.tester.border.records import BadRecord, End, Record, Report, Trouble, parse_record
+from harness.text.nearest import nearest
 
 #: Where an assignment's folder is looked for, from the current folder upwards.
 _PLACES = ("", "assignments")
@@ -76,12 +78,34 @@ def forbidden_by_stage(solution: Solution) -> dict[int, str]:
     return broken
 
 
-def checks_to_run(assignment: Assignment, stage: int | None) -> list[Check]:
-    """The public checks of a stage (None: of all), and those they need, in the rubric's order. Raises UsageError."""
+def where_programs_are(solution: Solution) -> str:
+    """What is to be said of programs that lie elsewhere than they are looked for; empty if nothing is."""
+    assignment = solution.assignment
+    others = {
+        name: expected_files(load_assignment(folder / "assignment.toml").programs)
+        for name, folder in find_assignments(Path.cwd()).items()
+        if name != assignment.name
+    }
+    programs = load_programs(assignment.programs, solution.folder)
+    return misplaced_in(solution.folder, programs, assignment.build_of(solution.folder) is not None, others)
+
+
+def checks_to_run(assignment: Assignment, stage: int | None, names: Sequence[str] = ()) -> list[Check]:
+    """The public checks of a stage (None: of all), and those they need, in the rubric's order. Raises UsageError.
+
+    names: only these, each the name of a function (with all of its parameters) or a whole id.
+    """
     numbers = [row.number for row in assignment.stages]
     if stage is not None and stage not in numbers:
         raise UsageError(f"there is no stage {stage}: {assignment.name} has {numbers[0]} to {numbers[-1]}.")
-    needed = {check.id for check in assignment.checks_of(stage=stage, suite="public")}
+    public = assignment.checks_of(stage=stage, suite="public")
+    known = [(check.id, check.id.partition("::")[2], check.id.partition("::")[2].partition("[")[0]) for check in public]
+    for name in names:
+        if not any(name in row for row in known):
+            raise UsageError(
+                f'there is no public check "{name}". {nearest(name, dict.fromkeys(row[2] for row in known))}'
+            )
+    needed = {row[0] for row in known if not names or set(row) & set(names)}
     for check in reversed(assignment.checks):
         if check.id in needed:
             needed.update(check.needs)
@@ -91,14 +115,13 @@ def checks_to_run(assignment: Assignment, stage: int | None) -> list[Check]:
 def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = None) -> Iterator[Record]:
     """Run public checks and yield the tester's records as they come. Raises ProgramsError."""
     assignment = solution.assignment
-    build = assignment.build
     job = Job(
         lab=LocalLab(solution.folder),
         assignment=assignment.path.resolve(),
         suites={"public": solution.tests.resolve()},
         checks=[check.id for check in checks],
         programs=load_programs(assignment.programs, solution.folder),
-        build=build is not None and (solution.folder / build.file).is_file(),
+        build=assignment.build_of(solution.folder) is not None,
         seed="",
         public_seed=seed or secrets.token_hex(4),
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +18,7 @@ from harness.actors.story import Step
 from harness.course.assignment import Assignment, Check
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Built, Record, Report, Trouble
+from harness.text.printable import printable
 
 #: The sign, colour and name of each outcome.
 SIGNS = {
@@ -26,12 +29,9 @@ SIGNS = {
     Outcome.INCONCLUSIVE: ("?", "yellow", "could not tell: not your fault"),
     Outcome.SKIPPED: ("–", "dim", "not run"),
 }
+#: A program under test must not drive the terminal.
+_shown = partial(printable, keep="\n")
 _WHO = {"tester": "tester ", "student": "program", "link": "link   "}
-
-
-def printable(text: str) -> str:
-    """Text with its control characters made visible: a program under test must not drive the terminal."""
-    return "".join(c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @dataclass
@@ -45,14 +45,17 @@ class CheckReport:
     forbidden: Mapping[int, str]  #: stage -> what it forbids and the solution uses
     command: str  #: what was typed, without options: `lab check blocking`
     outcomes: dict[str, Outcome] = field(default_factory=dict)  #: check -> outcome, so far
+    reports: dict[str, Report] = field(default_factory=dict)  #: check -> what the tester said of it
 
     @property
     def passed(self) -> bool:
         """Whether every check that was asked for has reported and passed."""
         return bool(self.wanted) and all(self.outcomes.get(check.id) is Outcome.PASS for check in self.wanted)
 
-    def begin(self) -> None:
-        """Print what is known before anything has run."""
+    def begin(self, misplaced: str = "") -> None:
+        """Print what is known before anything has run; `misplaced`: of programs that are not where they should be."""
+        if misplaced:
+            self.console.print(_shown(misplaced), style="yellow", markup=False, soft_wrap=True)
         for number, message in self.forbidden.items():
             if self.stage in (None, number):
                 self.console.print(f"[red]{escape(message)}[/] None of its checks gives points until it is gone.")
@@ -63,13 +66,14 @@ class CheckReport:
             case Report():
                 self._report(self.assignment.check(record.check), record, files)
             case Trouble(text) | Built(ok=False, text=text):
-                self.console.print(printable(text), style="yellow", markup=False)
+                self.console.print(_shown(text), style="yellow", markup=False)
 
     def _report(self, check: Check, report: Report, files: Sequence[Path]) -> None:
         outcome = report.outcome
         if outcome is Outcome.PASS and check.stage in self.forbidden:
             outcome = Outcome.FAIL
         self.outcomes[check.id] = outcome
+        self.reports[check.id] = report
         sign, colour, _ = SIGNS[outcome]
         row = Table.grid(padding=(0, 1))
         row.add_column(width=2, justify="right")
@@ -88,12 +92,12 @@ class CheckReport:
         """Why a check failed: what was expected and seen, what happened, a hint, where to read, how to repeat."""
         say = self.console.print
         say()
-        say(f"  [red]{escape(printable(report.message))}[/]")
+        say(f"  [red]{escape(_shown(report.message))}[/]")
         for word, text in (("expected", report.expected), ("seen", report.seen)):
             if text:
-                say(f"  {word:<9}{escape(printable(text))}")
+                say(f"  {word:<9}{escape(_shown(text))}")
         for step in story:
-            line = f"  {step.at:7.3f} s  {_WHO.get(step.who, step.who)}  {printable(step.what)}"
+            line = f"  {step.at:7.3f} s  {_WHO.get(step.who, step.who)}  {_shown(step.what)}"
             say(Text(line, style="dim"), soft_wrap=True)
         if check.hint:
             say(f"  [cyan]hint[/]     {escape(check.hint)}")
@@ -117,6 +121,31 @@ class CheckReport:
                 for word, what in (("look", f"{command} trace {path}"), ("replay", f"{command} replay {path}{rest}")):
                     self.console.print(f"  [cyan]{word:<9}[/]{escape(what)}", soft_wrap=True)
                 self.console.print(f"  [dim]         beside it: {escape(beside)}[/]", soft_wrap=True)
+
+    def as_data(self) -> dict[str, Any]:
+        """The result as plain data, for programs: points, and what became of each check that was asked for."""
+        rows = []
+        for check in self.wanted:
+            report, outcome = self.reports.get(check.id), self.outcomes.get(check.id)
+            rows.append(
+                {
+                    "check": check.id,
+                    "stage": check.stage,
+                    "section": check.section,
+                    "rule": check.rule,
+                    "outcome": outcome.value if outcome else "no report",
+                    "points": check.points if outcome is Outcome.PASS else 0.0,
+                    "possible": check.points,
+                    "seconds": report.seconds if report else 0.0,
+                    "message": report.message if report else "",
+                    "expected": report.expected if report else None,
+                    "seen": report.seen if report else None,
+                }
+            )
+        points = sum(check.points for check in self.wanted if self.outcomes.get(check.id) is Outcome.PASS)
+        possible = sum(check.points for check in self.wanted)
+        total = {"assignment": self.assignment.name, "points": points, "possible": possible, "passed": self.passed}
+        return {**total, "checks": rows}
 
     def summary(self) -> None:
         """Points by stage, and the next thing to do."""

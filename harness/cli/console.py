@@ -34,9 +34,9 @@ def tolerate_any_encoding() -> None:
             stream.reconfigure(errors="plain signs")
 
 
-def console() -> Console:
+def console(*, stderr: bool = False) -> Console:
     """Where a command prints."""
-    return Console(highlight=False, emoji=False)
+    return Console(highlight=False, emoji=False, stderr=stderr)
 
 
 class Commands(TyperGroup):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -30,29 +31,37 @@ app = typer.Typer(
 _COMMAND = os.environ.get("LAB_COMMAND", "lab")
 
 
-@app.command()
-def check(
+@app.command("check")
+def check_(
     assignment: Annotated[str, typer.Argument(help="which assignment, such as blocking")],
     path: Annotated[Path | None, typer.Argument(help="folder of your solution; default: the starter's own")] = None,
     stage: Annotated[int | None, typer.Option(help="only this stage")] = None,
+    check: Annotated[
+        list[str] | None, typer.Option(help="only this check, the name of its test (may be given again)")
+    ] = None,
     seed: Annotated[str | None, typer.Option(help="the same random data as in an earlier run")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="the result as JSON; what people read goes to stderr")
+    ] = False,
 ) -> None:
     """Run the public tests against your solution: points by stage, failures as stories, the next thing to do."""
     solution = checking.find_solution(assignment, path, Path.cwd())
-    checks = checking.checks_to_run(solution.assignment, stage)
+    checks = checking.checks_to_run(solution.assignment, stage, check or ())
     report = check_report.CheckReport(
-        console=console(),
+        console=console(stderr=as_json),
         assignment=solution.assignment,
         wanted=checks,
         stage=stage,
         forbidden=checking.forbidden_by_stage(solution),
         command=" ".join([_COMMAND, "check", assignment, *([shlex.quote(str(path))] if path else [])]),
     )
-    report.begin()
+    report.begin(checking.where_programs_are(solution))
     results = checking.Results(Path.cwd(), assignment)
     for record in checking.run_checks(solution, checks, seed):
         report.hear(record, results.keep(record))
     report.summary()
+    if as_json:
+        print(json.dumps(report.as_data(), indent=1))
     if results.trouble:
         console().print(results.trouble, style="yellow", markup=False)
     if not report.passed:

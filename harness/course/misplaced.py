@@ -1,4 +1,4 @@
-"""Files that an assignment's programs need and that are not where they are looked for, and what is there instead. Pure.
+"""Files that an assignment's programs need and that are not where they are looked for, and what is there instead.
 
 A ZIP puts everything one folder down, a browser adds " (1)", an editor adds ".txt", a file system ignores case: each is
 found by what is left of a name when all that is taken away.
@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 #: Files that hold other files.
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+#: Other assignments, by name: the files that their programs start.
+Others = Mapping[str, Sequence[str]]
+#: Files of a folder that are looked at.
+_MOST_FILES = 1_000
 #: Programs and found files named in one message at most.
 _MOST = 4
 
@@ -30,7 +35,28 @@ def expected_files(programs: Mapping[str, Sequence[str]]) -> list[str]:
     return list(found)
 
 
-def what_is_misplaced(expected: Sequence[str], files: Iterable[str], others: Mapping[str, Sequence[str]]) -> str:
+def misplaced_in(folder: Path, programs: Mapping[str, Sequence[str]], built: bool, others: Others) -> str:
+    """`what_is_misplaced` in a folder; `built`: a build makes what is not a script. Links are not followed."""
+    expected = [name for name in expected_files(programs) if not built or name.endswith(".py")]
+    here = [path.relative_to(folder).as_posix() for path in _files(folder)]
+    return what_is_misplaced(expected, here[:_MOST_FILES], others)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for path in entries:
+        if path.is_symlink() or path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        elif path.is_file():
+            yield path
+
+
+def what_is_misplaced(expected: Sequence[str], files: Iterable[str], others: Others) -> str:
     """What is missing and what was found instead, in a sentence or two; empty if nothing can be said.
 
     `files` are all that were handed in, relative, with "/". `others` are the files of other assignments, by name. A

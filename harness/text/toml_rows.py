@@ -79,7 +79,7 @@ class TomlFile:
         """The file at `path`, or its first `most` bytes. Raises TomlMistake when it cannot be read, too."""
         try:
             with path.open("rb") as file:
-                return cls(file.read(most).decode("utf-8"), name or path)
+                return cls(file.read(most).decode("utf-8-sig"), name or path)
         except UnicodeDecodeError as error:
             raise TomlMistake(f"{name or path}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from None
         except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.submission import Submission, SubmissionLimits, readable_name, take_submission
+from grader.submission import LEFT_OUT, Submission, SubmissionLimits, readable_name, take_submission
 from harness.errors import SubmissionError
 
 
@@ -246,3 +246,9 @@ def test_many_notes_are_counted(handed_in: Path) -> None:
 def test_a_name_for_a_message_is_readable() -> None:
     assert readable_name("a\x1b[31m\u202eb\udcff") == "a\\x1b[31m\\u202eb\\xff"
     assert len(readable_name("x" * 999)) == 201
+
+
+def test_students_are_told_what_is_left_out() -> None:
+    told = (Path(__file__).parents[2] / "grader/release/student/README.md.j2").read_text()
+    common = LEFT_OUT - {".hg", ".svn", ".pytest_cache", ".mypy_cache", ".ruff_cache", "Thumbs.db"}
+    assert [name for name in common if f"`{name}`" not in told] == []

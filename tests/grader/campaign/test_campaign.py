@@ -328,6 +328,18 @@ def test_a_second_run_that_ends_as_it_should_decides(runs: Runs) -> None:
     assert (result["points"], result["state"], result["attempts"]) == (15, "graded", 2)
 
 
+def test_programs_that_lie_elsewhere_are_the_first_thing_that_is_said(runs: Runs) -> None:
+    (runs.submitted / "ann/blocking/old").mkdir(parents=True)
+    (runs.submitted / "ann/blocking/old/client.py").write_text("print(1)\n")
+    (runs.submitted / "ann/blocking/Server.py").write_text("print(1)\n")
+    runs.bench.scripts = [[report(check, "error") for check in ALL] + [END]]
+    runs.go()
+    said = "found old/client.py; move it up; found Server.py; rename it to server.py."
+    assert runs.result("ann")["message"].endswith(said)
+    for page in ("ann/blocking/report.html", "ann/blocking/student.html", "index.html"):
+        assert "found old/client.py; move it up" in (runs.out / page).read_text()
+
+
 def test_forbidden_names_cost_their_stage(runs: Runs) -> None:
     hand_in(runs.submitted, "ann", **{"server.py": "import asyncio\n", "client.py": ""})
     runs.go()

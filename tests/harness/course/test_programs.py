@@ -11,6 +11,11 @@ from harness.course.programs import ProgramsError, load_programs
 TABLE = {"daytime_client": ("python3", "daytime_client.py"), "daytime_server": ("python3", "daytime_server.py")}
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "programs.toml").write_bytes(b"\xef\xbb\xbf[programs]\r\nclient = ['./client']\r\n")
+    assert load_programs({"client": ["python3", "client.py"]}, tmp_path) == {"client": ["./client"]}
+
+
 def test_without_a_file_the_assignments_table_holds(tmp_path: Path) -> None:
     assert load_programs(TABLE, tmp_path)["daytime_client"] == ["python3", "daytime_client.py"]
 
