@@ -8,14 +8,13 @@ Up is from the side that connected to him, down is back. What happens to the byt
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 
 from harness.actors.peer import Peer
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story, show
 from harness.course.address import Address
 from harness.tls.middle.proxy import Proxy
-from harness.tls.record_layer.rules import Change, Direction, Point, Rule, flipped
+from harness.tls.record_layer.rules import Direction, Point, Rule, flipped
 
 
 class Middle:
@@ -86,32 +85,9 @@ class Middle:
         self, direction: Direction, *, application: int | None = None, record: int | None = None, at: int | None = None
     ) -> Rule:
         """Change one bit of the n-th record's body: of byte `at` (default: in the middle). Default: application=1."""
-        return self._alters(direction, "flips a bit", application, record, lambda whole: [flipped(whole, at)])
-
-    def drops(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
-        """Drop the n-th record."""
-        return self._alters(direction, "drops a record", application, record, lambda _: [])
-
-    def duplicates(self, direction: Direction, *, application: int | None = None, record: int | None = None) -> Rule:
-        """Send the n-th record twice."""
-        return self._alters(direction, "sends a record twice", application, record, lambda whole: [whole, whole])
-
-    def changes(self, direction: Direction, change: Change) -> Rule:
-        """Pass every record through `change(number, bytes with header)`, which returns what is sent on instead.
-
-        None: as it is; b"": nothing.
-        """
-        return self._rules(Rule(direction, _what("changes a record", direction), change=change))
-
-    def _alters(
-        self,
-        direction: Direction,
-        what: str,
-        application: int | None,
-        record: int | None,
-        act: Callable[[bytes], list[bytes]],
-    ) -> Rule:
-        return self._rules(Rule(direction, _what(what, direction), _point(application, record), act=act))
+        point = Point(application=1 if application is record is None else application, record=record)
+        what = _what("flips a bit", direction)
+        return self._rules(Rule(direction, what, point, act=lambda whole: flipped(whole, at)))
 
     # -- what he does to the connection ----------------------------------------------------------------------------
 
@@ -128,36 +104,12 @@ class Middle:
         The other direction goes on, and so does the connection with the sender.
         """
         at = Point(record=record, application=application, bytes=bytes)
-        return self._rules(Rule(direction, _what("ends the stream", direction), at, fate="end"))
-
-    def resets(
-        self,
-        direction: Direction = "up",
-        *,
-        bytes: int | None = None,
-        record: int | None = None,
-        application: int | None = None,
-    ) -> Rule:
-        """Reset the connection on both sides after n bytes or records of a direction (default: now)."""
-        at = Point(record=record, application=application, bytes=bytes)
-        return self._rules(Rule(direction, _what("resets both sides", direction), at, fate="reset"))
-
-    def drips(self, direction: Direction, *, size: int = 1, every: float = 0.0, most: int = 1 << 40) -> None:
-        """Pass on `size` bytes at a time, each a write of its own, for the next `most` bytes.
-
-        every: seconds between two of them, whole milliseconds; 0: as fast as possible, some 10,000 a second.
-        """
-        self._story.add("tester", f"has the man in the middle pass on {size:,} bytes at a time {_way(direction)}")
-        self._proxy.drips(direction, size, every, most)
+        return self._rules(Rule(direction, _what("ends the stream", direction), at, cuts=True))
 
     def _rules(self, rule: Rule) -> Rule:
         self._story.add("tester", f"tells the man in the middle: {rule.what}, {rule.at}")
         self._proxy.obeys(rule)
         return rule
-
-    def stops_listening(self) -> None:
-        """Accept no more connections."""
-        self._proxy.stops_listening()
 
     def dismiss(self) -> None:
         """End of the test."""
@@ -172,9 +124,3 @@ def _way(direction: Direction) -> str:
 
 def _what(deed: str, direction: Direction) -> str:
     return f"{deed} {_way(direction)}"
-
-
-def _point(application: int | None, record: int | None) -> Point:
-    if application is None and record is None:
-        return Point(application=1)
-    return Point(application=application, record=record)

@@ -42,14 +42,6 @@ class Leg:
         self.count = 0  # bytes that came, also those beyond the tap
         self.events = 0  # what the selector watches
         self.finished = False  # the FIN has been sent
-        self.due = 0.0  # time.monotonic() before which nothing is sent, where bytes go one at a time
-
-
-class Drip:
-    """Bytes go out a few at a time."""
-
-    def __init__(self, size: int, every: float, most: int) -> None:
-        self.size, self.every, self.left = size, every, most
 
 
 class ProxiedConnection:
@@ -61,8 +53,7 @@ class ProxiedConnection:
         self.far = Leg(far, self.down, self.up)
         self.legs = (self.near, self.far)
         self.tap = tap  # bytes kept of each direction
-        self.drip: dict[FilteredStream, Drip] = {}
-        self.connected = self.must_reset = self.over = False
+        self.connected = self.over = False
         self.give_up = time.monotonic() + _CONNECT
 
     def stream(self, direction: Direction) -> FilteredStream:
@@ -75,13 +66,12 @@ class ProxiedConnection:
 
     # -- what can be done now ------------------------------------------------------------------------------------
 
-    def wants(self, leg: Leg, now: float) -> int:
+    def wants(self, leg: Leg) -> int:
         """The events to wait for."""
         if not self.connected:
             return selectors.EVENT_WRITE if leg is self.far else 0
         reads = not leg.comes.ended and leg.comes.backlog < BACKLOG
-        writes = bool(leg.goes.out) and now >= leg.due
-        return (selectors.EVENT_READ if reads else 0) | (selectors.EVENT_WRITE if writes else 0)
+        return (selectors.EVENT_READ if reads else 0) | (selectors.EVENT_WRITE if leg.goes.out else 0)
 
     def reads(self, leg: Leg) -> None:
         """Take what is there. Raises OSError when it is over."""
@@ -93,21 +83,12 @@ class ProxiedConnection:
         else:
             leg.comes.ends()
 
-    def writes(self, leg: Leg, now: float) -> None:
+    def writes(self, leg: Leg) -> None:
         """Send what may go. Raises OSError when it is over."""
         stream = leg.goes
-        drip = self.drip.get(stream)
-        if stream.out and now >= leg.due:
-            if drip is None or drip.left <= 0:
-                del stream.out[: leg.sock.send(stream.out)]
-            else:
-                sent = leg.sock.send(stream.out[: drip.size])
-                del stream.out[:sent]
-                drip.left -= sent
-                leg.due = now + drip.every
-        if not stream.out and stream.fate == "reset":
-            self.must_reset = True
-        elif not stream.out and stream.fate == "end" and not leg.finished:
+        if stream.out:
+            del stream.out[: leg.sock.send(stream.out)]
+        if not stream.out and stream.finished and not leg.finished:
             leg.finished = True
             leg.sock.shutdown(socket.SHUT_WR)
 
@@ -134,12 +115,11 @@ class Proxy:
     """All connections of one man in the middle, in a thread of their own."""
 
     def __init__(self, listening: socket.socket, place: tuple[str, int], family: int, story: Story) -> None:
-        self._listening: socket.socket | None = listening
+        self._listening = listening
         self._place, self._family = place, family
         self._story = story
         self._all: list[ProxiedConnection] = []
         self._rules: list[Rule] = []
-        self._drips: dict[Direction, tuple[int, float, int]] = {}
         self._changed = threading.Condition()
         self._selector = selectors.DefaultSelector()
         self._ours, self._woken = socket.socketpair()
@@ -175,23 +155,6 @@ class Proxy:
                 connection.stream(rule.direction).obeys(rule)
         self._wakes()
 
-    def drips(self, direction: Direction, size: int, every: float, most: int) -> None:
-        """Pass on `size` bytes at a time, in all connections from now on."""
-        with self._changed:
-            self._drips[direction] = (size, every, most)
-            for connection in self._living():
-                connection.drip[connection.stream(direction)] = Drip(size, every, most)
-        self._wakes()
-
-    def stops_listening(self) -> None:
-        """Accept no more connections."""
-        with self._changed:
-            if self._listening is not None:
-                self._selector.unregister(self._listening)
-                self._listening.close()
-                self._listening = None
-        self._wakes()
-
     def dismiss(self) -> None:
         """End of the test: reset what is open, end the thread."""
         if self._ended:
@@ -202,8 +165,7 @@ class Proxy:
         with self._changed:
             for connection in self._living():
                 connection.resets()
-        if self._listening is not None:
-            self._listening.close()
+        self._listening.close()
         for sock in (self._ours, self._woken):
             sock.close()
         self._selector.close()
@@ -246,12 +208,10 @@ class Proxy:
         pause = 0.5
         for connection in self._living():
             for leg in connection.legs:
-                wanted = connection.wants(leg, now)
+                wanted = connection.wants(leg)
                 self._watch(connection, leg, wanted)
                 if connection.connected and not wanted & selectors.EVENT_READ:
                     pause = min(pause, _LOOK)
-                if leg.goes.out and leg.due > now:
-                    pause = min(pause, leg.due - now)
             if not connection.connected:
                 pause = min(pause, max(0.0, connection.give_up - now))
         return pause
@@ -274,8 +234,6 @@ class Proxy:
             pass
 
     def _accept(self, _events: int) -> None:
-        if self._listening is None:
-            return
         try:
             near, _ = self._listening.accept()
         except OSError:
@@ -292,8 +250,6 @@ class Proxy:
         self._all.append(connection)
         for rule in self._rules:
             connection.stream(rule.direction).obeys(rule)
-        for direction, drip in self._drips.items():
-            connection.drip[connection.stream(direction)] = Drip(*drip)
         if far.connect_ex(self._place) not in _UNDER_WAY:
             self._refused(connection)
 
@@ -319,22 +275,21 @@ class Proxy:
 
     def _goes_on(self, connection: ProxiedConnection) -> None:
         """Send what may go, and notice what no event reports: a reset of a leg that is not being read."""
-        now = time.monotonic()
         if not connection.connected:
-            if now >= connection.give_up:
+            if time.monotonic() >= connection.give_up:
                 self._refused(connection)
             return
         for leg in connection.legs:
             if connection.over:
                 return
             try:
-                connection.writes(leg, now)
+                connection.writes(leg)
             except BlockingIOError:
                 pass
             except OSError:
                 self._ends(connection)
                 return
-            if connection.must_reset or (not leg.events & selectors.EVENT_READ and _broken(leg.sock)):
+            if not leg.events & selectors.EVENT_READ and _broken(leg.sock):
                 self._ends(connection)
                 return
         if connection.settled:

@@ -142,11 +142,6 @@ class TlsPeer(Endings):
             if self._openssl.shaken or self._openssl.ended:
                 self._secrets = self._secrets or self._keys.takes()
 
-    def begins_handshake(self) -> None:
-        """Send a client's first message and wait for nothing: whatever comes is left unread."""
-        self._tell("sends a ClientHello, and no more")
-        self._openssl.begin(time.monotonic() + PATIENCE)
-
     def _agreed(self) -> str:
         sni, alpn = (printable(said or "") for said in (self.sni, self.alpn))
         words = [VERSION_NAMES.get(self.version, self.version), f"SNI {sni}" if sni else "no SNI"]

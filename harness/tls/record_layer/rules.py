@@ -12,10 +12,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Direction = Literal["up", "down"]
-#: What happens to a direction at a point: a FIN, or a reset of the whole connection.
-Fate = Literal["end", "reset"]
-#: (number of the record, counted from 1, its bytes with the header) -> what is sent instead; None: it is unchanged.
-Change = Callable[[int, bytes], bytes | None]
 
 HEADER = 5
 APPLICATION = 23
@@ -50,16 +46,14 @@ class Rule:
     direction: Direction
     what: str  #: for the story: a verb and its object
     at: Point = field(default_factory=Point)
-    act: Callable[[bytes], list[bytes]] | None = None  #: what to send for the record at the point
-    change: Change | None = None  #: what to send for every record
-    fate: Fate | None = None  #: after the point
+    act: Callable[[bytes], bytes] | None = None  #: what to send for the record at the point
+    cuts: bool = False  #: end the stream after the point
     done: int = 0
 
     @property
     def of_records(self) -> bool:
         """Whether it needs whole records."""
-        counts = self.at.record is not None or self.at.application is not None
-        return self.change is not None or counts
+        return self.at.record is not None or self.at.application is not None
 
 
 class _Active:
@@ -77,8 +71,8 @@ class _Active:
         return at.record is not None and stream.records - self.records == at.record
 
     def room(self, stream: FilteredStream) -> int | None:
-        """Bytes that may still pass before the fate; None: no limit."""
-        if self.over or self.rule.fate is None or self.rule.of_records:
+        """Bytes that may still pass before the cut; None: no limit."""
+        if self.over or not self.rule.cuts or self.rule.of_records:
             return None
         return max(0, (self.rule.at.bytes or 0) - (stream.passed - self.bytes))
 
@@ -88,7 +82,7 @@ class _Active:
 
 
 class FilteredStream:
-    """One direction. Bytes go in by `takes`, an end by `ends`; what comes out is in `out` and, after it, `fate`."""
+    """One direction. Bytes go in by `takes`, an end by `ends`; what comes out is in `out`, until `finished`."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
@@ -99,7 +93,7 @@ class FilteredStream:
         self.records = self.applications = 0  #: that came, whole
         self.passed = 0  #: bytes that were passed on
         self.out = bytearray()  #: to be sent on
-        self.fate: Fate | None = None  #: what comes after `out`
+        self.finished = False  #: a FIN comes after `out`
         self.ended = False  #: no more will come in
 
     @property
@@ -114,7 +108,7 @@ class FilteredStream:
 
     def takes(self, data: bytes) -> None:
         """Bytes came in."""
-        if self.fate is None:
+        if not self.finished:
             self._parse(data)
 
     def ends(self) -> None:
@@ -122,19 +116,18 @@ class FilteredStream:
         self.ended = True
         held, self._held = bytes(self._held), bytearray()
         self._emit(held)
-        if self.fate is None:
-            self.fate = "end"
+        self.finished = True
 
     # -- records -------------------------------------------------------------------------------------------------
 
     def _parse(self, data: bytes) -> None:
         self._held += data
-        while self._held and self.fate is None:
+        while self._held and not self.finished:
             if self._through:
                 self._goes_through()
             elif not self._tls or not self._step():
                 break
-        if not self._tls or self.fate is not None:
+        if not self._tls or self.finished:
             held, self._held = bytes(self._held), bytearray()
             self._emit(held)
 
@@ -174,38 +167,23 @@ class FilteredStream:
         return any(active.rule.of_records and not active.over for active in self._active)
 
     def _whole(self, record: bytes, application: bool) -> None:
-        pieces = [record]
-        fate: _Active | None = None
+        cut = False
         for active in self._active:
             rule = active.rule
-            if rule.change is not None:
-                pieces = [self._changed(rule, piece) for piece in pieces]
             if active.over or not active.is_at(self, application):
                 continue
             active.strikes()
             self._tell(f"{rule.what} ({rule.at})")
-            if rule.act is not None:
-                pieces = [part for piece in pieces for part in rule.act(piece)]
-            elif rule.fate is not None:
-                fate = active
-        self._emit(b"".join(pieces))
-        if fate is not None:
-            self.fate = fate.rule.fate
-
-    def _changed(self, rule: Rule, piece: bytes) -> bytes:
-        assert rule.change is not None
-        changed = rule.change(self.records, piece)
-        if changed is None or changed == piece:
-            return piece
-        rule.done += 1
-        self._tell(f"{rule.what} (record {self.records:,})")
-        return changed
+            record = record if rule.act is None else rule.act(record)
+            cut |= rule.cuts
+        self._emit(record)
+        self.finished |= cut
 
     # -- bytes ---------------------------------------------------------------------------------------------------
 
     def _emit(self, data: bytes) -> None:
         """Pass on bytes, as far as the next point at which something is to happen."""
-        if self.fate is not None:
+        if self.finished:
             return
         nearest, room = None, len(data)
         for active in self._active:
@@ -214,10 +192,10 @@ class FilteredStream:
                 nearest, room = active, left
         self.out += data[:room]
         self.passed += room
-        if nearest is not None and nearest.rule.fate is not None:
+        if nearest is not None:
             nearest.strikes()
             self._tell(f"{nearest.rule.what} ({nearest.rule.at})")
-            self.fate = nearest.rule.fate
+            self.finished = True
 
 
 # -- changes of a record ---------------------------------------------------------------------------------------------

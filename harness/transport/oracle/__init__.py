@@ -17,11 +17,12 @@ costs a student points. Rules of later stages than the run's are SHOULD. So is, 
 depends on when something arrived: it may have waited in a socket's buffer, or been dropped from it.
 
 What an endpoint can have known. When it sends at 0.31 s it may know everything that arrived by then. It need not have
-looked yet at what arrived at 0.31 s itself: a simulation does many things in one instant, and nobody outside sees their
-order. And it need not have used everything that arrived earlier: an ACK in a segment outside the receive window is
-dropped with it (RFC 9293). So two `Ear`s follow each endpoint. The *eager* one has heard everything up to and including
-the instant, and takes every ACK that is possible. The *sure* one has heard only what came before, and takes only ACKs
-that everybody has to take. What news allows is asked of the eager witness, what news forbids is asked of the sure one.
+looked yet at what arrived at 0.31 s itself: a simulation does many things in one instant, and nobody outside sees
+their order. And it need not have used everything that arrived earlier: an ACK in a segment outside the receive window
+is dropped with it (RFC 9293). So two witnesses (`Witness`) follow each endpoint. The *eager* one has heard everything
+up to and including the instant, and takes every ACK that is possible. The *sure* one has heard only what came before,
+and takes only ACKs that everybody has to take. What news allows is asked of the eager witness, what news forbids is
+asked of the sure one.
 
 An example. The client is `>`, a packet takes 50 ms (tests/harness/transport/test_oracle.py runs it):
 

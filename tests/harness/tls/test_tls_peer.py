@@ -221,13 +221,13 @@ def test_silence_in_the_handshake(make: Make) -> None:
         with pytest.raises(Broken) as caught:
             word(within=SOON)
         assert caught.value.verdict == "timeout" and caught.value.seen == "nothing"
-    pair.server.begins_handshake()  # a server says nothing first
+    pair.server.openssl.begin(time.monotonic() + 5)  # a server says nothing first
     assert pair.server.raw_out == b""
 
 
 def test_the_first_message_alone(make: Make) -> None:
     pair = make()
-    pair.client.begins_handshake()
+    pair.client.openssl.begin(time.monotonic() + 5)
     assert [describe(record) for record in split(pair.client.raw_out)[0]] == ["handshake ClientHello"]
 
 
@@ -262,7 +262,7 @@ def test_what_a_peer_read_ahead_is_not_lost(good: Identity, zoo: Zoo) -> None:
     story = Story(time.monotonic)
     one, other = connection()
     client = TlsPeer(Peer(one, story), client_context(ca=zoo.ca), server_side=False, name="server.example")
-    client.begins_handshake()
+    client.openssl.begin(time.monotonic() + 5)
     raw = Peer(other, story)
     assert raw.reads(0) == b""
     raw._fill(time.monotonic() + 5, 5, "a ClientHello")
