@@ -20,7 +20,7 @@ from harness.actors.program import PATIENCE, Program, Server
 from harness.actors.story import Broken, Story, show
 from harness.course.address import Address, parse_address
 from harness.course.assignment import Assignment
-from harness.lab.interface import CannotStart, Family, LabError, Mangle, Network, Node
+from harness.lab.interface import OURS, CannotStart, Family, LabError, Mangle, Network, Node
 
 #: The student nodes: all tests use the first, the second exists if an assignment asks for it (nodes = 2).
 Where = Literal["first", "second"]
@@ -57,6 +57,12 @@ def new_socket(family: Family, kind: socket.SocketKind, receive_buffer: int | No
     if receive_buffer is not None:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     return made
+
+
+def not_ours(error: Exception) -> None:
+    """Raise LabError if what a socket of the tester says is no server's fault."""
+    if isinstance(error, OSError) and error.errno in OURS:
+        raise LabError(f"the tester cannot make a connection: {error.strerror}") from None
 
 
 def given(program: Started, stdin: bytes | None) -> Started:
@@ -224,6 +230,7 @@ class Cast:
             try:
                 connection = self.node.connect_unix(server.listening.path, within)
             except (OSError, ValueError) as error:
+                not_ours(error)
                 raise server.broken(
                     f"the tester cannot connect to {server.name}",
                     expected=f"a connection to {server.listening}",
@@ -252,6 +259,7 @@ class Cast:
             return connection, True
         except OSError as error:
             connection.close()
+            not_ours(error)
             timed_out = isinstance(error, TimeoutError)
             raise server.broken(
                 f"the tester cannot connect to {server.name}" + (f" within {within:g} s" if timed_out else ""),

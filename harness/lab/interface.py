@@ -6,6 +6,7 @@ Rule 2: nothing here knows Docker, loopback, TUN or a relay; the other modules o
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from harness.errors import SetupError, SubmissionError
 from harness.link.addresses import Family as Family
 from harness.link.profile import Profile
 from harness.link.trace import Packet
+
+#: Errors of the tester's own sockets that are no server's fault: no descriptor, port, memory or route.
+OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETUNREACH)
 
 
 class LabError(SetupError):

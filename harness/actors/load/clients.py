@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.actors.story import difference, show
+from harness.lab.interface import OURS
 from harness.lab.linger import reset_and_close
 
 #: (what a client says, exactly what has to come back) by a client's number and its turn; turn 0 proves the connection.
@@ -27,8 +28,6 @@ Place = tuple[str, int]
 _SO_TIMESTAMPNS = 35
 _CHUNK = 262_144
 _IN_PROGRESS = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, 10035)  # 10035: Windows' WSAEWOULDBLOCK
-#: Ours, not the server's: no descriptor, port, memory or route.
-OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETUNREACH)
 
 
 @dataclass

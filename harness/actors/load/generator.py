@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from harness.actors.load.clients import OURS, Bystander, Client, Exchange, Faults, GreedyClient, Place
+from harness.actors.load.clients import Bystander, Client, Exchange, Faults, GreedyClient, Place
+from harness.lab.interface import OURS
 
 #: Makes a socket for one more client: with a place to connect it to, or None if it is connected.
 Connect = Callable[[], tuple[socket.socket, Place | None]]

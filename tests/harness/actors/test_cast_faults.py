@@ -1,0 +1,47 @@
+"""What the tester's own sockets lack is never the server's failure."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.actors.story import Broken
+from harness.lab.interface import LabError
+from harness.tester.scene import Scene
+from tests.harness.tester.local_scene import local_scenes
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Scene]:
+    with local_scenes(Path(__file__).parent / "load_submission", {"server": ["python3", "echo.py"]}) as make:
+        yield make()
+
+
+@pytest.mark.parametrize("number", [errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_a_connection_that_the_tester_cannot_make_is_ours(
+    lab: Scene, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    server = lab.serves("server")
+
+    def fails(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(socket.socket, "connect", fails)
+    with pytest.raises(LabError, match=os.strerror(number)):
+        lab.connects(server)
+
+
+def test_a_connection_that_the_server_refuses_is_its_own(lab: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = lab.serves("server")
+
+    def refused(*_: object) -> None:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    with pytest.raises(Broken, match="cannot connect"):
+        lab.connects(server)
