@@ -19,6 +19,11 @@ class Outcome(Enum):
     SKIPPED = "skipped"
 
     @property
+    def symbol(self) -> str:
+        """One character, for tables."""
+        return _SYMBOLS[self]
+
+    @property
     def sentence(self) -> str:
         """What it means, for people."""
         return _SENTENCES[self]
@@ -33,6 +38,15 @@ class Outcome(Enum):
         """Whether it settles the check's points."""
         return self is not Outcome.INCONCLUSIVE
 
+
+_SYMBOLS = {
+    Outcome.PASS: "✓",
+    Outcome.FAIL: "✗",
+    Outcome.TIMEOUT: "◷",
+    Outcome.ERROR: "!",
+    Outcome.INCONCLUSIVE: "?",
+    Outcome.SKIPPED: "–",
+}
 
 _SENTENCES = {
     Outcome.PASS: "The program did what the check asks.",

@@ -117,5 +117,6 @@ def test_thirds_add_up() -> None:
     assert number(100) == "100"
 
 
-def test_each_outcome_has_a_sentence() -> None:
+def test_each_outcome_has_a_symbol_and_a_sentence() -> None:
+    assert len({outcome.symbol for outcome in Outcome}) == 6
     assert all(outcome.sentence.endswith(".") for outcome in Outcome)
