@@ -138,7 +138,15 @@ class LocalNode:
         self._started.clear()
 
     def _copy(self, source: Path, target: Path) -> None:
-        shutil.copytree(source, target, symlinks=True)
+        try:
+            shutil.copytree(source, target, symlinks=True)
+        except shutil.Error as error:  # one row a file: (source, target, why)
+            why = error.args[0][0][2]
+            raise LabError(f"the submission cannot be copied to {target}: {why}. Free space, or set TMPDIR.") from None
+        except OSError as error:
+            raise LabError(
+                f"the submission cannot be copied to {target}: {error}. Free space, or set TMPDIR."
+            ) from None
         if self._user is not None:
             for folder, folders, files in os.walk(target):
                 for name in [".", *folders, *files]:

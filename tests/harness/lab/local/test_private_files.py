@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.course.assignment import Limits
+from harness.lab.interface import LabError
 from harness.lab.local.lab import LocalNode
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
@@ -44,3 +48,15 @@ def test_a_program_can_read_its_private_file(node: LocalNode) -> None:
     path = node.put_file("a", b"1", private=True)
     process = node.start(["python3", "-c", f"open({path!r}).read()"])
     assert process.wait(10) == 0
+
+
+def test_a_full_disk_is_ours_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise shutil.Error([("client.py", "built/client.py", f"[Errno 28] {os.strerror(errno.ENOSPC)}")])
+
+    made = LocalNode(tmp_path, Limits())
+    (tmp_path / "client.py").touch()
+    monkeypatch.setattr(shutil, "copytree", full)
+    with pytest.raises(LabError, match=r"cannot be copied to .*No space left on device.* set TMPDIR"):
+        made.build(None, timeout=1)
+    made.close()
