@@ -21,11 +21,11 @@ from typing import Any
 
 from grader.bench.local import Bench, Ended
 from grader.bench.task import Task
+from grader.sources import forbidden_by_stage
 from grader.submission import Submission
 from grader.verdict import pictures
 from grader.verdict import result as results
 from grader.verdict.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
-from harness.course.forbidden import find_all_forbidden, forbidden_message
 from harness.course.misplaced import misplaced_in
 from harness.course.programs import ProgramsError, load_programs
 from harness.lab.interface import LabError
@@ -128,9 +128,7 @@ class _Run:
 
     def look_for_forbidden(self) -> None:
         begun = time.monotonic()
-        assignment = self.task.assignment
-        for number, findings in find_all_forbidden(assignment, self.submission.path, self.programs).items():
-            self.forbidden[number] = forbidden_message(assignment.stage(number), findings)
+        self.forbidden = forbidden_by_stage(self.task.assignment, self.submission.path, self.programs)
         self.phases.append(Phase("forbidden names", round(time.monotonic() - begun, 4)))
 
     def all_checks(self) -> tuple[Verdict, ...]:

@@ -25,8 +25,10 @@ from pathlib import Path, PurePosixPath
 from harness.course.assignment import Assignment, Stage
 from harness.course.programs import ProgramsError, load_programs
 
-#: Files larger than this are not read; a program that people wrote is smaller.
-MOST_BYTES = 1_000_000
+#: Files larger than this, and more than this altogether, are not read; a program that people wrote is smaller.
+MOST_BYTES, MOST_TOGETHER = 1_000_000, 4_000_000
+#: Parts of a dotted name that are looked at: a submission's folders are not nested deeper.
+MOST_PARTS = 16
 #: At most this many places are looked at for the modules of one submission.
 MOST_PROBES = 5_000
 
@@ -38,8 +40,11 @@ class ForbiddenUse:
     name: str  #: as the assignment forbids it
     file: str  #: relative to the submission's folder, with "/"
     line: int  #: from 1
+    unread: str = ""  #: why the file's names cannot be known; then `name` says nothing
 
     def __str__(self) -> str:
+        if self.unread:
+            return f"{self.file} cannot be looked through: {self.unread}"
         return f"{self.file}, line {self.line}: uses {self.name}"
 
 
@@ -72,6 +77,8 @@ def find_all_forbidden(
             continue
         findings: dict[tuple[str, str], ForbiddenUse] = {}
         for source in reader.sources([programs[name] for name in stage.programs if name in programs]):
+            if source.unread:
+                findings.setdefault((source.file, ""), ForbiddenUse("", source.file, 1, source.unread))
             for name, line in source.module.uses(stage.forbidden):
                 findings.setdefault((source.file, name), ForbiddenUse(name, source.file, line))
         if findings:
@@ -86,6 +93,9 @@ def forbidden_message(stage: Stage, findings: Sequence[ForbiddenUse]) -> str:
     >>> forbidden_message(stage, [Finding("asyncio", "server.py", 3)])
     'Stage 5 forbids asyncio (server.py, line 3).'
     """
+    unread = [found for found in findings if found.unread]
+    if unread:  # whatever else it uses: what nobody can look through gives no points
+        return f"Stage {stage.number} forbids some names, and {unread[0]}."
     shown = [f"{found.name} ({found.file}, line {found.line})" for found in findings[:5]]
     more = f" and {len(findings) - 5} more" if len(findings) > 5 else ""
     return f"Stage {stage.number} forbids {', '.join(shown)}{more}."
@@ -218,7 +228,8 @@ def _constant(node: ast.expr) -> list[str]:
 class _Source:
     file: str  # relative to the folder, with "/"
     module: _Module
-    imports: tuple[PurePosixPath, ...]  # where the modules it imports would be if they were the submission's own
+    imports: tuple[PurePosixPath, ...] = ()  # where the modules it imports would be if they were the submission's own
+    unread: str = ""  # why it cannot be looked through
 
 
 class _Folder:
@@ -227,6 +238,7 @@ class _Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[PurePosixPath, _Source | None] = {}
+        self._together = 0
 
     def sources(self, programs: Sequence[Sequence[str]]) -> Iterator[_Source]:
         """The sources of some programs and of the local modules they import, each once.
@@ -253,17 +265,26 @@ class _Folder:
         data = _read(self._folder, file)
         if data is None:
             return None
+        self._together += len(data)
+        if len(data) > MOST_BYTES or self._together > MOST_TOGETHER:
+            return _Source(file.as_posix(), _NOTHING, unread=f"its sources are larger than {MOST_BYTES:,} bytes")
         try:
             # Bytes, so that the file's own coding line counts, as it does when the program runs.
             module = _Module(ast.parse(data))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except (RecursionError, MemoryError):
+            return _Source(file.as_posix(), _NOTHING, unread="it is nested too deeply")
+        except (SyntaxError, ValueError):  # it is no Python, and cannot run either
             return None
         return _Source(file.as_posix(), module, tuple(_local_imports(module, file.parent)))
 
 
+#: What a file has that cannot be looked through.
+_NOTHING = _Module(ast.Module([], []))
+
 #: Folders that hold a submission's copy in a node: a path below them is a path in the submission.
 _NODE_FOLDERS = ("/work/", "/build/", "/submission/")
 #: Programs whose arguments say little about what they start: a shell, env, an interpreter reading standard input.
+_PYTHON = re.compile(r"(?:.*/)?python[\d.]*$")
 _STARTERS = re.compile(r"(?:.*/)?(?:python[\d.]*|sh|bash|dash|env|exec|nice|nohup|timeout|xargs|make)$")
 
 
@@ -273,6 +294,7 @@ def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
     If the arguments name no file (`sh -c`, `python3 -c`), it may be any Python file of the submission.
     """
     found = False
+    script = next((word for word in argv[1:] if not word.startswith("-")), "") if _PYTHON.match(argv[0]) else ""
     for before, word in zip(("", *argv), argv, strict=False):
         if before == "-m":
             found = True
@@ -280,7 +302,8 @@ def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
             continue
         file = _within(word)
         data = None if file is None else _read(folder, file)
-        if file is not None and data is not None and (file.suffix in (".py", ".pyw") or _is_python(data)):
+        python = file is not None and (word == script or file.suffix in (".py", ".pyw"))
+        if file is not None and data is not None and (python or _is_python(data)):
             found = True
             yield file
     if not found and argv and _STARTERS.match(argv[0]):
@@ -322,7 +345,7 @@ def _local_imports(module: _Module, here: PurePosixPath) -> Iterator[PurePosixPa
 
 def _candidates(base: PurePosixPath, name: str) -> Iterator[PurePosixPath]:
     """The files a dotted module name may be, its packages included."""
-    parts = [part for part in name.split(".") if part]
+    parts = [part for part in name.split(".", MOST_PARTS)[:MOST_PARTS] if part]
     if not all(part.isidentifier() for part in parts):
         return
     for end in range(1, len(parts) + 1):
@@ -334,13 +357,14 @@ def _candidates(base: PurePosixPath, name: str) -> Iterator[PurePosixPath]:
 
 
 def _read(folder: Path, file: PurePosixPath) -> bytes | None:
-    """The bytes of a regular file of the submission, None if it is anything else (or a link, or enormous)."""
+    """The bytes of a regular file of the submission, none but the first MOST_BYTES + 1; None if it is anything else."""
     path = folder.joinpath(file)
     try:
         if any(part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(folder) and part != folder):
             return None
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        if not path.is_file():
             return None
-        return path.read_bytes()
+        with path.open("rb") as opened:
+            return opened.read(MOST_BYTES + 1)
     except (OSError, ValueError):
         return None

@@ -133,6 +133,42 @@ def test_what_is_no_python_has_no_names(tmp_path: Path, data: bytes) -> None:
     assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"import asyncio\n" + b"#" * 1_000_000, "its sources are larger than 1,000,000 bytes"),
+        (b"x = " + b"-" * 100_000 + b"1\nimport asyncio\n", "it is nested too deeply"),
+    ],
+    ids=["large", "deep"],
+)
+def test_what_cannot_be_looked_through_gives_no_points(tmp_path: Path, data: bytes, why: str) -> None:
+    (tmp_path / "server.py").write_text("import more\n")
+    (tmp_path / "more.py").write_bytes(data)
+    (found,) = find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path)
+    message = forbidden_message(ASSIGNMENT.stage(1), [found])
+    assert message == f"Stage 1 forbids some names, and more.py cannot be looked through: {why}."
+
+
+def test_many_files_together_have_a_bound(tmp_path: Path) -> None:
+    names = [f"part{number}" for number in range(5)]
+    (tmp_path / "server.py").write_text("".join(f"import {name}\n" for name in names))
+    for name in names:
+        (tmp_path / f"{name}.py").write_bytes(b"#" * 999_990)
+    found = find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path)
+    assert found and all(one.unread for one in found)
+
+
+def test_whatever_stands_behind_python3_is_python(tmp_path: Path) -> None:
+    (tmp_path / "daytime_server").write_text("import asyncio\n")
+    for argv in (["python3", "daytime_server"], ["/usr/bin/python3", "-u", "daytime_server", "--port", "1"]):
+        assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path, {"server": argv})
+
+
+def test_a_name_of_many_dots_costs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text("import " + ".".join("a" * 30_000) + "\nimport asyncio\n")
+    assert [found.name for found in find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path)] == ["asyncio"]
+
+
 def test_nothing_outside_the_folder_is_read(tmp_path: Path) -> None:
     (tmp_path / "outside.py").write_text("import asyncio\n")
     inside = tmp_path / "in"
