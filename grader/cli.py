@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from grader.bench.choose import PlaceError, choose_place, make_images
+from grader.bench.choose import choose_place, make_images
 from grader.bench.local import closing
 from grader.campaign.campaign import Campaign
 from grader.campaign.plan import Plan, make_plan
@@ -25,7 +25,7 @@ from grader.release.starters import differences, write_starters
 from grader.reports.terminal import class_table
 from grader.reports.text import no_command
 from harness.cli.console import Commands
-from harness.errors import SetupError, UsageError
+from harness.errors import UsageError
 
 
 class GraderCommands(Commands):
@@ -88,18 +88,15 @@ def run(
         raise UsageError(f"{out} is inside {submitted}: results among submissions. Give another folder.")
     with RunFolder(out) as folder:
         secret = folder.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
-        try:
-            place = choose_place(
-                course,
-                lab=lab,
-                engine=engine,
-                submitted=submitted,
-                trusted=trust_submissions,
-                assignments=sorted({job.assignment.name for job in plan.jobs}),
-                say=lambda text: console.print(Text(text, style="dim")),
-            )
-        except PlaceError as error:
-            raise SetupError(str(error)) from None
+        place = choose_place(
+            course,
+            lab=lab,
+            engine=engine,
+            submitted=submitted,
+            trusted=trust_submissions,
+            assignments=sorted({job.assignment.name for job in plan.jobs}),
+            say=lambda text: console.print(Text(text, style="dim")),
+        )
         with closing(place):
             kind = f"{place.kind} lab, link engine {place.engine}"
             many = f"{len(plan.jobs)} submission{'s' if len(plan.jobs) != 1 else ''}"
@@ -140,10 +137,7 @@ def release(
 def images() -> None:
     """Make the Docker lab's images now instead of at the first grading."""
     console = Console(highlight=False, soft_wrap=True)
-    try:
-        made = make_images(lambda text: console.print(Text(text, style="dim")))
-    except PlaceError as error:
-        raise SetupError(str(error)) from None
+    made = make_images(lambda text: console.print(Text(text, style="dim")))
     console.print(Text(f"The images are there: {made}"))
 
 

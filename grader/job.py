@@ -27,7 +27,8 @@ from grader.verdict import pictures
 from grader.verdict import result as results
 from grader.verdict.rubric import Reports, Stopped, Verdict, judge, settled, to_repeat
 from harness.course.misplaced import misplaced_in
-from harness.course.programs import ProgramsError, load_programs
+from harness.course.programs import load_programs
+from harness.errors import SubmissionError
 from harness.lab.interface import LabError
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import BadRecord, Built, End, Gone, Phase, Record, Report, Start, Trouble
@@ -84,7 +85,7 @@ def grade(
     run.phases.append(Phase("copy", round(taken, 4)))
     try:
         run.programs = load_programs(task.assignment.programs, submission.path)
-    except ProgramsError as error:
+    except SubmissionError as error:
         return refuse(task, str(error), submission)
     built = task.assignment.build_of(submission.path) is not None
     run.misplaced = misplaced_in(submission.path, run.programs, built, task.others)

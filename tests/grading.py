@@ -81,7 +81,7 @@ def grade(
         suites=course.suites(assignment),
         checks=list(graded.wanted),
         programs=load_programs(spec.programs, folder),
-        build=spec.build is not None and (folder / spec.build.file).is_file(),
+        build=spec.build_of(folder) is not None,
         seed=seed,
         seconds=300,
         reference=course.reference(assignment),

@@ -7,11 +7,8 @@ from pathlib import Path
 
 from grader.bench.local import LocalPlace, Place
 from grader.course import Course
+from harness.errors import SetupError, UsageError
 from harness.lab import doctor
-
-
-class PlaceError(Exception):
-    """The lab that was asked for is not available; the message says what would make it so."""
 
 
 def choose_place(
@@ -26,7 +23,7 @@ def choose_place(
 ) -> Place:
     """The place for a run. `lab` is auto, docker or local; `assignments` will be graded; `say` is told what takes long.
 
-    Raises PlaceError (not available), LabError (broke while it was set up).
+    Raises UsageError, SetupError.
     """
     if lab != "local":
         missing = _no_docker()
@@ -35,14 +32,14 @@ def choose_place(
 
             return DockerPlace(course, assignments, engine=engine, say=say)
         if lab == "docker":
-            raise PlaceError(f"the Docker lab cannot be used: {missing}")
+            raise SetupError(f"the Docker lab cannot be used: {missing}")
         why = f"no Docker engine is within reach ({missing})"
     else:
         why = "the local lab was asked for"
     if engine != "auto":
-        raise PlaceError(f"the engine {engine} needs the Docker lab, and {why}. Leave --engine out.")
+        raise UsageError(f"the engine {engine} needs the Docker lab, and {why}. Leave --engine out.")
     if not (trusted or _bundled(course, submitted)):
-        raise PlaceError(
+        raise UsageError(
             f"{why}, and without Docker every submission would run as you, with your files in its reach. "
             "If you trust all of them, say so: --trust-submissions"
         )
@@ -60,9 +57,9 @@ def _no_docker() -> str:
 
 
 def make_images(say: Callable[[str], None]) -> str:
-    """Make the Docker lab's images if they are missing; their names. Raises PlaceError, LabError."""
+    """Make the Docker lab's images if they are missing; their names. Raises SetupError."""
     if missing := _no_docker():
-        raise PlaceError(f"the images cannot be made: {missing}")
+        raise SetupError(f"the images cannot be made: {missing}")
     from grader.bench.docker import DockerPlace
 
     return DockerPlace(Course(Path()), [], engine="auto", say=say).image

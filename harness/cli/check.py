@@ -113,7 +113,7 @@ def checks_to_run(assignment: Assignment, stage: int | None, names: Sequence[str
 
 
 def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = None) -> Iterator[Record]:
-    """Run public checks and yield the tester's records as they come. Raises ProgramsError."""
+    """Run public checks and yield the tester's records as they come. Raises SubmissionError."""
     assignment = solution.assignment
     job = Job(
         lab=LocalLab(solution.folder),

@@ -26,10 +26,6 @@ SUITES: tuple[Suite, ...] = ("public", "hidden")
 SCHEMA = 1
 
 
-class AssignmentError(SetupError):
-    """assignment.toml is wrong or missing; the message names file and line and says what to write instead."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Build:
     """How a submission that has a certain file is built, in the student's node."""
@@ -132,21 +128,21 @@ class Assignment:
 
 
 def load_assignment(path: Path) -> Assignment:
-    """Read and validate an assignment.toml. Raises AssignmentError."""
+    """Read and validate an assignment.toml. Raises SetupError."""
     if not path.exists():
-        raise AssignmentError(f"{path}: there is no such file. An assignment is described by its assignment.toml.")
+        raise SetupError(f"{path}: there is no such file. An assignment is described by its assignment.toml.")
     try:
         return _read(TomlFile.read(path), path)
     except TomlMistake as mistake:
-        raise AssignmentError(str(mistake)) from None
+        raise SetupError(str(mistake)) from None
 
 
 def parse_assignment(text: str, path: Path) -> Assignment:
-    """Validate the text of an assignment.toml; `path` is for messages. Raises AssignmentError."""
+    """Validate the text of an assignment.toml; `path` is for messages. Raises SetupError."""
     try:
         return _read(TomlFile(text, path), path)
     except TomlMistake as mistake:
-        raise AssignmentError(str(mistake)) from None
+        raise SetupError(str(mistake)) from None
 
 
 # --- one function per table, top to bottom as in the file ---

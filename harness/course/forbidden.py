@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.course.assignment import Assignment, Stage
-from harness.course.programs import ProgramsError, load_programs
+from harness.course.programs import load_programs
+from harness.errors import SubmissionError
 
 #: Files larger than this, and more than this altogether, are not read; a program that people wrote is smaller.
 MOST_BYTES, MOST_TOGETHER = 1_000_000, 4_000_000
@@ -69,7 +70,7 @@ def find_all_forbidden(
     if programs is None:
         try:
             programs = load_programs(assignment.programs, folder)
-        except ProgramsError:
+        except SubmissionError:
             programs = assignment.programs
     reader, found = _Folder(folder), {}
     for stage in assignment.stages if stages is None else stages:

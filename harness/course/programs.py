@@ -14,12 +14,8 @@ OVERRIDES = "programs.toml"
 MOST_WORDS = 4096
 
 
-class ProgramsError(SubmissionError):
-    """The submission's programs.toml is wrong; the message is for its author."""
-
-
 def load_programs(table: Mapping[str, Sequence[str]], folder: Path) -> dict[str, list[str]]:
-    """The programs table for the submission in `folder`. Raises ProgramsError.
+    """The programs table for the submission in `folder`. Raises SubmissionError.
 
     `table` maps a program's name to its argument vector, relative to the submission's folder.
     """
@@ -37,5 +33,5 @@ def load_programs(table: Mapping[str, Sequence[str]], folder: Path) -> dict[str,
             if sum(len(word.encode()) + 1 for word in programs[name]) > MOST_WORDS:
                 row.wrong(name, f"the words of {name} are longer than {MOST_WORDS:,} bytes", "Shorten them.")
     except TomlMistake as mistake:
-        raise ProgramsError(f"{mistake} Mend {OVERRIDES} or remove it.") from None
+        raise SubmissionError(f"{mistake} Mend {OVERRIDES} or remove it.") from None
     return programs

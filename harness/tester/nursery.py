@@ -17,6 +17,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.tester.run import emitter, run_job
+from harness.text.lines import Lines
+
+#: Longest job, in bytes.
+MOST_JOB = 16_000_000
 
 
 class Nursery:
@@ -25,7 +29,7 @@ class Nursery:
     def __init__(self, out: int) -> None:
         self._out = out
         self._job: int | None = None
-        self._pending = b""
+        self._lines = Lines(MOST_JOB)
 
     def serve(self) -> None:
         """Serve until the host hangs up."""
@@ -51,9 +55,8 @@ class Nursery:
 
     def _hear(self) -> bool:
         chunk = os.read(0, 1 << 20)
-        *lines, self._pending = (self._pending + chunk).split(b"\n")
-        for line in lines:
-            command = json.loads(line)
+        for line in self._lines.feed(chunk):
+            command = json.loads(line or b"{}")
             if "job" in command and self._job is None:
                 self._start(command["job"])
             elif "stop" in command and self._job is not None:

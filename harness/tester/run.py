@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 import pytest
 
-from harness.course.assignment import Assignment, AssignmentError, load_assignment
+from harness.course.assignment import Assignment, load_assignment
+from harness.errors import SetupError
 from harness.lab.interface import CannotStart, LabError, Network, Node, NodeGone
 from harness.tester.border.job import BadJob, Job, LocalLab
 from harness.tester.border.records import Built, End, Gone, Phase, Record, Trouble, line_of
@@ -70,7 +71,7 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
         job = Job.from_json(text)
         assignment = load_assignment(job.assignment)
         nodes, network, leave = make_lab(job, assignment)
-    except (BadJob, AssignmentError, LabError) as error:
+    except (BadJob, SetupError) as error:
         emit(Trouble(str(error)))
         emit(End())
         return

@@ -11,8 +11,9 @@ from fakes import END, FakeBench, FakePlace, hand_in, passing, report
 from typer.testing import CliRunner, Result
 
 import grader.cli
-from grader.bench.choose import PlaceError, choose_place
+from grader.bench.choose import choose_place
 from grader.course import Course
+from harness.errors import SetupError, UsageError
 from harness.lab import doctor
 
 
@@ -125,9 +126,9 @@ def no_docker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_docker")
 def test_without_docker_only_trusted_code_is_run(course: Course, tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match="--trust-submissions"):
+    with pytest.raises(UsageError, match="--trust-submissions"):
         place(course, tmp_path)
-    with pytest.raises(PlaceError, match="--trust-submissions"):
+    with pytest.raises(UsageError, match="--trust-submissions"):
         place(course, tmp_path, lab="local")
     assert place(course, tmp_path, trusted=True).kind == "local"
     bundled = course.root / "examples" / "class"
@@ -139,9 +140,9 @@ def test_without_docker_only_trusted_code_is_run(course: Course, tmp_path: Path)
 
 @pytest.mark.usefixtures("no_docker")
 def test_docker_that_is_asked_for_and_missing_names_the_remedy(course: Course, tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match=r"to have it: sudo apt-get install docker\.io"):
+    with pytest.raises(SetupError, match=r"to have it: sudo apt-get install docker\.io"):
         place(course, tmp_path, lab="docker", trusted=True)
-    with pytest.raises(PlaceError, match="the engine router needs the Docker lab"):
+    with pytest.raises(UsageError, match="the engine router needs the Docker lab"):
         place(course, tmp_path, engine="router", trusted=True)
 
 

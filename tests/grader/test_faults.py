@@ -120,8 +120,8 @@ def trouble(dice: random.Random, victims: Callable[[], list[psutil.Process]], mo
 
     def makes() -> None:
         while not over.wait(dice.uniform(0.05, 0.9)) and len(done) < most:
-            found = victims()
             with contextlib.suppress(psutil.Error, IndexError):
+                found = victims()
                 victim, signum = dice.choice(found), dice.choice(SIGNALS)
                 name = " ".join(victim.cmdline()[:6])
                 victim.send_signal(signum)

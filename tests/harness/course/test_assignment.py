@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.course.assignment import Assignment, AssignmentError, load_assignment, parse_assignment
+from harness.course.assignment import Assignment, load_assignment, parse_assignment
+from harness.errors import SetupError
 from harness.text.nearest import nearest
 
 GOOD = """\
@@ -65,7 +66,7 @@ def parse(text: str) -> Assignment:
 def complaint(old: str, new: str, *, count: int = 1) -> str:
     """The message for GOOD with one thing changed."""
     assert old in GOOD
-    with pytest.raises(AssignmentError) as caught:
+    with pytest.raises(SetupError) as caught:
         parse(GOOD.replace(old, new, count))
     return str(caught.value)
 
@@ -141,18 +142,18 @@ def test_text_that_is_not_toml_is_named_with_its_line() -> None:
 
 
 def test_an_unclosed_text_at_the_end_is_named_with_the_last_line() -> None:
-    with pytest.raises(AssignmentError, match=r"line \d+: this is not TOML"):
+    with pytest.raises(SetupError, match=r"line \d+: this is not TOML"):
         parse(GOOD + 'x = """\n')
 
 
 def test_a_missing_table_says_how_to_write_it() -> None:
-    with pytest.raises(AssignmentError, match=r"Write \[\[checks\]\] above each row"):
+    with pytest.raises(SetupError, match=r"Write \[\[checks\]\] above each row"):
         parse(GOOD[: GOOD.index("[[checks]]")])
 
 
 def test_a_key_inside_a_long_text_is_not_taken_for_a_key() -> None:
     text = GOOD.replace('title = "Reading"', 'title = """\npoints = 7\n"""').replace("points = 3", "points = 9")
-    with pytest.raises(AssignmentError) as caught:
+    with pytest.raises(SetupError) as caught:
         parse(text)
     where = text[: text.index("points = 9")].count("\n") + 1
     assert f"line {where}:" in str(caught.value)
@@ -160,7 +161,7 @@ def test_a_key_inside_a_long_text_is_not_taken_for_a_key() -> None:
 
 def test_the_students_copy_has_fewer_checks_and_no_hidden_ones() -> None:
     public = GOOD.replace("schema = 1", "schema = 1\npublic = true")
-    with pytest.raises(AssignmentError, match="a hidden check in the students' copy"):
+    with pytest.raises(SetupError, match="a hidden check in the students' copy"):
         parse(public)
     hidden = public.index("[[checks]]", public.index("[[checks]]") + 1)
     assignment = parse(public[:hidden])
@@ -171,18 +172,18 @@ def test_the_students_copy_has_fewer_checks_and_no_hidden_ones() -> None:
 def test_a_public_check_needs_public_ones_only() -> None:
     swapped = GOOD.replace('suite = "public"', 'suite = "hidden"\nfeedback = "x"')
     swapped = swapped.replace('suite = "hidden"\nstage = 1\npoints = 2', 'suite = "public"\nstage = 1\npoints = 2')
-    with pytest.raises(AssignmentError, match="Let it need public checks only"):
+    with pytest.raises(SetupError, match="Let it need public checks only"):
         parse(swapped)
 
 
 def test_a_missing_file_is_no_traceback(tmp_path: Path) -> None:
-    with pytest.raises(AssignmentError, match="there is no such file"):
+    with pytest.raises(SetupError, match="there is no such file"):
         load_assignment(tmp_path / "assignment.toml")
 
 
 def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "assignment.toml").write_bytes(b"\xff")
-    with pytest.raises(AssignmentError, match="Save the file as UTF-8"):
+    with pytest.raises(SetupError, match="Save the file as UTF-8"):
         load_assignment(tmp_path / "assignment.toml")
 
 

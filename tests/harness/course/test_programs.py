@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.course.programs import ProgramsError, load_programs
+from harness.course.programs import load_programs
+from harness.errors import SubmissionError
 
 TABLE = {"daytime_client": ("python3", "daytime_client.py"), "daytime_server": ("python3", "daytime_server.py")}
 
@@ -46,7 +47,7 @@ def test_a_row_of_the_submission_replaces_one_row(tmp_path: Path) -> None:
 )
 def test_each_mistake_is_named(tmp_path: Path, text: bytes, names: str) -> None:
     (tmp_path / "programs.toml").write_bytes(text)
-    with pytest.raises(ProgramsError, match=names):
+    with pytest.raises(SubmissionError, match=names):
         load_programs(TABLE, tmp_path)
 
 
