@@ -1,5 +1,6 @@
 """Stages 5 and 6: endings and timers, a storm, and no descriptors left."""
 
+import itertools
 import re
 import signal
 import time
@@ -92,13 +93,15 @@ def test_half_close_with_lines_pending(lab: Scene, program: str) -> None:
     lab.pauses(0.3)
     rows = slow.reads_to_end(within=8).split(b"\n")
     lab.expect(rows.pop() == b"", "the last line is whole")
-    said = [row for row in rows if row.startswith(b"tea ada ") and row.endswith(TEXT)]
-    told = [row for row in rows if re.fullmatch(rb"dropped \d{1,6}", row)]
-    seen = f"{len(said)} lines, then {[row[:20] for row in rows[-2:]]}"
-    lab.expect(len(said) + len(told) + 1 == len(rows) and b"ok" in rows, "lines, ok and dropped N", seen=seen)
-    lab.expect(len(told) == 1 and rows[-1] == told[0], "it is told what was dropped, and then the end", seen=seen)
-    missed = int(told[0].split()[1])
-    lab.expect(len(said) + missed == count, "every line was read or counted", expected=count, seen=seen)
+    said = [int(line[1]) for row in rows if (line := re.fullmatch(rb"tea ada (\d{1,6}) " + TEXT, row))]
+    told = [int(notice[1]) for row in rows if (notice := re.fullmatch(rb"dropped (\d{1,6})", row))]
+    seen = f"{len(said)} lines, {sum(told)} dropped in {len(told)} notices, {[row[:20] for row in rows[-2:]]} last"
+    whole = len(said) + len(told) + 1 == len(rows) and rows.count(b"ok") == 1
+    lab.expect(whole, "nothing but whole lines, one ok and dropped N", seen=seen)
+    in_order = all(early < late for early, late in itertools.pairwise(said))
+    lab.expect(in_order, "the lines come in their order, none of them twice", seen=seen)
+    lab.expect(told, "what did not fit was dropped, and it is told so", expected="dropped N", seen=seen)
+    lab.expect(len(said) + sum(told) == count, "every line was read or counted", expected=count, seen=seen)
 
 
 @ALL
