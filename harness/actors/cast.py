@@ -319,6 +319,11 @@ class Cast:
         self._open.append(thing)
         return thing
 
+    def crashes(self) -> list[str]:
+        """The check has failed: which servers ended although nobody told them to, in words."""
+        crashes = [thing.crash() for thing in self._open if isinstance(thing, Server)]
+        return [crash for crash in crashes if crash is not None]
+
     def last_words(self) -> None:
         """The check has failed: add to the story what the programs wrote on standard error."""
         for thing in self._open:
