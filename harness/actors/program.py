@@ -337,11 +337,9 @@ class Server(Program):
         """The address it printed."""
         return self.listening
 
-    def crash(self) -> str | None:
-        """How it ended, in words, if it ended with nobody's signal although it was listening; else None."""
-        if self.signalled or not hasattr(self, "listening") or self.status(within=0.2) is None:
-            return None
-        return f"{self.name} ended by itself ({self.ending()})"
+    def crashed(self) -> bool:
+        """Whether it was listening and ended although nobody told it to."""
+        return not self.signalled and hasattr(self, "listening") and self.status(within=0.2) is not None
 
     def waits_until_listening(self, asked: Address, *, within: float = PATIENCE) -> None:
         """Read the line and keep the address. A server that ends before it is the submission's error."""

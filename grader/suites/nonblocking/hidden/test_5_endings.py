@@ -123,6 +123,9 @@ def test_idle_is_silence_not_slowness(lab: Scene, program: str) -> None:
 
 
 def test_idle_while_reading_slowly(lab: Scene) -> None:
+    longer = lab.serves("echo_server", "--idle", "2.8")
+    silent = lab.connects(longer, name="a silent client of a server that waits for 2.8 s")
+    begun = lab.now()
     echo = lab.serves("echo_server", "--idle", "1.5")
     stuck, _ = lab.clients.misbehaving(echo, receive_buffer=16384).never_reads(lab.random_bytes(16_000_000), quiet=0.2)
     server = lab.serves("chat_server", "--slow", "wait", "--idle", "1.5")
@@ -135,6 +138,7 @@ def test_idle_while_reading_slowly(lab: Scene) -> None:
         slow.reads_exactly(b"".join(b"tea ada " + line for line in lines[first : first + 60]))
         lab.waits_until(lambda: False, within=0.05)
     stuck.sees_reset_or_end(within=2)
+    silent.sees_reset_or_end(within=max(0.1, begun + 2.8 + 2.3 - lab.now()))
 
 
 @CHATS
