@@ -320,6 +320,8 @@ def test_wait_until_the_reader_leaves(lab: Scene, program: str) -> None:
     lab.expect(expected.startswith(first), "what came first is right", seen=first[:60])
     bob.reads_exactly(expected[len(first) :], within=10)
     ada.reads_exactly(b"ok\n" * len(lines))
+    lab.says("whoever comes next reads nothing of what was meant for the one that left")
+    asks(lab, lab.connects(server, name="the next client"), b"nick slow")
 
 
 @PROGRAMS
