@@ -327,6 +327,11 @@ class Cast:
         self._open.append(thing)
         return thing
 
+    def crashes(self) -> list[str]:
+        """The check has failed: which servers ended although nobody told them to, in words."""
+        servers = [thing for thing in self._open if isinstance(thing, Server) and thing.crashed()]
+        return [f"{server.name} ended by itself ({server.ending()})" for server in servers]
+
     def last_words(self) -> None:
         """The check has failed: add to the story what the programs wrote on standard error."""
         for thing in self._open:

@@ -87,9 +87,11 @@ class Program:
         self._out = OutputStream(process.stdout, output_limit, self._changed, self._end_flood)
         self._err = OutputStream(process.stderr, output_limit, self._changed, self._end_flood)
         self._complained = False  # its standard error is already in the story
+        self.signalled = False  #: whether it was told to end: what it did then is no crash
         self._status: int | None = None
 
     def _end_flood(self) -> None:
+        self.signalled = True
         self._process.signal(9)
 
     # -- what it says ------------------------------------------------------------------------------------------
@@ -227,6 +229,7 @@ class Program:
     def signal(self, signum: int) -> None:
         """Send it a signal."""
         self._story.add("tester", f"sends {signal.Signals(signum).name} to {self.name}")
+        self.signalled |= signum != signal.SIGCONT
         self._process.signal(signum)
 
     def terminates(self, *, within: float = 2.0, status: int = 0) -> None:
@@ -333,6 +336,10 @@ class Server(Program):
     def address(self) -> Address:
         """The address it printed."""
         return self.listening
+
+    def crashed(self) -> bool:
+        """Whether it was listening and ended although nobody told it to."""
+        return not self.signalled and hasattr(self, "listening") and self.status(within=0.2) is not None
 
     def waits_until_listening(self, asked: Address, *, within: float = PATIENCE) -> None:
         """Read the line and keep the address. A server that ends before it is the submission's error."""

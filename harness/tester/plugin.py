@@ -185,6 +185,8 @@ class StoryPlugin:
             if report.outcome in (Outcome.FAIL, Outcome.TIMEOUT):
                 if trouble:
                     report = replace(report, message=f"{report.message} ({trouble})")
+                if crashes := scene.crashes():
+                    report = replace(report, message=f"{'; '.join(crashes)}: {report.message}")
                 report = self._doubted(report, counters, scene.node)
             if not report.outcome.well:
                 packets = scene.network.capture(self._began[0], time.time())

@@ -25,6 +25,8 @@ SOLUTIONS: dict[str, tuple[list[Path], list[int]]] = {
     "poll": ([ADA, HERE / "poll"], [1, 2, 3, 4, 5]),
     # The same over edge-triggered epoll: told once, so that whoever forgets hangs.
     "epoll, edge-triggered": ([ADA], [1, 2, 3, 4, 5]),
+    # Offers what waits again with every line: tells what it dropped more than once, and may go on after it.
+    "offers again": ([HERE / "offers_again"], [3, 5]),
     # Callbacks instead of coroutines.
     "asyncio protocols": ([ADA], [6]),
     "uvloop": ([ADA, HERE / "uvloop"], [6]),
@@ -37,6 +39,8 @@ def prepare(name: str, folder: Path) -> list[int]:
     layers, stages = SOLUTIONS[name]
     if name == "uvloop":
         shutil.copyfile(ADA / "chat_server_asyncio.py", folder / "protocols.py")
+    if name == "offers again":
+        shutil.copyfile(folder / "chat_server.py", folder / "patient_chat.py")
     lay(folder, *layers)
     return stages
 

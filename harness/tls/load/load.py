@@ -110,13 +110,16 @@ class ClosingGreedy(ClosingClient, GreedyClient):
 class SilentClient(Client):
     """A client that connects and never shakes hands: how long it was tolerated, and how it was ended."""
 
-    ended_after: float | None = None  #: seconds from its connection to its end
+    ended_after: float | None = None  #: seconds from when it began to connect to its end
     how = ""  #: "end" or "reset"
     heard = 0  #: bytes that came
 
+    def begins(self) -> None:
+        """It connects now. The server's clock cannot begin sooner; ours would be late if it began once we noticed."""
+        self.said_at = time.monotonic()
+
     def joins(self, says: bytes) -> None:
         """It is connected now; `says`: what it sends, if anything."""
-        self.said_at = time.monotonic()
         if says and self.sock is not None:
             try:
                 self.sock.send(says)
@@ -153,12 +156,11 @@ class TlsGenerator(Generator):
             cast(SilentClient, client).joins(says)
             done(client, 0.0)
 
-        return await self._each(
-            clients,
-            lambda client, done: self._join(client, lambda ready: joined(ready, done)),
-            _SILENT_WINDOW,
-            deadline,
-        )
+        def begin(client: Client, done: Callable[[Client, float], None]) -> None:
+            cast(SilentClient, client).begins()
+            self._join(client, lambda ready: joined(ready, done))
+
+        return await self._each(clients, begin, _SILENT_WINDOW, deadline)
 
 
 class _ClosingLoad(Load):
@@ -210,13 +212,18 @@ class SilentLoad(_ClosingLoad):
         clients = [self._silent() for _ in range(count)]
         self._generator.clients.extend(clients)
         self._story.add("tester", f"opens {count:,} connections on which it will not shake hands")
-        missing = self._do(self._generator.greet(clients, says, deadline=time.monotonic() + within), within)
+        with LoadInterval(self) as interval:
+            missing = self._do(self._generator.greet(clients, says, deadline=time.monotonic() + within), within)
         if missing:
-            raise Broken(
-                f"{self._server.name} takes no further connections",
-                verdict="timeout",
-                expected=f"{count:,} connections within {within:g} s",
-                seen=f"{count - missing:,}",
+            self._tell(
+                Broken(
+                    f"{self._server.name} takes no further connections",
+                    verdict="timeout",
+                    expected=f"{count:,} connections within {within:g} s",
+                    seen=f"{count - missing:,}",
+                ),
+                interval.machine,
+                within,
             )
 
     def all_end(self, *, within: float, after: float = 0.0) -> None:

@@ -72,6 +72,10 @@ def test_does_not_start(lab):
     lab.serves("hello", "crash")
 
 
+def test_crashes_under_way(lab):
+    lab.connects(lab.serves("hello", "serve")).reads_line()
+
+
 def test_out_of_time(lab):
     threading.Event().wait(60)
 
@@ -129,6 +133,12 @@ elif part == "sleep":
     time.sleep(60)
 elif part == "crash":
     raise RuntimeError("no such luck")
+elif part == "serve":
+    import socket
+    listener = socket.create_server(("0.0.0.0", 0))
+    print("listening on 0.0.0.0:%d" % listener.getsockname()[1], flush=True)
+    listener.accept()
+    sys.exit(9)
 elif part == "flood":
     while True:
         os.write(1, b"y" * 65536)
@@ -161,6 +171,7 @@ EXPECTED = {
     "test_wrong_status": "fail",
     "test_hangs": "timeout",
     "test_does_not_start": "error",
+    "test_crashes_under_way": "fail",
     "test_out_of_time": "timeout",
     "test_ours": "inconclusive",
     "test_lab_breaks": "inconclusive",
@@ -239,6 +250,12 @@ def test_a_failure_says_what_was_expected_and_seen_and_tells_its_story(records: 
 def test_what_the_program_complained_of_is_part_of_the_story(records: list[dict[str, Any]]) -> None:
     assert any("bad luck" in step["what"] for step in report(records, "test_wrong_status")["story"])
     assert any("no such luck" in step["what"] for step in report(records, "test_does_not_start")["story"])
+
+
+def test_that_a_server_crashed_is_said_first(records: list[dict[str, Any]]) -> None:
+    found = report(records, "test_crashes_under_way")["message"]
+    assert found.startswith("hello ended by itself (exit status 9): the connection ended"), found
+    assert "by itself" not in report(records, "test_hangs")["message"]
 
 
 def test_a_mistake_of_ours_is_never_the_submissions(records: list[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@ import signal
 import socket
 import stat
 import sys
+import time
 from datetime import datetime, timezone
 
 import net
@@ -45,9 +46,11 @@ def listen(family, kind, where):
 def goodbye(c):
     """Say the end, then read away what the client still sends, or it would see a reset."""
     c.shutdown(socket.SHUT_WR)
-    c.settimeout(1)
-    while c.recv(65536):
-        pass
+    until = time.monotonic() + 1
+    while (left := until - time.monotonic()) > 0:
+        c.settimeout(left)
+        if not c.recv(65536):
+            break
 
 
 def main(argv):

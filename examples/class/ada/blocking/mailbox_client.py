@@ -68,7 +68,7 @@ def one(s, body):
     head, newline, data = reply.partition(b"\n")
     if head == b"ok" and newline:
         out(data)
-    elif head.startswith(b"error"):
+    elif head.startswith(b"error ") and newline:
         net.die(net.REFUSED_BY_SERVER, head.decode("utf-8", "replace"))
     else:
         net.die(net.PROTOCOL, "not an answer")

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import threading
 from datetime import UTC, datetime
 
 from harness.testing import Scene
@@ -11,7 +12,9 @@ LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r\n")
 
 def check_time(lab: Scene, answer: bytes) -> None:
     """The answer is one line with the time of now."""
-    lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ", seen=answer)
+    if LINE.fullmatch(answer.replace(b"\n", b"\r\n")):
+        lab.expect(False, "the line ends in CR LF, not in LF alone", expected=b"...Z\r\n", seen=answer)
+    lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF", seen=answer)
     try:
         said = datetime.strptime(answer.decode(), "%Y-%m-%dT%H:%M:%SZ\r\n").replace(tzinfo=UTC)
     except ValueError:
@@ -40,6 +43,14 @@ def test_survives_clients_that_vanish(lab: Scene) -> None:
     server.signal(signal.SIGSTOP)
     for _ in range(10):
         lab.connects(server, quietly=True).resets()
+    server.signal(signal.SIGCONT)
+    check_time(lab, lab.connects(server).reads_to_end())
+    lab.says("clients that send a byte and close: what they are sent is answered by a reset")
+    server.signal(signal.SIGSTOP)
+    for _ in range(10):
+        peer = lab.connects(server, quietly=True)
+        peer.sends(b"x")
+        peer.closes()
     server.signal(signal.SIGCONT)
     check_time(lab, lab.connects(server).reads_to_end())
     server.keeps_running()
@@ -87,9 +98,12 @@ def test_unix_socket_file_comes_and_goes(lab: Scene) -> None:
     killed.exits(-9)
     again = lab.serves("daytime_server", at="unix:day.sock")
     check_time(lab, lab.connects(again).reads_to_end())
-    lab.says("a socket of a server that lives is left alone")
+    lab.says("a socket of a server that lives is left alone, and so is a file that is none")
     lab.runs("daytime_server", "unix:day.sock").exits(3)
     check_time(lab, lab.connects(again).reads_to_end())
+    file = next(name for name in ("programs.toml", "daytime_server.py") if lab.kind_of(name) == "file")  # a fresh copy
+    lab.runs("daytime_server", f"unix:{file}").exits(3)
+    lab.expect(lab.kind_of(file) == "file", "the file is still there", expected="file", seen=lab.kind_of(file))
     again.terminates()
 
 
@@ -97,8 +111,12 @@ def test_a_silent_client_holds_it_up_for_2_s_at_most(lab: Scene) -> None:
     server = lab.serves("daytime_server")
     silent = lab.connects(server, name="a client that never ends")
     check_time(lab, silent.reads_line())
-    peer = lab.connects(server, name="the next client")
-    check_time(lab, peer.reads_to_end(within=4.5))
+    busy = lab.connects(server, name="a client that never ends and sends a byte now and then")
+    check_time(lab, busy.reads_line(within=4.5))
+    drip = threading.Thread(target=busy.sends, args=[b"x"] * 40, kwargs={"apart": 0.2, "may_fail": True}, daemon=True)
+    drip.start()
+    last = lab.connects(server, name="the last client")
+    check_time(lab, last.reads_to_end(within=4.5))
 
 
 def test_idles_without_cpu(lab: Scene) -> None:

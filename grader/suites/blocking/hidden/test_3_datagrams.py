@@ -93,8 +93,11 @@ def test_client_over_ipv6(lab: Scene) -> None:
 
 def test_nobody_there_is_no_answer(lab: Scene) -> None:
     lab.says("an ICMP error is no answer yet: the client tries on and gives up in the end")
-    client = lab.runs("daytime_client", lab.nobody("udp"), "--timeout", "0.2", "--tries", "2")
+    begun = lab.now()
+    client = lab.runs("daytime_client", lab.nobody("udp"), "--timeout", "0.4", "--tries", "3")
     client.exits(5)
+    took = lab.now() - begun
+    lab.expect(took > 1.1, "each try lasts 0.4 s, error or not", expected="after 1.2 s", seen=f"after {took:.1f} s")
     udp = lab.listens_udp()
     good = lab.runs("daytime_client", udp.address)
     _, sender = udp.receives()

@@ -96,7 +96,8 @@ def test_an_answer_that_is_none(lab: Scene) -> None:
     client, peer, _ = asks(lab, "list")
     peer.sends_frame(b"ok\n")
     client.exits(0)
-    for body in (b"", b"okay\n", b"yes\n", b"ok"):
+    nearly = (b"ok\r\n", b"ok \n", b" ok\n", b"ok\rx\n", b"OK\n", b"error no LF", b"error\n")
+    for body in (b"", b"okay\n", b"yes\n", b"ok", *nearly):
         client, peer, _ = asks(lab, "list")
         peer.sends_frame(body)
         client.exits(4)

@@ -73,6 +73,17 @@ def test_malformed_requests(lab: Scene) -> None:
         b"put \nx",
         b"\n",
         b"get \xc3\xbc\n",
+        b"list\r\n",
+        b"whoami \n",
+        b" list\n",
+        b"get  n\n",
+        b"get n \n",
+        b"get n\r\n",
+        b"get\tn\n",
+        b"get n\x0b\n",
+        b"put n\r\nx",
+        b"list\nx",
+        b"get n\n\n",
     ]
     for request in wrong:
         answer = asks(peer, request)

@@ -86,6 +86,32 @@ def _comes_and_goes(lab: Scene, server: Server, way: int) -> None:
         peer.closes()
 
 
+def test_every_place_comes_back(lab: Scene) -> None:
+    server = lab.serves("mailbox_server", "--max-clients", 2, "--idle", "0.6")
+    first = lab.connects(server, name="the first")
+    first.sends_frame(b"put big\n" + lab.random_bytes(60_000))
+    first.reads_frame()
+    first.closes()
+    lab.says("clients take both places and leave them: two fall silent, the others end in the midst of something")
+    for number in range(2):
+        lab.connects(server, name=f"silent client {number}")
+    for number in range(2):
+        gone = lab.connects(server, name=f"client {number} that asks for much", receive_buffer=4096)
+        gone.sends(frame(b"get big\n") * 100, may_fail=True)
+        lab.pauses(0.1)
+        gone.resets()
+    for number in range(2):
+        stays = lab.connects(server, name=f"client {number} that announces too much and never ends")
+        stays.sends(b"\xff\xff\xff\xff", may_fail=True)
+    lab.says("after all of them, both places are free")
+    peers = [lab.connects(server, name=name) for name in ("one of the last", "the other")]
+    for peer in peers:
+        peer.sends_frame(b"list\n")
+    for peer in peers:
+        answer = peer.reads_frame(within=8)
+        lab.expect(answer == b"ok\nbig\n", "it is served", expected=b"ok\nbig\n", seen=answer)
+
+
 def test_gone_clients_cost_no_cpu(lab: Scene) -> None:
     server = lab.serves("mailbox_server")
     for _ in range(5):

@@ -10,7 +10,9 @@ LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r\n")
 
 def check_time(lab: Scene, answer: bytes) -> None:
     """The answer is one line with the time of now."""
-    lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ", seen=answer)
+    if LINE.fullmatch(answer.replace(b"\n", b"\r\n")):
+        lab.expect(False, "the line ends in CR LF, not in LF alone", expected=b"...Z\r\n", seen=answer)
+    lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF", seen=answer)
     try:
         said = datetime.strptime(answer.decode(), "%Y-%m-%dT%H:%M:%SZ\r\n").replace(tzinfo=UTC)
     except ValueError:
@@ -40,11 +42,17 @@ def test_ends_at_sigterm(lab: Scene) -> None:
     server = lab.serves("daytime_server")
     check_time(lab, lab.connects(server).reads_to_end())
     server.terminates(within=2, status=0)
+    lab.says("a server that waits for its first client ends as well")
+    alone = lab.serves("daytime_server")
+    lab.pauses(0.2)
+    alone.terminates(within=2, status=0)
 
 
 def test_restarts_on_the_same_port(lab: Scene) -> None:
     server = lab.serves("daytime_server")
     check_time(lab, lab.connects(server).reads_to_end())
+    lab.says("beside a server that runs, another one cannot listen on its port")
+    lab.runs("daytime_server", f"0.0.0.0:{server.address.port}").exits(3)
     server.terminates()
     again = lab.serves("daytime_server", at=f"0.0.0.0:{server.address.port}")
     check_time(lab, lab.connects(again).reads_to_end())

@@ -66,6 +66,12 @@ def test_ipv6_and_unix(lab: Scene) -> None:
     killed.exits(-9)
     again = lab.serves("echo_server", at="unix:echo.sock")
     still_serves(lab, again)
+    lab.says("a socket of a server that lives is left alone, and so is a file that is none")
+    lab.runs("echo_server", "unix:echo.sock").exits(3)
+    still_serves(lab, again)
+    file = next(name for name in ("programs.toml", "echo_server.py") if lab.kind_of(name) == "file")  # in a fresh copy
+    lab.runs("echo_server", f"unix:{file}").exits(3)
+    lab.expect(lab.kind_of(file) == "file", "the file is still there", expected="file", seen=lab.kind_of(file))
 
 
 def test_refuses_what_it_cannot_do(lab: Scene) -> None:

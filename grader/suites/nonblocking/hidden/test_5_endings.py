@@ -1,5 +1,6 @@
 """Stages 5 and 6: endings and timers, a storm, and no descriptors left."""
 
+import itertools
 import re
 import signal
 import time
@@ -92,13 +93,15 @@ def test_half_close_with_lines_pending(lab: Scene, program: str) -> None:
     lab.pauses(0.3)
     rows = slow.reads_to_end(within=8).split(b"\n")
     lab.expect(rows.pop() == b"", "the last line is whole")
-    said = [row for row in rows if row.startswith(b"tea ada ") and row.endswith(TEXT)]
-    told = [row for row in rows if re.fullmatch(rb"dropped \d{1,6}", row)]
-    seen = f"{len(said)} lines, then {[row[:20] for row in rows[-2:]]}"
-    lab.expect(len(said) + len(told) + 1 == len(rows) and b"ok" in rows, "lines, ok and dropped N", seen=seen)
-    lab.expect(len(told) == 1 and rows[-1] == told[0], "it is told what was dropped, and then the end", seen=seen)
-    missed = int(told[0].split()[1])
-    lab.expect(len(said) + missed == count, "every line was read or counted", expected=count, seen=seen)
+    said = [int(line[1]) for row in rows if (line := re.fullmatch(rb"tea ada (\d{1,6}) " + TEXT, row))]
+    told = [int(notice[1]) for row in rows if (notice := re.fullmatch(rb"dropped (\d{1,6})", row))]
+    seen = f"{len(said)} lines, {sum(told)} dropped in {len(told)} notices, {[row[:20] for row in rows[-2:]]} last"
+    whole = len(said) + len(told) + 1 == len(rows) and rows.count(b"ok") == 1
+    lab.expect(whole, "nothing but whole lines, one ok and dropped N", seen=seen)
+    in_order = all(early < late for early, late in itertools.pairwise(said))
+    lab.expect(in_order, "the lines come in their order, none of them twice", seen=seen)
+    lab.expect(told, "what did not fit was dropped, and it is told so", expected="dropped N", seen=seen)
+    lab.expect(len(said) + sum(told) == count, "every line was read or counted", expected=count, seen=seen)
 
 
 @ALL
@@ -120,6 +123,9 @@ def test_idle_is_silence_not_slowness(lab: Scene, program: str) -> None:
 
 
 def test_idle_while_reading_slowly(lab: Scene) -> None:
+    longer = lab.serves("echo_server", "--idle", "2.8")
+    silent = lab.connects(longer, name="a silent client of a server that waits for 2.8 s")
+    begun = lab.now()
     echo = lab.serves("echo_server", "--idle", "1.5")
     stuck, _ = lab.clients.misbehaving(echo, receive_buffer=16384).never_reads(lab.random_bytes(16_000_000), quiet=0.2)
     server = lab.serves("chat_server", "--slow", "wait", "--idle", "1.5")
@@ -132,6 +138,7 @@ def test_idle_while_reading_slowly(lab: Scene) -> None:
         slow.reads_exactly(b"".join(b"tea ada " + line for line in lines[first : first + 60]))
         lab.waits_until(lambda: False, within=0.05)
     stuck.sees_reset_or_end(within=2)
+    silent.sees_reset_or_end(within=max(0.1, begun + 2.8 + 2.3 - lab.now()))
 
 
 @CHATS
