@@ -27,6 +27,11 @@ DESIGNS: dict[str, tuple[dict[str, Path], int]] = {
         {"machine.py": _MACHINE, "selective.py": _SELECTIVE, "connection.py": TRANSPORT / "every_other/connection.py"},
         8,
     ),
+    # A back-off that is halved by each acknowledgement, and a list of what came early that may be full.
+    "step_by_step": (
+        {"machine.py": _MACHINE, "selective.py": _SELECTIVE, "connection.py": TRANSPORT / "step_by_step/connection.py"},
+        8,
+    ),
 }
 #: Of the reference's own connection; the other designs do not have them.
 _OWN = ("sender.py", "receiver.py", "scoreboard.py", "recovery.py", "states.py", "bbr.py", "rtt.py", "rate.py")

@@ -17,6 +17,7 @@ SOLUTIONS: dict[str, tuple[list[int], list[int]]] = {
     "go_back_n": ([1, 2, 3, 4, 5], [6, 7]),
     "selective_repeat": ([1, 2, 3, 4, 5, 6, 7, 8], []),
     "every_other": ([1, 2, 3, 4, 5, 6, 7, 8], []),
+    "step_by_step": ([1, 2, 3, 4, 5, 6, 7, 8], []),
 }
 
 

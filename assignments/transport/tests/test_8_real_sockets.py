@@ -4,7 +4,7 @@ from harness.testing import Profile, Scene
 
 
 def test_a_file_arrives(lab: Scene) -> None:
-    data = lab.random_bytes(20_000)
+    data = b"\n\0 \r\n" + lab.random_bytes(20_000) + b"\r\n \0\n"  # any bytes: nothing is white space here
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0", node="second")
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=10, sent_by=sender)

@@ -33,10 +33,12 @@ class Sharing:
 
     def is_fair(self) -> None:
         """Both have fair shares, and together they use the link. Raises Broken, CannotStart."""
-        amounts = self._delivered()
+        flows = self._run()
+        amounts = [_between(receiver) for _, receiver in flows]
         index = jain(amounts)
         used = 8 * sum(amounts) / (UNTIL - FROM) / RATE
         shares = " and ".join(f"{amount * 8 / (UNTIL - FROM) / 1e6:.2f} Mbit/s" for amount in amounts)
+        self._require_movement(flows, amounts)
         self._transport.story.add("tester", f"finds {shares} on {RATE / 1e6:g} Mbit/s: Jain's index {index:.3f}")
         if index < FAIR:
             raise Broken(
@@ -51,8 +53,26 @@ class Sharing:
                 seen=f"{used:.0%}: {shares}",
             )
 
-    def _delivered(self) -> list[int]:
-        """Bytes that each flow brought while they were counted. Raises Broken."""
+    @staticmethod
+    def _require_movement(flows: list[tuple[Application, Application]], amounts: list[int]) -> None:
+        """Raise Broken if one of them moved nothing: then there is nothing to be shared."""
+        idle = [number for number, amount in enumerate(amounts) if not amount]
+        if not idle:
+            return
+        if len(idle) == len(amounts):
+            who = "neither of two connections on one link delivered"
+        else:
+            who = f"the {('first', 'second')[idle[0]]} of two connections on one link did not deliver"
+        sender, receiver = flows[idle[0]]
+        raise Broken(
+            f"{who} a byte from {FROM:g} to {UNTIL:g} s of virtual time",
+            expected="both move",
+            seen=f"{len(receiver.received):,} bytes read in all; the sender told {_told(sender)}, "
+            f"the receiver {_told(receiver)}",
+        )
+
+    def _run(self) -> list[tuple[Application, Application]]:
+        """The applications of each flow, sender and receiver, after the run. Raises Broken."""
         dice = random.Random(self._transport.seed)
         size = int(RATE / 8 * UNTIL)
         plans = [App(sends=size, ends="never"), App(sends=size, ends="never", starts=SECOND)]
@@ -71,7 +91,7 @@ class Sharing:
         except (BadEndpoint, Endless) as error:
             raise Broken(str(error)) from None
         self._transport.processes.meter.end()
-        return [_between(party.application) for party in receivers]
+        return [(one.application, other.application) for one, other in zip(senders, receivers, strict=True)]
 
     def _party(self, role: Role, plan: App, dice: random.Random) -> Party:
         which = 0 if role == "client" else 1
@@ -79,6 +99,11 @@ class Sharing:
             role, isn=dice.randrange(MODULUS), which=which, model=self._model, receive_buffer=262_144
         )
         return Party(role, player, Application(plan, dice.randbytes(plan.sends)))
+
+
+def _told(application: Application) -> str:
+    """What a connection told its application, for messages."""
+    return ", ".join(f"{word!r} at {at:.3f} s" for at, word in application.events[:4]) or "nothing"
 
 
 def _between(application: Application) -> int:

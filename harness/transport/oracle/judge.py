@@ -28,6 +28,8 @@ def judge(packets: Sequence[Packet], wire: WireFormat, case: Case | None = None)
     """Every rule that was broken, in the order of time; at most 20 times the same one by the same side."""
     case = case or Case()
     sides = views(packets, wire, case.isns)
+    if misnumbered := [found for direction in case.judged for found in _judge_first_number(sides[direction], case)]:
+        return misnumbered  # whatever else would be told of its numbers follows from that
     found: list[Violation] = []
     for direction in case.judged:
         found += _judge_side(sides[direction], wire, case)
@@ -37,6 +39,16 @@ def judge(packets: Sequence[Packet], wire: WireFormat, case: Case | None = None)
 def broken(violations: Sequence[Violation], direction: Direction | None = None) -> list[Violation]:
     """Those that fail a test, of one side or of both."""
     return [v for v in violations if v.level == "MUST" and direction in (None, v.direction)]
+
+
+def _judge_first_number(view: View, case: Case) -> list[Violation]:
+    """3.1: the SYN has the number that the connection was given as `isn`, if that is known."""
+    verdicts = Verdicts(case, view.direction)
+    first = next((row for row in view.sent if row.seg.syn), None)
+    if first is not None and first.seq:
+        text = f"its SYN has the number {first.seg.sequence}, and the connection was given isn={view.isn}"
+        verdicts.sent("3.1", text, first, arrival=False)
+    return verdicts.found
 
 
 def _judge_side(view: View, wire: WireFormat, case: Case) -> list[Violation]:

@@ -70,6 +70,7 @@ class Conversation:
         self._acting = False  # the last line was a send or an app
         self._anchor = 0.0  # the time that within, after and for count from
         self._next = 0  # the peer's next number
+        self._acknowledged = 0  # the peer has acknowledged everything below
         self._window = 65_536
         self._step()
 
@@ -137,6 +138,9 @@ class Conversation:
         sack = tuple((near(left - self._peer_isn, ack), near(right - self._peer_isn, ack)) for left, right in seg.sack)
         self.seen.append(Numbers(self.now, seg, seq, ack, sack))
         self._say("student", f"sends {self.seen[-1]}")
+        if seg.syn and seg.sequence != self._isn:
+            what = "the SYN does not have the number that the connection was given as `isn`"
+            self._fail(what, f"sequence number {self._isn}", f"sequence number {seg.sequence}")
         right = stream_bytes("student", max(seq - 1, 0), max(seq - 1, 0) + len(seg.payload))
         if seg.payload and not (seg.syn or seg.rst):
             if seq + len(seg.payload) > 1 + self.said:

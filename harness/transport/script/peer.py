@@ -21,9 +21,14 @@ from __future__ import annotations
 from harness.transport.script.conversation import SLACK, Conversation, at, limit, stream_bytes
 from harness.transport.script.run import run_line
 from harness.transport.script.text import BadScript, Numbers, SegmentToSend, read_pattern, read_script, read_segment
-from harness.transport.segments import Seg, build
+from harness.transport.segments import MOST_PAYLOAD, Seg, build
 
 __all__ = ["BadScript", "ScriptedPeer"]
+
+#: Bytes that an application which always has more hands over at a time: what every send buffer holds (rule 0.5).
+WAITING = 65_536
+#: Round trips after which whatever was handed over has been sent, however slowly.
+MOST_ROUND_TRIPS = 1000
 
 
 class ScriptedPeer(Conversation):
@@ -74,6 +79,8 @@ class ScriptedPeer(Conversation):
             payload=stream_bytes("peer", at, at + to_send.len),
             **flags,
         )
+        if not to_send.damaged and seg.ack and not seg.rst:
+            self._acknowledged = max(self._acknowledged, ack)
         if not to_send.damaged and not seg.rst and seq <= self._next:
             self._next = max(self._next, seq + seg.size)
         return seg
@@ -148,6 +155,43 @@ class ScriptedPeer(Conversation):
         self._acts()
         self._say("student", "the application aborts")
         self._step(abort=True)
+
+    # -- both ----------------------------------------------------------------------------------------------------
+
+    def round_trips(self, count: int, *, lasting: float) -> list[int]:
+        """The application always has more to send; the peer acknowledges `lasting` seconds later, segment by segment.
+
+        Returns the bytes that were under way at the beginning of each round trip.
+        """
+        under_way = []
+        for _ in range(count):
+            self._feeds()
+            under_way.append(self.expected_next - self._acknowledged)
+            self._acknowledges_each(lasting, feeding=True)
+        return under_way
+
+    def acknowledges_the_rest(self, *, lasting: float) -> None:
+        """The same with nothing more to send, until all that the application has sent is acknowledged."""
+        for _ in range(MOST_ROUND_TRIPS):
+            if self._acknowledged > self.said:
+                return
+            self._acknowledges_each(lasting, feeding=False)
+        self._fail("what the application has handed over is not sent", f"number {self.said}", self._recent())
+
+    def _acknowledges_each(self, lasting: float, *, feeding: bool) -> None:
+        """Small segments are acknowledged together, as one: windows that count acknowledgements grow as they should."""
+        self.waits(lasting)
+        reached, before = self.expected_next, self._acknowledged
+        for end in sorted({seen.seq + seen.seg.size for seen in self.seen}):
+            full = end >= self._acknowledged + MOST_PAYLOAD or (end == reached and self._acknowledged == before)
+            if full and end <= reached:
+                self.sends(f"ACK ack={end}")
+                if feeding:
+                    self._feeds()
+
+    def _feeds(self) -> None:
+        if self.said - self._acknowledged < WAITING:
+            self.writes(WAITING)
 
     # -- expectations --------------------------------------------------------------------------------------------
 

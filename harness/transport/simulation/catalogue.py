@@ -252,12 +252,16 @@ def _paths() -> list[Scenario]:
             client=App(sends=250_000), to_server=_link(delay=0.02, rate=2_000_000, limit=3 + 4), limit=60, **slow
         ),
         _one_way("a queue of 64 packets", "the queue is kept full, or the link empty", 7)(
-            client=App(sends=1_000_000), to_server=_link(delay=0.02, rate=4_000_000, limit=64 + 8), limit=60, **slow
+            client=App(sends=1_000_000),
+            to_server=_link(delay=0.02, rate=4_000_000, limit=64 + 8),
+            buffers={"server": 131_072},  # more than link and queue hold, so that it does overflow
+            limit=60,
+            **slow,
         ),
         _one_way("a rate that drops tenfold", "goes on sending at the old rate", 7)(
             client=App(sends=1_000_000),
             to_server=_link(delay=0.02, rate=10_000_000, limit=64),
-            changes=(Change(at=0.4, to_server=_link(delay=0.02, rate=1_000_000, limit=64)),),
+            changes=(Change(at=0.4, to_server=_link(delay=0.02, rate=1_000_000, limit=32)),),  # less than a window
             limit=60,
             **slow,
         ),

@@ -482,3 +482,11 @@ def test_copies_and_late_packets_harm_nobody() -> None:
     """
     )
     assert told(run, replace(CASE, judged=["up", "down"])) == []
+
+
+def test_a_wrong_first_number_is_all_that_is_told() -> None:
+    run = packets("0.00 > SYN seq=1\n0.05 < SYN ACK seq=0 ack=2\n0.10 > ACK seq=2 ack=1\n0.2 > ACK seq=2 ack=1 len=9")
+    told_of = judge(run, WIRE, CASE)
+    assert [(found.rule, found.level) for found in told_of] == [("3.1", "MUST")]
+    assert f"its SYN has the number {ISN['up'] + 1}, and the connection was given isn={ISN['up']}" in told_of[0].text
+    assert judge(run, WIRE, replace(CASE, isns={})) != told_of  # without it, the SYN's number is what counts

@@ -302,3 +302,48 @@ def test_the_words_of_segments() -> None:
     assert pattern.tests == (("len", ">", 0),)
     assert pattern.sack == ()
     assert [line.verb for line in read_script("# nothing\n\n wait 1 # comment\n open")] == ["wait", "open"]
+
+
+def test_a_syn_has_the_number_that_was_given() -> None:
+    toy = Toy()
+    toy.out.clear()
+    toy.put(syn=True, ack=False, seq=1)
+    with pytest.raises(Broken, match="the SYN does not have the number that the connection was given") as told:
+        ScriptedPeer(LocalConnection(toy), role="client", isn=ISN, peer_isn=PEER_ISN)
+    assert told.value.expected == f"sequence number {ISN}"
+
+
+def test_round_trips_tell_what_was_under_way_in_each() -> None:
+    class Windowed(Toy):
+        """Four segments under way, and one more after each round trip."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.room, self.waiting, self.acknowledged = 4, 0, 0
+
+        def send(self, data: bytes) -> int:
+            self.waiting += len(data)
+            self.go()
+            return len(data)
+
+        def receive_datagram(self, data: bytes, *, now: float) -> None:
+            super().receive_datagram(data, now=now)
+            seg = parse(data, WIRE)
+            assert seg is not None
+            if seg.ack and not seg.syn:
+                self.acknowledged = (seg.acknowledgement - ISN) % 2**32 - 1
+                self.room += self.acknowledged == 4000
+                self.go()
+
+        def go(self) -> None:
+            while self.waiting and self.next - 1 - self.acknowledged < 1000 * self.room:
+                size = min(1000, self.waiting)
+                self.put(payload=stream_bytes("student", self.next - 1, self.next - 1 + size))
+                self.next, self.waiting = self.next + size, self.waiting - size
+
+    _, peer = meet(Windowed())
+    peer.plays("open")
+    assert peer.round_trips(3, lasting=0.05) == [4000, 5000, 5000]
+    assert abs(peer.now - 0.15) < 0.01
+    peer.acknowledges_the_rest(lasting=0.05)
+    assert peer.expected_next == peer.said + 1

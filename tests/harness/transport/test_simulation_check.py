@@ -13,6 +13,7 @@ from harness.actors.story import Broken, Story
 from harness.course.assignment import Limits
 from harness.lab.interface import LabError
 from harness.lab.local.lab import LocalNode
+from harness.transport.checks.fairness import Sharing
 from harness.transport.checks.simulation import SimulationCheck, Transport
 from harness.transport.pictures.bundle import Bundle
 from harness.transport.segments import WireFormat
@@ -159,3 +160,10 @@ def test_a_megabyte_with_loss_is_quick(drive: Drive):
     began = time.monotonic()
     simulation(drive(), scenario("1 MB at 2 % loss").name, peer="itself").run()
     assert time.monotonic() - began < 6
+
+
+def test_of_two_connections_that_move_nothing_that_is_told(drive: Drive) -> None:
+    deaf = (_DECODE, "        segment = None\n")
+    with pytest.raises(Broken, match="neither of two connections on one link delivered a byte") as told:
+        Sharing(drive(deaf)).is_fair()
+    assert told.value.seen == "0 bytes read in all; the sender told nothing, the receiver nothing"

@@ -46,6 +46,61 @@ def test_payload_backs_off_and_ends(lab: Scene) -> None:
     """)
 
 
+#: An exchange in which nothing is lost: {0} is the number of its first byte, {1} the one after its last.
+_CLEAN = """
+    app    send 100
+    expect bytes {0}:{1} within 1.1
+    +0.05  send ACK ack={1}
+"""
+
+
+def _clean_exchanges(first: int, count: int) -> str:
+    return "".join(_CLEAN.format(at, at + 100) for at in range(first, first + 100 * count, 100))
+
+
+def test_the_back_off_ends(lab: Scene) -> None:
+    # The rule gives 20 exchanges to go back in; here are 30.
+    lost_once = "".join(
+        f"""
+        app    send 100
+        expect DATA seq={at} within 1.1
+        expect DATA seq={at} within 61
+        +0.05  send ACK ack={at + 100}
+        """
+        for at in range(101, 501, 100)
+    )
+    lab.transport.scripted("client").plays(f"""
+        open
+        app    send 100
+        expect bytes 1:101
+        expect DATA seq=1 within 1.1
+        expect DATA seq=1 within 2.2
+        expect DATA seq=1 within 4.4
+        expect DATA seq=1 within 8.8
+        +0.05  send ACK ack=101
+        {lost_once}
+        {_clean_exchanges(501, 30)}
+        app    send 100
+        expect bytes 3501:3601 within 1.1
+        expect DATA seq=3501 after 0.19 within 1.1
+        send   ACK ack=3601
+    """)
+    lab.transport.scripted("server").plays(f"""
+        send   SYN seq=0
+        expect SYN ACK seq=0
+        expect SYN ACK seq=0 within 1.1
+        expect SYN ACK seq=0 within 2.2
+        expect SYN ACK seq=0 within 4.4
+        send   ACK seq=1 ack=1
+        event  connected
+        {_clean_exchanges(1, 30)}
+        app    send 100
+        expect bytes 3001:3101 within 1.1
+        expect DATA seq=3001 after 0.19 within 3.1    # who measures nothing may stay with the 3 s of a repeated SYN
+        send   ACK ack=3101
+    """)
+
+
 def test_overlaps_are_delivered_once(lab: Scene) -> None:
     lab.transport.scripted("server").plays("""
         open

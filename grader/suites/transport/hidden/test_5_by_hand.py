@@ -59,6 +59,22 @@ def test_what_is_offered_is_kept(lab: Scene) -> None:
         app    read 4001:4101
     """)
 
+    full = [(at, 1200) for at in range(1201, 12001, 1200)]
+    small = [(at, 10) for at in range(1201, 4201, 10)]
+    for early, end in ((full, 12001), (small, 4201)):  # all there is room for, and many of them, before the first
+        out_of_order = "\n".join(f"send ACK seq={at} len={size}\n expect ACK ack=1" for at, size in early)
+        peer = lab.transport.scripted("server", receive_buffer=12_000)
+        peer.plays(f"""
+            open
+            {out_of_order}
+            send   ACK seq=1 len=1200             # what was missing always has a place
+            expect ACK ack>=1201 within 0.2
+        """)
+        for at in range(1201, end, 1200):  # who kept nothing gets the rest again
+            size = min(1200, end - at)
+            peer.plays(f"send ACK seq={at} len={size}\n expect ACK ack>={at + size} within 0.2")
+        peer.plays(f"app read 1:{end}")
+
 
 def test_old_news_of_the_window(lab: Scene) -> None:
     lab.transport.scripted("client").plays("""
@@ -84,6 +100,40 @@ def test_probes_never_end_while_they_are_answered(lab: Scene) -> None:
         never  event timed out
         send   ACK ack=101 win=500
         expect bytes 101:201 within 61
+    """)
+
+
+def test_a_window_that_closes_again(lab: Scene) -> None:
+    answered = "expect bytes 101:102 within 61\n send ACK ack=101 win=0\n" * 6
+    exchanges = "".join(
+        f"""
+        expect bytes {at}:{at + 100} within 1.1
+        +0.05  send ACK ack={at + 100} win=100
+        app    send 100
+        """
+        for at in range(201, 2201, 100)
+    )
+    lab.transport.scripted("client").plays(f"""
+        open win=100
+        app    send 200
+        expect bytes 1:101 within 1.1
+        send   ACK ack=101 win=0
+        {answered}
+        send   ACK ack=101 win=100
+        expect bytes 101:201 within 61        # the probe's byte may count as sent
+        send   ACK ack=201 win=100
+        app    send 100
+        {exchanges}
+        expect bytes 2201:2301 within 1.1
+        send   ACK ack=2301 win=0
+        app    send 100
+        expect bytes 2301:2302 within 1.1     # one RTO again, whatever the wait was the last time
+        send   ACK ack=2301 win=0
+        expect bytes 2301:2302 within 2.2
+        send   ACK ack=2301 win=0
+        expect bytes 2301:2302 within 4.4
+        send   ACK ack=2301 win=1000
+        expect bytes 2301:2401 within 61
     """)
 
 

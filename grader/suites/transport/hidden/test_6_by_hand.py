@@ -46,6 +46,17 @@ def test_what_is_no_duplicate(lab: Scene) -> None:
         send   ACK ack=18001
         silence for 5
     """)
+    lab.transport.scripted("client").plays(f"""
+        {_GROWN}
+        +0.01  send ACK ack=12001 win=66000             # it tells of more room, each time
+        send   ACK ack=12001 win=67000
+        send   ACK ack=12001 win=68000
+        send   ACK ack=12001 win=69000
+        never  DATA seq=12001 for 0.15
+        expect DATA seq=12001 within 3.1
+        send   ACK ack=18001
+        silence for 5
+    """)
 
 
 def test_reneging(lab: Scene) -> None:

@@ -8,13 +8,15 @@ from harness.testing import Profile, Scene
 BAD = Profile(
     delay=0.005, jitter=0.003, loss=0.03, burst_cap=3, duplicate=0.05, corrupt=0.04, reorder=0.1, truncate=0.01
 )
+#: What a stream may begin and end with, and lose to a program that takes it for text.
+EDGE = b"\n\0 \t\r\n\0\v\f \n"
 #: Where a megabyte takes half a second, for who has many segments under way.
 LONG = Profile(delay=0.010, rate=20_000_000, limit=200)
 
 
 def test_to_the_reference(lab: Scene) -> None:
     lab.link("a little of everything", up=BAD, down=BAD)
-    data = lab.random_bytes(24_000)
+    data = EDGE + lab.random_bytes(24_000) + EDGE
     receiver = lab.transport.peer_serves("rdt_recv")
     sender = lab.runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=25, sent_by=sender)
@@ -23,7 +25,7 @@ def test_to_the_reference(lab: Scene) -> None:
 
 def test_from_the_reference(lab: Scene) -> None:
     lab.link("a little of everything", up=BAD, down=BAD)
-    data = lab.random_bytes(24_000)
+    data = EDGE + lab.random_bytes(24_000) + EDGE
     receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
     sender = lab.transport.peer_runs("rdt_send", lab.address_of(receiver), stdin=data)
     receiver.prints(data, within=25, sent_by=sender)
@@ -53,7 +55,7 @@ def test_two_megabytes_from_the_reference(lab: Scene) -> None:
 
 def test_both_ways_with_the_reference(lab: Scene) -> None:
     lab.link("20 Mbit/s, 20 ms", up=LONG, down=LONG)
-    up, down = lab.random_bytes(600_000), lab.random_bytes(500_000)
+    up, down = EDGE + lab.random_bytes(600_000) + EDGE, EDGE + lab.random_bytes(500_000) + EDGE
     listener = lab.transport.peer_serves("rdt_pipe", family=6, flags=["--listen"], stdin=down)
     connector = lab.runs("rdt_pipe", lab.address_of(listener), stdin=up)
     listener.prints(up, within=8, sent_by=connector)
@@ -139,6 +141,40 @@ def test_while_nothing_happens(lab: Scene) -> None:
     lab.expect(spent < 0.3, "1.5 s of waiting take no computing time", expected="< 0.3 s", seen=f"{spent:.2f} s")
     listener.stdin_sends(b"awake")
     peer.hears("its answer", lambda seg: seg.payload == b"awake")
+
+
+def test_the_last_act(lab: Scene) -> None:
+    lab.says("the other side ends first, and the program's own FIN is lost")
+    receiver = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
+    peer = lab.transport.by_hand(receiver)
+    peer.connects()
+    peer.sends(b"the last bytes", fin=True)
+    peer.hears("its FIN", lambda seg: seg.fin)
+    peer.ends_with(peer.hears("its FIN again", lambda seg: seg.fin))
+    receiver.prints(b"the last bytes")
+    receiver.exits(0, within=6)
+    peer = lab.transport.by_hand()
+    sender = lab.runs("rdt_send", peer.address)
+    peer.accepts()
+    peer.sends(b"", fin=True)
+    sender.stdin_sends(b"after the end of the peer")
+    seg = peer.hears("its input, although the peer has ended", lambda seg: seg.payload)
+    peer.expected = seg.sequence + len(seg.payload)
+    peer.says(ack=True)
+    sender.stdin_ends()
+    peer.hears("its FIN", lambda seg: seg.fin)
+    peer.ends_with(peer.hears("its FIN again", lambda seg: seg.fin))
+    sender.exits(0, within=6)
+    lab.says("the program ends first, and waits for the other side")
+    peer = lab.transport.by_hand()
+    sender = lab.runs("rdt_send", peer.address)
+    peer.accepts()
+    sender.stdin_ends()
+    peer.ends_with(peer.hears("its FIN", lambda seg: seg.fin))
+    lab.pauses(0.3)
+    sender.keeps_running()
+    peer.says(rst=True, ack=True)
+    sender.exits(4)
 
 
 def test_sigterm_aborts(lab: Scene) -> None:
