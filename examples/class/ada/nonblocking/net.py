@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import socket
+import stat
 import sys
 import time
 
@@ -288,7 +289,7 @@ def try_to_listen(text):
         ipaddress.ip_address(where[0])
     sock = socket.socket(family, socket.SOCK_STREAM)
     if family == socket.AF_UNIX:
-        if os.path.exists(where):
+        if os.path.exists(where) and stat.S_ISSOCK(os.stat(where).st_mode):
             with socket.socket(family) as probe:
                 if probe.connect_ex(where) == errno.ECONNREFUSED:
                     os.unlink(where)
