@@ -21,7 +21,7 @@ from typing import Any
 
 from grader.bench.local import Bench, Ended
 from grader.bench.task import Task
-from grader.sources import forbidden_by_stage
+from grader.sources import look_for_forbidden
 from grader.submission import Submission
 from grader.verdict import pictures
 from grader.verdict import result as results
@@ -129,7 +129,7 @@ class _Run:
 
     def look_for_forbidden(self) -> None:
         begun = time.monotonic()
-        self.forbidden = forbidden_by_stage(self.task.assignment, self.submission.path, self.programs)
+        self.forbidden = look_for_forbidden(self.task.assignment, self.submission.path, self.programs)
         self.phases.append(Phase("forbidden names", round(time.monotonic() - begun, 4)))
 
     def all_checks(self) -> tuple[Verdict, ...]:

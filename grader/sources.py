@@ -16,14 +16,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.course.assignment import Assignment, load_assignment
-from harness.course.forbidden import find_all_forbidden, forbidden_message
+from harness.course.forbidden import forbidden_by_stage
 from harness.lab.interface import LabError
 
 #: What the process may use: bytes of memory, seconds of processor, and seconds until it is ended whatever it does.
-MEMORY, PROCESSOR, PATIENCE = 1 << 30, 5, 60.0
+MEMORY, PROCESSOR, ENDED_AFTER = 1 << 30, 5, 60.0
 
 
-def forbidden_by_stage(assignment: Assignment, folder: Path, programs: Mapping[str, Sequence[str]]) -> dict[int, str]:
+def look_for_forbidden(assignment: Assignment, folder: Path, programs: Mapping[str, Sequence[str]]) -> dict[int, str]:
     """Stage number -> what it forbids and the submission uses, as one sentence. Raises LabError."""
     if not any(stage.forbidden for stage in assignment.stages):
         return {}
@@ -36,7 +36,7 @@ def forbidden_by_stage(assignment: Assignment, folder: Path, programs: Mapping[s
             capture_output=True,
             cwd=root,
             env={"PYTHONPATH": str(root), "PATH": os.environ.get("PATH", os.defpath)},
-            timeout=PATIENCE,
+            timeout=ENDED_AFTER,
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -71,8 +71,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR, PROCESSOR))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    found = find_all_forbidden(assignment, Path(asked["folder"]), asked["programs"])
-    print(json.dumps({number: forbidden_message(assignment.stage(number), uses) for number, uses in found.items()}))
+    print(json.dumps(forbidden_by_stage(assignment, Path(asked["folder"]), asked["programs"])))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import IO
 
 from harness.course.assignment import Assignment, Check, load_assignment
-from harness.course.forbidden import find_forbidden, forbidden_message
 from harness.course.misplaced import expected_files, misplaced_in
 from harness.course.programs import load_programs
 from harness.errors import UsageError
@@ -67,15 +66,6 @@ def find_solution(name: str, folder: Path | None, start: Path) -> Solution:
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder: give the folder that holds your programs.")
     return Solution(load_assignment(known[name] / "assignment.toml"), folder.resolve(), known[name] / TESTS)
-
-
-def forbidden_by_stage(solution: Solution) -> dict[int, str]:
-    """Stage number -> what it forbids and the solution uses, as one sentence; stages without findings are left out."""
-    broken: dict[int, str] = {}
-    for stage in solution.assignment.stages:
-        if findings := find_forbidden(solution.assignment, stage, solution.folder):
-            broken[stage.number] = forbidden_message(stage, findings)
-    return broken
 
 
 def where_programs_are(solution: Solution) -> str:

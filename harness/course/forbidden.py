@@ -87,11 +87,19 @@ def find_all_forbidden(
     return found
 
 
+def forbidden_by_stage(
+    assignment: Assignment, folder: Path, programs: Mapping[str, Sequence[str]] | None = None
+) -> dict[int, str]:
+    """Stage number -> what it forbids and the programs use, as one sentence; stages without findings are left out."""
+    found = find_all_forbidden(assignment, folder, programs)
+    return {number: forbidden_message(assignment.stage(number), findings) for number, findings in found.items()}
+
+
 def forbidden_message(stage: Stage, findings: Sequence[ForbiddenUse]) -> str:
     """One sentence for all findings of a stage.
 
     >>> stage = Stage(number=5, title="", points=1, section="5")
-    >>> forbidden_message(stage, [Finding("asyncio", "server.py", 3)])
+    >>> forbidden_message(stage, [ForbiddenUse("asyncio", "server.py", 3)])
     'Stage 5 forbids asyncio (server.py, line 3).'
     """
     unread = [found for found in findings if found.unread]

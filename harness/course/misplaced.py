@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 #: Files that hold other files.
@@ -38,8 +39,8 @@ def expected_files(programs: Mapping[str, Sequence[str]]) -> list[str]:
 def misplaced_in(folder: Path, programs: Mapping[str, Sequence[str]], built: bool, others: Others) -> str:
     """`what_is_misplaced` in a folder; `built`: a build makes what is not a script. Links are not followed."""
     expected = [name for name in expected_files(programs) if not built or name.endswith(".py")]
-    here = [path.relative_to(folder).as_posix() for path in _files(folder)]
-    return what_is_misplaced(expected, here[:_MOST_FILES], others)
+    here = [path.relative_to(folder).as_posix() for path in islice(_files(folder), _MOST_FILES)]
+    return what_is_misplaced(expected, here, others)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -63,7 +64,8 @@ def what_is_misplaced(expected: Sequence[str], files: Iterable[str], others: Oth
     program that is missing without a trace is no mistake: its author has not come so far, unless all of them are.
     """
     here = sorted(files)
-    missing = [name for name in expected if name not in set(here)]
+    files_here = set(here)
+    missing = [name for name in expected if name not in files_here]
     said = [clause for name in missing if (clause := _instead(name, here))]
     if said:
         more = f" (and {len(said) - _MOST} more like this)" if len(said) > _MOST else ""

@@ -9,7 +9,7 @@ import pytest
 
 from grader import sources
 from grader.course import Course
-from grader.sources import forbidden_by_stage
+from grader.sources import look_for_forbidden
 from harness.course.assignment import Assignment
 from harness.lab.interface import LabError
 
@@ -24,7 +24,7 @@ def assignment(course: Course) -> Assignment:
 
 def looked(assignment: Assignment, folder: Path, data: bytes) -> dict[int, str]:
     (folder / "server.py").write_bytes(data)
-    return forbidden_by_stage(assignment, folder, PROGRAMS)
+    return look_for_forbidden(assignment, folder, PROGRAMS)
 
 
 def test_what_is_used_is_named(assignment: Assignment, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_what_is_used_is_named(assignment: Assignment, tmp_path: Path) -> None:
 def test_costly_sources_are_bounded_and_gain_nothing(
     assignment: Assignment, tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "PATIENCE", 20.0)
+    monkeypatch.setattr(sources, "ENDED_AFTER", 20.0)
     found = looked(assignment, tmp_path, data)
     if b"coding" not in data:  # that one cannot run either
         assert "asyncio" in found[2] or "cannot be looked through" in found[2]
