@@ -11,6 +11,7 @@ from harness.course.assignment import Assignment, Suite
 from harness.course.misplaced import Others
 from harness.lab.docker.description import DockerLab
 from harness.tester.border.job import Job, LocalLab
+from harness.tester.border.outcome import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,11 @@ class Task:
 
     submission: Path = Path()  #: the safe copy
     programs: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    build: bool = False  #: whether the submission has the file that asks for a build
+    build: bool = False  #: whether the submission is to be built
+    look: bool = False  #: whether its sources are to be looked through for forbidden names
+    pack: bool = False  #: whether what was built is to be sent
     checks: Sequence[str] = ()  #: ids, in the order to run them
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)  #: of checks that ran before: some need them
     seconds: float = 0.0  #: after which everything is ended
 
     def local_job(self) -> Job:
@@ -61,6 +65,9 @@ class Task:
             checks=self.checks,
             programs=self.programs,
             build=self.build,
+            look=self.look,
+            pack=self.pack,
+            outcomes=self.outcomes,
             seed=self.seed,
             reference=reference,
         )

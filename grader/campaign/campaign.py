@@ -21,7 +21,9 @@ from grader.bench.task import Task
 from grader.campaign.plan import GradingJob
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
-from grader.job import Cancelled, Graded, Progress, grade, identity_of, ours, refuse, seed_of
+from grader.job.grading import Graded, grade, identity_of, ours, refuse, seed_of
+from grader.job.listener import Progress
+from grader.job.run import Cancelled
 from grader.submission import take_submission
 from harness.errors import SubmissionError
 from harness.lab.interface import LabError

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.campaign.campaign import JobEvent
-from grader.job import Progress
+from grader.job.listener import Progress
 from grader.reports.terminal import result_line
 from grader.reports.text import no_command
 from grader.verdict.scoring import number

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.campaign.journal import Journal, write_file
-from grader.job import Graded
+from grader.job.grading import Graded
 from grader.reports.html import index_page, instructor_page, student_page
 from grader.submission import readable_name
 from harness.errors import SetupError, UsageError

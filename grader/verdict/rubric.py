@@ -7,11 +7,11 @@ Rule 3: a check is undecided only through our own fault, or because one that it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from harness.course.assignment import Assignment, Check
+from harness.course.assignment import SUITES, Assignment, Check, Suite
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Report
 
@@ -27,6 +27,8 @@ class Stopped(Enum):
     OURS = (Outcome.INCONCLUSIVE, "The lab broke before this check had ended. It is not the submission's fault.")
     #: The submission filled its node's memory until the kernel ended the node.
     NODE = Outcome.ERROR, "The submission's node did not last until this check."
+    #: The submission's build failed.
+    BUILD = Outcome.ERROR, "The build failed."
     #: The submission cannot be run at all.
     REFUSED = Outcome.ERROR, "The submission could not be run."
 
@@ -39,6 +41,19 @@ class Stopped(Enum):
     def message(self) -> str:
         """Why, in a sentence."""
         return self.value[1]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the run of a suite ended."""
+
+    stopped: Stopped = Stopped.ENDED
+    reason: str = ""  #: goes with `stopped`
+
+
+def everywhere(ending: Ending) -> dict[Suite, Ending]:
+    """The same ending for every suite."""
+    return dict.fromkeys(SUITES, ending)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,20 +101,21 @@ def judge(
     assignment: Assignment,
     reports: Mapping[str, Report],
     *,
-    stopped: Stopped = Stopped.ENDED,
+    endings: Mapping[Suite, Ending] | None = None,
     forbidden: Mapping[int, str] | None = None,
-    reason: str = "",
 ) -> tuple[Verdict, ...]:
     """A verdict for every check of the assignment, in its order.
 
-    `forbidden` has a message for each stage that uses a forbidden name; `reason` goes with `stopped`.
+    `endings` decide what a check without a report gets (default: the suite came to its end); `forbidden` has a message
+    for each stage that uses a forbidden name.
     """
     verdicts: dict[str, Verdict] = {}
     for check in assignment.checks:
         report = reports.get(check.id)
         if report is None:
-            message = f"{stopped.message} {reason}".strip()
-            verdict = Verdict(check=check, outcome=stopped.outcome, message=message)
+            ending = (endings or {}).get(check.suite, Ending())
+            message = f"{ending.stopped.message} {ending.reason}".strip()
+            verdict = Verdict(check=check, outcome=ending.stopped.outcome, message=message)
         else:
             message = "" if report.outcome is Outcome.PASS else report.message or report.outcome.sentence
             verdict = Verdict(
@@ -128,16 +144,14 @@ def _skipped(verdict: Verdict, before: Mapping[str, Verdict]) -> Verdict:
     return replace(verdict, message=f"Not run, because {name} did not pass.", because=name)
 
 
-def to_repeat(assignment: Assignment, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
-    """The checks to run a second time: the undecided ones and what they build on, in the rubric's order."""
-    wanted = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
-    for check in reversed(assignment.checks):
-        if check.id in wanted:
-            wanted.update(check.needs)
-    return tuple(check.id for check in assignment.checks if check.id in wanted)
+def to_repeat(assignment: Assignment, verdicts: Iterable[Verdict], suite: Suite) -> tuple[str, ...]:
+    """The undecided checks of a suite that a second run may decide, in the rubric's order.
 
-
-def settled(reports: Mapping[str, Report], verdicts: Sequence[Verdict]) -> dict[str, Report]:
-    """The reports that stand after a first run: those of the undecided checks are dropped."""
+    Those that build on an undecided check of another suite would be skipped again.
+    """
     open_ones = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
-    return {check: report for check, report in reports.items() if check not in open_ones}
+    again: list[str] = []
+    for check in assignment.checks_of(suite=suite):
+        if check.id in open_ones and all(need in again for need in check.needs if need in open_ones):
+            again.append(check.id)
+    return tuple(again)

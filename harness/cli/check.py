@@ -112,6 +112,7 @@ def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = N
         checks=[check.id for check in checks],
         programs=load_programs(assignment.programs, solution.folder),
         build=assignment.build_of(solution.folder) is not None,
+        look=True,
         seed="",
         public_seed=seed or secrets.token_hex(4),
     )

@@ -17,7 +17,7 @@ from rich.text import Text
 from harness.actors.story import Step
 from harness.course.assignment import Assignment, Check
 from harness.tester.border.outcome import Outcome
-from harness.tester.border.records import Built, Record, Report, Trouble
+from harness.tester.border.records import Built, Forbidden, Record, Report, Trouble
 from harness.text.printable import printable
 
 #: The sign, colour and name of each outcome.
@@ -42,8 +42,8 @@ class CheckReport:
     assignment: Assignment
     wanted: Sequence[Check]  #: the checks that were asked for, and those they need
     stage: int | None  #: the stage that was asked for, None for all
-    forbidden: Mapping[int, str]  #: stage -> what it forbids and the solution uses
     command: str  #: what was typed, without options: `lab check blocking`
+    forbidden: Mapping[int, str] = field(default_factory=dict)  #: stage -> what it forbids and the solution uses
     outcomes: dict[str, Outcome] = field(default_factory=dict)  #: check -> outcome, so far
     reports: dict[str, Report] = field(default_factory=dict)  #: check -> what the tester said of it
 
@@ -56,13 +56,17 @@ class CheckReport:
         """Print what is known before anything has run; `misplaced`: of programs that are not where they should be."""
         if misplaced:
             self.console.print(_shown(misplaced), style="yellow", markup=False, soft_wrap=True)
-        for number, message in self.forbidden.items():
-            if self.stage in (None, number):
-                self.console.print(f"[red]{escape(message)}[/] None of its checks gives points until it is gone.")
 
     def hear(self, record: Record, files: Sequence[Path] = ()) -> None:
         """Print one record of the tester; `files`: what was written for its check."""
         match record:
+            case Forbidden(stages):
+                self.forbidden = stages
+                for number, message in stages.items():
+                    if self.stage in (None, number):
+                        self.console.print(
+                            f"[red]{escape(message)}[/] None of its checks gives points until it is gone."
+                        )
             case Report():
                 self._report(self.assignment.check(record.check), record, files)
             case Trouble(text) | Built(ok=False, text=text):

@@ -17,7 +17,6 @@ from harness.cli import check_report
 from harness.cli import link as paths
 from harness.cli import trace_commands as cli_transport
 from harness.cli.console import Commands, console, tolerate_any_encoding
-from harness.course.forbidden import forbidden_by_stage
 from harness.lab import doctor
 from harness.link.named import load_profiles
 from harness.link.netem_words import netem_words
@@ -53,7 +52,6 @@ def check_(
         assignment=solution.assignment,
         wanted=checks,
         stage=stage,
-        forbidden=forbidden_by_stage(solution.assignment, solution.folder),
         command=" ".join([_COMMAND, "check", assignment, *([shlex.quote(str(path))] if path else [])]),
     )
     report.begin(checking.where_programs_are(solution))

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
 
+from harness.course.forbidden import StageRule
 from harness.errors import SetupError
 from harness.text.nearest import nearest
 from harness.text.toml_rows import Row, TomlFile, TomlMistake
@@ -107,6 +108,17 @@ class Assignment:
     def build_of(self, folder: Path) -> Build | None:
         """How the submission in a folder is built: None unless it has the file that asks for it."""
         return self.build if self.build is not None and (folder / self.build.file).is_file() else None
+
+    def rules(self, programs: Mapping[str, Sequence[str]] | None = None) -> list[StageRule]:
+        """What each stage forbids, if anything; `programs`: how they are started, default as the assignment says."""
+        table = self.programs if programs is None else programs
+        return [
+            StageRule(
+                stage.number, stage.forbidden, tuple(tuple(table[name]) for name in stage.programs if name in table)
+            )
+            for stage in self.stages
+            if stage.forbidden
+        ]
 
     def stage(self, number: int) -> Stage:
         """The stage of that number. Raises KeyError."""

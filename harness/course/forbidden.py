@@ -1,9 +1,10 @@
 """Forbidden names, read from Python's syntax tree: what a stage's programs import, call or touch.
 
 Rule 1: names are judged in the tree, never in the text: a comment that mentions `asyncio` is harmless.
-Rule 2: nothing of the submission is imported or run, and no link is followed.
+Rule 2: nothing of the submission is imported or run. Links are followed as Python follows them: a build may make some.
 Rule 3: this teaches, it does not guard. `exec` of a built string gets by; what the kernel can see (threads,
 processes, open files) is measured from outside by the tests.
+Rule 4: it is run by the Python that will run the programs (`look.py`), so that what that one cannot read cannot run.
 
 What a forbidden name means:
 - a standard module, such as `asyncio` or `concurrent.futures`: importing it, or anything below or from it;
@@ -14,17 +15,17 @@ What a forbidden name means:
 from __future__ import annotations
 
 import ast
+import io
+import os
 import posixpath
 import re
+import stat
 import sys
+import zipfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-
-from harness.course.assignment import Assignment, Stage
-from harness.course.programs import load_programs
-from harness.errors import SubmissionError
 
 #: Files larger than this, and more than this altogether, are not read; a program that people wrote is smaller.
 MOST_BYTES, MOST_TOGETHER = 1_000_000, 4_000_000
@@ -32,6 +33,15 @@ MOST_BYTES, MOST_TOGETHER = 1_000_000, 4_000_000
 MOST_PARTS = 16
 #: At most this many places are looked at for the modules of one submission.
 MOST_PROBES = 5_000
+
+
+@dataclass(frozen=True)
+class StageRule:
+    """What one stage forbids, and to whom."""
+
+    number: int  #: of the stage
+    names: tuple[str, ...]  #: forbidden
+    programs: tuple[tuple[str, ...], ...]  #: argument vectors of the programs in whose sources they are looked for
 
 
 @dataclass(frozen=True)
@@ -49,65 +59,36 @@ class ForbiddenUse:
         return f"{self.file}, line {self.line}: uses {self.name}"
 
 
-def find_forbidden(
-    assignment: Assignment, stage: Stage, folder: Path, programs: Mapping[str, Sequence[str]] | None = None
-) -> list[ForbiddenUse]:
-    """The forbidden names that the stage's programs use, by file and line; one finding per name and file.
+def find_forbidden(rules: Sequence[StageRule], folder: Path) -> dict[int, list[ForbiddenUse]]:
+    """Stage number -> its findings by file and line, where there are any; one finding per name and file.
 
-    `programs` is the assignment's table with the submission's own rows on top; default: read it.
+    Each file is read once, whatever the number of rules.
     """
-    return find_all_forbidden(assignment, folder, programs, stages=[stage]).get(stage.number, [])
-
-
-def find_all_forbidden(
-    assignment: Assignment,
-    folder: Path,
-    programs: Mapping[str, Sequence[str]] | None = None,
-    *,
-    stages: Sequence[Stage] | None = None,
-) -> dict[int, list[ForbiddenUse]]:
-    """The same for every stage (or some): number -> findings, where there are any. Each file is read once."""
-    if programs is None:
-        try:
-            programs = load_programs(assignment.programs, folder)
-        except SubmissionError:
-            programs = assignment.programs
     reader, found = _Folder(folder), {}
-    for stage in assignment.stages if stages is None else stages:
-        if not stage.forbidden:
-            continue
+    for rule in rules:
         findings: dict[tuple[str, str], ForbiddenUse] = {}
-        for source in reader.sources([programs[name] for name in stage.programs if name in programs]):
+        for source in reader.sources(rule.programs):
             if source.unread:
                 findings.setdefault((source.file, ""), ForbiddenUse("", source.file, 1, source.unread))
-            for name, line in source.module.uses(stage.forbidden):
+            for name, line in source.module.uses(rule.names):
                 findings.setdefault((source.file, name), ForbiddenUse(name, source.file, line))
         if findings:
-            found[stage.number] = sorted(findings.values(), key=lambda one: (one.file, one.line, one.name))
+            found[rule.number] = sorted(findings.values(), key=lambda one: (one.file, one.line, one.name))
     return found
 
 
-def forbidden_by_stage(
-    assignment: Assignment, folder: Path, programs: Mapping[str, Sequence[str]] | None = None
-) -> dict[int, str]:
-    """Stage number -> what it forbids and the programs use, as one sentence; stages without findings are left out."""
-    found = find_all_forbidden(assignment, folder, programs)
-    return {number: forbidden_message(assignment.stage(number), findings) for number, findings in found.items()}
-
-
-def forbidden_message(stage: Stage, findings: Sequence[ForbiddenUse]) -> str:
+def forbidden_message(number: int, findings: Sequence[ForbiddenUse]) -> str:
     """One sentence for all findings of a stage.
 
-    >>> stage = Stage(number=5, title="", points=1, section="5")
-    >>> forbidden_message(stage, [ForbiddenUse("asyncio", "server.py", 3)])
+    >>> forbidden_message(5, [ForbiddenUse("asyncio", "server.py", 3)])
     'Stage 5 forbids asyncio (server.py, line 3).'
     """
     unread = [found for found in findings if found.unread]
     if unread:  # whatever else it uses: what nobody can look through gives no points
-        return f"Stage {stage.number} forbids some names, and {unread[0]}."
+        return f"Stage {number} forbids some names, and {unread[0]}."
     shown = [f"{found.name} ({found.file}, line {found.line})" for found in findings[:5]]
     more = f" and {len(findings) - 5} more" if len(findings) > 5 else ""
-    return f"Stage {stage.number} forbids {', '.join(shown)}{more}."
+    return f"Stage {number} forbids {', '.join(shown)}{more}."
 
 
 def files_of_programs(folder: Path, programs: Sequence[Sequence[str]]) -> list[str]:
@@ -247,14 +228,20 @@ class _Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[PurePosixPath, _Source | None] = {}
+        self._started: set[PurePosixPath] = set()  # by Python itself, so that it is Python or cannot run
         self._together = 0
 
     def sources(self, programs: Sequence[Sequence[str]]) -> Iterator[_Source]:
         """The sources of some programs and of the local modules they import, each once.
 
-        A file that is not Python (or does not parse, so it cannot run either) has none.
+        A module that is not Python has none, since it cannot be imported either.
         """
-        todo = deque(file for argv in programs for file in _starts(self._folder, argv))
+        todo: deque[PurePosixPath] = deque()
+        for argv in programs:
+            for file, by_python in _starts(self._folder, argv):
+                todo.append(file)
+                if by_python:
+                    self._started.add(file)
         seen: set[PurePosixPath] = set()
         while todo and len(self._known) < MOST_PROBES:
             file = todo.popleft()
@@ -276,19 +263,29 @@ class _Folder:
             return None
         self._together += len(data)
         if len(data) > MOST_BYTES or self._together > MOST_TOGETHER:
-            return _Source(file.as_posix(), _NOTHING, unread=f"its sources are larger than {MOST_BYTES:,} bytes")
+            return _unread(file, f"its sources are larger than {MOST_BYTES:,} bytes")
+        if file in self._started and zipfile.is_zipfile(io.BytesIO(data)):
+            return _unread(file, "it is an archive, and Python runs what is in it")  # whatever text is in front of it
         try:
             # Bytes, so that the file's own coding line counts, as it does when the program runs.
             module = _Module(ast.parse(data))
         except (RecursionError, MemoryError):
-            return _Source(file.as_posix(), _NOTHING, unread="it is nested too deeply")
-        except (SyntaxError, ValueError):  # it is no Python, and cannot run either
-            return None
+            return _unread(file, "it is nested too deeply")
+        except (SyntaxError, ValueError) as error:
+            if file not in self._started:
+                return None
+            where = f" (line {error.lineno}: {error.msg})" if isinstance(error, SyntaxError) and error.lineno else ""
+            return _unread(file, f"Python {sys.version_info[0]}.{sys.version_info[1]} cannot read it{where}")
         return _Source(file.as_posix(), module, tuple(_local_imports(module, file.parent)))
 
 
 #: What a file has that cannot be looked through.
 _NOTHING = _Module(ast.Module([], []))
+
+
+def _unread(file: PurePosixPath, why: str) -> _Source:
+    return _Source(file.as_posix(), _NOTHING, unread=why)
+
 
 #: Folders that hold a submission's copy in a node: a path below them is a path in the submission.
 _NODE_FOLDERS = ("/work/", "/build/", "/submission/")
@@ -297,8 +294,10 @@ _PYTHON = re.compile(r"(?:.*/)?python[\d.]*$")
 _STARTERS = re.compile(r"(?:.*/)?(?:python[\d.]*|sh|bash|dash|env|exec|nice|nohup|timeout|xargs|make)$")
 
 
-def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
-    """The Python files that an argument vector starts: a script, `-m module`, or with #!...python on top.
+def _starts(folder: Path, argv: Sequence[str]) -> Iterator[tuple[PurePosixPath, bool]]:
+    """The Python files that an argument vector starts, and whether it is Python that starts them.
+
+    A script, `-m module`, or a file with #!...python on top.
 
     If the arguments name no file (`sh -c`, `python3 -c`), it may be any Python file of the submission.
     """
@@ -307,19 +306,21 @@ def _starts(folder: Path, argv: Sequence[str]) -> Iterator[PurePosixPath]:
     for before, word in zip(("", *argv), argv, strict=False):
         if before == "-m":
             found = True
-            yield from _candidates(PurePosixPath(), word)
+            yield from ((path, False) for path in _candidates(PurePosixPath(), word))
             continue
         file = _within(word)
         data = None if file is None else _read(folder, file)
-        python = file is not None and (word == script or file.suffix in (".py", ".pyw"))
-        if file is not None and data is not None and (python or _is_python(data)):
+        if file is None or data is None:
+            continue
+        by_python = word == script or _is_python(data)
+        if by_python or file.suffix in (".py", ".pyw"):
             found = True
-            yield file
+            yield file, by_python
     if not found and argv and _STARTERS.match(argv[0]):
         for number, path in enumerate(sorted(folder.rglob("*.py"))):
             if number >= MOST_PROBES:
                 return
-            yield PurePosixPath(path.relative_to(folder).as_posix())
+            yield PurePosixPath(path.relative_to(folder).as_posix()), False
 
 
 def _within(word: str) -> PurePosixPath | None:
@@ -367,13 +368,9 @@ def _candidates(base: PurePosixPath, name: str) -> Iterator[PurePosixPath]:
 
 def _read(folder: Path, file: PurePosixPath) -> bytes | None:
     """The bytes of a regular file of the submission, none but the first MOST_BYTES + 1; None if it is anything else."""
-    path = folder.joinpath(file)
     try:
-        if any(part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(folder) and part != folder):
-            return None
-        if not path.is_file():
-            return None
-        with path.open("rb") as opened:
-            return opened.read(MOST_BYTES + 1)
+        opened = os.open(folder.joinpath(file), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would block it
     except (OSError, ValueError):
         return None
+    with open(opened, "rb") as source:
+        return source.read(MOST_BYTES + 1) if stat.S_ISREG(os.fstat(opened).st_mode) else None

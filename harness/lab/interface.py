@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from harness.course.address import Address
+from harness.course.forbidden import StageRule
 from harness.errors import SetupError, SubmissionError
 from harness.link.addresses import Family as Family
 from harness.link.profile import Profile
@@ -115,6 +116,17 @@ class Node(Protocol):
 
         None if all went well, else what to tell the author (exit status and the end of the build's output).
         """
+        ...
+
+    def look(self, rules: Sequence[StageRule]) -> dict[int, str]:
+        """Stage -> what it forbids and the programs use, found by this node's Python. After the build.
+
+        Raises LabError.
+        """
+        ...
+
+    def pack(self) -> int:
+        """A descriptor from which a tar of what was built comes; it may end too early, and nothing in it is safe."""
         ...
 
     def fresh(self) -> None:

@@ -40,6 +40,7 @@ class SuiteRun:
     assignment: Assignment
     suites: Mapping[str, Path]  #: "public" and "hidden" -> folder of test files
     wanted: Sequence[str]  #: ids of the checks to run, in this order
+    outcomes: Mapping[str, Outcome]  #: of checks that ran before these
     node: Node
     second: Node | None  #: another one with the same submission, if the assignment asks for it
     network: Network
@@ -62,7 +63,7 @@ class StoryPlugin:
         self._session = session
         self._emit = emit
         self._checks = {check.id: check for check in session.assignment.checks}
-        self._outcomes: dict[str, Outcome] = {}
+        self._outcomes = dict(session.outcomes)
         self._found: dict[str, str] = {}  # pytest's node id -> check id
         self._scene: Scene | None = None
         self._began = (0.0, 0.0)  # wall clock, monotonic

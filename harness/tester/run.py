@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -24,9 +24,22 @@ from harness.course.assignment import Assignment, load_assignment
 from harness.errors import SetupError
 from harness.lab.interface import CannotStart, LabError, Network, Node, NodeGone
 from harness.tester.border.job import BadJob, Job, LocalLab
-from harness.tester.border.records import Built, End, Gone, Phase, Record, Trouble, line_of
+from harness.tester.border.records import (
+    MOST_PIECE,
+    Built,
+    End,
+    Forbidden,
+    Gone,
+    Phase,
+    Piece,
+    Record,
+    Trouble,
+    line_of,
+)
 from harness.tester.plugin import StoryPlugin, SuiteRun
 
+#: So much of what was built is sent, in pieces.
+MOST_PIECES = 256
 #: pytest's options, so that nothing but the suites decides how it runs.
 _PYTEST = [
     "-q",
@@ -77,10 +90,15 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
         return
     try:
         broken_build = _build(nodes, assignment, emit, wanted=job.build)
+        if job.look and broken_build is None:
+            _look(nodes[0], assignment, job.programs, emit)
+        if job.pack and broken_build is None:
+            _send(nodes[0].pack(), emit)
         session = SuiteRun(
             assignment=assignment,
             suites={name: folder.resolve() for name, folder in job.suites.items()},
             wanted=job.checks,
+            outcomes=job.outcomes,
             node=nodes[0],
             second=nodes[1] if len(nodes) > 1 else None,
             network=network,
@@ -90,7 +108,8 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
             broken_build=broken_build,
             reference=job.reference,
         )
-        _run_pytest(session, emit)
+        if job.checks:
+            _run_pytest(session, emit)
     except LabError as error:
         if isinstance(error, NodeGone):
             emit(Gone(""))
@@ -121,6 +140,27 @@ def _build(
     emit(Phase("build", round(time.monotonic() - begun, 4)))
     emit(Built(broken is None, broken or ""))
     return broken
+
+
+def _look(
+    node: Node, assignment: Assignment, programs: Mapping[str, Sequence[str]], emit: Callable[[Record], None]
+) -> None:
+    """Have the sources looked through for forbidden names, where they are going to run. Raises LabError."""
+    begun = time.monotonic()
+    rules = assignment.rules(programs)
+    found = node.look(rules) if rules else {}
+    emit(Phase("forbidden names", round(time.monotonic() - begun, 4)))
+    emit(Forbidden(found))
+
+
+def _send(packed: int, emit: Callable[[Record], None]) -> None:
+    """Send a tar in pieces. It is cut where it gets larger than anybody takes: then its last piece never comes."""
+    with open(packed, "rb") as tar:
+        for _ in range(MOST_PIECES):
+            piece = tar.read(MOST_PIECE)
+            emit(Piece(piece, not piece))
+            if not piece:
+                return
 
 
 def _run_pytest(session: SuiteRun, emit: Callable[[Record], None]) -> None:

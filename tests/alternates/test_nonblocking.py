@@ -10,6 +10,7 @@ import pytest
 
 from harness.course.assignment import load_assignment
 from harness.course.forbidden import find_forbidden
+from harness.course.programs import load_programs
 from tests.alternates import CLASS, lay
 from tests.grading import ROOT, grade_locally
 from tests.mutants import copy_reference
@@ -48,7 +49,7 @@ def prepare(name: str, folder: Path) -> list[int]:
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_nothing_forbidden_is_used(name: str, tmp_path: Path) -> None:
     for number in prepare(name, tmp_path):
-        assert find_forbidden(RUBRIC, RUBRIC.stage(number), tmp_path) == []
+        assert number not in find_forbidden(RUBRIC.rules(load_programs(RUBRIC.programs, tmp_path)), tmp_path)
 
 
 @pytest.mark.audit

@@ -8,6 +8,7 @@ import pytest
 
 from harness.course.assignment import load_assignment
 from harness.course.forbidden import find_forbidden
+from harness.course.programs import load_programs
 from tests.alternates import write_design
 from tests.grading import ROOT, grade_locally
 
@@ -25,7 +26,7 @@ SOLUTIONS: dict[str, tuple[list[int], list[int]]] = {
 def test_nothing_forbidden_is_used(name: str, tmp_path: Path) -> None:
     write_design(name, tmp_path)
     for number in SOLUTIONS[name][0]:
-        assert find_forbidden(RUBRIC, RUBRIC.stage(number), tmp_path) == []
+        assert number not in find_forbidden(RUBRIC.rules(load_programs(RUBRIC.programs, tmp_path)), tmp_path)
 
 
 @pytest.mark.audit

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +17,7 @@ from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
-from harness.tester.border.records import PCAPNG_MAGIC, BadRecord, Record
+from harness.tester.border.records import PCAPNG_MAGIC, BadRecord, Built, End, Forbidden, Piece, Record
 
 TOML = """\
 [assignment]
@@ -127,6 +129,16 @@ def said(record: dict[str, Any]) -> Record | BadRecord:
     return heard(json.dumps(record).encode())
 
 
+def tar_of(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, data in files.items():
+            row = tarfile.TarInfo(name)
+            row.size = len(data)
+            tar.addfile(row, io.BytesIO(data))
+    return out.getvalue()
+
+
 @dataclass
 class FakeBench:
     """Writes the records of a script, one script per task, in turn; the last one again and again."""
@@ -136,8 +148,22 @@ class FakeBench:
     cancelled: bool = False
     closed: bool = False
     endings: list[Ended] = field(default_factory=list)  #: of the next tasks; after these, as it should be
+    builds: list[Task] = field(default_factory=list)  #: these only build
+    build_says: str = ""  #: why it fails
+    built: dict[str, bytes] = field(default_factory=dict)  #: what it makes
+    forbidden: dict[int, str] = field(default_factory=dict)  #: what is found when it is looked for
+
+    @property
+    def gradings(self) -> list[Task]:
+        """The tasks that begin a grading: all public checks."""
+        return [task for task in self.tasks if list(task.checks) == [READS, SERVES]]
 
     def run(self, task: Task, on_record: OnRecord) -> Ended:
+        if task.pack:
+            self.builds.append(task)
+            return self._build(on_record)
+        if task.look:
+            on_record(Forbidden(self.forbidden))
         script = self.scripts[min(len(self.tasks), len(self.scripts) - 1)]
         self.tasks.append(task)
         if callable(script):
@@ -147,6 +173,15 @@ class FakeBench:
                 continue
             on_record(heard(record) if isinstance(record, bytes | None) else said(record))
         return self.endings.pop(0) if self.endings else Ended(status=0, cancelled=self.cancelled)
+
+    def _build(self, on_record: OnRecord) -> Ended:
+        on_record(Built(not self.build_says, self.build_says))
+        if not self.build_says:
+            on_record(Forbidden(self.forbidden))
+            on_record(Piece(tar_of(self.built), last=False))
+            on_record(Piece(b"", last=True))
+        on_record(End())
+        return Ended(status=0)
 
     def cancel(self) -> None:
         self.cancelled = True

@@ -13,13 +13,15 @@ HARNESS = Path(__file__).resolve().parents[2]
 
 
 def agent_code() -> dict[str, Path]:
-    """What is readable in a student node: the agent and what it imports, nothing else."""
-    packages = ("__init__.py", "lab/__init__.py", "lab/node/__init__.py")
-    modules = ("agent.py", "agent_child.py", "agent_kernel.py", "proc.py", "reply.py", "seccomp.py")
-    files = (*packages, *(f"lab/node/{name}" for name in modules))
+    """What is readable in a student node: the agent, what looks through sources, what these import; nothing else."""
+    modules = ("agent", "agent_child", "agent_kernel", "packing", "proc", "reply", "seccomp")
+    agent = ("__init__", "lab/__init__", "lab/node/__init__", *(f"lab/node/{name}" for name in modules))
+    look = ("__init__", "course/__init__", "course/forbidden")
     return {
         "agent/__main__.py": HARNESS / "lab/node/agent.py",
-        **{f"agent/harness/{name}": HARNESS / name for name in files},
+        **{f"agent/harness/{name}.py": HARNESS / f"{name}.py" for name in agent},
+        "look/__main__.py": HARNESS / "course/look.py",
+        **{f"look/harness/{name}.py": HARNESS / f"{name}.py" for name in look},
     }
 
 

@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from harness.course import look
 from harness.course.address import Address
 from harness.course.assignment import Assignment, Limits
+from harness.course.forbidden import StageRule
 from harness.lab.docker.description import DockerLab
 from harness.lab.docker.helper import ANSWERED_WITHIN, Helper, Reply
 from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, Usage
@@ -81,11 +83,11 @@ class AgentNode:
         self._limits = limits
 
     def _ask(
-        self, op: str, *, given: Sequence[int] = (), within: float = ANSWERED_WITHIN, **arguments: Any
+        self, op: str, *, given: Sequence[int] = (), answered_within: float = ANSWERED_WITHIN, **arguments: Any
     ) -> tuple[Reply, list[int]]:
         """The agent's answer. Raises Refused for what the submission did or left, LabError for the rest."""
         try:
-            return self._agent.ask({"op": op, **arguments}, given=given, within=within)
+            return self._agent.ask({"op": op, **arguments}, given=given, within=answered_within)
         except Refused as refused:
             if refused.kind in ("request", "node"):
                 raise LabError(f"the agent of the student's node cannot {op}: {refused}") from None
@@ -99,11 +101,25 @@ class AgentNode:
         words = None if command is None else list(command)
         text: str | None
         try:
-            text = self._ask("build", command=words, timeout=timeout, within=timeout + ANSWERED_WITHIN)[0]["text"]
+            reply, _ = self._ask("build", command=words, timeout=timeout, answered_within=timeout + ANSWERED_WITHIN)
+            text = reply["text"]
         except Refused as refused:
             text = str(refused)
         self._tell_warden("seal")
         return text
+
+    def look(self, rules: Sequence[StageRule]) -> dict[int, str]:
+        within = look.ENDED_AFTER
+        try:
+            question = look.question(rules, "/build").decode()
+            reply, _ = self._ask("look", question=question, within=within, answered_within=within + ANSWERED_WITHIN)
+            return look.answer(rules, reply["status"], reply["output"].encode())
+        except (Refused, look.CannotLook) as why:
+            raise LabError(f"the sources cannot be looked through: {why}") from None
+
+    def pack(self) -> int:
+        with otherwise(LabError, "what was built cannot be packed"):
+            return self._ask("pack")[1][0]
 
     def fresh(self) -> None:
         with contextlib.suppress(Refused):  # of what outlives processes something may be left

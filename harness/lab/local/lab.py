@@ -18,11 +18,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.course import look
 from harness.course.address import Address
 from harness.course.assignment import Limits
+from harness.course.forbidden import StageRule
 from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, Usage
 from harness.lab.local import processes
 from harness.lab.local.ordinary import OrdinaryUser, ordinary_user
+from harness.lab.node.packing import pack_tree
 from harness.lab.relay.loop import RelayLoop
 from harness.link.profile import Profile
 from harness.link.trace import Packet
@@ -123,6 +126,42 @@ class LocalNode:
             output.seek(max(0, output.seek(0, os.SEEK_END) - _BUILD_TAIL))
             tail = output.read().decode("utf-8", "replace")
         return f"`{' '.join(command)}` ended with status {done.returncode}:\n{tail}"
+
+    def look(self, rules: Sequence[StageRule]) -> dict[int, str]:
+        """By the Python that runs the programs; as this user, since it executes nothing of the submission's."""
+        root = Path(__file__).resolve().parents[3]
+        code = f"import sys; sys.path.insert(0, {str(root)!r}); from harness.course.look import main; main()"
+        status: int | None = None
+        output = b""
+        try:
+            done = subprocess.run(
+                [self._interpreter, "-I", "-B", "-W", "ignore", "-c", code],
+                input=look.question(rules, str(self._built)),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=self._root,
+                env=self._environment(None),
+                timeout=look.ENDED_AFTER,
+                check=False,
+            )
+            status, output = done.returncode, done.stdout
+        except subprocess.TimeoutExpired:
+            pass
+        except OSError as error:
+            raise LabError(f"the sources cannot be looked through: {error.strerror}") from None
+        try:
+            return look.answer(rules, status, output)
+        except look.CannotLook as why:
+            raise LabError(f"the sources cannot be looked through: {why}") from None
+
+    def pack(self) -> int:
+        with tempfile.TemporaryFile() as file:
+            try:
+                pack_tree(str(self._built), file)
+            except OSError as error:
+                raise LabError(f"what was built cannot be packed: {error}. Free space, or set TMPDIR.") from None
+            file.seek(0)
+            return os.dup(file.fileno())
 
     def fresh(self) -> None:
         self._end_all()

@@ -21,7 +21,7 @@ import sys
 import time
 from typing import Any
 
-from harness.lab.node.agent_child import STUDENT, by_student, copy_tree, remove_ipc, spawn, watch
+from harness.lab.node.agent_child import STUDENT, by_student, copy_tree, pack, remove_ipc, spawn, watch
 from harness.lab.node.agent_kernel import (
     StudentsRights,
     capabilities,
@@ -46,6 +46,8 @@ ENVIRONMENT = {
 GONE_WITHIN, COPY_WITHIN = 5.0, 20.0
 #: How much of the end of a build's output its author is shown, in bytes.
 BUILD_TAIL = 4000
+#: The program that looks through the sources, and how much of the end of its output is kept, in bytes.
+LOOKS, LOOK_TAIL = ("python3", "-I", "-B", "-W", "ignore", "/lab/look"), 16_384
 #: Largest request, in bytes.
 PACKET = 65536
 
@@ -182,6 +184,28 @@ class Agent:
         if status is None:
             return f"`{shown}` did not end within {timeout:g} s:\n{tail}"
         return None if status == 0 else f"`{shown}` ended with status {status}:\n{tail}"
+
+    def do_look(self, *, question: str, within: float) -> Said:
+        """Have the node's Python look through /build (harness/course/look.py): how it ended, and what it printed."""
+        asks = os.memfd_create("question")  # CLOEXEC, as are all of these
+        told, tells = os.pipe()
+        try:
+            os.write(asks, question.encode())
+            os.lseek(asks, 0, os.SEEK_SET)
+            pid = spawn(LOOKS, "/", ENVIRONMENT, (asks, tells, tells))
+        except BaseException:
+            os.close(told)
+            raise
+        finally:
+            os.close(tells)
+            os.close(asks)
+        status, output = watch(pid, told, time.monotonic() + within, LOOK_TAIL)
+        self._kill_all()
+        return {"status": status, "output": output.decode("utf-8", "replace")}, []
+
+    def do_pack(self) -> Said:
+        """Sent along: a descriptor from which a tar of /build comes."""
+        return {}, [pack(BUILD)]
 
     def do_fresh_kill(self) -> Said:
         """End every process but this one, remove what outlives processes, and forget past interventions."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from harness.lab.docker.description import DockerLab
+from harness.tester.border.outcome import Outcome
 
 
 class BadJob(Exception):
@@ -35,8 +36,11 @@ class Job:
     suites: Mapping[str, Path]  #: "public" and "hidden" -> folder of test files, as far as they are wanted
     checks: Sequence[str]  #: ids, in the order to run them
     programs: Mapping[str, Sequence[str]]  #: name -> how it is started
-    build: bool  #: whether the submission has the file that asks for a build
+    build: bool  #: whether it is to be built: it has the file that asks for that, and has not been built yet
     seed: str  #: secret; every hidden check derives its own from it
+    look: bool = False  #: whether its sources are to be looked through for forbidden names
+    pack: bool = False  #: whether what was built is to be sent
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)  #: of checks that ran before: some need them
     public_seed: str = ""  #: the same for public checks, and no secret; derived from `seed` if it is empty
     reference: Path | None = None  #: the folder of the answers, which hidden checks play as a peer
 
@@ -44,6 +48,7 @@ class Job:
         """One line of ASCII."""
         lab = {"kind": "local" if isinstance(self.lab, LocalLab) else "docker", **vars(self.lab)}
         row = {**vars(self), "lab": lab, "suites": dict(self.suites), "programs": dict(self.programs)}
+        row["outcomes"] = {check: outcome.value for check, outcome in self.outcomes.items()}
         return json.dumps(row, default=str).encode("ascii")
 
     @classmethod
@@ -62,6 +67,9 @@ class Job:
             programs=_get(row, "programs", "a table of lists of texts"),
             build=_get(row, "build", "true or false"),
             seed=_get(row, "seed", "a text"),
+            look=_get(row, "look", "true or false"),
+            pack=_get(row, "pack", "true or false"),
+            outcomes={check: Outcome(word) for check, word in _get(row, "outcomes", "a table of outcomes").items()},
             public_seed=_get(row, "public_seed", "a text"),
             reference=Path(reference) if reference else None,
         )
@@ -92,6 +100,9 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "a table": lambda value: isinstance(value, dict),
     "a list of texts": lambda value: isinstance(value, list) and _all(str, value),
     "a table of texts": lambda value: isinstance(value, dict) and _all(str, value.values()),
+    "a table of outcomes": lambda value: (
+        isinstance(value, dict) and _all(str, value.values()) and set(value.values()) <= {one.value for one in Outcome}
+    ),
     "a table of lists of texts": lambda value: (
         isinstance(value, dict) and _all(list, value.values()) and _all(str, chain(*value.values()))
     ),

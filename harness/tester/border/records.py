@@ -25,6 +25,8 @@ MOST_TEXT = 20_000
 MOST_STEPS, MOST_STEP = 500, 2_000
 #: Largest capture kept of one check (bytes).
 MOST_PCAPNG = 16_000_000
+#: Largest piece of what was built (bytes).
+MOST_PIECE = 1 << 20
 #: Every pcapng file begins with a section header block (draft-ietf-opsawg-pcapng, section 4.1).
 PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 
@@ -58,6 +60,23 @@ class Built:
     kind: ClassVar = "build"
     ok: bool
     text: str  #: the end of its output, when it did not go well
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """The sources have been looked through for forbidden names."""
+
+    kind: ClassVar = "forbidden"
+    stages: Mapping[int, str]  #: number -> what it forbids and the programs use; stages without a use are left out
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of the tar of what was built; the pieces come in order."""
+
+    kind: ClassVar = "piece"
+    data: bytes
+    last: bool  #: it ends here
 
 
 @dataclass(frozen=True)
@@ -102,7 +121,7 @@ class Report:
     bundle: Mapping[str, Any] | None = None  #: the packets of a simulation, as they came
 
 
-Record = Phase | Start | Built | Trouble | Gone | End | Report
+Record = Phase | Start | Built | Forbidden | Piece | Trouble | Gone | End | Report
 
 
 def line_of(record: Record) -> bytes:
@@ -110,6 +129,10 @@ def line_of(record: Record) -> bytes:
     row: dict[str, Any] = {"record": record.kind, **vars(record)}
     if isinstance(record, Gone):
         row["check"] = record.check or None
+    if isinstance(record, Forbidden):
+        row["stages"] = dict(record.stages)
+    if isinstance(record, Piece):
+        row["data"] = base64.b64encode(record.data).decode("ascii")
     if isinstance(record, Report):
         row["outcome"] = record.outcome.value
         row["story"] = None if record.story is None else [vars(step) for step in record.story]
@@ -140,6 +163,10 @@ def record_of(data: object) -> Record:
         return Start(_text(data, "check"), _seconds(data, "at"))
     if kind == "build":
         return Built(data.get("ok") is True, _optional(data, "text") or "")
+    if kind == "forbidden":
+        return Forbidden(_stages(data.get("stages")))
+    if kind == "piece":
+        return Piece(_bytes(data.get("data"), MOST_PIECE), data.get("last") is True)
     if kind == "trouble":
         return Trouble(_text(data, "text"))
     if kind == "gone":
@@ -184,6 +211,21 @@ def _optional(data: Mapping[str, Any], key: str) -> str | None:
     if not isinstance(value, str):
         raise BadRecord(f'"{key}" is not a text')
     return cut(value, MOST_TEXT)
+
+
+def _stages(value: object) -> dict[int, str]:
+    if not isinstance(value, dict) or not all(str(key).isdecimal() for key in value):
+        raise BadRecord('"stages" is not a table of stages')
+    return {int(key): cut(str(message), 2_000) for key, message in value.items()}
+
+
+def _bytes(value: object, most: int) -> bytes:
+    if not isinstance(value, str) or len(value) > most * 4 // 3 + 4:
+        raise BadRecord("not so many bytes")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadRecord("not base64") from None
 
 
 def cut(text: str, most: int) -> str:
@@ -237,10 +279,8 @@ def _plain(item: object) -> object:
 
 
 def _pcapng(value: object) -> bytes | None:
-    if not isinstance(value, str) or len(value) > MOST_PCAPNG * 4 // 3 + 4:
-        return None
     try:
-        data = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
+        data = _bytes(value, MOST_PCAPNG)
+    except BadRecord:
         return None
     return data if data.startswith(PCAPNG_MAGIC) else None

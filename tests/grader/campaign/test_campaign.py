@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import ALL, END, READS, SECRET, SERVES, FakeBench, Runs, hand_in, packets, passing, report, said
+from fakes import ALL, END, READS, SECRET, SERVES, SURVIVES, FakeBench, Runs, hand_in, packets, passing, report, said
 
 from grader.bench.local import Ended, OnRecord
 from grader.bench.task import Task
@@ -19,6 +19,7 @@ from grader.campaign.plan import make_plan
 from grader.campaign.run_folder import RunFolder
 from harness.errors import SetupError, UsageError
 from harness.lab.interface import LabError
+from harness.tester.border.outcome import Outcome
 
 
 def test_a_submission_is_graded_from_folder_to_report(runs: Runs) -> None:
@@ -43,20 +44,24 @@ def test_what_the_bench_is_given(runs: Runs) -> None:
     (folder / "Makefile").write_text("all:\n")
     (folder / "programs.toml").write_text('[programs]\nclient = ["./client"]\n')
     runs.go()
-    (task,) = runs.bench.tasks
-    assert task.checks == ALL
-    assert task.build
-    assert task.programs == {"client": ["./client"], "server": ["python3", "server.py"]}
-    assert task.seconds == 30 * 1.25 + 15 + 7
-    assert task.submission != folder
-    assert task.local_job().seed == task.seed
+    (build,) = runs.bench.builds
+    assert (build.build, build.look, build.checks, build.seconds) == (True, True, (), 7 + 15)
+    public, hidden = runs.bench.tasks
+    assert [public.checks, hidden.checks] == [(READS, SERVES), (SECRET, SURVIVES)]
+    for task in (public, hidden):
+        assert not (task.build or task.look)  # it was built, and looked through, before
+        assert task.programs == {"client": ["./client"], "server": ["python3", "server.py"]}
+        assert task.submission not in (folder, build.submission)  # what was built
+        assert task.local_job().seed == task.seed
+    assert 30 * 1.25 + 15 >= public.seconds > hidden.seconds  # one limit for both
+    assert (public.outcomes, set(hidden.outcomes)) == ({SECRET: Outcome.FAIL, SURVIVES: Outcome.FAIL}, {READS, SERVES})
 
 
 def test_a_finished_job_is_not_run_again(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     first = runs.go()
     assert runs.go() == first
-    assert len(runs.bench.tasks) == 1
+    assert len(runs.bench.gradings) == 1
 
 
 @pytest.mark.parametrize("change", ["submission", "tests", "rubric", "image", "engine", "secret"])
@@ -77,7 +82,7 @@ def test_a_job_is_run_again_when_anything_that_decides_it_changes(runs: Runs, ch
     else:
         runs.secret = "another secret"
     runs.go()
-    assert len(runs.bench.tasks) == 2
+    assert len(runs.bench.gradings) == 2
     assert len((runs.out / "journal.jsonl").read_text().splitlines()) == 2
 
 
@@ -87,7 +92,7 @@ def test_seeds_stay_with_the_student(runs: Runs) -> None:
     runs.go()
     (runs.submitted / "ann" / "blocking" / "client.py").write_text("print(2)\n")
     runs.go()
-    ann, bob, ann_again = (task.seed for task in runs.bench.tasks)
+    ann, bob, ann_again = (task.seed for task in runs.bench.gradings)
     assert ann == ann_again != bob
 
 
@@ -98,7 +103,7 @@ def test_a_secret_is_made_once_and_kept_private(runs: Runs) -> None:
     kept = runs.out / "campaign.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     runs.go()
-    assert len(runs.bench.tasks) == 1
+    assert len(runs.bench.gradings) == 1
     secret = json.loads(kept.read_text())["secret"]
     assert len(secret) == 64
     for path in runs.out.rglob("*"):
@@ -127,7 +132,7 @@ def test_a_killed_run_finishes_only_what_is_left(runs: Runs) -> None:
     runs.bench = FakeBench([[*passing(), END]])
     results = runs.go()
     assert set(results) == {"ann", "bob", "eve"}
-    assert len(runs.bench.tasks) == 3 - len(done)
+    assert len(runs.bench.gradings) == 3 - len(done)
     assert len(Journal(journal).finished()) == 3
 
 
@@ -136,7 +141,7 @@ def test_a_result_that_is_gone_is_made_again(runs: Runs) -> None:
     runs.go()
     (runs.out / "ann" / "blocking" / "result.json").write_text("{torn")
     runs.go()
-    assert len(runs.bench.tasks) == 2
+    assert len(runs.bench.gradings) == 2
 
 
 def test_an_interrupt_keeps_what_is_done_and_cancels_the_rest(runs: Runs) -> None:
@@ -155,9 +160,9 @@ def test_an_interrupt_keeps_what_is_done_and_cancels_the_rest(runs: Runs) -> Non
 def test_undecided_checks_are_tried_once_more(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     first = [report(READS), report(SECRET, "inconclusive", message="late"), *passing()[2:], END]
-    runs.bench.scripts = [first, [*passing(), END]]
+    runs.bench.scripts = [first, first, [*passing(), END]]
     runs.go()
-    assert [list(task.checks) for task in runs.bench.tasks] == [list(ALL), [READS, SECRET]]
+    assert [list(task.checks) for task in runs.bench.tasks] == [[READS, SERVES], [SECRET, SURVIVES], [SECRET]]
     result = runs.result("ann")
     assert (result["points"], result["state"], result["attempts"]) == (15, "graded", 2)
 
@@ -168,9 +173,9 @@ def test_what_stays_undecided_waits_for_a_person(runs: Runs) -> None:
     runs.go()
     result = runs.result("ann")
     assert (result["points"], result["undecided"], result["state"]) == (12, 3, "undecided")
-    assert len(runs.bench.tasks) == 2
+    assert len(runs.bench.tasks) == 3
     runs.go()
-    assert len(runs.bench.tasks) == 2
+    assert len(runs.bench.tasks) == 3
     runs.bench.scripts = [[*passing(), END]]
     assert runs.go(again=True)["ann"]["points"] == 15
 
@@ -178,7 +183,7 @@ def test_what_stays_undecided_waits_for_a_person(runs: Runs) -> None:
 def test_what_passed_stays_passed_when_others_are_tried_again(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     first = [report(READS), report(SECRET, "inconclusive"), *passing()[2:], END]
-    runs.bench.scripts = [first, [report(READS, "fail"), report(SECRET), END]]
+    runs.bench.scripts = [first, first, [report(READS, "fail"), report(SECRET), END]]
     runs.go()
     assert runs.result("ann")["points"] == 15
 
@@ -342,10 +347,30 @@ def test_programs_that_lie_elsewhere_are_the_first_thing_that_is_said(runs: Runs
 
 def test_forbidden_names_cost_their_stage(runs: Runs) -> None:
     hand_in(runs.submitted, "ann", **{"server.py": "import asyncio\n", "client.py": ""})
+    runs.bench.forbidden = {2: "Stage 2 forbids asyncio (server.py, line 1)."}
     runs.go()
     result = runs.result("ann")
     assert [stage["points"] for stage in result["stages"]] == [5, 0]
     assert result["stages"][1]["forbidden"] == "Stage 2 forbids asyncio (server.py, line 1)."
+
+
+def test_sources_that_nobody_looked_through_decide_nothing(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+
+    def forgets(_task: Task, on_record: OnRecord) -> Ended:
+        for record in (*passing(), END):
+            on_record(said(record))
+        return Ended(status=0)
+
+    class Silent(FakeBench):
+        def run(self, task: Task, on_record: OnRecord) -> Ended:
+            return forgets(task, on_record)
+
+    runs.bench = Silent([])
+    runs.go()
+    result = runs.result("ann")
+    assert (result["points"], result["state"]) == (6, "ours")  # the public checks' reports stand, the run does not
+    assert any("did not look for forbidden names" in note for note in result["notes"])
 
 
 def test_a_wrong_programs_table_is_told_to_its_author(runs: Runs) -> None:
@@ -359,10 +384,12 @@ def test_a_wrong_programs_table_is_told_to_its_author(runs: Runs) -> None:
 
 def test_a_failed_build_is_shown(runs: Runs) -> None:
     hand_in(runs.submitted, "ann", Makefile="x\n")
-    built = {"record": "build", "ok": False, "text": "make: *** missing separator"}
-    runs.bench.scripts = [[built, *[report(check, "error", message="the build failed") for check in ALL], END]]
+    runs.bench.build_says = "make: *** missing separator"
     runs.go()
-    assert runs.result("ann")["build"]["log"] == "make: *** missing separator"
+    result = runs.result("ann")
+    assert (result["message"], result["build"]["log"]) == ("The build failed.", "make: *** missing separator")
+    assert (result["points"], result["state"]) == (0, "graded")
+    assert runs.bench.tasks == []  # nothing was tried on it
     assert "missing separator" in (runs.out / "ann" / "blocking" / "student.html").read_text()
 
 
@@ -394,7 +421,7 @@ def test_bad_submissions_are_refused_one_by_one(runs: Runs) -> None:
     refused = [result for result in results.values() if result["state"] == "refused"]
     assert len(refused) == 4
     assert runs.go(workers=2) == results
-    assert len(runs.bench.tasks) == 2
+    assert len(runs.bench.gradings) == 2
 
 
 def test_what_is_no_submission_is_named(runs: Runs) -> None:

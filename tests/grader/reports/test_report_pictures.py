@@ -15,7 +15,7 @@ from fakes import END, READS, SECRET, SERVES, SURVIVES, FakeBench, packets, repo
 
 from grader.bench.task import Task
 from grader.course import Course
-from grader.job import Graded, grade
+from grader.job.grading import Graded, grade
 from grader.reports.html import instructor_page, student_page
 from grader.submission import Submission
 from grader.verdict import pictures

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from grader.bench.task import Task
 from grader.course import Course
-from grader.job import grade, ours, refuse
+from grader.job.grading import grade, ours, refuse
 from grader.reports.html import index_page, instructor_page, student_page
 from grader.reports.terminal import class_table, result_line
 from grader.reports.text import line, visible

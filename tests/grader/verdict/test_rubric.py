@@ -6,9 +6,9 @@ import json
 import math
 
 import pytest
-from fakes import ALL, READS, SECRET, SERVES, SURVIVES, report
+from fakes import ALL, READS, SECRET, SERVES, report
 
-from grader.verdict.rubric import Reports, Stopped, judge, settled, to_repeat
+from grader.verdict.rubric import Ending, Reports, Stopped, everywhere, judge, to_repeat
 from grader.verdict.scoring import Score, number, score, score_stages, total
 from harness.course.assignment import Assignment
 from harness.tester.border.outcome import Outcome
@@ -45,7 +45,8 @@ def test_a_check_without_a_report_has_failed(assignment: Assignment) -> None:
 def test_why_the_run_ended_decides_what_a_missing_report_is(
     assignment: Assignment, stopped: Stopped, word: str, undecided: float
 ) -> None:
-    verdicts = judge(assignment, {READS: reports()[READS]}, stopped=stopped, reason="(so it is)")
+    endings = everywhere(Ending(stopped, "(so it is)"))
+    verdicts = judge(assignment, {READS: reports()[READS]}, endings=endings)
     assert words(verdicts) == ["pass", word, word, word]
     assert verdicts[1].message.endswith("(so it is)")
     assert total(score_stages(assignment, verdicts)) == Score(2, 15, undecided)
@@ -95,12 +96,22 @@ def test_the_first_report_counts() -> None:
     ]
 
 
-def test_undecided_checks_are_repeated_with_what_they_build_on(assignment: Assignment) -> None:
-    first = reports(survives="inconclusive")
-    verdicts = judge(assignment, first)
-    assert to_repeat(assignment, verdicts) == (SERVES, SURVIVES)
-    assert set(settled(first, verdicts)) == {READS, SECRET, SERVES}
-    assert to_repeat(assignment, judge(assignment, reports())) == ()
+def test_each_suite_has_an_ending_of_its_own(assignment: Assignment) -> None:
+    verdicts = judge(assignment, {}, endings={"hidden": Ending(Stopped.OURS)})
+    assert words(verdicts) == ["fail", "inconclusive", "fail", "inconclusive"]
+
+
+def test_undecided_checks_are_repeated_suite_by_suite(assignment: Assignment) -> None:
+    verdicts = judge(assignment, reports(serves="inconclusive", secret="inconclusive"))
+    assert to_repeat(assignment, verdicts, "public") == (SERVES,)
+    assert to_repeat(assignment, verdicts, "hidden") == (SECRET,)
+    assert to_repeat(assignment, judge(assignment, reports()), "public") == ()
+
+
+def test_what_waits_for_an_undecided_check_of_another_suite_is_not_repeated(assignment: Assignment) -> None:
+    verdicts = judge(assignment, reports(serves="inconclusive", survives="skipped:serves"))
+    assert words(verdicts)[3] == "inconclusive"
+    assert to_repeat(assignment, verdicts, "hidden") == ()
 
 
 @pytest.mark.parametrize("possible", [math.nan, math.inf, -1.0, 1.0])

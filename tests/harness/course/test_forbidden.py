@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import io
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from harness.course.assignment import Stage, parse_assignment
+from harness.course.assignment import parse_assignment
 from harness.course.forbidden import ForbiddenUse, find_forbidden, forbidden_message, uses
+from harness.course.programs import load_programs
 
 TOML = """\
 [assignment]
@@ -34,6 +39,12 @@ section = "1"
 rule = "r"
 """
 ASSIGNMENT = parse_assignment(TOML, Path("assignment.toml"))
+
+
+def in_stage_1(folder: Path, programs: Mapping[str, Sequence[str]] | None = None) -> list[ForbiddenUse]:
+    """What the only stage's programs use."""
+    programs = load_programs(ASSIGNMENT.programs, folder) if programs is None else programs
+    return find_forbidden(ASSIGNMENT.rules(programs), folder).get(1, [])
 
 
 def found(code: str, *names: str) -> list[tuple[str, int]]:
@@ -108,7 +119,7 @@ def test_local_modules_are_followed_and_others_are_not(tmp_path: Path) -> None:
     (tmp_path / "package" / "inner.py").write_text("import os\nos.fork()\n")
     (tmp_path / "package" / "sibling.py").write_text("s.sendall(b'')\ns.sendall(b'')\n")
     (tmp_path / "unused.py").write_text("import asyncio\n")
-    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == [
+    assert in_stage_1(tmp_path) == [
         ForbiddenUse("asyncio", "framing.py", 2),
         ForbiddenUse("os.fork", "package/inner.py", 2),
         ForbiddenUse("sendall", "package/sibling.py", 1),
@@ -118,19 +129,34 @@ def test_local_modules_are_followed_and_others_are_not(tmp_path: Path) -> None:
 def test_the_submissions_own_programs_table_counts(tmp_path: Path) -> None:
     (tmp_path / "programs.toml").write_text('[programs]\nserver = ["./mine"]\n')
     (tmp_path / "mine").write_text("#!/usr/bin/env python3\nimport asyncio\n")
-    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == [ForbiddenUse("asyncio", "mine", 2)]
+    assert in_stage_1(tmp_path) == [ForbiddenUse("asyncio", "mine", 2)]
 
 
 @pytest.mark.parametrize("argv", [["python3", "-m", "mine"], ["python3", "-B", "mine.py"], ["./mine.py"]])
 def test_a_program_is_found_however_it_is_started(tmp_path: Path, argv: list[str]) -> None:
     (tmp_path / "mine.py").write_text("import asyncio\n")
-    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path, {"server": argv})
+    assert in_stage_1(tmp_path, {"server": argv})
 
 
-@pytest.mark.parametrize("data", [b"\x7fELF import asyncio", b"import asyncio(", b"\0", b"(" * 5000, b"#!/bin/sh\n"])
-def test_what_is_no_python_has_no_names(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"\x7fELF import asyncio", b"import asyncio(", b"\0", b"(" * 5000])
+def test_what_python_cannot_read_has_no_names_unless_python_starts_it(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "server.py").write_bytes(data)
-    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path) == []
+    (found,) = in_stage_1(tmp_path)
+    assert "cannot read it" in found.unread
+    assert in_stage_1(tmp_path, {"server": ["./server.py"]}) == []  # the kernel starts it, and may know what it is
+    (tmp_path / "more.py").write_bytes(data)
+    (tmp_path / "server.py").write_text("import more\n")
+    assert in_stage_1(tmp_path) == []  # it cannot be imported either
+
+
+def test_an_archive_is_not_looked_through_whatever_is_in_front_of_it(tmp_path: Path) -> None:
+    """Python runs __main__.py of a file that ends in a ZIP archive, and takes the text before it for nothing."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("__main__.py", "import asyncio\n")
+    (tmp_path / "server.py").write_bytes(b"import socket\n" + archive.getvalue())
+    (found,) = in_stage_1(tmp_path)
+    assert "it is an archive" in found.unread
 
 
 @pytest.mark.parametrize(
@@ -144,8 +170,8 @@ def test_what_is_no_python_has_no_names(tmp_path: Path, data: bytes) -> None:
 def test_what_cannot_be_looked_through_gives_no_points(tmp_path: Path, data: bytes, why: str) -> None:
     (tmp_path / "server.py").write_text("import more\n")
     (tmp_path / "more.py").write_bytes(data)
-    (found,) = find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path)
-    message = forbidden_message(ASSIGNMENT.stage(1), [found])
+    (found,) = in_stage_1(tmp_path)
+    message = forbidden_message(1, [found])
     assert message == f"Stage 1 forbids some names, and more.py cannot be looked through: {why}."
 
 
@@ -154,36 +180,44 @@ def test_many_files_together_have_a_bound(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("".join(f"import {name}\n" for name in names))
     for name in names:
         (tmp_path / f"{name}.py").write_bytes(b"#" * 999_990)
-    found = find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path)
+    found = in_stage_1(tmp_path)
     assert found and all(one.unread for one in found)
 
 
 def test_whatever_stands_behind_python3_is_python(tmp_path: Path) -> None:
     (tmp_path / "daytime_server").write_text("import asyncio\n")
     for argv in (["python3", "daytime_server"], ["/usr/bin/python3", "-u", "daytime_server", "--port", "1"]):
-        assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path, {"server": argv})
+        assert in_stage_1(tmp_path, {"server": argv})
 
 
 def test_a_name_of_many_dots_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("import " + ".".join("a" * 30_000) + "\nimport asyncio\n")
-    assert [found.name for found in find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path)] == ["asyncio"]
+    assert [found.name for found in in_stage_1(tmp_path)] == ["asyncio"]
 
 
-def test_nothing_outside_the_folder_is_read(tmp_path: Path) -> None:
+def test_links_are_followed_as_python_does(tmp_path: Path) -> None:
+    """What is handed in has none; a build may make some."""
+    (tmp_path / "elsewhere.txt").write_text("import asyncio\n")
+    inside = tmp_path / "in"
+    inside.mkdir()
+    (inside / "server.py").symlink_to("../elsewhere.txt")
+    assert [found.name for found in in_stage_1(inside)] == ["asyncio"]
+
+
+def test_nothing_outside_the_folder_and_no_pipe_is_read(tmp_path: Path) -> None:
     (tmp_path / "outside.py").write_text("import asyncio\n")
     inside = tmp_path / "in"
     inside.mkdir()
-    (inside / "server.py").write_text("__import__('/outside')\nimport link\nimport os\n")
-    (inside / "link.py").symlink_to(tmp_path / "outside.py")
-    stage = ASSIGNMENT.stage(1)
-    assert find_forbidden(ASSIGNMENT, stage, inside) == []
-    for argv in (["python3", "../outside.py"], ["python3", str(tmp_path / "outside.py")], ["python3", "link.py"]):
-        assert find_forbidden(ASSIGNMENT, stage, inside, {"server": argv}) == []
+    (inside / "server.py").write_text("__import__('/outside')\nimport pipe\nimport os\n")
+    os.mkfifo(inside / "pipe.py")
+    assert in_stage_1(inside) == []
+    for argv in (["python3", "../outside.py"], ["python3", str(tmp_path / "outside.py")]):
+        assert in_stage_1(inside, {"server": argv}) == []
 
 
 def test_the_message_names_each_use_once() -> None:
     findings = [ForbiddenUse("asyncio", f"f{n}.py", n) for n in range(7)]
-    message = forbidden_message(Stage(number=2, title="", points=1, section="2"), findings)
+    message = forbidden_message(2, findings)
     assert message.startswith("Stage 2 forbids asyncio (f0.py, line 0), ")
     assert message.endswith("and 2 more.")
 
@@ -202,4 +236,4 @@ def test_the_message_names_each_use_once() -> None:
 def test_no_way_to_start_a_program_hides_what_it_uses(tmp_path: Path, argv: tuple[str, ...]) -> None:
     (tmp_path / "client.py").write_text("import asyncio\n")
     (tmp_path / "x").mkdir()
-    assert find_forbidden(ASSIGNMENT, ASSIGNMENT.stage(1), tmp_path, {"server": argv})
+    assert in_stage_1(tmp_path, {"server": argv})

@@ -12,6 +12,7 @@ import pytest
 
 from harness.lab.docker.description import DockerLab
 from harness.tester.border.job import BadJob, Job, LocalLab
+from harness.tester.border.outcome import Outcome
 
 ASSIGNMENT = """
 [assignment]
@@ -295,6 +296,8 @@ def test_a_job_comes_back_as_it_was(lab: LocalLab | DockerLab, reference: Path |
         build=True,
         seed="1",
         public_seed="2",
+        look=True,
+        outcomes={"b": Outcome.FAIL},
         reference=reference,
     )
     assert Job.from_json(job.to_json()) == job
@@ -307,6 +310,9 @@ GOOD: dict[str, Any] = {
     "checks": ["a"],
     "programs": {"hello": ["./hello"]},
     "build": False,
+    "look": False,
+    "pack": False,
+    "outcomes": {},
     "seed": "1",
     "public_seed": "",
     "reference": None,
@@ -326,6 +332,8 @@ GOOD: dict[str, Any] = {
         ({"programs": {"hello": "./hello"}}, '"programs" is not a table of lists of texts'),
         ({"build": 1}, '"build" is not true or false'),
         ({"seed": None}, '"seed" is not a text'),
+        ({"look": 1}, '"look" is not true or false'),
+        ({"outcomes": {"a": "well"}}, '"outcomes" is not a table of outcomes'),
         ({"reference": []}, '"reference" is not a text or null'),
     ],
 )

@@ -1,0 +1,121 @@
+"""A tester's records as they come: what they say of each check, and of the tester itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from grader.verdict.rubric import Reports, judge
+from harness.course.assignment import Assignment
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import (
+    BadRecord,
+    Built,
+    End,
+    Forbidden,
+    Gone,
+    Phase,
+    Piece,
+    Record,
+    Report,
+    Start,
+    Trouble,
+)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something to show while a job runs."""
+
+    phase: str  #: what it is doing
+    points: float = 0.0  #: earned so far
+    done: int = 0  #: checks that have reported
+
+
+class Listener:
+    """Reads a tester's records as they come."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        checks: Iterable[str],
+        *,
+        known: Mapping[str, Report],
+        forbidden: Mapping[int, str] | None,
+        show: Callable[[Progress], None],
+        archive: BinaryIO | None = None,
+    ) -> None:
+        """`known` are reports that stand already, `forbidden` what is known of that; `archive` takes what was built."""
+        self._assignment, self.reports, self._known = assignment, Reports(frozenset(checks)), known
+        self._numbers = {check.id: n for n, check in enumerate(assignment.checks, 1)}
+        self._show = show
+        self._archive = archive
+        self.forbidden = forbidden  #: None: nobody has said yet
+        self.built: Built | None = None
+        self.packed = False  #: all of what was built has come
+        self._bad: Counter[str] = Counter()
+        self._phase = "starting"
+        self._begun = ""  # the check that began last
+        self.phases: list[Phase] = []
+        self.trouble = ""
+        self.ended = False
+        self._lost: str | None = None  # the check in which the tester lost the node, if it did
+        self._nodeless: list[str] = []  # checks that came later and could not be decided
+
+    def __call__(self, record: Record | BadRecord) -> None:
+        match record:
+            case BadRecord():
+                self._bad[str(record)] += 1
+                return
+            case Phase():
+                self.phases.append(record)
+            case Built():
+                self.built = record
+                self._phase = "testing" if record.ok else "the build failed"
+            case Forbidden():
+                self.forbidden = record.stages
+            case Piece():
+                self._keep(record)
+            case Start():
+                self._begun = record.check
+                self._phase = f"check {self._numbers.get(record.check, 0)} of {len(self._numbers)}"
+            case Report():
+                self.reports.add(record)
+                if self._lost is not None and record.check != self._lost and not record.outcome.decided:
+                    self._nodeless.append(record.check)
+            case Trouble():
+                self.trouble = self.trouble or record.text
+            case Gone():
+                self._lost = record.check
+            case End():
+                self.ended = True
+        self._show(self.progress())
+
+    def _keep(self, piece: Piece) -> None:
+        if self._archive is not None:
+            self._archive.write(piece.data)
+            self.packed = piece.last
+
+    def blame(self, why: str) -> None:
+        """The check that ran when the submission had its own node ended is the submission's error."""
+        reports = self.reports.first
+        check = self._begun if self._lost is None else self._lost
+        report = reports.get(check)
+        if check and (report is None or not report.outcome.decided):
+            reports[check] = Report(check=check, outcome=Outcome.ERROR, message=f"Its node ended: {why}.")
+        for later in self._nodeless:
+            if later in reports and not reports[later].outcome.decided:
+                del reports[later]
+
+    def progress(self) -> Progress:
+        """Points so far, as far as reports tell."""
+        reports = {**self.reports.first, **self._known}
+        verdicts = judge(self._assignment, reports, forbidden=self.forbidden)
+        return Progress(self._phase, sum(verdict.points for verdict in verdicts), len(reports))
+
+    def all_notes(self) -> list[str]:
+        """What was odd about the lines."""
+        bad = [f"{count} lines of the tester were no records ({why}); ignored" for why, count in self._bad.items()]
+        return [*self.reports.notes[:20], *bad[:20]]
