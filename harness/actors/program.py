@@ -20,6 +20,8 @@ from harness.text.printable import printable
 PATIENCE = 5.0
 #: Seconds that data may still be under way after the program that sent it has ended.
 UNDER_WAY = 3.0
+#: Seconds within which all processes of a server have to be gone after its first one.
+GONE_WITHIN = 1.0
 #: How far into an output the line `listening on ADDRESS` is looked for, in bytes.
 ANNOUNCED_WITHIN = 16_384
 
@@ -336,6 +338,20 @@ class Server(Program):
     def address(self) -> Address:
         """The address it printed."""
         return self.listening
+
+    def exits(self, *statuses: int, within: float = PATIENCE) -> int:
+        """It ends within that time with one of the given statuses, and nothing that it has started runs on."""
+        status = super().exits(*statuses, within=within)
+        deadline = time.monotonic() + GONE_WITHIN
+        while left := self._process.left():
+            if time.monotonic() > deadline:
+                raise self.broken(
+                    f"{self.name} ended, but not all of it: processes that it had started run on",
+                    expected="a program that has ended serves nobody",
+                    seen=f"{left} of its processes {GONE_WITHIN:g} s later",
+                )
+            time.sleep(0.02)
+        return status
 
     def crashed(self) -> bool:
         """Whether it was listening and ended although nobody told it to."""

@@ -46,7 +46,7 @@ class Usage:
     processes: int  #: processes alive
     threads: int  #: threads alive, the main threads included
     open_files: int  #: open descriptors over all processes
-    memory_bytes: int  #: resident memory, anonymous pages and tmpfs, without the page cache of files
+    memory_bytes: int  #: resident memory, tmpfs, what waits in pipes and Unix sockets (Docker); no cache of files
     cpu_seconds: float  #: user and system time used so far, including ended processes if the kernel keeps that
     #: times that the living threads have slept and been woken so far; None: not reported
     wakeups: int | None = None
@@ -68,6 +68,8 @@ class LinkCounters:
     duplicated: int = 0
     reordered: int = 0
     overflowed: int = 0  #: lost because the queue limit was reached
+    data_up: int = 0  #: packets with payload that the student's side sent, 0 where it is not counted
+    data_down: int = 0  #: and the tester's
     late_p99: float = 0.0  #: seconds between when a packet was due and when it left, 99th percentile
     engine_drops: int = 0  #: packets the engine itself lost (tun0 queue): a run with any is inconclusive
 
@@ -100,7 +102,14 @@ class Process(Protocol):
     def stderr(self) -> int: ...  #: descriptor to read from
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the program (its first process). A program that has already ended is not an error."""
+        """Send a signal to the program (its first process); SIGSTOP and SIGCONT go to all that it has started, too.
+
+        A program that has already ended is not an error.
+        """
+        ...
+
+    def left(self) -> int:
+        """How many processes that it has started run on, once it has ended; those of nobody else are counted as its."""
         ...
 
     def wait(self, timeout: float) -> int | None:
@@ -220,6 +229,10 @@ class Network(Protocol):
 
         The link must not have been set before then.
         """
+        ...
+
+    def flooded(self) -> bool:
+        """Whether the captures ended because more was sent in this test than any test needs."""
         ...
 
     def capture(self, start: float, end: float) -> bytes | None:

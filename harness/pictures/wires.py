@@ -8,6 +8,7 @@ Formats: https://wiki.wireshark.org/Development/LibpcapFileFormat and draft-ietf
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -88,6 +89,8 @@ class WireFile:
             order = "<" if head[0] in (0x4D, 0xD4) else ">"
             unit = 1e-9 if struct.unpack(order + "I", head[:4])[0] == _NANOSECONDS else 1e-6
             record = struct.Struct(order + "IIII")
+            if os.fstat(file.fileno()).st_size < self._offset:
+                self._offset = _HEADER  # it has begun anew
             file.seek(self._offset)
             while len(row := file.read(_RECORD)) == _RECORD:
                 seconds, fraction, length, _ = record.unpack(row)

@@ -25,6 +25,9 @@ from harness.tester.scene import Scene
 
 #: A link that delivers its packets later than this (99th percentile, seconds) was not as requested.
 LATE = 0.05
+#: A submission that sends more packets with data a second than this, and so many times what it was sent, has made the
+#: link late by itself.
+MOST_SENT, TIMES = 3_000, 4
 #: The share of its allowed CPU above which a submission made the machine busy by itself.
 LOUD = 0.5
 
@@ -208,6 +211,8 @@ class StoryPlugin:
         if not counters.engine_drops and counters.late_p99 <= LATE:
             return report
         elapsed = max(time.monotonic() - self._began[1], 0.001)
+        if counters.data_up > max(MOST_SENT * elapsed, TIMES * counters.data_down):
+            return report
         share = (_cpu_seconds(node) - self._cpu) / elapsed / max(self._session.assignment.limits.cpus, 0.01)
         if share > LOUD:
             return report

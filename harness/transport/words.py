@@ -165,6 +165,12 @@ class TransportWords:
         return self._driven.wire
 
     def _carried(self) -> list[Packet]:
+        if self._cast.network.flooded():
+            raise Broken(
+                "more went over the link than the capture of a test holds",
+                expected="what the transfer takes, and some repetitions",
+                seen="hundreds of megabytes",
+            )
         packets = self._cast.network.packets(self._cast.since, time.time())
         if packets is None:
             raise LabError("there is no account of what the link carried")

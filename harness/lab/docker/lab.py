@@ -23,6 +23,7 @@ from harness.course.forbidden import StageRule
 from harness.lab.docker.description import DockerLab
 from harness.lab.docker.helper import ANSWERED_WITHIN, Helper, Reply
 from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, Usage
+from harness.lab.node.captures import FLOODED
 from harness.lab.node.reply import Refused, otherwise
 from harness.lab.relay.loop import RelayLoop
 from harness.link.addresses import WIRES, address
@@ -43,17 +44,23 @@ _MULTICASTS = 24
 class AgentProcess:
     """A program in the student's node. Its exit status comes over a pipe from the agent."""
 
-    def __init__(self, pid: int, descriptors: Sequence[int], signal: Callable[[int, int], None]) -> None:
+    def __init__(
+        self, pid: int, descriptors: Sequence[int], signal: Callable[[int, int], None], left: Callable[[int], int]
+    ) -> None:
         self.stdin, self.stdout, self.stderr, self._told = descriptors
         self._pid = pid
-        self._signal = signal
+        self._signal, self._left = signal, left
         self._status: int | None = None
         self._lock = threading.Lock()
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the program itself."""
+        """Send a signal to the program itself; SIGSTOP and SIGCONT to all that it has started."""
         if self._status is None:
             self._signal(self._pid, signum)
+
+    def left(self) -> int:
+        """Processes of it that run on after its end."""
+        return self._left(self._pid)
 
     def wait(self, timeout: float) -> int | None:
         """Exit status, or None if it still runs after `timeout` seconds. Raises LabError."""
@@ -139,11 +146,15 @@ class AgentNode:
         except Refused as refused:
             why = f"{argv[0]} cannot be started ({refused}): is it there, built and executable?"
             raise CannotStart(why) from None
-        return AgentProcess(reply["pid"], descriptors, self._signal)
+        return AgentProcess(reply["pid"], descriptors, self._signal, self._left)
 
     def _signal(self, pid: int, signum: int) -> None:
         with contextlib.suppress(Refused):
             self._ask("signal", pid=pid, signum=int(signum))
+
+    def _left(self, pid: int) -> int:
+        with otherwise(LabError, "the processes of the student's node cannot be counted"):
+            return int(self._ask("left", pid=pid)[0]["count"])
 
     def connect_unix(self, path: str, timeout: float) -> socket.socket:
         deadline = time.monotonic() + timeout
@@ -309,6 +320,11 @@ class StarNetwork:
         self._wait_for_captures()
         captured = sum(frame.entered for wire in self._wires for frame in wire.between(start, time.time()))
         return max(0, carried - captured - _MULTICASTS)
+
+    def flooded(self) -> bool:
+        with contextlib.suppress(OSError):
+            return any(os.stat(path).st_size >= FLOODED for path in self._paths)
+        return False
 
     def capture(self, start: float, end: float) -> bytes | None:
         """All wires, with what the link did to each packet as comments."""

@@ -7,25 +7,31 @@ Rule 2: a student node has a limit on everything it can use up.
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.lab.interface import LabError
 
-#: The student's user in the image (docker/prepare-student.sh).
-STUDENT = 40001
+#: The ordinary users in the student's image (docker/prepare-student.sh), in blocks: each star takes a block that no
+#: other star of this engine has, each new node of it the next user of the block.
+FIRST_USER, USERS, BLOCK = 40000, 1024, 8
+#: The label of a star's containers that says which block it has.
+USERS_LABEL = "socketlab.users"
 #: The student nodes that a star can have, as their wires are called (harness/lab/node/warden.py).
 STUDENTS = ("student", "second")
 #: What the agent reserves for itself of a student node's memory (MiB) and processes.
 AGENT_MEMORY, AGENT_PROCESSES = 24, 4
 #: Memory that files cannot take (MiB), so that the agent survives when they are full.
 NOT_FOR_FILES = 32
-#: Folders of a student node besides /work and /build: path, MiB, who may write, mode.
-SMALL_FOLDERS = (("/tmp", 32, STUDENT, "1777"), ("/dev/shm", 16, STUDENT, "1777"), ("/files", 32, 0, "0755"))
+#: Folders of a student node besides /work and /build: path, MiB, whether they are the student's, mode.
+SMALL_FOLDERS = (("/tmp", 32, True, "1777"), ("/dev/shm", 16, True, "1777"), ("/files", 32, False, "0755"))
 #: Files, folders and links in one folder of a student node, at most.
 INODES = 16384
 #: Descriptors per process of our own nodes: 11,000 connections go through one star, and some engines may allow fewer.
 OUR_FILES = 16384
+#: Memory of a tester node with its files: 11,000 connections take 0.2 GiB, a simulation 0.3.
+TESTER_MEMORY = "2g"
 #: Where the code is in our nodes, and the agent's code in the student's.
 CODE, AGENT_CODE = "/code", "/lab"
 
@@ -45,7 +51,11 @@ _LINK_SYSCTLS = {
     "net.ipv4.conf.all.send_redirects": "0",
     "net.ipv4.conf.default.send_redirects": "0",
 }
+#: No connection leaves anything behind for the next one to the same address (ip-tcp_metrics(8)).
+_FORGETS = {"net.ipv4.tcp_no_metrics_save": "1", "net.ipv4.tcp_fastopen": "0"}
 _STUDENT_SYSCTLS = {
+    **_FORGETS,
+    "net.ipv4.ping_group_range": "1 0",  # nobody: no kernel bounds the answers to a flood of pings
     # At most 64 KiB of a connection's output wait in the kernel, so that programs meet partial sends.
     "net.ipv4.tcp_wmem": "4096 16384 65536",
     **_IPV6,
@@ -98,14 +108,29 @@ class Volumes:
     agent_code: str  #: the code of the student node's agent
 
 
-def folders(limits: LimitsLike) -> list[dict[str, Any]]:
+def free_block(taken: Container[int], wanted: int) -> int:
+    """A block of users: the first from `wanted` on that is not taken. Raises LabError."""
+    blocks = USERS // BLOCK
+    for step in range(blocks):
+        block = (wanted + step) % blocks
+        if block not in taken:
+            return block
+    raise LabError(f"all {blocks} blocks of users are in use by other labs on this engine: run fewer workers")
+
+
+def user_of(block: int, number: int) -> int:
+    """The user of a star's node, counted over all that the star has had."""
+    return FIRST_USER + block * BLOCK + number % BLOCK
+
+
+def folders(limits: LimitsLike, user: int) -> list[dict[str, Any]]:
     """The folders of a student node, as the warden takes them. Raises LabError if they do not fit in its memory."""
     rows: list[dict[str, Any]] = [
-        {"path": path, "mb": limits.disk_mb, "inodes": INODES, "uid": STUDENT, "mode": "0755"}
+        {"path": path, "mb": limits.disk_mb, "inodes": INODES, "uid": user, "mode": "0755"}
         for path in ("/work", "/build")
     ]
-    for path, mb, uid, mode in SMALL_FOLDERS:
-        rows.append({"path": path, "mb": mb, "inodes": INODES, "uid": uid, "mode": mode})
+    for path, mb, students, mode in SMALL_FOLDERS:
+        rows.append({"path": path, "mb": mb, "inodes": INODES, "uid": user if students else 0, "mode": mode})
     most = limits.memory_mb + AGENT_MEMORY - NOT_FOR_FILES
     if sum(row["mb"] for row in rows) > most:
         room = (most - sum(mb for _, mb, _, _ in SMALL_FOLDERS)) // 2
@@ -145,7 +170,8 @@ def tester(images_node: str, volumes: Volumes) -> Recipe:
         image=images_node,
         command=["python3", "-m", "harness.tester.nursery"],
         environment=_python_environment(),
-        host={**host, "sysctls": _IPV6},
+        # Without swap: a test that takes more ends with its tester, and takes nothing from the labs beside it.
+        host={**host, "sysctls": {**_IPV6, **_FORGETS}, "mem_limit": TESTER_MEMORY, "memswap_limit": TESTER_MEMORY},
         limits={"nofile": OUR_FILES, "core": 0},
         spoken=True,
     )
@@ -192,6 +218,7 @@ def student(
     limits: LimitsLike,
     socket: str,
     *,
+    user: int,
     runtime: str | None = None,
     processors: str | None = None,
 ) -> Recipe:
@@ -199,13 +226,14 @@ def student(
     tmpfs = {
         row["path"]: f"rw,exec,nosuid,nodev,size={row['mb']}m,nr_inodes={row['inodes']},"
         f"mode={row['mode']},uid={row['uid']},gid={row['uid']}"
-        for row in folders(limits)
+        for row in folders(limits, user)
         if row["path"] != "/dev/shm"
     }
     memory = f"{limits.memory_mb + AGENT_MEMORY}m"
     return Recipe(
         image=image,
         command=["python3", "-I", "-B", f"{AGENT_CODE}/agent", socket],
+        environment={"STUDENT_UID": str(user)},
         host={
             "network_mode": "none",
             "ipc_mode": "private",

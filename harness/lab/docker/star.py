@@ -56,6 +56,7 @@ _LOOK = 0.1
 _KNOWN_WITHIN = 5.0
 #: Exit status of a node whose first process got SIGKILL, as from the kernel when memory is full.
 _KILLED = 128 + 9
+_taking_users = threading.Lock()
 _stars: weakref.WeakSet[Star] = weakref.WeakSet()
 _started: list[bool] = []  # whether this process has made a star
 
@@ -77,6 +78,7 @@ class Star:
         name = f"socketlab-{owner.this_owner().identity}-{worker}-{secrets.token_hex(3)}"
         self._name = name
         self._volumes = nodes.Volumes(*(f"{name}-{part}" for part in ("trusted", "agent", "code", "lab")))
+        self._block = self._take_users()
         self._stopping = threading.Lock()
         self._students = 0
         self._processors = 0  #: of the machine, if one is reserved for the router
@@ -98,7 +100,6 @@ class Star:
         if engine not in ("router", "netem", "auto"):
             raise LabError(f"the engine {engine!r} is none of the Docker lab's: router, netem, auto")
         star = cls(images, engine=engine, runtime=runtime, worker=worker)
-        _stars.add(star)
         _started.append(True)
         try:
             star._start(code)
@@ -132,6 +133,18 @@ class Star:
         if policy != _FIFO and (processors := self._docker.info().get("NCPU", 1)) > 1:
             self._processors = processors
 
+    def _take_users(self) -> int:
+        """A block of users that no other star of this engine has."""
+        with _taking_users:
+            rows = [labels.get(nodes.USERS_LABEL, "") for _, labels in self._docker.containers()]
+            taken = {int(row) for row in rows if row.isdecimal()} | {star._block for star in _stars}
+            # Somewhere at random: another process may be choosing, too.
+            block = nodes.free_block(taken, secrets.randbelow(nodes.USERS // nodes.BLOCK))
+            self._labels[nodes.USERS_LABEL] = str(block)
+            self._block = block
+            _stars.add(self)
+        return block
+
     def _create(self, name: str, recipe: nodes.Recipe) -> str:
         """Create a container, not started yet; its id. One that talks is attached to, so that no line is missed."""
         identity = self._docker.create(
@@ -150,18 +163,21 @@ class Star:
         """
         self._channel("warden")
         self._students += 1
-        names = [f"{kind}{self._students}" for kind in nodes.STUDENTS[: limits.nodes]]
+        kinds = nodes.STUDENTS[: limits.nodes]
+        names = [f"{kind}{self._students}" for kind in kinds]
+        users = [nodes.user_of(self._block, self._students * len(nodes.STUDENTS) + nth) for nth in range(len(kinds))]
         sockets = [f"/agent/{name}.sock" for name in names]
         phases = Phases()
         made: list[str] = []
 
-        def begin(name: str, socket: str) -> int:
+        def begin(name: str, socket: str, user: int) -> int:
             recipe = nodes.student(
                 self._images.student,
                 self._volumes,
                 str(submission.resolve()),
                 limits,
                 socket,
+                user=user,
                 runtime=self._runtime,
                 processors=nodes.processors(self._processors, limits.cpus, self.worker),
             )
@@ -171,9 +187,10 @@ class Star:
 
         try:
             with phases.timed("node"), ThreadPoolExecutor(len(names)) as pool:
-                pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets), strict=False))
+                pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets, users), strict=False))
             with phases.timed("wires"):
-                self._channel("warden").ask({"op": "wire", "folders": nodes.folders(limits), **pids})
+                folders = {kind: nodes.folders(limits, user) for kind, user in zip(kinds, users, strict=True)}
+                self._channel("warden").ask({"op": "wire", "folders": folders, **pids})
             yield Session(self, phases, sockets, NodeWatch(self._docker, made))
         finally:
             with phases.timed("teardown"):

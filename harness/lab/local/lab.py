@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
+
 from harness.course import look
 from harness.course.address import Address
 from harness.course.assignment import Limits
@@ -39,9 +41,13 @@ _BUILD_TAIL = 4000
 class LocalProcess:
     """A program started by `LocalNode`."""
 
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, popen: subprocess.Popen[bytes], family: Callable[[int], Sequence[psutil.Process]] = lambda _: ()
+    ) -> None:
+        """`family`: the processes of the program, as far as a node can tell."""
         assert popen.stdin and popen.stdout and popen.stderr
         self._popen = popen
+        self._family = family
         # The caller owns the descriptors; Popen's file objects would close them a second time.
         self.stdin, self.stdout, self.stderr = (
             os.dup(pipe.fileno()) for pipe in (popen.stdin, popen.stdout, popen.stderr)
@@ -50,14 +56,22 @@ class LocalProcess:
             pipe.close()
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the program itself."""
+        """Send a signal to the program itself; SIGSTOP and SIGCONT to all that it has started."""
         try:
-            if sys.platform == "win32" and signum in (9, signal.SIGTERM):
+            if sys.platform != "win32" and signum in (signal.SIGSTOP, signal.SIGCONT):
+                self._popen.send_signal(signum)
+                for each in self._family(self._popen.pid):
+                    each.send_signal(signum)
+            elif sys.platform == "win32" and signum in (9, signal.SIGTERM):
                 self._popen.terminate()  # Windows has nothing gentler
             else:
                 self._popen.send_signal(signum)
-        except (ProcessLookupError, PermissionError):
+        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
             pass
+
+    def left(self) -> int:
+        """Processes of it that run on after its end; Windows does not tell."""
+        return 0 if sys.platform == "win32" else len(self._family(self._popen.pid))
 
     def wait(self, timeout: float) -> int | None:
         """Exit status, or None if it still runs after `timeout` seconds."""
@@ -233,7 +247,11 @@ class LocalNode:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise CannotStart(f"{argv[0]} cannot be started ({reason}): is it there, built and executable?") from None
         self._started[popen.pid] = popen
-        return LocalProcess(popen)
+        return LocalProcess(popen, self._family)
+
+    def _family(self, pid: int) -> list[psutil.Process]:
+        running = [each for each, popen in self._started.items() if popen.poll() is None]
+        return processes.family(self._user, running, pid)
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
         """A clean environment: a program gets nothing from the tester's except what any login has."""
@@ -383,6 +401,9 @@ class LocalNetwork:
 
     def missed(self, start: float) -> int:  # noqa: ARG002 - the relay itself counts
         return 0
+
+    def flooded(self) -> bool:
+        return False
 
     def capture(self, start: float, end: float) -> bytes | None:  # noqa: ARG002 - loopback is not captured
         return None

@@ -65,6 +65,23 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
+def family(user: OrdinaryUser | None, roots: Collection[int], pid: int) -> list[psutil.Process]:
+    """A program's processes: itself, all that came of it, and orphans, which nobody can tell from its own.
+
+    `roots` are the programs that run; what came of the others is left out.
+    """
+    found = {each.pid: each for each in alive(user, {*roots, pid})}
+    family = []
+    for each in found.values():
+        first = each.pid
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while first != pid and first not in roots and (parent := found[first].ppid()) in found:
+                first = parent
+            if first == pid or first not in roots:
+                family.append(each)
+    return family
+
+
 def threads_of(uid: int) -> int:
     """All threads of a user."""
     rows = psutil.process_iter(["uids", "num_threads"])

@@ -26,7 +26,10 @@ from harness.lab.node.agent_kernel import (
     StudentsRights,
     capabilities,
     cpu_used,
+    family,
+    hidden_in_kernel,
     interventions,
+    kernel_memory,
     looked_into,
     memory_used,
     students_processes,
@@ -38,8 +41,8 @@ SUBMISSION, BUILD, WORK, FILES = "/submission", "/build", "/work", "/files"
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": WORK,
-    "USER": "student",
-    "LOGNAME": "student",
+    "USER": f"student{STUDENT}",
+    "LOGNAME": f"student{STUDENT}",
     "LANG": "C.UTF-8",
 }
 #: Seconds within which killed processes have to be gone, and within which a copy has to be made.
@@ -63,6 +66,7 @@ class Agent:
         self._running: dict[int, int] = {}  #: process id -> descriptor for reporting its exit status
         self._received: list[int] = []  #: descriptors that came with the request being answered
         self._before = interventions()
+        self._kernel_before = kernel_memory()
         self._selector = selectors.DefaultSelector()
         wake, waker = socket.socketpair()
         for end in (wake, waker):
@@ -212,6 +216,7 @@ class Agent:
         self._kill_all()
         remove_ipc()
         self._before = interventions()
+        self._kernel_before = kernel_memory()
         return {}, []
 
     def _kill_all(self) -> None:
@@ -262,10 +267,24 @@ class Agent:
         return {"pid": pid}, outside
 
     def do_signal(self, *, pid: int, signum: int) -> Said:
-        """Signal a program that was started by us and has not been collected yet, so its pid cannot be another's."""
+        """Signal a program that was started by us and has not been collected yet, so its pid cannot be another's.
+
+        Who stops it stops all of it: what answers is not what was told to be silent.
+        """
         if pid in self._running:
-            os.kill(pid, signum)
+            for each in self._family(pid) if signum in (signal.SIGSTOP, signal.SIGCONT) else [pid]:
+                try:
+                    os.kill(each, signum)
+                except ProcessLookupError:
+                    pass
         return {}, []
+
+    def do_left(self, *, pid: int) -> Said:
+        """How many processes of a program that has ended run on."""
+        return {"count": len(self._family(pid))}, []
+
+    def _family(self, pid: int) -> list[int]:
+        return family(pid, self._running.keys() - {pid})
 
     def do_connect_unix(self, *, path: str) -> Said:
         """A stream socket connected to a path with the student's rights; the program sees root as its peer."""
@@ -334,13 +353,12 @@ class Agent:
     def do_usage(self) -> Said:
         """What all the student's processes use together."""
         alive = students_processes()
-        return {
-            "processes": len(alive),
-            "threads": sum(threads for _, threads in alive),
-            "memory_bytes": memory_used(),
-            "cpu_seconds": cpu_used(),
-            **looked_into([pid for pid, _ in alive]),
-        }, []
+        threads = sum(threads for _, threads in alive)
+        about = looked_into([pid for pid, _ in alive])
+        grown = kernel_memory() - self._kernel_before
+        hidden = hidden_in_kernel(grown, open_files=about["open_files"], threads=threads)
+        used = {"memory_bytes": memory_used() + hidden, "cpu_seconds": cpu_used()}
+        return {"processes": len(alive), "threads": threads, **used, **about}, []
 
     def do_trouble(self) -> Said:
         """How often the kernel stepped in since the last fresh start."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from harness.lab.node import proc
@@ -66,6 +66,22 @@ def memory_used() -> int:
     return max(0, used - mine)
 
 
+#: What the kernel itself needs for an open descriptor (a TCP socket 3 KB, its name in /proc 1 KB) and for a thread (its
+#: stack, its page tables), in bytes; measured on Linux 6.18, doubled.
+_PER_FILE, _PER_THREAD = 8192, 131_072
+
+
+def kernel_memory() -> int:
+    """Bytes that the kernel keeps for the control group: its structures, and what waits in pipes and Unix sockets."""
+    used = _first(f"{_CG}/memory/memory.kmem.usage_in_bytes").strip()
+    return int(used) if used.isdigit() else _rows(_first(f"{_CG}/memory.stat")).get("kernel", 0)
+
+
+def hidden_in_kernel(grown: int, *, open_files: int, threads: int) -> int:
+    """How much of the kernel's memory, grown by so much, is data that programs have put there; 0 if it may be none."""
+    return max(0, grown - _PER_FILE * open_files - _PER_THREAD * threads)
+
+
 def cpu_used() -> float:
     """Seconds of CPU of the control group, dead processes included, the agent's own subtracted."""
     nanoseconds = _first(f"{_CG}/cpuacct/cpuacct.usage", f"{_CG}/cpu,cpuacct/cpuacct.usage").strip()
@@ -92,6 +108,26 @@ def students_processes() -> list[tuple[int, int]]:
         fields = _first(f"/proc/{name}/stat").rpartition(")")[2].split()  # proc(5): state is the first after the name
         if len(fields) > 17 and fields[0] not in "ZX":
             found.append((int(name), int(fields[17])))
+    return found
+
+
+def family(pid: int, others: Collection[int]) -> list[int]:
+    """A program's processes: itself, all that came of it, and orphans, which nobody can tell from its own.
+
+    `others` are the processes of further programs that run; what came of these is left out.
+    """
+    parents = {}
+    for name in os.listdir("/proc"):
+        fields = _first(f"/proc/{name}/stat").rpartition(")")[2].split() if name.isdigit() else []
+        if len(fields) > 1 and fields[0] not in "ZX" and name != "1":
+            parents[int(name)] = int(fields[1])
+    found = []
+    for each in parents:
+        first = each
+        while first not in others and first != pid and parents.get(first, 0) > 1:
+            first = parents[first]
+        if first not in others:
+            found.append(each)
     return found
 
 

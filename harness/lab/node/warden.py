@@ -22,6 +22,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from harness.lab.node.captures import Captures
 from harness.lab.node.mounts import Folder, MountChild, check, libc
 from harness.lab.node.reply import MOST_REQUEST, Refused, encode, perform
 from harness.lab.node.sock_diag import diagnosis, end_connections
@@ -29,9 +30,6 @@ from harness.link.addresses import FAMILIES, LINK, NODE, WIRES, address, hardwar
 from harness.text.lines import Lines
 
 CONTROL = "/trusted/warden.sock"
-CAPTURES = "/trusted/capture"
-#: Captures end at this size (bytes), so that a flood does not fill the disk.
-CAPTURE_LIMIT = 256 * 1024 * 1024
 #: Seconds a command of ours may take.
 COMMAND_WITHIN = 10.0
 
@@ -118,7 +116,7 @@ class Warden:
         self._link_net = -1
         self._asks: dict[str, socket.socket] = {}  # node -> the socket that lists and ends its connections
         self._children: dict[str, MountChild] = {}  # student node -> the child in it
-        self._captures: list[subprocess.Popen[bytes]] = []
+        self._captures = Captures(lambda: inside_network(self._link_net))
 
     def do_hold(self, *, link: int, tester: int) -> None:
         """Take the link node and wire the tester to it, once."""
@@ -130,24 +128,20 @@ class Warden:
         return {"policy": os.sched_getscheduler(pid)}
 
     def do_wire(
-        self, *, student: int, folders: list[dict[str, Any]], capture: bool = True, second: int | None = None
+        self, *, student: int, folders: dict[str, list[dict[str, Any]]], capture: bool = True, second: int | None = None
     ) -> None:
-        """Wire one new student node to the link, or two, remember their folders, begin the captures."""
+        """Wire one new student node to the link, or two, remember the folders of each, begin the captures."""
         self.do_unwire()
         for name, pid in (("student", student), ("second", second)):
             if pid is not None:
-                self._children[name] = MountChild(pid, [Folder(**row) for row in folders])
+                self._children[name] = MountChild(pid, [Folder(**row) for row in folders[name]])
                 self._asks[name] = self._wire(name, pid)
         if capture:
-            self._start_captures()
+            self._captures.start(self._wired())
 
     def do_unwire(self) -> None:
         """End the captures and let go of the student nodes; their wires are removed with both ends."""
-        for capture in self._captures:
-            capture.kill()  # its file is complete after every packet
-        for capture in self._captures:
-            capture.wait()
-        self._captures.clear()
+        self._captures.stop()
         for name in list(self._children):
             self._children.pop(name).close()
             if name in self._asks:
@@ -160,7 +154,11 @@ class Warden:
         for name in (node, "tester"):
             if name in self._asks:
                 end_connections(self._asks[name])
+        self._captures.renew(self._wired())
         self._mount(node, "fresh")
+
+    def _wired(self) -> dict[str, int]:
+        return {name: number for name, number in WIRES.items() if name in self._asks}
 
     def do_guard(self, *, node: str = "student") -> None:
         """Make /proc read-only, once the agent runs and before anything of the student's does."""
@@ -191,23 +189,6 @@ class Warden:
         finally:
             os.close(other)
 
-    def _start_captures(self) -> None:
-        os.makedirs(CAPTURES, mode=0o700, exist_ok=True)
-        with inside_network(self._link_net):
-            for which, number in WIRES.items():
-                if which not in self._asks:
-                    continue
-                path = f"{CAPTURES}/{which}.pcap"
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-                options = "-U --immediate-mode -n -s 0 -B 16384 -Z root --time-stamp-precision=nano"
-                command = ["tcpdump", "-i", f"w{number}", "-w", path, *options.split()]
-                command.append("ip or (ip6 and not dst net ff02::/16)")
-                capture = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=_limit_file_size
-                )
-                self._captures.append(capture)
-
     def answer(self, line: bytes | None, *, tester: bool) -> bytes:
         """Do what a line asks for (None: it was too long); the line to answer with."""
         try:
@@ -215,12 +196,6 @@ class Warden:
         except Exception as error:
             said = encode(error)
         return said + b"\n"
-
-
-def _limit_file_size() -> None:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_FSIZE, (CAPTURE_LIMIT, CAPTURE_LIMIT))
 
 
 # -- the loop ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import struct
 from harness.link.addresses import FAMILIES, WIRES, prefix
 from harness.link.trace import Direction
 
-_UDP = 17
+_TCP, _UDP = 6, 17
 #: What the addresses of the student and of its peers, the tester and the second student node, begin with.
 _STUDENT = [prefix(WIRES["student"], family) for family in FAMILIES]
 _PEERS = [prefix(WIRES[node], family) for node in ("tester", "second") for family in FAMILIES]
@@ -21,6 +21,14 @@ def direction(packet: bytes) -> Direction | None:
     version = packet[0] >> 4 if packet else 0
     towards = packet[16:19] if version == 4 else packet[24:28] if version == 6 else b""
     return "down" if towards in _STUDENT else "up" if towards in _PEERS else None
+
+
+def carries_data(packet: bytes) -> bool:
+    """Whether a packet is more than an answer of a kernel's: all but TCP segments without payload (RFC 9293, 3.1)."""
+    start, protocol = ((packet[0] & 15) * 4, packet[9]) if packet[0] >> 4 == 4 else (40, packet[6])
+    if protocol != _TCP or len(packet) < start + 20:
+        return True
+    return len(packet) > start + (packet[start + 12] >> 4) * 4
 
 
 def identity(packet: bytes) -> int | None:

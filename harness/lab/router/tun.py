@@ -37,7 +37,7 @@ from string import Template
 
 from harness.lab.node.proc import waited
 from harness.lab.node.reply import MOST_REQUEST, Refused, encode, perform
-from harness.lab.router.packet import direction, identity, payload_start, repaired, udp_start
+from harness.lab.router.packet import carries_data, direction, identity, payload_start, repaired, udp_start
 from harness.lab.timer import wake_me_exactly
 from harness.link.addresses import FAMILIES, WIRES, network
 from harness.link.model import SECOND, Link, direction_seeds
@@ -65,7 +65,8 @@ route replace default dev tun0 table 100
 
 #: Nobody talks to this node, nobody sends in another's name, the second student node (w3) reaches only the first,
 #: so that every packet of a submission to itself passes the link once, and a student's wire has a limit on what it
-#: carries: more would be lost in tun0, which counts as ours, so a submission could undo its fail by flooding.
+#: carries: more would be lost in tun0, which counts as ours, so a submission could undo its fail by flooding. Pings,
+#: and connections without end, make the other side send as much: no program of the course needs these.
 _NFT = Template("""table inet link
 delete table inet link
 table inet link {
@@ -86,6 +87,9 @@ table inet link {
     iifname "w3" ip6 daddr != $student6 drop
     iifname != { "w1", "w3", "tun0" } ip saddr != $student4 drop
     iifname != { "w1", "w3", "tun0" } ip6 saddr != $student6 drop
+    iifname != { "w1", "tun0" } icmp type echo-request drop
+    iifname != { "w1", "tun0" } icmpv6 type echo-request drop
+    iifname != { "w1", "tun0" } tcp flags & (syn | ack) == syn limit rate over 2000/second burst 4000 packets drop
     iifname != { "w1", "tun0" } limit rate over 40000/second burst 20000 packets drop
   }
 }
@@ -118,6 +122,7 @@ class Router:
         self._start = time.monotonic_ns()
         self._waited_before, self._drops_before = waited("/proc/self") or 0, _tun_drops()
         self._refused = 0
+        self._with_data: dict[Direction, int] = {"up": 0, "down": 0}
         seeds = direction_seeds(seed)
         self._links: dict[Direction, Link] = {
             "up": Link(up, seed=seeds[0], start=self._start, framing=_FRAMING),
@@ -148,6 +153,8 @@ class Router:
             way = direction(packet)
             if way is None:
                 continue  # the kernel's own, such as multicast
+            if carries_data(packet):
+                self._with_data[way] += 1
             header = payload_start(packet) if self._damages else 0
             link = links[way]
             out = link.transmit(packet, now=time.monotonic_ns(), header=header)
@@ -222,6 +229,8 @@ class Router:
         return sums | {
             "late_p99": late[len(late) * 99 // 100] / SECOND if late else 0.0,
             "engine_drops": _tun_drops() - self._drops_before + self._refused,
+            "data_up": self._with_data["up"],
+            "data_down": self._with_data["down"],
             "scheduler": self._scheduler,
             "seconds": (time.monotonic_ns() - self._start) / SECOND,
             "waited": ((waited("/proc/self") or 0) - self._waited_before) / SECOND,

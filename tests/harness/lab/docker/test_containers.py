@@ -287,7 +287,7 @@ VOLUMES = nodes.Volumes("t", "a", "c", "l")
 
 def test_no_node_has_a_network_or_a_root_it_can_write() -> None:
     recipes = [nodes.link("n", VOLUMES), nodes.tester("n", VOLUMES), nodes.warden("n", VOLUMES)]
-    recipes.append(nodes.student("s", VOLUMES, "/sub", Limits(), "/agent/x.sock"))
+    recipes.append(nodes.student("s", VOLUMES, "/sub", Limits(), "/agent/x.sock", user=40000))
     for recipe in recipes:
         assert recipe.host["network_mode"] == "none"
         assert recipe.host["cap_drop"] == ["ALL"]
@@ -297,7 +297,7 @@ def test_no_node_has_a_network_or_a_root_it_can_write() -> None:
 
 
 def test_the_student_node_sees_no_volume_of_ours_but_the_agents() -> None:
-    recipe = nodes.student("s", VOLUMES, "/sub", Limits(), "/agent/x.sock", runtime="runsc", processors="1")
+    recipe = nodes.student("s", VOLUMES, "/sub", Limits(), "/agent/x.sock", user=40000, runtime="runsc", processors="1")
     assert recipe.host["mounts"] == [{"Type": "bind", "Source": "/sub", "Target": "/submission", "ReadOnly": True}]
     assert recipe.host["binds"] == {"a": {"bind": "/agent", "mode": "rw"}, "l": {"bind": "/lab", "mode": "ro"}}
     assert recipe.host["mem_limit"] == recipe.host["memswap_limit"] == "280m"

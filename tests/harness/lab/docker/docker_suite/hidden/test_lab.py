@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import time
 
 import pytest
 
-from harness.testing import CannotStart, Mangle, Profile
+from harness.testing import Broken, CannotStart, Mangle, Profile
 
 #: The beginning of a client: where it is told to connect.
 CONNECT = "import socket, sys\nh, p = sys.argv[1].rsplit(':', 1)\n"
@@ -43,7 +44,7 @@ print(json.dumps({"uids": rows["Uid"].split(), "gids": rows["Gid"].split(), "gro
   "ignored": int(rows["SigIgn"], 16), "blocked": int(rows["SigBlk"], 16)}))
 """,
     )
-    assert set(seen["uids"]) == set(seen["gids"]) == {"40001"}
+    assert set(seen["uids"]) == set(seen["gids"]) and {40000 <= int(uid) < 41024 for uid in seen["uids"]} == {True}
     assert seen["groups"] == []
     assert {int(caps, 16) for caps in seen["caps"]} == {0}
     assert (seen["new"], seen["seccomp"]) == ("1", "2")
@@ -105,8 +106,10 @@ print(json.dumps({
     assert seen["others"] == 2
     assert seen["setuid"] == []
     packages = ["__init__.py", "lab/__init__.py", "lab/node/__init__.py"]
-    agent = [f"lab/node/{name}.py" for name in ("agent", "agent_child", "agent_kernel", "proc", "reply", "seccomp")]
-    assert seen["lab"] == sorted(["agent/__main__.py", *(f"agent/harness/{name}" for name in [*packages, *agent])])
+    modules = ("agent", "agent_child", "agent_kernel", "packing", "proc", "reply", "seccomp")
+    agent = ["__main__.py", *(f"harness/{name}" for name in [*packages, *(f"lab/node/{name}.py" for name in modules)])]
+    look = ["__main__.py", *(f"harness/{name}.py" for name in ("__init__", "course/__init__", "course/forbidden"))]
+    assert seen["lab"] == sorted([*(f"agent/{name}" for name in agent), *(f"look/{name}" for name in look)])
 
 
 def test_the_network_is_the_wire_and_nothing_else(lab):
@@ -127,6 +130,7 @@ libc.syscall.restype = ctypes.c_long
 print(json.dumps({
   "interfaces": sorted(n for _, n in socket.if_nameindex()),
   "raw": attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)),
+  "ping": attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)),
   "packet": attempt(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)),
   "user namespace": libc.unshare(0x10000000), "network namespace": libc.unshare(0x40000000),
   "mount": libc.mount(b"tmpfs", b"/work", b"tmpfs", 0, None),
@@ -138,7 +142,7 @@ print(json.dumps({
 """,
     )
     assert seen["interfaces"] == ["eth0", "lo"]
-    assert (seen["raw"], seen["packet"]) == ("PermissionError", "OSError")
+    assert (seen["raw"], seen["ping"], seen["packet"]) == ("PermissionError", "PermissionError", "OSError")
     assert seen["user namespace"] == seen["network namespace"] == seen["mount"] == -1
     for name in ("link v4", "link far", "link v6", "bridge", "metadata", "internet"):
         assert seen[name] in ("TimeoutError", "OSError", "ConnectionRefusedError"), name
@@ -345,6 +349,123 @@ while True: time.sleep(100)
     assert lab.kernel.usage().processes == 0
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("10.77.2.2", 7777), 3)
+
+
+#: A launcher that takes the signals, and a daemon that serves on. Both ends of a session apart.
+LAUNCHER = """
+import os, signal, socket, sys, time
+s = socket.create_server(("0.0.0.0", 0))
+if os.fork() == 0:
+    os.setsid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    print("listening on 0.0.0.0:%d" % s.getsockname()[1], flush=True)
+    while True:
+        c, _ = s.accept()
+        c.sendall(b"here")
+        c.close()
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+while True: signal.pause()
+"""
+
+
+def test_who_stops_a_program_stops_all_of_it(lab):
+    server = lab.serves("run", flags=[LAUNCHER])
+    assert lab.connects(server).reads(4) == b"here"
+    server.signal(signal.SIGSTOP)
+    silent = lab.connects(server)
+    with pytest.raises(Broken):
+        silent.reads(4, within=0.3)
+    server.signal(signal.SIGCONT)
+    assert silent.reads(4) == b"here"
+
+
+def test_a_program_has_ended_when_all_of_it_has(lab):
+    server = lab.serves("run", flags=[LAUNCHER])
+    with pytest.raises(Broken, match="ended, but not all of it"):
+        server.terminates()
+
+
+def test_another_program_is_none_of_its_family(lab):
+    other = lab.serves("echo")
+    server = lab.serves("echo")
+    server.signal(signal.SIGSTOP)
+    peer = lab.connects(other)
+    peer.sends(b"still")
+    assert peer.reads(5) == b"still"
+    server.signal(signal.SIGTERM)
+    server.signal(signal.SIGCONT)
+    server.exits(-signal.SIGTERM)
+
+
+def test_a_flood_ends_the_capture_of_its_own_test(lab):
+    sink = lab.listens_udp()
+    source = (
+        CONNECT
+        + """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((h.removeprefix("udp:"), int(p)))
+while True:
+    try: s.send(bytes(1400))
+    except OSError: pass
+"""
+    )
+    lab.runs("run", source, sink.address)
+    assert lab.waits_until(lab.network.flooded, within=60.0)
+
+
+def test_a_flood_is_forgotten_in_the_next_test(lab):
+    assert not lab.network.flooded()
+    server = lab.serves("echo", at="udp:0.0.0.0:0")
+    udp = lab.datagrams(server)
+    udp.sends(b"heard")
+    udp.receives()
+    assert lab.waits_until(lambda: len(lab.network.packets(lab.since, time.time())) == 2)
+
+
+def test_what_waits_in_pipes_and_unix_sockets_is_memory(lab):
+    source = """
+import fcntl, os, socket, time
+held = []
+for _ in range(8):
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, 1031, 1 << 20)  # F_SETPIPE_SZ
+    os.set_blocking(writing, False)
+    held.append((reading, writing, os.write(writing, bytes(1 << 20))))
+print(sum(row[2] for row in held), flush=True)
+input()
+held = [socket.socketpair() for _ in range(40)]
+total = 0
+for one, _ in held:
+    one.setblocking(False)
+    try:
+        while True: total += one.send(bytes(16384))
+    except BlockingIOError: pass
+print(total, flush=True)
+time.sleep(60)
+"""
+    before = lab.kernel.usage().memory_bytes
+    program = lab.runs("run", source)
+    piped = int(program.prints_line())
+    assert lab.kernel.usage().memory_bytes - before > piped * 0.75
+    program.stdin_sends(b"\n")
+    assert lab.waits_until(lambda: program.stdout.count(b"\n") == 2)
+    queued = int(program.stdout.split()[1])
+    assert lab.kernel.usage().memory_bytes - before > queued * 0.75
+
+
+def test_idle_connections_and_threads_are_no_hidden_memory(lab):
+    source = """
+import socket, threading, time
+s = socket.create_server(("127.0.0.1", 0), backlog=200)
+held = [(socket.create_connection(s.getsockname()), s.accept()[0]) for _ in range(100)]
+for _ in range(30): threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
+import resource
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, flush=True)
+time.sleep(60)
+"""
+    before = lab.kernel.usage().memory_bytes
+    resident = int(lab.runs("run", source).prints_line())
+    assert lab.kernel.usage().memory_bytes - before <= resident
 
 
 def test_no_file_outlives_its_test(lab):
@@ -758,6 +879,13 @@ except OSError:
     pass
 print(json.dumps(found))
 """
+
+
+def test_the_two_student_nodes_have_users_of_their_own(lab):
+    """What the kernel counts by user, over all containers: pipes, locks, inotify instances."""
+    one = lab.runs("run", "import os; print(os.getuid())")
+    other = lab.runs("run", "import os; print(os.getuid())", node="second")
+    assert one.prints_line() != other.prints_line()
 
 
 def test_the_two_student_nodes_share_nothing(lab):
