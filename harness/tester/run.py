@@ -43,7 +43,7 @@ MOST_PIECES = 256
 #: pytest's options, so that nothing but the suites decides how it runs.
 _PYTEST = [
     "-q",
-    "--tb=native",  # not the values of arguments: a run's would be all of its packets
+    "--tb=no",  # a report says what broke; what is no fault of the submission's is printed by the plugin
     "--noconftest",
     "-p",
     "no:cacheprovider",

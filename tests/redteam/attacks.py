@@ -5,6 +5,10 @@ Each is what was tried against the grader; the comment says what it is after.
 
 from __future__ import annotations
 
+import base64
+import io
+import zipfile
+
 PROGRAMS = ("daytime_client", "daytime_server", "mailbox_client", "mailbox_server")
 
 
@@ -53,8 +57,11 @@ while True:
     client.sendall(b"9999-99-99T99:99:99Z\\r\\n")
     client.close()
 """,
-    # A path that is longer than a packet to the agent.
-    "mailbox_server.py": b"print('listening on unix:' + 'A' * 100_000, flush=True)\nimport time\ntime.sleep(60)\n",
+    # A path that is longer than a packet to the agent; and one that is not, but whose answer might be.
+    "mailbox_server.py": b"""import os, time
+print("listening on unix:" + "A" * (100_000 if os.getpid() % 2 else 16_000), flush=True)
+time.sleep(60)
+""",
     # Gone by a reset before the tester looks who came.
     "daytime_client.py": b"""import socket, struct, sys
 host, _, port = sys.argv[1].removeprefix("udp:").rpartition(":")
@@ -68,6 +75,80 @@ while True:
     s.close()
 """,
 }
+
+#: A daytime server that would have points if nobody saw what it is made of.
+_FORBIDDEN_SERVER = """import datetime, socketserver, sys
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode() + bytes([13, 10]))
+host, _, port = sys.argv[1].rpartition(":")
+socketserver.TCPServer.allow_reuse_address = True
+with socketserver.TCPServer((host, int(port)), Handler) as server:
+    print("listening on %s:%d" % server.server_address, flush=True)
+    server.serve_forever()
+"""
+
+
+def _archive_behind_text() -> bytes:
+    """A file that is Python to whoever reads it, and a ZIP archive to Python, which runs what is in there."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("__main__.py", _FORBIDDEN_SERVER.replace("server_address", "server_address # client"))
+    return b"import socket\n" + archive.getvalue()
+
+
+# What a stage forbids, made by the build: a program without a suffix, and bytecode that is not what its source says.
+ATTACKS["a_build_that_hides"] = {
+    "Makefile": b"all:\n\tpython3 -B make.py\n",
+    "make.py": b"""import base64, importlib.util, marshal, os
+source = base64.b64decode(open("data.txt").read())
+open("daytime_server", "wb").write(source)
+os.mkdir("__pycache__")
+code = importlib._bootstrap_external._code_to_hash_pyc(compile(source, "inner.py", "exec"), bytes(8), False)
+open(importlib.util.cache_from_source("inner.py"), "wb").write(code)
+open("inner.pyc", "wb").write(code)
+os.symlink("data.txt", "link.py")
+""",
+    "data.txt": base64.b64encode(_FORBIDDEN_SERVER.encode()),
+    "inner.py": b"raise SystemExit('nothing forbidden in here')\n",
+    "mailbox_server.py": b"import inner\n",
+    "daytime_client.py": b"print('client')\n",
+    "programs.toml": b'[programs]\ndaytime_server = ["python3", "daytime_server"]\n',
+}
+ATTACKS["an_archive_behind_text"] = {"daytime_server.py": _archive_behind_text()}
+
+# Packets without end, in every way a socket can send some: none makes a failure undecided.
+ATTACKS["floods"] = everywhere("""import os, socket, sys, time
+kind, _, rest = sys.argv[1].partition(":")
+serves = "server" in sys.argv[0]
+if serves and not kind.startswith(("unix", "udp")):
+    listening = socket.create_server(("0.0.0.0", 0))
+    print("listening on 0.0.0.0:%d" % listening.getsockname()[1], flush=True)
+    connection, (host, port) = listening.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    os.fork() or os.fork()
+elif serves:
+    raise SystemExit("no flood over a Unix socket")
+else:
+    host, _, port = sys.argv[1].removeprefix("udp:").rpartition(":")
+    connection, port = None, int(port)
+until = time.monotonic() + 8
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+way = [os.fork() for _ in range(2)]
+while time.monotonic() < until:
+    for _ in range(200):
+        try:
+            if way[0]:
+                udp.sendto(bytes(1200 if way[1] else 1), (host, 9 if way[1] else port))
+            elif way[1]:
+                s = socket.socket()
+                s.setblocking(False)
+                s.connect_ex((host, port if serves else 9))
+            elif connection:
+                connection.send(b"x", socket.MSG_DONTWAIT)
+        except OSError:
+            pass
+""")
 
 # Records on every descriptor, files that steer pytest or Python, and everything in reach asked for.
 ATTACKS["forged_records"] = {

@@ -87,13 +87,13 @@ class Star:
         ip("-n", name, "route", "add", "default", "via", f"10.77.{number}.1")
         ip("-n", name, "-6", "route", "add", "default", "via", f"fd77:{number}::1")
 
-    def socket(self, end: str, family: int, kind: int) -> socket.socket:
+    def socket(self, end: str, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A socket of one of the ends."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         there = os.open(f"/run/netns/{self.names[end]}", os.O_RDONLY)
         try:
             assert self._libc.setns(there, 0) == 0
-            sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind)
+            sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind, protocol)
         finally:
             assert self._libc.setns(home, 0) == 0
             os.close(home)

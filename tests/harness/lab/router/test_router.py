@@ -127,6 +127,35 @@ def test_a_wrong_request_is_answered_with_what_is_wrong(star):
     assert [answer["ok"] for answer in answers] == [False, True]
 
 
+@pytest.mark.tun
+@families
+def test_pings_of_the_student_are_not_carried(star, family):
+    """No kernel bounds its answers to them."""
+    protocol, request = (socket.IPPROTO_ICMP, 8) if family == 4 else (socket.IPPROTO_ICMPV6, 128)
+    pinging = star.socket("S", family, socket.SOCK_RAW, protocol)
+    echo = struct.pack("!BBHHH", request, 0, 0, 1, 1)
+    if family == 4:
+        echo = echo[:2] + struct.pack("!H", ip_packet.checksum(echo)) + echo[4:]
+    for _ in range(5):
+        pinging.sendto(echo, (ADDRESSES[family][0], 0))
+    tester, student = star.bound(family, socket.SOCK_DGRAM)
+    student.sendto(b"after", tester.getsockname()[:2])
+    assert tester.recv(10) == b"after"
+    assert star.ask(op="counters")["packets"] == 1
+
+
+@pytest.mark.tun
+def test_packets_with_data_are_counted_by_direction(star):
+    tester, student = star.bound(4, socket.SOCK_DGRAM)
+    for _ in range(3):
+        student.sendto(b"x", tester.getsockname()[:2])
+        tester.recv(10)
+    tester.sendto(b"x", student.getsockname()[:2])
+    student.recv(10)
+    counters = star.ask(op="counters")
+    assert (counters["data_up"], counters["data_down"]) == (3, 1)
+
+
 # -- packets, without a network ----------------------------------------------------------------------------------
 
 
@@ -156,6 +185,25 @@ def test_the_direction_is_told_by_where_a_packet_goes():
     assert ip_packet.direction(udp4(b"", to="10.77.4.9")) is None
     assert ip_packet.direction(udp6(b"")) == "up"
     assert ip_packet.direction(b"") is None
+
+
+def tcp(payload: bytes, *, six: bool, options: bytes = b"") -> bytes:
+    segment = struct.pack("!HHIIBBHHH", 1, 2, 3, 4, (5 + len(options) // 4) << 4, 16, 5, 0, 0) + options + payload
+    if six:
+        return udp6(segment)[:6] + bytes([6, 64]) + udp6(b"")[8:40] + segment
+    return udp4(b"")[:9] + bytes([6]) + udp4(b"")[10:20] + segment
+
+
+@pytest.mark.parametrize("six", [False, True])
+@pytest.mark.parametrize("options", [b"", bytes(12), bytes(40)])
+def test_a_segment_without_payload_carries_no_data(six, options):
+    assert not ip_packet.carries_data(tcp(b"", six=six, options=options))
+    assert ip_packet.carries_data(tcp(b"x", six=six, options=options))
+
+
+def test_datagrams_carry_data_whatever_is_in_them():
+    assert ip_packet.carries_data(udp4(b"")) and ip_packet.carries_data(udp6(b""))
+    assert ip_packet.carries_data(tcp(b"", six=False)[:30])  # a fragment
 
 
 @pytest.mark.parametrize("make", [udp4, udp6])

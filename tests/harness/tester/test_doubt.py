@@ -1,0 +1,42 @@
+"""A failure on a link that was late is doubted, unless the submission made it late."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from harness.lab.interface import LinkCounters, Node
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Report
+from harness.tester.plugin import StoryPlugin, SuiteRun
+
+FAILED = Report(check="a", outcome=Outcome.FAIL, message="it is slow")
+
+
+def doubted(counters: LinkCounters, *, seconds: float = 4.0, cpu: float = 0.1) -> str:
+    """What becomes of a failure in a check of so many seconds, in which the submission used so much processor."""
+    assignment = SimpleNamespace(checks=(), limits=SimpleNamespace(cpus=1.0))
+    plugin = StoryPlugin(cast(SuiteRun, SimpleNamespace(assignment=assignment, outcomes={})), lambda _: None)
+    plugin._began = (0.0, time.monotonic() - seconds)
+    node: Any = SimpleNamespace(usage=lambda: SimpleNamespace(cpu_seconds=cpu))
+    return plugin._doubted(FAILED, counters, cast(Node, node)).outcome.value
+
+
+@pytest.mark.parametrize("fault", [{"engine_drops": 1}, {"late_p99": 0.06}])
+def test_a_link_that_was_late_excuses_who_was_quiet(fault: dict[str, Any]) -> None:
+    assert doubted(LinkCounters(**fault)) == "inconclusive"
+    assert doubted(LinkCounters(**fault, data_up=10_000, data_down=2_500)) == "inconclusive"
+    assert doubted(LinkCounters(**fault, data_up=40_000, data_down=40_000)) == "inconclusive"  # it answers what comes
+
+
+@pytest.mark.parametrize("fault", [{"engine_drops": 1}, {"late_p99": 0.06}])
+def test_it_does_not_excuse_who_floods_it_or_spins(fault: dict[str, Any]) -> None:
+    assert doubted(LinkCounters(**fault, data_up=20_000, data_down=2_500)) == "fail"
+    assert doubted(LinkCounters(**fault), cpu=2.5) == "fail"
+
+
+def test_a_link_as_asked_excuses_nobody() -> None:
+    assert doubted(LinkCounters(late_p99=0.01)) == "fail"
