@@ -5,6 +5,7 @@ Rule: whatever is made here, or is given to `keep`, ends with the test.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shlex
 import socket
@@ -51,11 +52,20 @@ Started = TypeVar("Started", bound=Program)
 Held = TypeVar("Held", bound=Lasting)
 
 
-def new_socket(family: Family, kind: socket.SocketKind, receive_buffer: int | None = None) -> socket.socket:
-    """A socket that is neither bound nor connected yet: later, a receive buffer would come too late for the window."""
+def new_socket(
+    family: Family, kind: socket.SocketKind, receive_buffer: int | None = None, segment: int | None = None
+) -> socket.socket:
+    """A socket that is neither bound nor connected yet: later, both sizes would come too late.
+
+    segment: the largest that it takes, in bytes. Linux begins with room for 20 of them in the sender's buffer: 2.6 MB
+    on loopback, and 46 KB for 536 bytes. What a program has not got rid of is then in the program.
+    """
     made = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind)
     if receive_buffer is not None:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if segment is not None and hasattr(socket, "TCP_MAXSEG"):
+        with contextlib.suppress(OSError):  # no system but Linux promises that it can be set
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
     return made
 
 
@@ -198,15 +208,24 @@ class Cast:
     # -- the tester's sockets --------------------------------------------------------------------------------------
 
     def listens(
-        self, *, family: Family = 4, kind: str = "tcp", mangle: Mangle | None = None, receive_buffer: int | None = None
+        self,
+        *,
+        family: Family = 4,
+        kind: str = "tcp",
+        mangle: Mangle | None = None,
+        receive_buffer: int | None = None,
+        segment: int | None = None,
     ) -> Listener:
-        """A listening socket of the tester; `.address` is what a student's client is told. kind: "tcp" or "unix"."""
+        """A listening socket of the tester; `.address` is what a student's client is told. kind: "tcp" or "unix".
+
+        segment: as for `new_socket`. It is reached past the link's relay, which would hold some of the bytes itself.
+        """
         if kind == "unix":
             listening, path = self.node.listen_unix("tester.sock")
             address = Address("unix", path=path)
         else:
-            listening = self.listening(family, receive_buffer=receive_buffer)
-            address = self.offered(listening, mangle)
+            listening = self.listening(family, receive_buffer=receive_buffer, segment=segment)
+            address = self.offered(listening, mangle, straight=segment is not None)
         self.story.add("tester", f"listens on {address}")
         return self.keep(Listener(listening, address, self.story, ended=self._early_end))
 
@@ -217,13 +236,15 @@ class Cast:
         mangle: Mangle | None = None,
         family: Family | None = None,
         receive_buffer: int | None = None,
+        segment: int | None = None,
         within: float = PATIENCE,
         name: str = "",
         quietly: bool = False,
     ) -> Peer:
         """Connect to a student's server over the link (to a Unix socket: beside it, as another user).
 
-        quietly: one of many; neither this step nor the peer's go into the story.
+        segment: as for `new_socket`, and past the link's relay, which would hold some of the bytes itself. quietly: one
+        of many; neither this step nor the peer's go into the story.
         """
         was_reset = False
         if server.listening.kind == "unix":
@@ -238,7 +259,7 @@ class Cast:
                 ) from None
         else:
             connection, was_reset = self._connected(
-                server, family or server.listening.family, mangle, receive_buffer, within
+                server, family or server.listening.family, mangle, (receive_buffer, segment), within
             )
         if not quietly:
             self.story.add("tester", f"{name} connects to {server.name}".strip())
@@ -247,11 +268,14 @@ class Cast:
         return peer
 
     def _connected(
-        self, server: Server, family: Family, mangle: Mangle | None, receive_buffer: int | None, within: float
+        self, server: Server, family: Family, mangle: Mangle | None, sizes: tuple[int | None, int | None], within: float
     ) -> tuple[socket.socket, bool]:
-        """A connection, and whether it was reset before connect() returned."""
-        target = self.network.to_student(server.listening.port, protocol="tcp", family=family, mangle=mangle)
-        connection = new_socket(family, socket.SOCK_STREAM, receive_buffer)
+        """A connection, and whether it was reset before connect() returned. sizes: receive buffer and segment."""
+        if sizes[1] is None:
+            target = self.network.to_student(server.listening.port, protocol="tcp", family=family, mangle=mangle)
+        else:
+            target = self.network.straight_to_student(server.listening.port, family)
+        connection = new_socket(family, socket.SOCK_STREAM, *sizes)
         connection.settimeout(within)
         try:
             connection.connect(target.pair)
@@ -293,20 +317,28 @@ class Cast:
         """An address at which nothing listens."""
         return self.network.closed_address(family, kind)
 
-    def listening(self, family: Family, *, receive_buffer: int | None = None) -> socket.socket:
+    def listening(
+        self, family: Family, *, receive_buffer: int | None = None, segment: int | None = None
+    ) -> socket.socket:
         """A listening TCP socket of the tester; see `offered`."""
-        bound = self._bound(family, socket.SOCK_STREAM, receive_buffer)
+        bound = self._bound(family, socket.SOCK_STREAM, receive_buffer, segment)
         bound.listen(_BACKLOG)
         return bound
 
-    def offered(self, bound: socket.socket, mangle: Mangle | None = None) -> Address:
-        """The address a student's program is given to reach a socket of the tester over the link."""
+    def offered(self, bound: socket.socket, mangle: Mangle | None = None, *, straight: bool = False) -> Address:
+        """The address a student's program is given to reach a socket of the tester over the link.
+
+        straight: past a relay, if the link is one.
+        """
         host, port = bound.getsockname()[:2]
         kind: Literal["tcp", "udp"] = "tcp" if bound.type == socket.SOCK_STREAM else "udp"
-        return self.network.to_tester(Address(kind, host=host, port=port), mangle=mangle)
+        address = Address(kind, host=host, port=port)
+        return address if straight else self.network.to_tester(address, mangle=mangle)
 
-    def _bound(self, family: Family, kind: socket.SocketKind, receive_buffer: int | None = None) -> socket.socket:
-        bound = new_socket(family, kind, receive_buffer)
+    def _bound(
+        self, family: Family, kind: socket.SocketKind, receive_buffer: int | None = None, segment: int | None = None
+    ) -> socket.socket:
+        bound = new_socket(family, kind, receive_buffer, segment)
         bound.bind((self.network.tester_host(family), 0))
         return bound
 

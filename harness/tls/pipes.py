@@ -125,13 +125,22 @@ class Pipes:
         return self.server(*options, backend=behind, at=at), behind
 
     def joins(
-        self, role: str, pipe: Server, behind: Listener, *, buffer: int | None = None, quietly: bool = False, **how: Any
+        self,
+        role: str,
+        pipe: Server,
+        behind: Listener,
+        *,
+        buffer: int | None = None,
+        segment: int | None = None,
+        quietly: bool = False,
+        **how: Any,
     ) -> tuple[Peer, TlsPeer]:
         """One more connection through the pipe: its plain end and its TLS end. Raises Broken.
 
-        buffer: receive buffer of who connects, in bytes; how: as `lab.tls.server` and `lab.tls.client` take it.
+        buffer, segment: receive buffer of who connects, and the largest segment it takes, in bytes; how: as
+        `lab.tls.server` and `lab.tls.client` take it.
         """
-        near = self._cast.connects(pipe, receive_buffer=buffer, quietly=quietly)
+        near = self._cast.connects(pipe, receive_buffer=buffer, segment=segment, quietly=quietly)
         if role == "client":
             return near, self._tls.server(behind.accepts(), **how)
         tls = self._tls.client(near, name=None, **how)
@@ -148,14 +157,16 @@ class Pipes:
         *options: object,
         receive_buffer: int | None = None,
         behind: int | None = None,
+        segment: int | None = None,
         versions: Versions = BOTH,
     ) -> PipeConnections:
         """Start a pipe in this role; it opens ways when it is asked. Raises Broken.
 
-        receive_buffer: of both of the tester's ends; `behind`: of the far one.
+        receive_buffer: of both of the tester's ends; `behind`: of the far one. segment: the largest that both ends
+        take, so that the kernel holds little for the pipe.
         """
-        pipe, listener = self.starts(role, *options, receive_buffer=behind or receive_buffer)
-        return PipeConnections(self, role, pipe, listener, receive_buffer, versions)
+        pipe, listener = self.starts(role, *options, receive_buffer=behind or receive_buffer, segment=segment)
+        return PipeConnections(self, role, pipe, listener, (receive_buffer, segment), versions)
 
     def opens(self, role: str, *options: object, receive_buffer: int | None = None) -> PipeConnection:
         """Start a pipe in this role and open a way through it. Raises Broken."""
@@ -211,10 +222,17 @@ class PipeConnections:
     """A pipe and ways through it: `lab.pipes.ways`."""
 
     def __init__(
-        self, pipes: Pipes, role: str, pipe: Server, listener: Listener, buffer: int | None, versions: Versions
+        self,
+        pipes: Pipes,
+        role: str,
+        pipe: Server,
+        listener: Listener,
+        sizes: tuple[int | None, int | None],
+        versions: Versions,
     ) -> None:
+        """sizes: receive buffer and segment of who connects."""
         self.pipe, self.listener = pipe, listener
-        self._pipes, self.role, self._buffer, self._versions = pipes, role, buffer, versions
+        self._pipes, self.role, self._sizes, self._versions = pipes, role, sizes, versions
 
     def opens(self, versions: Versions | None = None, *, quietly: bool = False) -> PipeConnection:
         """One more connection. Raises Broken."""
@@ -222,7 +240,8 @@ class PipeConnections:
             self.role,
             self.pipe,
             self.listener,
-            buffer=self._buffer,
+            buffer=self._sizes[0],
+            segment=self._sizes[1],
             quietly=quietly,
             versions=versions or self._versions,
         )
