@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.tls.load.load import TlsLoad
     from harness.tls.peer.contexts import BOTH, TLS10, TLS11, TLS12, TLS13, Versions
     from harness.tls.peer.peer import TlsPeer
+    from harness.tls.peer.regular import Regular
     from harness.tls.peer.sealer import Sealer
     from harness.tls.pipes import PipeConnection, PipeConnections, comes_out, exchange
     from harness.tls.record_layer.records import HANDSHAKE, is_tls, plaintext_in
@@ -55,6 +56,7 @@ __all__ = [
     "PipeConnections",
     "Profile",
     "Program",
+    "Regular",
     "Scenario",
     "Scene",
     "Sealer",
@@ -76,6 +78,7 @@ _LATER = {
     "harness.tls.load.load": ["TlsLoad"],
     "harness.tls.peer.contexts": ["BOTH", "TLS10", "TLS11", "TLS12", "TLS13", "Versions"],
     "harness.tls.peer.peer": ["TlsPeer"],
+    "harness.tls.peer.regular": ["Regular"],
     "harness.tls.peer.sealer": ["Sealer"],
     "harness.tls.pipes": ["PipeConnection", "PipeConnections", "comes_out", "exchange"],
     "harness.tls.record_layer.records": ["HANDSHAKE", "is_tls", "plaintext_in"],

@@ -50,8 +50,8 @@ class Listener:
         self.address = address
         self.peers: list[Peer] = []
 
-    def accepts(self, *, within: float = PATIENCE) -> Peer:
-        """The next connection."""
+    def accepts(self, *, within: float = PATIENCE, quietly: bool = False) -> Peer:
+        """The next connection. quietly: one of many; neither this step nor the peer's go into the story."""
         connection = waiting_for(self._accept_within, within, self._ended)
         if connection is None:
             raise Broken(
@@ -61,9 +61,10 @@ class Listener:
                 seen="nobody",
             )
         connection.settimeout(PATIENCE)
-        peer = Peer(connection, self._story)
+        peer = Peer(connection, self._story, quiet=quietly)
         self.peers.append(peer)
-        self._story.add("tester", "accepts a connection")
+        if not quietly:
+            self._story.add("tester", "accepts a connection")
         return peer
 
     def _accept_within(self, seconds: float) -> socket.socket | None:

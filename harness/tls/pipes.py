@@ -117,12 +117,14 @@ class Pipes:
 
     # -- ways through it -------------------------------------------------------------------------------------------
 
-    def starts(self, role: str, *options: object, at: str = "0.0.0.0:0", **how: Any) -> tuple[Server, Listener]:
+    def starts(
+        self, role: str, *options: object, at: str = "0.0.0.0:0", files: int | None = None, **how: Any
+    ) -> tuple[Server, Listener]:
         """A pipe in that role ("client" or "server"), and who is behind it (as listens takes it). Raises Broken."""
         behind = self._cast.listens(**how)
         if role == "client":
-            return self.client(*options, target=behind, at=at), behind
-        return self.server(*options, backend=behind, at=at), behind
+            return self.client(*options, target=behind, at=at, files=files), behind
+        return self.server(*options, backend=behind, at=at, files=files), behind
 
     def joins(
         self,
@@ -142,14 +144,14 @@ class Pipes:
         """
         near = self._cast.connects(pipe, receive_buffer=buffer, segment=segment, quietly=quietly)
         if role == "client":
-            return near, self._tls.server(behind.accepts(), **how)
+            return near, self._tls.server(behind.accepts(quietly=quietly), **how)
         tls = self._tls.client(near, name=None, **how)
-        return behind.accepts(), tls
+        return behind.accepts(quietly=quietly), tls
 
-    def reaches(self, role: str, pipe: Server, behind: Listener) -> tuple[Peer | None, Peer]:
+    def reaches(self, role: str, pipe: Server, behind: Listener, *, quietly: bool = False) -> tuple[Peer | None, Peer]:
         """A connection to the pipe without a handshake: its plain end, if there is one yet, and its raw other end."""
-        near = self._cast.connects(pipe)
-        return (near, behind.accepts()) if role == "client" else (None, near)
+        near = self._cast.connects(pipe, quietly=quietly)
+        return (near, behind.accepts(quietly=quietly)) if role == "client" else (None, near)
 
     def ways(
         self,
@@ -158,14 +160,16 @@ class Pipes:
         receive_buffer: int | None = None,
         behind: int | None = None,
         segment: int | None = None,
+        files: int | None = None,
         versions: Versions = BOTH,
     ) -> PipeConnections:
         """Start a pipe in this role; it opens ways when it is asked. Raises Broken.
 
         receive_buffer: of both of the tester's ends; `behind`: of the far one. segment: the largest that both ends
-        take, so that the kernel holds little for the pipe.
+        take, so that the kernel holds little for the pipe. files: with so many descriptors.
         """
-        pipe, listener = self.starts(role, *options, receive_buffer=behind or receive_buffer, segment=segment)
+        sizes: dict[str, Any] = {"receive_buffer": behind or receive_buffer, "segment": segment}
+        pipe, listener = self.starts(role, *options, files=files, **sizes)
         return PipeConnections(self, role, pipe, listener, (receive_buffer, segment), versions)
 
     def opens(self, role: str, *options: object, receive_buffer: int | None = None) -> PipeConnection:

@@ -19,6 +19,7 @@ from harness.tls.load.load import SilentLoad, TlsLoad, plainly, secured
 from harness.tls.middle.middle import Middle
 from harness.tls.peer.contexts import BOTH, Versions, client_context, server_context
 from harness.tls.peer.peer import TlsPeer
+from harness.tls.peer.regular import Regular
 from harness.tls.peer.sealer import Sealer
 from harness.tls.record_layer.records import is_tls, plaintext_in
 from harness.tls.zoo.zoo import Identity, Zoo
@@ -100,6 +101,18 @@ class TlsWords:
         if shakes:
             end.handshakes(within=within)
         return end
+
+    def regular_client(
+        self, *, name: str = "server.example", identity: Identity | None = None, versions: Versions = BOTH
+    ) -> Regular:
+        """A client for several connections, which resumes the session of an earlier one if the server lets it."""
+        context = client_context(ca=self.zoo.ca, identity=identity, versions=versions)
+        return Regular(context, server_side=False, name=name)
+
+    def regular_server(self, *, identity: Identity | None = None, versions: Versions = BOTH) -> Regular:
+        """A server for several connections, which lets clients resume their sessions."""
+        context = server_context(identity=identity or self.good, versions=versions, tickets=2)
+        return Regular(context, server_side=True)
 
     # -- between two ends, and many at once ------------------------------------------------------------------------
 

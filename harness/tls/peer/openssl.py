@@ -51,11 +51,20 @@ class Ending:
 class OpenSsl:
     """TLS over a wire. Answers data or an Ending; raises TimeoutError when neither comes before the deadline."""
 
-    def __init__(self, wire: Wire, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool,
+        server_hostname: str | None,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
+        """session: of an earlier connection of this context, which a client offers to resume."""
         self.wire = wire
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname, session=session
         )
         self._lock = threading.RLock()  # OpenSSL and its two buffers
         self._sending = threading.Lock()  # the order of what goes out

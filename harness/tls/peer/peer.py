@@ -39,8 +39,19 @@ _MOST_KEPT = 1 << 26
 class TlsPeer(Endings):
     """One end of TLS over the connection of a `Peer`, which can still be used to bypass TLS."""
 
-    def __init__(self, raw: Peer, context: ssl.SSLContext, *, server_side: bool, name: str | None = None) -> None:
-        """`name`: the server that a client asks for, None: it does not say. Nothing is sent yet."""
+    def __init__(
+        self,
+        raw: Peer,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool,
+        name: str | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
+        """`name`: the server that a client asks for, None: it does not say. Nothing is sent yet.
+
+        session: as for `OpenSsl`.
+        """
         connection, ahead = raw.lends()
         self.raw = raw  #: the plain connection underneath
         self.name = raw.name
@@ -49,7 +60,7 @@ class TlsPeer(Endings):
         self._secrets: dict[str, bytes] = {}
         self._server_side = server_side
         self._wire = Wire(connection, ahead)
-        self._openssl = OpenSsl(self._wire, context, server_side=server_side, server_hostname=name)
+        self._openssl = OpenSsl(self._wire, context, server_side=server_side, server_hostname=name, session=session)
         self._tell = raw.tells
         self._unread = bytearray()
 
@@ -145,6 +156,8 @@ class TlsPeer(Endings):
     def _agreed(self) -> str:
         sni, alpn = (printable(said or "") for said in (self.sni, self.alpn))
         words = [VERSION_NAMES.get(self.version, self.version), f"SNI {sni}" if sni else "no SNI"]
+        if self._openssl.tls.session_reused:
+            words.append("a session resumed")
         if alpn:
             words.append(f"ALPN {alpn}")
         return ", ".join(words)
