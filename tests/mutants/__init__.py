@@ -34,8 +34,8 @@ def load_mutants(assignment: str) -> list[Mutant]:
     mutants = []
     for row in table:
         changes = [(row["old"], row["new"])]
-        if "swap" in row:
-            changes.append((row["swap"][0], row["swap"][1]))
+        more = row.get("swap", [])  # old, new, old, new, ...
+        changes.extend(zip(more[::2], more[1::2], strict=True))
         mutants.append(
             Mutant(
                 row["name"], row["file"], row["stage"], tuple(row["caught_by"]), tuple(changes), row.get("prelude", "")

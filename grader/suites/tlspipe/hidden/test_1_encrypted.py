@@ -39,6 +39,24 @@ def test_twenty_megabytes(lab: Scene) -> None:
 
 
 @ROLES
+def test_who_reads_late(lab: Scene, role: str) -> None:
+    ways = lab.pipes.ways(role, receive_buffer=2048, segment=536)
+    up, down = lab.random_bytes(3_000_000), lab.random_bytes(3_000_000)
+    for order in (0, 1):
+        way = ways.opens()
+        sending = way.plain.sends_in_background(up), way.tls.sends_in_background(down)
+        lab.says("nobody reads for a while, and what the kernel does not take has to wait")
+        lab.pauses(0.3)
+        if order:
+            way.tls.reads_exactly(up, within=10)
+        way.plain.reads_exactly(down, within=10)
+        if not order:
+            way.tls.reads_exactly(up, within=10)
+        for thread in sending:
+            thread.join(5)
+
+
+@ROLES
 def test_byte_by_byte(lab: Scene, role: str) -> None:
     pipe, behind = lab.pipes.starts(role)
     lab.says("even the handshake comes in small pieces")
@@ -310,14 +328,30 @@ def test_cannot_listen(lab: Scene) -> None:
 
 @ROLES
 def test_sigterm(lab: Scene, role: str) -> None:
+    lab.says("nobody is connected")
+    pipe, behind = lab.pipes.starts(role)
+    lab.pauses(0.3)
+    pipe.terminates(within=2.2)
+    lab.says("somebody was")
     pipe, behind = lab.pipes.starts(role)
     plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(lab, plain, tls)
+    plain.ends()
+    tls.ends()
+    lab.pauses(0.3)
+    pipe.terminates(within=2.2)
+    lab.says("some are, and one of them does not read")
+    pipe, behind = lab.pipes.starts(role, receive_buffer=2048, segment=536)
+    plain, tls = lab.pipes.joins(role, pipe, behind)
+    exchange(lab, plain, tls)
+    stuck, reader = lab.pipes.joins(role, pipe, behind, buffer=2048, segment=536)
+    stuck.sends_what_fits(lab.random_bytes(400_000), quiet=0.1)
     waiting = lab.connects(pipe, name="one whose handshake stands still")
     pipe.signal(signal.SIGTERM)
     pipe.exits(0, within=2.2)
     waiting.sees_reset_or_end()
     plain.sees_reset_or_end()
+    reader.sees_cut(data=True)
     lines = pipe.stdout.splitlines()
     lab.expect(len(lines) == 1, "it printed where it listens, and nothing else", seen=pipe.stdout)
 

@@ -11,6 +11,7 @@ from harness.testing import (
     Broken,
     Identity,
     Listener,
+    Regular,
     Scene,
     Server,
     Specimen,
@@ -224,6 +225,81 @@ def test_protocols_of_servers(lab: Scene, version: str) -> None:
     pipe = lab.pipes.client(target=target)
     tls = serves(pipe, ("mail/3", "h2"))
     lab.expect(tls.hello is not None and not tls.hello.alpn, "it offers nothing", seen=tls.hello)
+
+
+# -- those who come again -------------------------------------------------------------------------------------------
+
+
+@VERSIONS
+def test_a_client_that_comes_again(lab: Scene, version: str) -> None:
+    backend = lab.listens()
+    pipe = lab.pipes.server(
+        "--client-name", "ada.example", "--alpn", "mail/2", backend=backend, client_ca=lab.tls.zoo.ca
+    )
+    ada = lab.tls.regular_client(identity=lab.tls.zoo.client("ada.example"), versions=SPOKEN[version])
+    eve = lab.tls.regular_client(identity=lab.tls.zoo.client("eve.example"), versions=SPOKEN[version])
+
+    def is_let_in() -> TlsPeer:
+        tls = ada.meets(lab.connects(pipe), alpn=("mail/2",))
+        plain = backend.accepts()
+        tls.sends(b"hello")
+        plain.reads_exactly(b"hello")
+        plain.sends(b"welcome")
+        tls.reads_exactly(b"welcome")
+        return tls
+
+    ada.remembers(is_let_in())
+    lab.says("whether it resumes a session or not, a good client is served")
+    is_let_in()
+    for offered in ((), ("mail/1", "h2")):
+        lab.says(f"the good client comes again and offers {', '.join(offered) or 'no protocol'}")
+        is_refused(lab, ada.meets(lab.connects(pipe), alpn=offered, shakes=False), lab.random_bytes(100))
+    lab.says("a client of another name, twice")
+    for _ in range(2):
+        tls = eve.meets(lab.connects(pipe), alpn=("mail/2",), shakes=False)
+        is_refused(lab, tls, lab.random_bytes(100))
+        eve.remembers(tls)
+    heard_nothing(backend)
+    is_let_in()
+
+
+@VERSIONS
+def test_a_server_that_is_met_again(lab: Scene, version: str) -> None:
+    target = lab.listens()
+    pipe = lab.pipes.client("--alpn", "mail/2", target=target)
+    good = lab.tls.regular_server(versions=SPOKEN[version])
+    other = lab.tls.regular_server(identity=lab.tls.zoo.server("other.example"), versions=SPOKEN[version])
+
+    def is_believed() -> None:
+        plain = lab.connects(pipe)
+        tls = good.meets(target.accepts(), alpn=("mail/3", "mail/2"))
+        plain.sends(b"hello")
+        tls.reads_exactly(b"hello")
+        tls.sends(b"welcome")
+        plain.reads_exactly(b"welcome")
+        plain.ends()
+        tls.sees_close_notify()
+        tls.ends()
+        plain.sees_end()
+
+    def is_not_believed(server: Regular, known: tuple[str, ...]) -> None:
+        plain = lab.connects(pipe)
+        plain.sends(lab.random_bytes(100))
+        tls = server.meets(target.accepts(), alpn=known, shakes=False)
+        tls.handshake_fails(says=b"welcome, whoever I am")
+        came = comes_out(plain)
+        lab.expect(not came, "nothing comes out of the pipe", seen=came)
+
+    is_believed()
+    lab.says("whether it resumes a session or not, a good server is believed")
+    is_believed()
+    for known in ((), ("mail/3", "h2")):
+        lab.says(f"the good server knows {', '.join(known) or 'nothing of protocols'} now")
+        is_not_believed(good, known)
+    lab.says("a server of another name, twice")
+    is_not_believed(other, ("mail/2",))
+    is_not_believed(other, ("mail/2",))
+    is_believed()
 
 
 # -- keys ----------------------------------------------------------------------------------------------------------

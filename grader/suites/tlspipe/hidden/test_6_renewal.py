@@ -4,7 +4,11 @@ import signal
 import ssl
 from collections.abc import Callable
 
-from harness.testing import Broken, Identity, Scene, Server, TlsPeer
+import pytest
+
+from harness.testing import TLS12, TLS13, Broken, Identity, Peer, Regular, Scene, Server, TlsPeer
+
+ROLES = pytest.mark.parametrize("role", ["server", "client"])
 
 
 def shows(tls: TlsPeer, identity: Identity) -> bool:
@@ -125,3 +129,156 @@ def _a_clients_roots(lab: Scene) -> None:
     lab.pipes.renews(pipe, ca=b"no roots at all\n")
     rereads(lab, pipe, None, "it says on standard error that a file cannot be used")
     lab.expect(believes(other) and not believes(good), "the old roots stay in use")
+
+
+def test_the_signal_is_the_moment(lab: Scene) -> None:
+    if not knows_sighup(lab):
+        return
+    first, second, third = (lab.tls.zoo.server() for _ in range(3))
+    pipe = lab.pipes.server(backend=lab.tls.echo(), identity=first)
+    lab.says("nobody is connected when the signal comes, nor for a while")
+    lab.pipes.renews(pipe, identity=second)
+    pipe.signal(signal.SIGHUP)
+    lab.pauses(1.5)
+    lab.pipes.renews(pipe, identity=third)
+    for _ in range(2):
+        tls = lab.tls.client(lab.connects(pipe))
+        lab.expect(shows(tls, second), "the files count as they were when the signal came")
+    rereads(
+        lab, pipe, lambda: shows(lab.tls.client(lab.connects(pipe, quietly=True)), third), "and are read again then"
+    )
+
+
+@ROLES
+def test_what_was_asked_for_still_is(lab: Scene, role: str) -> None:
+    if not knows_sighup(lab):
+        return
+    if role == "server":
+        _a_server_still_asks(lab)
+    else:
+        _a_client_still_asks(lab)
+
+
+def _a_server_still_asks(lab: Scene) -> None:
+    second = lab.tls.zoo.server()
+    asked = ("--client-name", "ada.example", "--alpn", "mail/2")
+    pipe = lab.pipes.server(*asked, backend=lab.tls.echo(), client_ca=lab.tls.zoo.ca)
+    ada, eve = (lab.tls.zoo.client(name) for name in ("ada.example", "eve.example"))
+    stranger = lab.tls.zoo.stranger("client", "ada.example")
+
+    def lets_in(identity: Identity | None, *alpn: str, shown: Identity | None = None) -> bool:
+        near = lab.connects(pipe, quietly=True)
+        tls = lab.tls.client(near, identity=identity, alpn=alpn, shakes=False)
+        if tls.tries_handshake() or (shown is not None and not shows(tls, shown)):
+            return False
+        tls.sends(b"hello", may_fail=True)
+        return hears(tls, b"hello")
+
+    lab.expect(lets_in(ada, "mail/2"), "the client that is asked for gets in")
+    lab.pipes.renews(pipe, identity=second)
+    rereads(lab, pipe, lambda: lets_in(ada, "mail/2", shown=second), "it sees the new certificate")
+    lab.expect(not lets_in(eve, "mail/2"), "a client of another name does not get in")
+    lab.expect(not lets_in(ada), "nor one that does not offer the protocol")
+    lab.expect(not lets_in(ada, "mail/1"), "nor one that offers another")
+    lab.expect(not lets_in(None, "mail/2"), "nor one without a certificate")
+    lab.expect(not lets_in(stranger, "mail/2"), "nor one whose root is another")
+    lab.expect(lets_in(ada, "mail/2"), "and the client that is asked for does")
+
+
+def _a_client_still_asks(lab: Scene) -> None:
+    target = lab.listens()
+    first, second = lab.tls.zoo.client("ada.example"), lab.tls.zoo.client("ada.example")
+    pipe = lab.pipes.client("--alpn", "mail/2", target=target, identity=first)
+    shown: list[bytes] = []
+
+    def believes(identity: Identity, *alpn: str) -> bool:
+        near = lab.connects(pipe, quietly=True)
+        raw = target.accepts(within=2, quietly=True)
+        tls = lab.tls.server(raw, identity=identity, client_ca=lab.tls.zoo.ca, alpn=alpn, shakes=False)
+        near.sends(b"hello", may_fail=True)
+        if tls.tries_handshake():
+            return False
+        shown[:] = tls.certificates
+        return hears(tls, b"hello")
+
+    new, other = lab.tls.zoo.stranger("server"), lab.tls.zoo.stranger("server", "other.example")
+    lab.expect(believes(lab.tls.zoo.server(), "mail/2"), "the server that is asked for is believed")
+    lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca, identity=second)
+    rereads(lab, pipe, lambda: believes(new, "mail/2"), "it believes other roots")
+    own = second.certificates.decode().startswith(ssl.DER_cert_to_PEM_cert(shown[0])) if shown else False
+    lab.expect(own, "it shows its new certificate")
+    lab.expect(not believes(other, "mail/2"), "a server of another name is not believed")
+    lab.expect(not believes(new), "nor one that knows nothing of protocols")
+    lab.expect(not believes(new, "mail/1"), "nor one that knows another")
+    lab.expect(believes(new, "mail/2"), "and the server that is asked for is")
+
+
+@ROLES
+def test_sessions_from_before(lab: Scene, role: str) -> None:
+    if not knows_sighup(lab):
+        return
+    if role == "server":
+        _clients_with_sessions(lab)
+    else:
+        _servers_with_sessions(lab)
+
+
+def _clients_with_sessions(lab: Scene) -> None:
+    pipe = lab.pipes.server(backend=lab.tls.echo(), client_ca=lab.tls.zoo.ca)
+    own, stranger = lab.tls.zoo.client(), lab.tls.zoo.stranger("client")
+    regulars = [lab.tls.regular_client(identity=own, versions=(version, version)) for version in (TLS12, TLS13)]
+
+    def lets_in(tls: TlsPeer) -> bool:
+        if tls.tries_handshake():
+            return False
+        tls.sends(b"hello", may_fail=True)
+        return hears(tls, b"hello")
+
+    for regular in regulars:
+        tls = regular.meets(lab.connects(pipe), shakes=False)
+        lab.expect(lets_in(tls), "a client gets in whose root is believed")
+        regular.remembers(tls)
+        lab.expect(lets_in(regular.meets(lab.connects(pipe), shakes=False)), "and gets in when it comes again")
+    lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
+
+    def believes_the_other() -> bool:
+        return lets_in(lab.tls.client(lab.connects(pipe, quietly=True), identity=stranger, shakes=False))
+
+    rereads(lab, pipe, believes_the_other, "another root is believed")
+    for regular in regulars:
+        tls = regular.meets(lab.connects(pipe), shakes=False)
+        lab.expect(not lets_in(tls), "a session from before the signal proves nothing any more")
+    lab.expect(believes_the_other(), "others get in")
+
+
+def _servers_with_sessions(lab: Scene) -> None:
+    target = lab.listens()
+    pipe = lab.pipes.client(target=target)
+    other = lab.tls.zoo.stranger("server")
+
+    def believes(tls: TlsPeer, near: Peer) -> bool:
+        near.sends(b"hello", may_fail=True)
+        if tls.tries_handshake() or not hears(tls, b"hello"):
+            return False
+        near.ends()
+        tls.sees_close_notify()
+        tls.ends()
+        near.sees_end()
+        return True
+
+    def meets(regular: Regular) -> bool:
+        near = lab.connects(pipe)
+        return believes(regular.meets(target.accepts(), shakes=False), near)
+
+    def believes_the_other() -> bool:
+        near = lab.connects(pipe, quietly=True)
+        return believes(lab.tls.server(target.accepts(within=2), identity=other, shakes=False), near)
+
+    for version in (TLS12, TLS13):
+        good = lab.tls.regular_server(versions=(version, version))
+        lab.pipes.renews(pipe, ca=lab.tls.zoo.ca)
+        rereads(lab, pipe, lambda good=good: meets(good), "it believes a server")  # type: ignore[misc]
+        lab.expect(meets(good), "and believes it when it meets it again")
+        lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
+        rereads(lab, pipe, believes_the_other, "it believes another one when the roots are others")
+        lab.expect(not meets(good), "a session from before the signal proves nothing any more")
