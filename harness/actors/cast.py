@@ -344,11 +344,16 @@ class Cast:
 
     # -- what is expected, and the end --------------------------------------------------------------------------
 
-    def expect(self, met: object, rule: str, *, expected: object = None, seen: object = None) -> None:
-        """The test's own expectation: `rule` is the sentence that is broken if `met` is false."""
+    def expect(
+        self, met: object, rule: str, *, expected: object = None, seen: object = None, otherwise: str = ""
+    ) -> None:
+        """The test's own expectation: `rule` is a sentence that can stand alone, and is broken if `met` is false.
+
+        otherwise: what has happened then, in a sentence.
+        """
         if not met:
             raise Broken(
-                f"not so: {rule}",
+                otherwise or f"not so: {rule}",
                 expected=None if expected is None else str(expected),
                 seen=show(seen) if isinstance(seen, bytes) else None if seen is None else str(seen),
             )
@@ -362,7 +367,7 @@ class Cast:
     def crashes(self) -> list[str]:
         """The check has failed: which servers ended although nobody told them to, in words."""
         servers = [thing for thing in self._open if isinstance(thing, Server) and thing.crashed()]
-        return [f"{server.name} ended by itself ({server.ending()})" for server in servers]
+        return [server.crash() for server in servers]
 
     def last_words(self) -> None:
         """The check has failed: add to the story what the programs wrote on standard error."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.actors.cast import Cast
 from harness.actors.load.clients import Exchange
-from harness.actors.load.load import Load, connector, echo_exchange
-from harness.actors.misbehaving import Misbehaving
+from harness.actors.load.load import SPARE_FILES, Load, allow_files, connector, echo_exchange
+from harness.actors.misbehaving import WHOLE_SEGMENT, Misbehaving
+from harness.actors.peer import Peer
 from harness.actors.program import Server
+from harness.actors.story import Broken
 from harness.lab.interface import Mangle
 
 #: Bytes a second of a greedy client whose packets a router carries: some 8,000 packets a second both ways.
 ROUTED_RATE = 4e6
+#: Seconds within which a connection is made that did not have to try again: a lost SYN is repeated after 1 s.
+FIRST_TRY = 0.9
+#: Where Linux says how long the queue of a listening socket may be.
+_LONGEST_QUEUE = Path("/proc/sys/net/core/somaxconn")
 
 
 class Clients:
@@ -55,8 +63,38 @@ class Clients:
         load.connects(idle=idle, active=active, bystanders=bystanders, within=within, window=window)
         return load
 
+    def queue_up(self, server: Server, count: int) -> list[Peer]:
+        """Connect that many while the server stands still, so that all of them wait in the queue of its listen().
+
+        None of them has to try again, or Broken is raised.
+        """
+        count = min(count, _longest_queue() or count)
+        allow_files(count + SPARE_FILES)
+        self._cast.story.add("tester", f"connects {count} clients while {server.name} stands still")
+        peers: list[Peer] = []
+        with server.stands_still():
+            for _ in range(count):
+                try:
+                    peers.append(self._cast.connects(server, segment=WHOLE_SEGMENT, within=FIRST_TRY, quietly=True))
+                except Broken as broken:
+                    raise Broken(
+                        f"{count} clients cannot wait for {server.name}: {broken.message}",
+                        verdict=broken.verdict,
+                        expected=f"a queue of listen() that has room for {count} connections",
+                        seen=f"room for {len(peers)}; the next one has to try again",
+                    ) from None
+        return peers
+
     def misbehaving(
         self, server: Server, *, receive_buffer: int | None = None, mangle: Mangle | None = None
     ) -> Misbehaving:
         """Clients that are too slow, too fast, silent, gone, or do not speak the protocol at all."""
         return Misbehaving(self._cast, server, receive_buffer=receive_buffer, mangle=mangle)
+
+
+def _longest_queue() -> int | None:
+    """Connections that any queue has room for on this machine (net.core.somaxconn), if it says so."""
+    try:
+        return int(_LONGEST_QUEUE.read_text())
+    except (OSError, ValueError):
+        return None

@@ -6,17 +6,20 @@ does then.
 
 from __future__ import annotations
 
+import selectors
 import threading
 import time
 
 from harness.actors.cast import Cast
 from harness.actors.peer import Peer
 from harness.actors.program import PATIENCE, Server
-from harness.actors.story import Broken, difference, show
+from harness.actors.story import Broken, Story, difference, show
 from harness.lab.interface import Mangle
 
 #: Bytes of an endless line that are sent at a time.
 _PIECE = 65_536
+#: The segments of an Ethernet. A peer that asks for them goes past a relay, which would be late or in the way.
+WHOLE_SEGMENT = 1448
 
 
 class SlowReader:
@@ -47,6 +50,55 @@ class SlowReader:
         self._stop.set()
         self._thread.join()
         return self.read
+
+
+class Floods:
+    """Clients that send for ever, as fast as they are taken, and read nothing: until the program hangs up on them."""
+
+    def __init__(self, peers: list[Peer], story: Story) -> None:
+        self.sent = 0  #: bytes that were taken
+        self._story = story
+        self._count = len(peers)
+        self._ended: list[float] = []  # seconds from the beginning, of each connection that is over
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._pump, args=(peers,), daemon=True)
+        self._thread.start()
+
+    def _pump(self, peers: list[Peer]) -> None:
+        began, piece = time.monotonic(), b"x" * _PIECE
+        with selectors.DefaultSelector() as selector:
+            for peer in peers:
+                selector.register(peer.lends()[0], selectors.EVENT_WRITE, peer)
+            while selector.get_map() and not self._stop.is_set():
+                for key, _ in selector.select(0.1):
+                    taken = key.data.pushes(piece, within=0.05)
+                    self.sent += taken or 0
+                    if taken is None:
+                        selector.unregister(key.fileobj)
+                        with self._changed:
+                            self._ended.append(time.monotonic() - began)
+                            self._changed.notify_all()
+
+    def are_ended(self, *, within: float) -> None:
+        """The program has ended all of these connections that many seconds after they began. Raises Broken."""
+        with self._changed:
+            over = self._changed.wait_for(lambda: len(self._ended) == self._count, within)
+        if over:
+            self._story.add("tester", f"finds all {self._count} ended, the last after {self._ended[-1]:.1f} s")
+            return
+        left = self._count - len(self._ended)
+        raise Broken(
+            f"{left} of {self._count} clients that go on sending are still connected",
+            verdict="timeout",
+            expected=f"all of them ended within {within:g} s",
+            seen=f"{left} open, {self.sent:,} bytes taken",
+        )
+
+    def dismiss(self) -> None:
+        """End of the test, or of the flood."""
+        self._stop.set()
+        self._thread.join()
 
 
 class Misbehaving:
@@ -121,6 +173,18 @@ class Misbehaving:
                 peer.sends(data, may_fail=True)
         for peer in peers:
             peer.resets()
+
+    def floods(self, count: int, first: bytes = b"") -> Floods:
+        """Connect `count` clients that say something, and then go on sending without end."""
+        self._story.add("tester", f"connects {count} clients that send {show(first)} and go on sending without end")
+        peers = [
+            self._cast.connects(self._server, segment=WHOLE_SEGMENT, quietly=True, name="a client that floods")
+            for _ in range(count)
+        ]
+        for peer in peers:
+            if first:
+                peer.sends(first, may_fail=True)
+        return self._cast.keep(Floods(peers, self._story))
 
     def endless_line(self, size: int = 50_000_000, *, within: float = 30.0) -> tuple[Peer, int]:
         """Send a line without an end; returns how many bytes were taken before the program hung up, or all of them."""

@@ -172,7 +172,7 @@ class Peer:
         data = self._collect(count, within)
         if len(data) < count:
             raise Broken(
-                f"the connection ended after {len(data):,} of {count:,} bytes",
+                f"the connection of {self.name} ended after {len(data):,} of {count:,} bytes",
                 expected=f"{count:,} bytes",
                 seen=show(data),
             )
@@ -184,7 +184,11 @@ class Peer:
         deadline = time.monotonic() + within
         while b"\n" not in self._unread and len(self._unread) < most:
             if not self._fill(deadline, within, "a line"):
-                raise Broken("the connection ended without a whole line", expected="a line", seen=show(self._unread))
+                raise Broken(
+                    f"the connection of {self.name} ended without a whole line",
+                    expected="a line",
+                    seen=show(self._unread),
+                )
         line, newline, self._unread = self._unread.partition(b"\n")
         self._tell(f"{self._named}reads the line {show(line + newline)}")
         return line + newline
@@ -195,7 +199,9 @@ class Peer:
         prefix = self._collect(4, within)
         if len(prefix) < 4:
             raise Broken(
-                "the connection ended where a frame should begin", expected="4 bytes of length", seen=show(prefix)
+                f"the connection of {self.name} ended where a frame should begin",
+                expected="4 bytes of length",
+                seen=show(prefix),
             )
         (length,) = struct.unpack("!I", prefix)
         if length > most:
@@ -207,7 +213,7 @@ class Peer:
         body = self._collect(length, max(0.0, deadline - time.monotonic()))
         if len(body) < length:
             raise Broken(
-                f"the connection ended inside a frame, after {len(body):,} of {length:,} bytes",
+                f"the connection of {self.name} ended inside a frame, after {len(body):,} of {length:,} bytes",
                 expected=f"{length:,} bytes",
                 seen=show(body),
             )
@@ -231,13 +237,19 @@ class Peer:
         """The next bytes are `expected`."""
         data = self._collect(len(expected), within)
         if data != expected:
-            raise Broken(f"other bytes came: {difference(expected, data)}", expected=show(expected), seen=show(data))
+            raise Broken(
+                f"other bytes came to {self.name}: {difference(expected, data)}",
+                expected=show(expected),
+                seen=show(data),
+            )
         self._tell(f"{self._named}reads {show(data)}, as expected")
 
     def sees_end(self, *, within: float = PATIENCE) -> None:
         """The next thing is the end of the stream (a FIN), no byte and no reset before it."""
         if self._fill(time.monotonic() + within, within, "the end of the stream") or self._unread:
-            raise Broken("bytes came where the stream should end", expected="the end", seen=show(self._unread))
+            raise Broken(
+                f"bytes came to {self.name} where the stream should end", expected="the end", seen=show(self._unread)
+            )
         self._tell(f"{self._named}sees the end of the stream")
 
     def sees_reset_or_end(self, *, within: float = PATIENCE) -> str:
@@ -269,7 +281,7 @@ class Peer:
         came, self._unread = self._unread, b""
         if not was_reset:
             raise Broken(
-                "the connection was ended, not reset",
+                f"the connection of {self.name} was ended, not reset",
                 expected="a reset",
                 seen=(f"{show(came)}, then " if came else "") + "the end of the stream (FIN)",
             )
@@ -279,7 +291,9 @@ class Peer:
     def hears_nothing(self, *, for_: float) -> None:
         """Neither a byte nor an end for that many seconds."""
         if self._unread:
-            raise Broken("bytes came too soon", expected=f"nothing for {for_:g} s", seen=show(self._unread))
+            raise Broken(
+                f"bytes came to {self.name} too soon", expected=f"nothing for {for_:g} s", seen=show(self._unread)
+            )
         self._socket.settimeout(for_)
         try:
             data = self._socket.recv(65536)
@@ -287,9 +301,11 @@ class Peer:
             self._tell(f"{self._named}hears nothing for {for_:g} s")
             return
         except OSError as error:
-            raise Broken("the connection broke", expected=f"nothing for {for_:g} s", seen=_plainly(error)) from None
+            raise Broken(
+                f"the connection of {self.name} broke", expected=f"nothing for {for_:g} s", seen=_plainly(error)
+            ) from None
         raise Broken(
-            "something came too soon",
+            f"something came to {self.name} too soon",
             expected=f"nothing for {for_:g} s",
             seen=show(data) if data else "the end of the stream",
         )
@@ -345,7 +361,7 @@ class Peer:
             ) from None
         except OSError as error:
             raise Broken(
-                "the program broke the connection",
+                f"the program broke the connection of {self.name}",
                 expected=awaited,
                 seen=f"{show(self._unread)}, then {_plainly(error)}",
             ) from None

@@ -5,12 +5,14 @@ Rule 1: every wait has a bound. Rule 2: what is read is bounded, so that a flood
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from harness.actors.output import OutputStream
 from harness.actors.story import Broken, Story, Who, difference, show
 from harness.course.address import Address, BadAddress, parse_address
 from harness.lab.interface import Process
@@ -22,56 +24,14 @@ PATIENCE = 5.0
 UNDER_WAY = 3.0
 #: Seconds within which all processes of a server have to be gone after its first one.
 GONE_WITHIN = 1.0
+#: What Python writes before the traceback of an exception that nobody caught.
+TRACEBACK = b"Traceback (most recent call last):"
+#: Signals that end no program.
+STAND_AND_GO = [getattr(signal, name) for name in ("SIGSTOP", "SIGCONT") if hasattr(signal, name)]
+#: Seconds until what was done to connections has reached their other end: a relay passes on a reset 0.02 s late.
+SETTLED = 0.1
 #: How far into an output the line `listening on ADDRESS` is looked for, in bytes.
 ANNOUNCED_WITHIN = 16_384
-
-
-class OutputStream:
-    """One output of a program, collected by a thread (pipes cannot be selected on everywhere)."""
-
-    def __init__(self, descriptor: int, limit: int, changed: threading.Condition, on_flood: Callable[[], None]) -> None:
-        self._descriptor = descriptor
-        self._limit = limit
-        self._on_flood = on_flood
-        self._data = bytearray()
-        self._changed = changed  # shared by both outputs, so that a wait can look at either
-        self.ended = False
-        self.flooded = False
-        self._thread = threading.Thread(target=self._collect, daemon=True)
-        self._thread.start()
-
-    def _collect(self) -> None:
-        while not self.flooded:
-            try:
-                chunk = os.read(self._descriptor, 65536)
-            except OSError:
-                chunk = b""
-            with self._changed:
-                room = self._limit - len(self._data)
-                self._data += chunk[:room]
-                self.flooded = len(chunk) > room
-                self.ended = not chunk or self.flooded
-                self._changed.notify_all()
-            if not chunk:
-                break
-        os.close(self._descriptor)
-        if self.flooded:
-            self._on_flood()
-
-    def so_far(self) -> bytes:
-        """The output so far."""
-        with self._changed:
-            return bytes(self._data)
-
-    def head(self, most: int) -> bytes:
-        """Its first bytes."""
-        with self._changed:
-            return bytes(self._data[:most])
-
-    def wait(self, ready: Callable[[bytearray], bool], within: float) -> bool:
-        """Wait until `ready(data)` or the stream's end; False when neither came in time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.ended or ready(self._data), within)
 
 
 class Program:
@@ -231,7 +191,7 @@ class Program:
     def signal(self, signum: int) -> None:
         """Send it a signal."""
         self._story.add("tester", f"sends {signal.Signals(signum).name} to {self.name}")
-        self.signalled |= signum != signal.SIGCONT
+        self.signalled |= signum not in STAND_AND_GO
         self._process.signal(signum)
 
     def terminates(self, *, within: float = 2.0, status: int = 0) -> None:
@@ -356,6 +316,30 @@ class Server(Program):
     def crashed(self) -> bool:
         """Whether it was listening and ended although nobody told it to."""
         return not self.signalled and hasattr(self, "listening") and self.status(within=0.2) is not None
+
+    def crash(self) -> str:
+        """How it ended by itself, with the last line of its traceback if it left one."""
+        said = f"{self.name} ended by itself ({self.ending()}"
+        self._err.wait(lambda _: False, 0.2)
+        lines = self.stderr.rpartition(TRACEBACK)[2].strip().splitlines() if TRACEBACK in self.stderr else []
+        return f"{said}: {printable(lines[-1][:200])})" if lines else f"{said})"
+
+    @contextlib.contextmanager
+    def stands_still(self) -> Iterator[None]:
+        """Stopped (SIGSTOP) while a `with` block runs: what is done meanwhile lies before it all at once.
+
+        Otherwise a program that is fast, or a relay that is late, makes of three events one after the other.
+        """
+        if not STAND_AND_GO:
+            self._story.add("tester", f"cannot stop {self.name} here: there is no such signal")
+            yield
+            return
+        self.signal(signal.SIGSTOP)
+        try:
+            yield
+            time.sleep(SETTLED)
+        finally:
+            self.signal(signal.SIGCONT)
 
     def waits_until_listening(self, asked: Address, *, within: float = PATIENCE) -> None:
         """Read the line and keep the address. A server that ends before it is the submission's error."""

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from harness.actors.program import OutputStream
+from harness.actors.output import OutputStream
 from harness.actors.story import Broken, Story, Verdict
 from harness.lab.interface import Process
 from harness.text.printable import printable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from tests.harness.tester.local_scene import MakeScene, local_scenes
 
 @pytest.fixture(scope="module")
 def scenes() -> Iterator[MakeScene]:
-    programs = {"server": ["python3", "echo.py"], "lines": ["python3", "lines.py"]}
+    programs = {
+        "server": ["python3", "echo.py"],
+        "lines": ["python3", "lines.py"],
+        "crashing": ["python3", "crashing.py"],
+    }
     with local_scenes(Path(__file__).parent / "load_submission", programs) as make:
         yield make
 
@@ -91,3 +96,37 @@ def test_silence(lab: Scene) -> None:
     silent = lab.clients.misbehaving(server).stay_silent(12)
     assert len(silent) == 12
     assert lab.waits_until(lambda: lab.kernel.usage().open_files == files + 12)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how full a queue may be is Linux's")
+def test_who_waits_in_the_queue_of_a_server_that_stands_still(scenes: MakeScene) -> None:
+    lab = scenes()
+    server = lab.serves("server")  # listen(128)
+    for peer in lab.clients.queue_up(server, 120):
+        peer.sends(b"here")
+        peer.reads_exactly(b"here")
+    with pytest.raises(Broken, match="140 clients cannot wait for server") as caught:
+        lab.clients.queue_up(server, 140)
+    assert caught.value.seen == "room for 129; the next one has to try again"
+    peer = lab.connects(server)
+    peer.sends(b"it goes on")
+    peer.reads_exactly(b"it goes on")
+
+
+@pytest.mark.slow
+def test_floods_end_when_the_program_ends_them(lab: Scene) -> None:
+    lab.clients.misbehaving(lab.serves("lines")).floods(3, b"\xff\n").are_ended(within=2)
+    floods = lab.clients.misbehaving(lab.serves("server")).floods(3)
+    with pytest.raises(Broken, match="3 of 3 clients that go on sending are still connected"):
+        floods.are_ended(within=0.3)
+
+
+def test_a_crash_is_told_with_the_last_line_of_its_traceback(lab: Scene) -> None:
+    server = lab.serves("server", "no such fault")
+    with server.stands_still():
+        pass
+    assert not server.crashed()  # nor told to end: a crash after it would be one
+    crashing = lab.serves("crashing")
+    lab.connects(crashing).sees_reset_or_end()
+    (said,) = lab.crashes()
+    assert said == "crashing ended by itself (exit status 1: RuntimeError: no luck)"
