@@ -339,7 +339,7 @@ class Peer:
         """Raises Broken when bytes keep coming past the deadline."""
         if time.monotonic() > deadline or len(self._unread) > _MOST_UNREAD:
             raise Broken(
-                f"{self.name} waited {within:g} s for {awaited}, and bytes came without end",
+                f"{self.name} waited {within:.3g} s for {awaited}, and bytes came without end",
                 verdict="timeout",
                 expected=awaited,
                 seen=show(self._unread) if self._unread else "more and more bytes",
@@ -354,7 +354,7 @@ class Peer:
                 raise ConnectionResetError
         except TimeoutError:
             raise Broken(
-                f"{self.name} waited {within:g} s for {awaited}",
+                f"{self.name} waited {within:.3g} s for {awaited}",
                 verdict="timeout",
                 expected=awaited,
                 seen=show(self._unread) + ", then silence",

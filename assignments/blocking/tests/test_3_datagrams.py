@@ -39,6 +39,14 @@ def test_server_answers(lab: Scene) -> None:
     for question in (b"", b"anything at all"):
         udp.sends(question)
         answer, _ = udp.receives()
-        line = re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r\n", answer)
-        lab.expect(line, "the answer is one line YYYY-MM-DDTHH:MM:SSZ", seen=answer)
+        line = re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r?\n", answer)
+        lab.expect(line, "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF", seen=answer)
     server.terminates()
+
+
+def test_the_line_in_a_datagram_ends_in_cr_lf(lab: Scene) -> None:
+    server = lab.serves("daytime_server", at="udp:0.0.0.0:0")
+    udp = lab.datagrams(server)
+    udp.sends(b"")
+    answer, _ = udp.receives()
+    lab.expect(answer.endswith(b"Z\r\n"), "the line ends in CR LF", expected=b"...Z\r\n", seen=answer)

@@ -5,21 +5,27 @@ from datetime import UTC, datetime
 
 from harness.testing import Scene
 
-LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r\n")
+LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r?\n")
 
 
 def check_time(lab: Scene, answer: bytes) -> None:
-    """The answer is one line with the time of now."""
-    if LINE.fullmatch(answer.replace(b"\n", b"\r\n")):
-        lab.expect(False, "the line ends in CR LF, not in LF alone", expected=b"...Z\r\n", seen=answer)
+    """The answer is one line with the time of now. That a CR stands before its LF has a check of its own."""
     lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF", seen=answer)
     try:
-        said = datetime.strptime(answer.decode(), "%Y-%m-%dT%H:%M:%SZ\r\n").replace(tzinfo=UTC)
+        said = datetime.strptime(answer.decode().rstrip(), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         lab.expect(False, "the answer is a time that there is", seen=answer)
         raise
     off = abs((datetime.now(UTC) - said).total_seconds())
     lab.expect(off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off")
+
+
+def is_refused(lab: Scene, at: str, *, stolen: str) -> None:
+    """Another server cannot listen there; `stolen` says what it has done if it can."""
+    second = lab.runs("daytime_server", at)
+    still_runs = second.status(within=5) is None
+    lab.expect(not still_runs, f"another server cannot listen at {at}", expected="exit status 3", otherwise=stolen)
+    second.exits(3)
 
 
 def test_tells_the_time(lab: Scene) -> None:
@@ -28,6 +34,12 @@ def test_tells_the_time(lab: Scene) -> None:
     check_time(lab, peer.reads_to_end())
     peer.closes()
     server.keeps_running()
+
+
+def test_the_line_ends_in_cr_lf(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    answer = lab.connects(server).reads_to_end()
+    lab.expect(answer.endswith(b"Z\r\n"), "the line ends in CR LF", expected=b"...Z\r\n", seen=answer)
 
 
 def test_serves_one_after_the_other(lab: Scene) -> None:
@@ -52,7 +64,7 @@ def test_restarts_on_the_same_port(lab: Scene) -> None:
     server = lab.serves("daytime_server")
     check_time(lab, lab.connects(server).reads_to_end())
     lab.says("beside a server that runs, another one cannot listen on its port")
-    lab.runs("daytime_server", f"0.0.0.0:{server.address.port}").exits(3)
+    is_refused(lab, f"0.0.0.0:{server.address.port}", stolen="a second server listens on the port of one that runs")
     server.terminates()
     again = lab.serves("daytime_server", at=f"0.0.0.0:{server.address.port}")
     check_time(lab, lab.connects(again).reads_to_end())
