@@ -8,14 +8,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 from harness.actors.output import OutputStream
-from harness.actors.story import Broken, Story, Who, difference, show
+from harness.actors.story import Broken, Story, Who, difference, show, signal_name
 from harness.course.address import Address, BadAddress, parse_address
-from harness.lab.interface import Process
+from harness.lab.interface import NotMeasured, Process
 from harness.text.printable import printable
 
 #: Seconds a test waits for something a correct program does at once.
@@ -189,8 +190,10 @@ class Program:
             os.close(descriptor)
 
     def signal(self, signum: int) -> None:
-        """Send it a signal."""
-        self._story.add("tester", f"sends {signal.Signals(signum).name} to {self.name}")
+        """Send it a signal. Raises NotMeasured where a program could not catch it."""
+        if sys.platform == "win32" and signum != 9:  # it only knows how to kill
+            raise NotMeasured(f"Windows has no {signal_name(signum)} that {self.name} could catch. Check this in WSL.")
+        self._story.add("tester", f"sends {signal_name(signum)} to {self.name}")
         self.signalled |= signum not in STAND_AND_GO
         self._process.signal(signum)
 
@@ -246,10 +249,7 @@ class Program:
             return "still running"
         if self._status >= 0:
             return f"exit status {self._status}"
-        try:
-            return f"ended by {signal.Signals(-self._status).name}"
-        except ValueError:
-            return f"ended by signal {-self._status}"
+        return f"ended by {signal_name(-self._status)}"
 
     def _check_flood(self) -> None:
         if flood := self._flood():

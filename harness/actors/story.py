@@ -6,6 +6,7 @@ Rule 2: a broken expectation carries the reason in one sentence, what was expect
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -85,6 +86,20 @@ def show(data: bytes, *, most: int = 60) -> str:
         return f'"{text}"' if len(data) <= most else f'"{text}" … ({len(data):,} bytes)'
     shown = head[: most // 3].hex(" ")
     return f"{shown} ({len(data):,} bytes)" if len(data) <= most // 3 else f"{shown} … ({len(data):,} bytes)"
+
+
+def signal_name(number: int) -> str:
+    """A signal in words, also one that this system has not.
+
+    >>> signal_name(15)
+    'SIGTERM'
+    >>> signal_name(99)
+    'signal 99'
+    """
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _bytes(count: int) -> str:

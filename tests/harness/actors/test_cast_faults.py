@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.actors.story import Broken
-from harness.lab.interface import LabError
+from harness.lab.interface import LabError, NotMeasured
 from harness.tester.scene import Scene
 from tests.harness.tester.local_scene import local_scenes
 
@@ -45,3 +47,15 @@ def test_a_connection_that_the_server_refuses_is_its_own(lab: Scene, monkeypatch
     monkeypatch.setattr(socket.socket, "connect", refused)
     with pytest.raises(Broken, match="cannot connect"):
         lab.connects(server)
+
+
+def test_where_no_program_can_catch_a_signal_nothing_is_judged(lab: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = lab.serves("server")
+    with monkeypatch.context() as windows:
+        windows.setattr(sys, "platform", "win32")
+        windows.delattr(signal, "SIGCONT")
+        with pytest.raises(NotMeasured, match="SIGTERM"):
+            server.terminates()
+        assert server.runs()
+        server.signal(9)
+    assert server.status(within=2.0) is not None
