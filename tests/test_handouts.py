@@ -7,6 +7,8 @@ import re
 import pytest
 
 from grader.course import Course, this_course
+from grader.submission import LEFT_OUT
+from harness.lab.docker.images import BASE, DEBIAN
 
 COURSE: Course = this_course()
 
@@ -35,6 +37,41 @@ def test_what_is_forbidden_is_told(name: str) -> None:
     text = _text(name)
     for stage in COURSE.load(name).stages:
         assert all(f"`{word}`" in text for word in stage.forbidden)
+
+
+@pytest.mark.parametrize("name", COURSE.names())
+def test_the_limits_are_those_of_the_rubric(name: str) -> None:
+    limits = COURSE.load(name).limits
+    (told,) = re.findall(r"^.*\*\*Limits\*\*.*$", _text(name), re.MULTILINE)
+    processors = f"{limits.cpus:g} processor" + ("" if limits.cpus == 1 else "s")
+    assert told.count(f"{limits.memory_mb} MB of memory") == told.count(processors) == 1
+    assert f"{limits.processes} processes and threads together, {limits.open_files:,} open files" in told
+    assert limits.file_mb == limits.disk_mb and f"files of {limits.disk_mb} MB in all" in told
+    assert f"{limits.seconds:g} s for all checks" in told
+    assert (limits.nodes == 2) == ("for each of two nodes" in told)
+
+
+@pytest.mark.parametrize("name", COURSE.names())
+def test_the_machine_that_grades_is_the_image(name: str) -> None:
+    recipe = (COURSE.root / "docker/Dockerfile").read_text()
+    (installed,) = re.findall(r"FROM \$\{BASE\} AS student\n.*\n.*--no-install-recommends (.*) \\\n", recipe)
+    assert (
+        {*installed.split(), "python3"}
+        == set(DEBIAN["student"])
+        == {"python3", "gcc", "libc6-dev", "libssl-dev", "make"}
+    ), "the handouts say what the image has: tell it there, too"
+    python = BASE.partition(":")[2].partition("-")[0]
+    assert f"ARG BASE={BASE}\n" in recipe
+    told = _text(name).partition("**The machine that grades**")[2].partition("\n\n")[0]
+    assert f"Python {python} (on Debian 12: 3.11," in told
+    assert all(word in told for word in ("gcc 12 or newer", "GNU make 4.3 or newer", "C library and of OpenSSL 3"))
+
+
+@pytest.mark.parametrize("name", COURSE.names())
+def test_what_is_left_out_is_told(name: str) -> None:
+    told = _text(name).partition("**Hand in** this folder")[2]
+    assert all(f"`{word}`" in told for word in LEFT_OUT)
+    assert {"`*.pyc`", "`*.pyo`"} <= set(told.replace(",", " ").split())
 
 
 def _text(name: str) -> str:

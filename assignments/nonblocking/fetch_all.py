@@ -1,4 +1,4 @@
-"""fetch_all [--deadline S] ADDRESS...: read what many servers say, all at once, and print a line of JSON for each.
+"""fetch_all ADDRESS... [--deadline S]: read what many servers say, all at once, and print a line of JSON for each.
 
 It takes as long as the slowest of them, not as long as all together.
 """
