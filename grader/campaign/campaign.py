@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from grader.bench.local import Bench, Place
 from grader.bench.task import Task
+from grader.campaign.machine import tools_of_place
 from grader.campaign.plan import GradingJob
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
@@ -56,10 +57,12 @@ class Campaign:
     _stop: threading.Event = field(default_factory=threading.Event)
     _benches: dict[int, Bench] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)
+    _tools: dict[str, str] = field(default_factory=dict)  # what submissions find on the machine they run on
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def events(self, jobs: list[GradingJob]) -> Iterator[JobEvent]:
         """Grade the jobs, and say what happens. Closing the iterator (or an interrupt in it) stops the workers."""
+        self._tools = tools_of_place(self.place)
         for name in {job.assignment.name for job in jobs}:
             self._hashes[name] = self.course.tests_hash(name)
         for job in jobs:
@@ -175,6 +178,11 @@ class Campaign:
                 "engine": place.engine,
                 "image": place.image or None,
                 "unprotected": place.unprotected or None,
+                "machine": {
+                    **self._tools,
+                    "processors": assignment.limits.cpus,
+                    "memory_mb": assignment.limits.memory_mb,
+                },
             },
         )
 

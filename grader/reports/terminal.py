@@ -11,6 +11,7 @@ from rich.text import Text
 
 from grader.reports.html import STATE_WORDS
 from grader.reports.text import line, no_command
+from grader.reports.view import said_of
 from grader.verdict.scoring import number
 
 _STYLES = {"graded": "green", "refused": "red", "undecided": "yellow", "ours": "yellow"}
@@ -51,11 +52,12 @@ def _stage(stage: Mapping[str, Any]) -> Text:
 
 def _state(result: Mapping[str, Any]) -> Text:
     """Empty when all is well; else the state and its message, shortened."""
-    if result["state"] == "graded" and not result["message"]:
+    said = said_of(result)
+    if result["state"] == "graded" and not said:
         return Text("")
     text = Text("" if result["state"] == "graded" else STATE_WORDS[result["state"]], style=_STYLES[result["state"]])
-    if result["message"]:
-        message = no_command(line(result["message"]))
+    if said:
+        message = no_command(line(said))
         shown = message if len(message) <= 90 else f"{message[:90]}…"
         text.append(f"{': ' if text.plain else ''}{shown}", style="dim")
     return text
@@ -66,6 +68,7 @@ def result_line(result: Mapping[str, Any]) -> str:
     open_ = f", {number(result['undecided'])} undecided" if result["undecided"] else ""
     seconds = sum(row["seconds"] for row in result["phases"] if row["name"] == "total")
     took = f", {seconds:.1f} s" if seconds else ""
-    why = f": {no_command(line(result['message']))}" if result["message"] else ""
+    said = said_of(result)
+    why = f": {no_command(line(said))}" if said else ""
     state = "" if result["state"] == "graded" else f" ({STATE_WORDS[result['state']]})"
     return f"{number(result['points'])} of {number(result['possible'])} points{open_}{took}{state}{why}"

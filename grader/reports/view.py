@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from harness.course.building import missing_tool
+from harness.lab.tools import in_words
 from harness.tester.border.outcome import Outcome
 
 #: How many steps of a long story are shown from its beginning and from its end; the rest is folded.
@@ -24,14 +27,21 @@ OUR_FAULT = "The grader could not finish, through no fault of yours. Your submis
 def instructor_view(result: Mapping[str, Any]) -> dict[str, Any]:
     """Everything, arranged by stage."""
     checks = [_with_story(check) for check in result["checks"]]
-    return {**result, "stages": _by_stage(result["stages"], checks), "name": result["student"]}
+    stages = _by_stage(result["stages"], checks)
+    return {
+        **result,
+        "stages": stages,
+        "name": result["student"],
+        "first": first_of_all(result),
+        "signs": _signs(stages),
+        "machine": _machine(result),
+    }
 
 
 def student_view(result: Mapping[str, Any]) -> dict[str, Any]:
     """What the student may see, arranged by stage."""
     ids = {check["id"]: check for check in result["checks"]}
-    never_ran = result["state"] == "refused" or result["build"] is not None
-    checks = [_students_check(check, ids, never_ran) for check in result["checks"]]
+    checks = [_students_check(check, ids, _never_ran(result)) for check in result["checks"]]
     keys = ("title", "assignment", "state", "message", "points", "possible", "undecided", "build", "graded_at")
     stages = _by_stage(result["stages"], checks)
     return {
@@ -40,9 +50,73 @@ def student_view(result: Mapping[str, Any]) -> dict[str, Any]:
         "name": result["student"],
         "notes": result["submission"]["notes"],
         "engine": result["lab"]["engine"],
+        "machine": _machine(result),
         "stages": stages,
+        "first": first_of_all({**result, "message": OUR_FAULT} if result["state"] == "ours" else result),
+        "signs": _signs(stages),
         "next": _next(stages),
     }
+
+
+@dataclass(frozen=True)
+class FirstOfAll:
+    """The one thing that has to be mended before anything else says much."""
+
+    text: str  #: what is wrong
+    advice: str = ""  #: what to do, and what it costs meanwhile
+    none_ran: bool = False  #: no check has seen the programs, so there is nothing to list
+
+
+def first_of_all(result: Mapping[str, Any]) -> FirstOfAll | None:
+    """What stands on top of a result's pages and lines; None if every check speaks for itself."""
+    if result["build"]:
+        text, advice = result["message"], "No check was run. Mend the build before anything else."
+        if tool := missing_tool(result["build"]["log"]):
+            there = _machine(result)
+            text = f"{text} {tool} is not on the machine that grades."
+            has = f"What is there: {there}. " if there else ""
+            advice = (
+                f"No check was run. {has}Build with what is there, or ask your instructor whether {tool} can be added."
+            )
+        return FirstOfAll(text, advice, none_ran=True)
+    if result["message"]:
+        return FirstOfAll(result["message"], none_ran=_never_ran(result))
+    stages = [stage for stage in result["stages"] if stage["forbidden"]]
+    if not stages:
+        return None
+    which = "The stage gives" if len(stages) == 1 else f"Stages {_numbers(stages)} give"
+    advice = f"{which} no points, whatever the checks say, until that is gone. Mend it before anything else."
+    return FirstOfAll(" ".join(stage["forbidden"] for stage in stages), advice)
+
+
+def said_of(result: Mapping[str, Any]) -> str:
+    """What a line about a result says besides its points; empty if every check speaks for itself."""
+    first = first_of_all(result)
+    return first.text if first else ""
+
+
+def _numbers(stages: Sequence[Mapping[str, Any]]) -> str:
+    *most, last = [str(stage["number"]) for stage in stages]
+    return f"{', '.join(most)} and {last}"
+
+
+def _never_ran(result: Mapping[str, Any]) -> bool:
+    return result["state"] == "refused" or result["build"] is not None
+
+
+def _machine(result: Mapping[str, Any]) -> str:
+    """The machine it was graded on, in words; empty in results of before."""
+    told = result["lab"].get("machine")
+    if not told:
+        return ""
+    node = f"{told['processors']:g} processor{'' if told['processors'] == 1 else 's'}, {told['memory_mb']} MB of memory"
+    return ", ".join(filter(None, (in_words(told), node)))
+
+
+def _signs(stages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The outcomes on a page, for its legend; none if everything has passed."""
+    shown = {check["outcome"] for stage in stages if not stage["forbidden"] for check in stage["checks"]}
+    return [outcome.value for outcome in Outcome if outcome.value in shown] if shown != {"pass"} else []
 
 
 def _students_check(check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any]], never_ran: bool) -> dict[str, Any]:
@@ -106,7 +180,7 @@ def _by_stage(stages: Sequence[Mapping[str, Any]], checks: Sequence[Mapping[str,
 def _next(stages: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Where to continue: the first check that was run and did not pass."""
     for stage in stages:
-        for check in stage["checks"]:
+        for check in () if stage["forbidden"] else stage["checks"]:
             if check["outcome"] not in ("pass", "skipped", "inconclusive"):
                 return {"stage": stage, "check": check}
     return None
@@ -130,7 +204,7 @@ def _assignment_view(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "title": latest["title"],
         "possible": latest["possible"],
         "stages": latest["stages"],
-        "rows": rows,
+        "rows": [{**row, "said": said_of(row)} for row in rows],
         "states": Counter(row["state"] for row in rows),
         "median": median(decided) if decided else None,
         "labs": labs,
@@ -145,8 +219,11 @@ def _hardest(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     run: Counter[str] = Counter()
     checks: dict[str, Mapping[str, Any]] = {}
     for row in rows:
-        for check in row["checks"] if row["state"] in ("graded", "undecided") else ():
-            if Outcome(check["outcome"]) in (Outcome.SKIPPED, Outcome.INCONCLUSIVE):
+        if _never_ran(row) or row["state"] not in ("graded", "undecided"):
+            continue
+        forbidden = {stage["number"] for stage in row["stages"] if stage["forbidden"]}
+        for check in row["checks"]:
+            if check["stage"] in forbidden or Outcome(check["outcome"]) in (Outcome.SKIPPED, Outcome.INCONCLUSIVE):
                 continue
             checks[check["id"]] = check
             run[check["id"]] += 1

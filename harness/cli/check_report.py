@@ -16,6 +16,7 @@ from rich.text import Text
 
 from harness.actors.story import Step
 from harness.course.assignment import Assignment, Check
+from harness.course.building import missing_tool
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Built, Forbidden, Record, Report, Trouble
 from harness.text.printable import printable
@@ -26,8 +27,8 @@ SIGNS = {
     Outcome.FAIL: ("✗", "red", "failed"),
     Outcome.TIMEOUT: ("✗", "red", "took too long"),
     Outcome.ERROR: ("✗", "red", "did not start"),
-    Outcome.INCONCLUSIVE: ("?", "yellow", "could not tell: not your fault"),
-    Outcome.SKIPPED: ("–", "dim", "not run"),
+    Outcome.INCONCLUSIVE: ("?", "yellow", "could not be decided, which is not your fault"),
+    Outcome.SKIPPED: ("–", "dim", "not run, because a check that it builds on did not pass"),
 }
 #: A program under test must not drive the terminal.
 _shown = partial(printable, keep="\n")
@@ -46,6 +47,7 @@ class CheckReport:
     forbidden: Mapping[int, str] = field(default_factory=dict)  #: stage -> what it forbids and the solution uses
     outcomes: dict[str, Outcome] = field(default_factory=dict)  #: check -> outcome, so far
     reports: dict[str, Report] = field(default_factory=dict)  #: check -> what the tester said of it
+    broken_build: str = ""  #: what a failed build said: no check has seen the programs then
 
     @property
     def passed(self) -> bool:
@@ -57,19 +59,29 @@ class CheckReport:
         if misplaced:
             self.console.print(_shown(misplaced), style="yellow", markup=False, soft_wrap=True)
 
+    def _in_the_way(self) -> dict[int, str]:
+        """The stages that were asked for and use what they forbid."""
+        stages = {check.stage for check in self.wanted}
+        return {number: message for number, message in self.forbidden.items() if number in stages}
+
     def hear(self, record: Record, files: Sequence[Path] = ()) -> None:
         """Print one record of the tester; `files`: what was written for its check."""
         match record:
             case Forbidden(stages):
                 self.forbidden = stages
-                for number, message in stages.items():
-                    if self.stage in (None, number):
-                        self.console.print(
-                            f"[red]{escape(message)}[/] None of its checks gives points until it is gone."
-                        )
+                for number, message in self._in_the_way().items():
+                    checks = [check for check in self.wanted if check.stage == number]
+                    silent = (
+                        f"Until that is gone, nothing of its {len(checks)} public checks counts, and none is shown."
+                    )
+                    self.console.print(f"[red]{escape(_shown(message))}[/] {silent}", soft_wrap=True)
             case Report():
                 self._report(self.assignment.check(record.check), record, files)
-            case Trouble(text) | Built(ok=False, text=text):
+            case Built(ok=False, text=text):
+                self.broken_build = text
+                self.console.print("[red]The build failed, so no check was run.[/] It said:")
+                self.console.print(_shown(text), style="yellow", markup=False, soft_wrap=True)
+            case Trouble(text):
                 self.console.print(_shown(text), style="yellow", markup=False)
 
     def _report(self, check: Check, report: Report, files: Sequence[Path]) -> None:
@@ -78,6 +90,8 @@ class CheckReport:
             outcome = Outcome.FAIL
         self.outcomes[check.id] = outcome
         self.reports[check.id] = report
+        if self.broken_build or check.stage in self.forbidden:
+            return  # that is said once
         sign, colour, _ = SIGNS[outcome]
         row = Table.grid(padding=(0, 1))
         row.add_column(width=2, justify="right")
@@ -153,6 +167,23 @@ class CheckReport:
 
     def summary(self) -> None:
         """Points by stage, and the next thing to do."""
+        if self.broken_build:
+            self._next_build()
+            return
+        self._legend()
+        self._points()
+        self.console.print("\nHidden checks look at the same rules with other data, addresses and links.", style="dim")
+        if stages := self._in_the_way():
+            number, message = next(iter(stages.items()))
+            self.console.print(
+                f"[bold]Next:[/] {escape(_shown(message))} Do it another way (the handout's process contract says what "
+                f"is forbidden), and run"
+            )
+            self._again(number)
+        else:
+            self._next()
+
+    def _points(self) -> None:
         table = Table("stage", show_edge=False)
         table.add_column("public points", justify="right")
         table.add_column("the stage is worth", justify="right")
@@ -174,8 +205,29 @@ class CheckReport:
             table.add_row("all", f"{total:g} of {most_total:g}", f"{self.assignment.points:g}", style="bold")
         self.console.print()
         self.console.print(table)
-        self.console.print("\nHidden checks look at the same rules with other data, addresses and links.", style="dim")
-        self._next()
+
+    def _legend(self) -> None:
+        """The signs above that do not explain themselves."""
+        unclear = [Outcome.INCONCLUSIVE, Outcome.SKIPPED]
+        seen = set(self.outcomes.values())
+        for sign, colour, means in (SIGNS[outcome] for outcome in unclear if outcome in seen):
+            self.console.print(f" [{colour}]{sign}[/]  {means}")
+
+    def _next_build(self) -> None:
+        """What to do after a failed build."""
+        tool = missing_tool(self.broken_build)
+        if tool:
+            self.console.print(
+                f"[bold]Next:[/] {escape(tool)} is not installed here. The handout says what the machine that grades "
+                f"has (`lab doctor` what this one has): build with that. Then run"
+            )
+        else:
+            self.console.print("[bold]Next:[/] mend the build (what it said is above), and run")
+        self._again(self.stage)
+
+    def _again(self, stage: int | None) -> None:
+        where = self.command if stage is None else f"{self.command} --stage {stage}"
+        self.console.print(f"    [bold]{escape(where)}[/]", soft_wrap=True)
 
     def _next(self) -> None:
         open_checks = [check for check in self.wanted if self.outcomes.get(check.id) is not Outcome.PASS]
@@ -186,16 +238,16 @@ class CheckReport:
         numbers = [row.number for row in self.assignment.stages]
         if failed:
             check = failed[0]
-            where = f"{self.command} --stage {check.stage}"
             self.console.print(
                 f"[bold]Next:[/] rule {check.section}: {escape(check.rule)} Read section {check.section} of the "
                 f"handout, mend it, and run"
             )
-            self.console.print(f"    [bold]{escape(where)}[/]", soft_wrap=True)
+            self._again(check.stage)
         elif undecided:
             self.console.print(
-                f"[yellow]{len(undecided)} of {len(self.wanted)} checks could not decide, which is the lab's fault or "
-                f"the machine's, not yours. Run again; if it stays so, tell your instructor what it said.[/]"
+                f"[yellow]{len(undecided)} of {len(self.wanted)} checks could not be decided on this machine, which is "
+                f"not your fault; the reason stands with each. Unless it is something that this system lacks, run "
+                f"again; if it stays so, tell your instructor what it said.[/]"
             )
         elif silent:
             self.console.print(

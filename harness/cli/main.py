@@ -17,7 +17,7 @@ from harness.cli import check_report
 from harness.cli import link as paths
 from harness.cli import trace_commands as cli_transport
 from harness.cli.console import Commands, console, tolerate_any_encoding
-from harness.lab import doctor
+from harness.lab import doctor, tools
 from harness.link.named import load_profiles
 from harness.link.netem_words import netem_words
 from harness.link.profile import Profile
@@ -71,6 +71,8 @@ def check_(
 def doctor_() -> None:
     """What this machine can do, and for each missing thing the one command that installs it."""
     terminal = console()
+    terminal.print(f"What programs find here: {escape(tools.in_words(tools.tools_here()))}", soft_wrap=True)
+    terminal.print("What the machine that grades has stands in each handout.\n", style="dim")
     for finding in doctor.examine():
         sign = "[green]✓[/]" if finding.there else "[red]✗[/]"
         terminal.print(f"{sign} [bold]{finding.name}[/]: {escape(finding.what)}")

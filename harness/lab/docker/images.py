@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import secrets
 import shutil
 import subprocess
 import sys
@@ -19,9 +20,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from harness.lab.docker import owner
+from harness.lab.docker.channel import ANSWER_WITHIN, Channel
+from harness.lab.docker.recipes import Recipe
 from harness.lab.interface import LabError
 
 #: The base that is tried first; it has to come from a registry.
@@ -51,6 +54,8 @@ DEBIAN: Mapping[str, Sequence[str]] = {
     "student": ("python3", "gcc", "libc6-dev", "libssl-dev", "make"),
     "node": ("python3", "iproute2", "nftables", "tcpdump"),
 }
+#: Where the student's image says what is in it (docker/prepare-student.sh).
+TOOLS_AT = "/usr/local/share/socketlab.json"
 _DOCKER = Path(__file__).resolve().parents[3] / "docker"
 _RECIPE = ("Dockerfile", "prepare-student.sh", "prepare-node.sh")
 
@@ -70,6 +75,15 @@ class ImageStore(Protocol):
     def load_rootfs(self, tar: IO[bytes], tag: str) -> None:
         """Make an image of one layer from a tar stream of a root file system. Raises LabError."""
         ...
+
+
+class Runner(Protocol):
+    """What an engine has to do to run a program of an image (DockerEngine of containers.py). Raises LabError."""
+
+    def create(self, recipe: Recipe, *, name: str, hostname: str, labels: Mapping[str, str]) -> str: ...
+    def attach(self, identity: str) -> Any: ...
+    def start(self, identity: str) -> None: ...
+    def remove(self, identity: str) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -116,6 +130,29 @@ def ensure_images(store: ImageStore, say: Callable[[str], None] = lambda _: None
             say(f"no registry gives {BASE} ({why}): making the {kind} image with debootstrap, about 40 s")
             _build_from_debian(store, kind, getattr(images, kind), say)
     return images
+
+
+def tools_of(runner: Runner, tag: str) -> dict[str, str]:
+    """Tool -> version in the student's image, as harness.lab.tools has them of this machine. Raises LabError."""
+    recipe = Recipe(
+        image=tag,
+        command=["cat", TOOLS_AT],
+        host={"network_mode": "none", "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"], "read_only": True},
+        limits={"core": 0},
+        spoken=True,
+    )
+    name = f"socketlab-tools-{secrets.token_hex(4)}"
+    identity = runner.create(recipe, name=name, hostname="tools", labels=owner.this_owner().labels)
+    try:
+        channel = Channel(runner.attach(identity), "student")
+        runner.start(identity)
+        told = channel.hear(ANSWER_WITHIN)
+        channel.close()
+    finally:
+        runner.remove(identity)
+    if not isinstance(told, dict):
+        raise LabError(f"{tag} does not say which tools it has; remove it (docker rmi {tag}), and it is made again")
+    return {str(tool): str(version) for tool, version in told.items()}
 
 
 def _pins() -> list[str]:

@@ -136,6 +136,44 @@ def test_a_refused_submission_says_why(course: Course) -> None:
     assert "Read section 1.2 again." not in student_page(result)
 
 
+def test_a_failed_build_is_the_one_thing_to_do(course: Course, tmp_path: Path) -> None:
+    said = "`make` ended with status 2:\nmake: rustc: No such file or directory"
+    built = {"record": "build", "ok": False, "text": said}
+    broken = [report(check, "error", message="the build failed", seen=said) for check in ALL]
+    result = graded(course, tmp_path, built, *broken)
+    result["lab"] = {**LAB, "machine": {"python": "3.11.2", "gcc": "12.2.0", "processors": 1.0, "memory_mb": 256}}
+    for page in (student_page(result), instructor_page(result)):
+        assert "The build failed. rustc is not on the machine that grades." in page
+        assert "What is there: Python 3.11.2, gcc 12.2.0, 1 processor, 256 MB of memory." in page
+        assert page.count("make: rustc: No such file or directory") == 1  # and not once for each check
+        assert "recv may return less." not in page and 'class="check' not in page
+    assert "rustc is not on the machine" in result_line(result)
+    assert result["state"] == "graded"  # what a build prints decides nothing
+    assert "Where points are lost" not in index_page([result])
+
+
+def test_a_forbidden_name_is_the_first_thing_to_mend(course: Course, tmp_path: Path) -> None:
+    result = graded(course, tmp_path, report(READS, "fail"), *[report(check) for check in ALL if check != READS])
+    message = "Stage 2 forbids asyncio (server.py, line 3)."
+    result["stages"][1]["forbidden"], result["message"] = message, ""
+    page = student_page(result)
+    top = page[: page.index('class="stages"')]
+    assert message in top and "The stage gives no points" in top and "Where to continue" not in page
+    assert "Serve one after the other." not in page  # no column of bare crosses
+    assert "Serve one after the other." in instructor_page(result)  # folded
+    assert message in result_line(result)
+
+
+def test_signs_are_explained(course: Course, tmp_path: Path) -> None:
+    everything = graded(course, tmp_path, *[report(check) for check in ALL])
+    assert 'class="legend"' not in student_page(everything)
+    rest = [report(check) for check in ALL if check not in (READS, SECRET)]
+    because = report(SECRET, "skipped", because=READS)
+    some = graded(course, tmp_path, report(READS, "fail"), because, *rest)
+    for page in (student_page(some), instructor_page(some)):
+        assert "Not run, because a check it builds on did not pass." in page
+
+
 # --- escaping ---
 
 HOSTILE = (

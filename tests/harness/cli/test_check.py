@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from harness.cli.check_report import CheckReport
 from harness.cli.main import app
+from harness.course.assignment import load_assignment
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Built, Record, Report
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = ROOT / "reference/transport"
@@ -51,3 +57,50 @@ def test_programs_that_are_not_where_they_are_looked_for_are_the_first_line(tmp_
     assert said.exit_code == 1
     assert "found transport/connection.py; move it up" in said.stdout.splitlines()[0]
     assert "move it up" not in lab("check", "transport", tmp_path / "mine/transport", "--stage", 1).stdout
+
+
+def told(*records: Record, forbidden: dict[int, str] | None = None) -> str:
+    """What `lab check blocking` prints for these records."""
+    assignment = load_assignment(ROOT / "assignments/blocking/assignment.toml")
+    console = Console(width=160, record=True, file=io.StringIO())
+    report = CheckReport(
+        console=console,
+        assignment=assignment,
+        wanted=assignment.checks_of(suite="public"),
+        stage=None,
+        forbidden=forbidden or {},
+        command="lab check blocking",
+    )
+    report.begin()
+    for record in records:
+        report.hear(record)
+    report.summary()
+    assert not report.passed
+    return console.export_text()
+
+
+def all_of_stage(number: int, outcome: Outcome) -> list[Record]:
+    assignment = load_assignment(ROOT / "assignments/blocking/assignment.toml")
+    checks = assignment.checks_of(number, "public")
+    return [Report(check=check.id, outcome=outcome, message="something else", story=()) for check in checks]
+
+
+def test_a_failed_build_is_the_one_thing_to_do() -> None:
+    build = Built(False, "`make` ended with status 2:\n/bin/sh: 1: cargo: not found\n\x1b[2J")
+    said = told(build, *all_of_stage(1, Outcome.ERROR))
+    assert "The build failed, so no check was run." in said and said.count("cargo: not found\n\\x1b[2J") == 1
+    assert "Next: cargo is not installed here." in said
+    assert "something else" not in said and "hint" not in said and "✗" not in said
+
+
+def test_a_forbidden_name_is_the_one_thing_to_do() -> None:
+    said = told(*all_of_stage(2, Outcome.FAIL), forbidden={2: "Stage 2 forbids asyncio (x.py, line 1)."})
+    assert said.count("Stage 2 forbids asyncio (x.py, line 1).") == 2  # on top, and as the next thing
+    assert "something else" not in said and "hint" not in said and "✗" not in said
+    assert "lab check blocking --stage 2" in said.splitlines()[-1]
+
+
+def test_signs_that_do_not_explain_themselves_are_explained() -> None:
+    assert "–  not run, because a check" in told(*all_of_stage(2, Outcome.SKIPPED))
+    assert "?  could not be decided" in told(*all_of_stage(2, Outcome.INCONCLUSIVE))
+    assert "not run, because" not in told(*all_of_stage(2, Outcome.FAIL))
