@@ -23,7 +23,7 @@ from grader.course import this_course
 from grader.release import repository
 from grader.release.starters import differences, write_starters
 from grader.reports.terminal import class_table
-from grader.reports.text import no_command
+from grader.reports.text import line, no_command
 from harness.cli.console import Commands
 from harness.errors import UsageError
 
@@ -154,19 +154,19 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -
                 unfinished += event.kind == "breaks"
     except KeyboardInterrupt:
         interrupted = True
-    index = folder.write_index([*plan.remarks, *plan.absent])
+    left = len(plan.jobs) - len(results) if interrupted else 0
+    index = folder.write_index([*plan.remarks, *plan.absent], left=left)
     for name in sorted({result["assignment"] for result in results}):
         rows = [result for result in results if result["assignment"] == name]
         console.print(class_table(sorted(rows, key=lambda row: os.fsencode(row["student"]))))
     for remark in plan.remarks:
-        console.print(Text(no_command(remark), style="yellow"))
+        console.print(Text(no_command(line(remark)), style="yellow"))
     for sentence in plan.absent:
-        console.print(Text(no_command(sentence), style="dim"))
+        console.print(Text(no_command(line(sentence)), style="dim"))
     if interrupted:
-        left = len(plan.jobs) - len(results)
         console.print(Text(f"Interrupted. {left} left; the same command again does the rest.", style="yellow"))
         return 130
-    console.print(Text(f"Report: {index}"))
+    console.print(Text(line(f"Report: {index}")))
     waiting = sum(result["state"] in ("undecided", "ours") for result in results)
     return 1 if waiting or unfinished or plan.remarks else 0
 

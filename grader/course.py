@@ -14,6 +14,7 @@ from harness.course.assignment import SUITES, Assignment, Suite, load_assignment
 from harness.course.misplaced import expected_files
 from harness.errors import CommandError, SetupError, UsageError
 from harness.text.nearest import nearest
+from harness.text.printable import printable
 
 #: The harness that does the grading: the one next to this package.
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
@@ -47,7 +48,7 @@ class Course:
             if "/" not in name and self.reference(name).is_dir() and name not in ("", ".", ".."):
                 where = self.reference(name) / "assignment.toml"
                 raise SetupError(f"{where} is missing, so nothing says how to grade it.")
-            raise UsageError(f'there is no assignment "{name}". {nearest(name, self.names())}')
+            raise UsageError(f'there is no assignment "{printable(name)}". {nearest(name, self.names())}')
         assignment = load_assignment(self.reference(name) / "assignment.toml")
         if assignment.name != name:
             raise SetupError(f'{assignment.path}: its name is "{assignment.name}". Write: name = "{name}"')

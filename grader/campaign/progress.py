@@ -15,7 +15,7 @@ from rich.text import Text
 from grader.campaign.campaign import JobEvent
 from grader.job.listener import Progress
 from grader.reports.terminal import result_line
-from grader.reports.text import no_command
+from grader.reports.text import line, no_command
 from grader.verdict.scoring import number
 
 
@@ -63,7 +63,7 @@ class Display:
                 self._say(f"{name}: {event.text}")
 
     def _say(self, text: str) -> None:
-        self._console.print(Text(no_command(text)), soft_wrap=True)
+        self._console.print(Text(no_command(line(text))), soft_wrap=True)
 
     def _table(self) -> RenderableType:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -131,8 +131,8 @@ class RunFolder:
                 found.append(f"{name}: grading it again broke ({why['graded_at']}); the result before it stands.")
         return found
 
-    def write_index(self, remarks: list[str]) -> Path:
-        """The class as a page."""
+    def write_index(self, remarks: list[str], *, left: int = 0) -> Path:
+        """The class as a page. `left`: submissions that an interrupted run has not come to."""
         path = self.path / "index.html"
-        write_file(path, index_page(self.results(), [*remarks, *self.broken()]).encode("utf-8"))
+        write_file(path, index_page(self.results(), [*remarks, *self.broken()], left=left).encode("utf-8"))
         return path

@@ -123,7 +123,7 @@ class CheckReport:
         if report.seed:
             seed = shlex.quote(report.seed)
             say(
-                f"  [cyan]again[/]    {escape(self.command)} --stage {check.stage} --seed {escape(seed)}",
+                f"  [cyan]again[/]    {escape(_shown(self.command))} --stage {check.stage} --seed {escape(seed)}",
                 soft_wrap=True,
             )
         self._files(files)
@@ -137,8 +137,8 @@ class CheckReport:
                 path = shlex.quote(str(file))
                 beside = ", ".join(other.name for other in files if other != file)
                 for word, what in (("look", f"{command} trace {path}"), ("replay", f"{command} replay {path}{rest}")):
-                    self.console.print(f"  [cyan]{word:<9}[/]{escape(what)}", soft_wrap=True)
-                self.console.print(f"  [dim]         beside it: {escape(beside)}[/]", soft_wrap=True)
+                    self.console.print(f"  [cyan]{word:<9}[/]{escape(_shown(what))}", soft_wrap=True)
+                self.console.print(f"  [dim]         beside it: {escape(_shown(beside))}[/]", soft_wrap=True)
 
     def as_data(self) -> dict[str, Any]:
         """The result as plain data, for programs: points, and what became of each check that was asked for."""
@@ -227,7 +227,7 @@ class CheckReport:
 
     def _again(self, stage: int | None) -> None:
         where = self.command if stage is None else f"{self.command} --stage {stage}"
-        self.console.print(f"    [bold]{escape(where)}[/]", soft_wrap=True)
+        self.console.print(f"    [bold]{escape(_shown(where))}[/]", soft_wrap=True)
 
     def _next(self) -> None:
         open_checks = [check for check in self.wanted if self.outcomes.get(check.id) is not Outcome.PASS]

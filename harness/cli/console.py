@@ -12,9 +12,14 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from harness.errors import CommandError
+from harness.text.printable import printable
 
 #: Signs that older encodings lack (the consoles of Windows, a terminal of plain ASCII), and what is written instead.
 _PLAIN = {"✓": "+", "✗": "x", "–": "-", "—": "-", "…": "...", "·": "-", "µ": "u", "→": "->", "←": "<-"}
+
+
+#: What a message may hold besides printable characters. Names of files and folders in it must not drive a terminal.
+_LAYOUT = "\n\t"
 
 
 def _in_plain_signs(error: UnicodeError) -> tuple[str, int]:
@@ -49,5 +54,6 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except CommandError as error:
-            Console(stderr=True, highlight=False).print(Text(f"{self.speaker}: {error}"), soft_wrap=True)
+            said = printable(f"{self.speaker}: {error}", keep=_LAYOUT)
+            Console(stderr=True, highlight=False).print(Text(said), soft_wrap=True)
             raise typer.Exit(2) from None

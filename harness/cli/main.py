@@ -21,6 +21,7 @@ from harness.lab import doctor, tools
 from harness.link.named import load_profiles
 from harness.link.netem_words import netem_words
 from harness.link.profile import Profile
+from harness.text.printable import printable
 
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -62,7 +63,7 @@ def check_(
     if as_json:
         print(json.dumps(report.as_data(), indent=1))
     if results.trouble:
-        console().print(results.trouble, style="yellow", markup=False)
+        console().print(printable(results.trouble), style="yellow", markup=False)
     if not report.passed:
         raise typer.Exit(1)
 

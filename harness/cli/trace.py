@@ -205,7 +205,7 @@ def tell(console: Console, seen: LoadedRun, *, rows: int) -> bool:
     if recording.remark:
         console.print(Text(printable(recording.remark), style="dim"), soft_wrap=True)
     for line in recording.ladder(rows):
-        console.print(Text(line.text, style=_STYLES.get(line.kind, "")), soft_wrap=True)
+        console.print(Text(printable(line.text), style=_STYLES.get(line.kind, "")), soft_wrap=True)
     console.print()
     for text in [*recording.summary(), *seen.lines]:
         console.print(Text(printable(text)), soft_wrap=True)

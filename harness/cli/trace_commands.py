@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.cli.console import console
+from harness.text.printable import printable
 
 LadderFile = Annotated[Path | None, typer.Option("--ladder", help="write the ladder here: .svg, or .txt")]
 PcapFile = Annotated[Path | None, typer.Option("--pcap", help="write the packets here: .pcapng, for Wireshark")]
@@ -99,4 +100,4 @@ COMMANDS = (sim, trace, replay, dissector)
 
 def _written(console: Console, files: list[Path]) -> None:
     for file in files:
-        console.print(f"[dim]written:[/] {escape(str(file))}", soft_wrap=True)
+        console.print(f"[dim]written:[/] {escape(printable(str(file)))}", soft_wrap=True)

@@ -15,6 +15,7 @@ from grader.bench.choose import choose_place
 from grader.course import Course
 from harness.errors import SetupError, UsageError
 from harness.lab import doctor
+from harness.text.printable import printable
 
 
 @pytest.fixture
@@ -107,7 +108,29 @@ def test_an_interrupt_says_how_to_go_on(bench: FakeBench, tmp_path: Path) -> Non
         result = run("run", tmp_path / "in", "--out", tmp_path / "out")
     assert result.exit_code == 130
     assert "the same command again does the rest" in result.output
-    assert (tmp_path / "out" / "index.html").exists()
+    assert "<b>Interrupted: 1 submission is left.</b>" in (tmp_path / "out" / "index.html").read_text()
+    assert run("run", tmp_path / "in", "--out", tmp_path / "out").exit_code == 0
+    assert "Interrupted" not in (tmp_path / "out" / "index.html").read_text()
+
+
+@pytest.mark.usefixtures("bench")
+def test_no_name_of_a_folder_drives_a_terminal_or_a_page(tmp_path: Path) -> None:
+    """Students choose their names, and what they call an assignment's folder: both are shown, and not obeyed."""
+    bad = ("\x1b[2J", "\n", "\r", "\x07", "\u202e", "\u200f", "\udce9")
+    for sign in bad:
+        hand_in(tmp_path / "in", f"a{sign}b")
+        (tmp_path / "in" / "ann" / f"block{sign}ing").mkdir(parents=True)
+        (tmp_path / "in" / f"empty{sign}").mkdir()
+        (tmp_path / "in" / f"link{sign}").symlink_to("/")
+    result = run("run", tmp_path / "in", "--out", tmp_path / "out", "--assignment", "blocking")
+    rest = run("run", tmp_path / "in", "--out", tmp_path / "rest")
+    typed = run("run", tmp_path / "in\x1b[2J", "--out", tmp_path / "rest")
+    page = (tmp_path / "out" / "index.html").read_bytes().decode("utf-8")
+    for text in (result.output, rest.output, typed.output, page):
+        assert not [sign for sign in bad if sign != "\n" and sign in text]
+    for text in (result.output, page):
+        assert all(f"a{printable(sign)}b" in text for sign in bad)
+    assert 'there is no assignment "block\\u202eing"' in rest.output
 
 
 # --- which lab ---

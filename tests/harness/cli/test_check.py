@@ -104,3 +104,15 @@ def test_signs_that_do_not_explain_themselves_are_explained() -> None:
     assert "–  not run, because a check" in told(*all_of_stage(2, Outcome.SKIPPED))
     assert "?  could not be decided" in told(*all_of_stage(2, Outcome.INCONCLUSIVE))
     assert "not run, because" not in told(*all_of_stage(2, Outcome.FAIL))
+
+
+def test_the_name_of_a_folder_does_not_drive_the_terminal(tmp_path: Path) -> None:
+    hostile = tmp_path / "mine\x1b[2J\u202e"
+    said = lab("check", "blocking", hostile)
+    assert said.exit_code == 2 and "\x1b" not in said.output and "mine\\x1b[2J\\u202e is not a folder" in said.output
+    hostile.mkdir()
+    (hostile / "Makefile").write_text("all:\n\tfalse\n")
+    said = lab("check", "blocking", hostile, "--stage", 1)
+    assert "The build failed" in said.output and "\x1b" not in said.output and "\u202e" not in said.output
+    said = lab("trace", hostile / "bundle.json")
+    assert said.exit_code == 2 and "\x1b" not in said.output and "\u202e" not in said.output
