@@ -302,3 +302,16 @@ def test_lab_says_what_is_missing_when_venv_does_not_work(course: Course, tmp_pa
     assert "Traceback" not in said.stderr
     assert "the module venv of this Python does not work" in said.stderr
     assert not (out / ".lab-venv").exists()
+
+
+def test_lab_says_so_in_a_folder_that_it_cannot_write(course: Course, tmp_path: Path) -> None:
+    out = tmp_path / "students"
+    repository.write(repository.build(course), out)
+    # root may write everywhere, so it is told that it may not
+    (out / "venv.py").write_text("import os\nos.access = lambda *_: False\nraise PermissionError(13, 'denied')\n")
+    environment = {**os.environ, "PYTHONPATH": str(out)}
+    said = subprocess.run(
+        [sys.executable, str(out / "lab")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 1 and "Traceback" not in said.stderr
+    assert f"{out} cannot be written" in said.stderr and "copy it to a folder of your own" in said.stderr
