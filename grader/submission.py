@@ -74,6 +74,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
+#: What else a tree can bring about; every other error is the machine's.
+_OF_THE_TREE = (errno.EISDIR, errno.ENXIO, errno.ENODEV, errno.EINVAL, errno.EILSEQ)
 _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
@@ -314,8 +316,10 @@ def _is_left_out(folder: int, name: str) -> bool:
         return True
     try:
         inside = os.open(name, _FOLDER, dir_fd=folder)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENAMETOOLONG):
+            return False
+        raise
     try:
         return stat.S_ISREG(os.stat(_VENV_MARK, dir_fd=inside, follow_symlinks=False).st_mode)
     except OSError:
@@ -339,6 +343,6 @@ def _why_not_opened(error: OSError, what: str, *, is_folder: bool = False) -> st
         return f"{what}: the name is too long."
     if error.errno == errno.EEXIST:
         return f"{what}: another file has the same name on this system, which ignores case."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        raise error
-    return f"{what} cannot be read ({os.strerror(error.errno or errno.EIO)})."
+    if error.errno in _OF_THE_TREE:
+        return f"{what} cannot be read ({os.strerror(error.errno or errno.EIO)})."
+    raise error  # a full disk, no descriptor or memory left: ours or the machine's

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from harness.errors import CommandError
+from harness.errors import CommandError, shortage
 from harness.text.printable import printable
 
 #: Signs that older encodings lack (the consoles of Windows, a terminal of plain ASCII), and what is written instead.
@@ -56,4 +56,9 @@ class Commands(TyperGroup):
         except CommandError as error:
             said = printable(f"{self.speaker}: {error}", keep=_LAYOUT)
             Console(stderr=True, highlight=False).print(Text(said), soft_wrap=True)
+            raise typer.Exit(2) from None
+        except (OSError, MemoryError, RuntimeError) as error:
+            if not (why := shortage(error)):
+                raise
+            Console(stderr=True, highlight=False).print(Text(f"{self.speaker}: {why}"), soft_wrap=True)
             raise typer.Exit(2) from None

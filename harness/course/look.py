@@ -1,10 +1,11 @@
 """The forbidden names of a submission, looked for in a process of its own with little memory and time.
 
-    python3 -I -B FOLDER_OF_THIS_CODE < {"folder": PATH, "rules": [[stage, [name, ...], [argv, ...]], ...]}
+    python3 -I -B FOLDER_OF_THIS_CODE < {"folder": PATH, "memory": BYTES, "rules": [[stage, [name, ...], [argv, ...]]]}
 
 It is run where the programs will run, by the Python that will run them, and prints one line of JSON: stage -> message.
-Python's parser takes gigabytes and minutes for some short texts: a submission with one of these loses the points of
-the stages that forbid something; the class goes on.
+Python's parser takes gigabytes and minutes for some short texts, and a few crash it. A submission with one of these
+loses the points of the stages that forbid something; the class goes on. A process that was killed, was stopped or found
+no memory on the machine says nothing of the submission.
 
 Standard library only: this travels into the student's node. What it says is believed, since it executes nothing of the
 submission's, and nothing of the submission's runs beside it.
@@ -13,43 +14,69 @@ submission's, and nothing of the submission's runs beside it.
 from __future__ import annotations
 
 import json
+import mmap
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.course.forbidden import StageRule, find_forbidden, forbidden_message
 
-#: What the process may use: bytes of memory, seconds of processor, and seconds until it is ended whatever it does.
-MEMORY, PROCESSOR, ENDED_AFTER = 1 << 30, 5, 60.0
-#: Exit status when memory or the depth of recursion was used up.
-_TOO_MUCH = 3
+#: What the process may use: seconds of processor, bytes of memory where nothing else bounds it, and seconds until it is
+#: ended whatever it does.
+PROCESSOR, MEMORY, ENDED_AFTER = 5, 1 << 30, 60.0
+#: Its exit status when the sources took more memory than that, and the signal for more processor (24: SIGXCPU).
+_COSTLY, _OVERTIME = 77, 24
+#: How a parser ends that a text has crashed; every other signal comes from somewhere else.
+_CRASHES = tuple(-int(getattr(signal, name, 0)) for name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL"))
+
+#: Runs the process on a question: its exit status, negative for a signal, None if it was still there after ENDED_AFTER;
+#: and what it printed.
+Run = Callable[[bytes], tuple[int | None, bytes]]
 
 
 class CannotLook(Exception):
-    """The process failed through no fault of the sources'; the message is the end of what it said."""
+    """The process failed through no fault of the sources'; the message says how."""
 
 
-def question(rules: Sequence[StageRule], folder: str) -> bytes:
-    """What the process reads on its standard input."""
-    rows = [[rule.number, list(rule.names), [list(argv) for argv in rule.programs]] for rule in rules]
-    return json.dumps({"folder": folder, "rules": rows}).encode("ascii")
+class _Odd(CannotLook):
+    """It did not end by itself, which says nothing of the submission if it happens once."""
 
 
-def answer(rules: Sequence[StageRule], status: int | None, output: bytes) -> dict[int, str]:
-    """Stage -> message, from how the process ended (None, a negative number: it was ended) and what it printed.
+def look(rules: Sequence[StageRule], folder: str, run: Run, memory: int = MEMORY) -> dict[int, str]:
+    """Stage -> what it forbids and the programs use, as one sentence. Raises CannotLook.
 
-    Raises CannotLook.
+    A process that did not end by itself is started once more: what the same bytes do twice, they do.
     """
-    if status is None or status < 0 or status == _TOO_MUCH:
-        why = f"the sources cannot be looked through in {PROCESSOR} s of processor time and the memory of the node"
-        return {rule.number: f"Stage {rule.number} forbids some names, and {why}." for rule in rules}
+    rows = [[rule.number, list(rule.names), [list(argv) for argv in rule.programs]] for rule in rules]
+    question = json.dumps({"folder": folder, "memory": memory, "rules": rows}).encode("ascii")
+    try:
+        return _understood(rules, memory, *run(question))
+    except _Odd:
+        status, output = run(question)
+    return _unread(rules, memory) if status in _CRASHES else _understood(rules, memory, status, output)
+
+
+def _understood(rules: Sequence[StageRule], memory: int, status: int | None, output: bytes) -> dict[int, str]:
+    if status in (_COSTLY, -_OVERTIME):
+        return _unread(rules, memory)
+    if status is None:
+        # It has spent less than its processor time by then: a submission makes it work, and never wait.
+        raise _Odd(f"the process that does it stood still for {ENDED_AFTER:g} s; was it stopped by a signal?")
+    if status < 0:
+        raise _Odd(f"the process that does it was ended by signal {-status}; if the kernel did, it has no memory left")
     last = output.decode("utf-8", "replace").strip().splitlines()[-1:]
     try:
         if status == 0:
             return {int(number): str(message) for number, message in json.loads(last[0]).items()}
     except (ValueError, AttributeError, IndexError):
         pass
-    raise CannotLook(last[0] if last else f"exit status {status}")
+    raise _Odd(last[0] if last else f"the process that does it ended with status {status}")
+
+
+def _unread(rules: Sequence[StageRule], memory: int) -> dict[int, str]:
+    why = f"the sources cannot be looked through in {PROCESSOR} s of processor time and {memory >> 20} MiB of memory"
+    return {rule.number: f"Stage {rule.number} forbids some names, and {why}." for rule in rules}
 
 
 def main() -> None:
@@ -57,19 +84,28 @@ def main() -> None:
     asked = json.loads(sys.stdin.buffer.read())
     rules = [StageRule(number, tuple(names), tuple(map(tuple, argvs))) for number, names, argvs in asked["rules"]]
     if sys.platform != "win32":
-        import resource
-
-        for what, most in (("AS", MEMORY), ("CPU", PROCESSOR), ("CORE", 0)):
-            kind = getattr(resource, f"RLIMIT_{what}")
-            _, hard = resource.getrlimit(kind)
-            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.setrlimit(kind, (most, most))
+        _bound(asked["memory"])
     try:
         found = find_forbidden(rules, Path(asked["folder"]))
         said = {number: forbidden_message(number, uses) for number, uses in found.items()}
-    except (MemoryError, RecursionError):
-        sys.exit(_TOO_MUCH)
+    except MemoryError:
+        sys.exit(_COSTLY)
     print(json.dumps(said))
+
+
+def _bound(memory: int) -> None:
+    import resource
+
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    except ValueError:
+        sys.exit(f"this needs {memory >> 20} MiB of memory, and may use less: raise the limit (ulimit -v)")
+    try:  # what the machine gives now, only the submission can take later
+        mmap.mmap(-1, memory // 2).close()
+    except (OSError, MemoryError):
+        sys.exit(f"there are no {memory >> 21} MiB of memory left: free some, or run fewer workers")
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR, PROCESSOR + 1))  # at the first it gets SIGXCPU
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

@@ -116,11 +116,15 @@ class AgentNode:
         return text
 
     def look(self, rules: Sequence[StageRule]) -> dict[int, str]:
-        within = look.ENDED_AFTER
+        def run(question: bytes) -> tuple[int | None, bytes]:
+            answered = look.ENDED_AFTER + ANSWERED_WITHIN
+            text = question.decode()
+            reply, _ = self._ask("look", question=text, within=look.ENDED_AFTER, answered_within=answered)
+            return reply["status"], reply["output"].encode()
+
         try:
-            question = look.question(rules, "/build").decode()
-            reply, _ = self._ask("look", question=question, within=within, answered_within=within + ANSWERED_WITHIN)
-            return look.answer(rules, reply["status"], reply["output"].encode())
+            # Less than the node has, since what was built is memory, too.
+            return look.look(rules, "/build", run, memory=(self._limits.memory_mb << 20) * 5 // 8)
         except (Refused, look.CannotLook) as why:
             raise LabError(f"the sources cannot be looked through: {why}") from None
 

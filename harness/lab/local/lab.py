@@ -24,6 +24,7 @@ from harness.course import look
 from harness.course.address import Address
 from harness.course.assignment import Limits
 from harness.course.forbidden import StageRule
+from harness.errors import cause_of
 from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, Usage
 from harness.lab.local import processes
 from harness.lab.local.ordinary import OrdinaryUser, ordinary_user
@@ -145,27 +146,27 @@ class LocalNode:
         """By the Python that runs the programs; as this user, since it executes nothing of the submission's."""
         root = Path(__file__).resolve().parents[3]
         code = f"import sys; sys.path.insert(0, {str(root)!r}); from harness.course.look import main; main()"
-        status: int | None = None
-        output = b""
+
+        def run(question: bytes) -> tuple[int | None, bytes]:
+            try:
+                done = subprocess.run(
+                    [self._interpreter, "-I", "-B", "-W", "ignore", "-c", code],
+                    input=question,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    cwd=self._root,
+                    env=self._environment(None),
+                    timeout=look.ENDED_AFTER,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                return None, b""
+            return done.returncode, done.stdout
+
         try:
-            done = subprocess.run(
-                [self._interpreter, "-I", "-B", "-W", "ignore", "-c", code],
-                input=look.question(rules, str(self._built)),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=self._root,
-                env=self._environment(None),
-                timeout=look.ENDED_AFTER,
-                check=False,
-            )
-            status, output = done.returncode, done.stdout
-        except subprocess.TimeoutExpired:
-            pass
-        except OSError as error:
-            raise LabError(f"the sources cannot be looked through: {error.strerror}") from None
-        try:
-            return look.answer(rules, status, output)
-        except look.CannotLook as why:
+            return look.look(rules, str(self._built), run)
+        except (OSError, look.CannotLook) as error:
+            why = cause_of(error) if isinstance(error, OSError) else error
             raise LabError(f"the sources cannot be looked through: {why}") from None
 
     def pack(self) -> int:

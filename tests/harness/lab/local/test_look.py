@@ -67,14 +67,19 @@ def test_a_look_that_cannot_begin_is_ours(node: LocalNode, tmp_path: Path, monke
         looked(node, tmp_path, b"import asyncio\n")
 
 
-@pytest.mark.parametrize(
-    ("status", "output"), [(1, b"Traceback\nKeyError: 'x'\n"), (0, b""), (0, b"no JSON"), (2, b"")]
-)
-def test_a_look_that_breaks_is_ours(status: int, output: bytes) -> None:
+def after(*runs: tuple[int | None, bytes]) -> dict[int, str]:
+    """What is concluded from processes that end so, one after the other."""
+    ends = iter(runs)
+    return look.look(RULES, "/nowhere", lambda _: next(ends))
+
+
+@pytest.mark.parametrize("end", [(1, b"KeyError: 'x'\n"), (0, b""), (0, b"no"), (2, b""), (None, b""), (-9, b"")])
+def test_a_look_that_breaks_twice_is_ours(end: tuple[int | None, bytes]) -> None:
     with pytest.raises(look.CannotLook):
-        look.answer(RULES, status, output)
+        after(end, end)
+    assert after(end, (0, b"{}")) == {}
 
 
-@pytest.mark.parametrize("status", [None, -9, -24, 3])
-def test_a_look_that_was_ended_costs_the_stage(status: int | None) -> None:
-    assert "cannot be looked through" in look.answer(RULES, status, b"")[2]
+@pytest.mark.parametrize("runs", [[(77, b"")], [(-24, b"")], [(-11, b""), (-11, b"")], [(-6, b""), (-7, b"")]])
+def test_what_the_sources_do_twice_costs_the_stage(runs: list[tuple[int, bytes]]) -> None:
+    assert "cannot be looked through" in after(*runs)[2]
