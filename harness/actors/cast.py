@@ -21,6 +21,7 @@ from harness.actors.program import PATIENCE, Program, Server
 from harness.actors.story import Broken, Story, show
 from harness.course.address import Address, parse_address
 from harness.course.assignment import Assignment
+from harness.errors import cause_of
 from harness.lab.interface import OURS, CannotStart, Family, LabError, Mangle, Network, Node
 
 #: The student nodes: all tests use the first, the second exists if an assignment asks for it (nodes = 2).
@@ -72,7 +73,7 @@ def new_socket(
 def not_ours(error: Exception) -> None:
     """Raise LabError if what a socket of the tester says is no server's fault."""
     if isinstance(error, OSError) and error.errno in OURS:
-        raise LabError(f"the tester cannot make a connection: {error.strerror}") from None
+        raise LabError(f"the tester cannot make a connection: {cause_of(error)}") from None
 
 
 def given(program: Started, stdin: bytes | None) -> Started:

@@ -171,6 +171,10 @@ class Node(Protocol):
         """A sentence if the kernel had to step in (memory limit, process limit), else None."""
         ...
 
+    def doubt(self) -> str | None:
+        """After a failure: what the machine denied this node that the limits allow, in a sentence, else None."""
+        ...
+
 
 class Network(Protocol):
     """The two ends and the link between them."""

@@ -225,6 +225,10 @@ class AgentNode:
             )
         return "; ".join(said) or None
 
+    def doubt(self) -> str | None:
+        """Its control group, its disk and its ports are its own: nobody else can fill them."""
+        return None
+
 
 def _times(count: int, noun: str, plural: str) -> str:
     return f"{count:,} {noun}{plural if count != 1 else ''}"

@@ -24,9 +24,9 @@ from harness.course import look
 from harness.course.address import Address
 from harness.course.assignment import Limits
 from harness.course.forbidden import StageRule
-from harness.errors import cause_of
-from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, Usage
-from harness.lab.local import processes
+from harness.errors import cause_of, shortage
+from harness.lab.interface import OURS, CannotStart, Family, LabError, LinkCounters, Mangle, Usage
+from harness.lab.local import machine, processes
 from harness.lab.local.ordinary import OrdinaryUser, ordinary_user
 from harness.lab.node.packing import pack_tree
 from harness.lab.relay.loop import RelayLoop
@@ -89,13 +89,17 @@ class LocalNode:
         self._submission = submission
         self._limits = limits
         self._user = ordinary_user()
-        self._root = Path(tempfile.mkdtemp(prefix="sl-"))  # short: paths of Unix sockets have 108 bytes at most
+        try:
+            self._root = Path(tempfile.mkdtemp(prefix="sl-"))  # short: paths of Unix sockets have 108 bytes at most
+        except OSError as error:
+            raise LabError(f"no folder for the submission can be made ({cause_of(error)}), or set TMPDIR") from None
         self._root.chmod(0o711)
         self._built = self._root / "built"
         self._work = self._root / "w"
         self._files = self._root / "f"
         self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._interpreter = self._find_interpreter()
+        self._refused = machine.refused_processes()  # so far
         processes.adopt_orphans()
 
     def _find_interpreter(self) -> str:
@@ -133,11 +137,14 @@ class LocalNode:
             except subprocess.TimeoutExpired:
                 return f"`{' '.join(command)}` did not end within {timeout:g} s"
             except OSError as error:
-                raise LabError(f"`{command[0]}` cannot be started here ({error.strerror}): install it") from None
+                why = shortage(error) or f"{error.strerror}: install it"
+                raise LabError(f"`{command[0]}` cannot be started here ({why})") from None
             finally:
                 processes.end(self._user, [])
             if done.returncode == 0:
                 return None
+            if doubt := self.doubt():
+                raise LabError(f"the build failed, and it may not be its own fault: {doubt}")
             output.seek(max(0, output.seek(0, os.SEEK_END) - _BUILD_TAIL))
             tail = output.read().decode("utf-8", "replace")
         return f"`{' '.join(command)}` ended with status {done.returncode}:\n{tail}"
@@ -180,6 +187,7 @@ class LocalNode:
 
     def fresh(self) -> None:
         self._end_all()
+        self._refused = machine.refused_processes()
         for folder in (self._work, self._files):
             shutil.rmtree(folder, ignore_errors=True)  # does not follow links; no process is left that could swap them
         self._copy(self._built, self._work)
@@ -245,6 +253,11 @@ class LocalNode:
                 **self._restrictions(self._limits.processes),
             )
         except (OSError, subprocess.SubprocessError) as error:
+            # One with a name is of the program: what its own processes have left no room for is its own doing.
+            named = isinstance(error, OSError) and error.filename is not None and error.errno not in OURS
+            if not named:
+                why = shortage(error) or getattr(error, "strerror", None) or str(error)
+                raise LabError(f"this machine cannot start {argv[0]}: {why}") from None
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise CannotStart(f"{argv[0]} cannot be started ({reason}): is it there, built and executable?") from None
         self._started[popen.pid] = popen
@@ -297,12 +310,19 @@ class LocalNode:
         """Without a control group the kernel does not record it."""
         return None
 
+    def doubt(self) -> str | None:
+        if machine.refused_processes() > self._refused:
+            return "this machine has refused a process: raise the limit on pids of its container, or run fewer workers"
+        return machine.disk(self._limits, self._root, self._built, self._work, self._files) or machine.ports()
+
     def close(self) -> None:
         """End everything and remove the folders."""
-        self._end_all()
-        shutil.rmtree(self._root, ignore_errors=True)
-        if self._user is not None:
-            self._user.release()
+        try:
+            self._end_all()
+        finally:
+            shutil.rmtree(self._root, ignore_errors=True)
+            if self._user is not None:
+                self._user.release()
 
 
 def _limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> Callable[[], None]:

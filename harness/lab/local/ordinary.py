@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.errors import cause_of
 from harness.lab.interface import LabError
 
 #: User ids from here on are unused on ordinary systems (below systemd's dynamic users, 61184).
@@ -33,7 +34,7 @@ class OrdinaryUser:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise LabError(f"{folder}, where user ids are locked, cannot be made: {error.strerror}") from None
+            raise LabError(f"{folder}, where user ids are locked, cannot be made: {cause_of(error)}") from None
         if folder.stat().st_uid != 0 or folder.is_symlink():
             raise LabError(f"{folder} is not root's: remove it and start again")
         for uid in range(FIRST_UID, LAST_UID + 1):
@@ -54,8 +55,11 @@ class OrdinaryUser:
         self.in_child(lambda: os.kill(-1, signal.SIGKILL))
 
     def in_child(self, action: Callable[[], object]) -> int:
-        """Run `action` as this user in a forked child; its exit status, 0 if it returned."""
-        child = os.fork()
+        """Run `action` as this user in a forked child; its exit status, 0 if it returned. Raises LabError."""
+        try:
+            child = os.fork()
+        except OSError as error:
+            raise LabError(f"the ordinary user of the lab cannot act: {cause_of(error)}") from None
         if child == 0:
             try:
                 os.setgroups([])
@@ -78,8 +82,10 @@ class OrdinaryUser:
 
     def release(self) -> None:
         """Give the user id back."""
-        self.end_all()
-        os.close(self._lock)
+        try:
+            self.end_all()
+        finally:
+            os.close(self._lock)
 
 
 def ordinary_user() -> OrdinaryUser | None:

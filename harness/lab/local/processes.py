@@ -99,7 +99,8 @@ def end(user: OrdinaryUser | None, roots: Iterable[int], *, within: float = 5.0)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(root, signal.SIGKILL)
     if user is not None:
-        user.end_all()
+        with contextlib.suppress(LabError):  # no process left for it: they are ended one by one, below
+            user.end_all()
     deadline = time.monotonic() + within
     while left := alive(user, roots):
         for act in (psutil.Process.suspend, psutil.Process.kill):  # stopped first, so that none forks while others die

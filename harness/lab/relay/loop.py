@@ -14,6 +14,7 @@ import socket
 from typing import Literal
 
 from harness.course.address import Address
+from harness.errors import cause_of
 from harness.lab.interface import LabError, LinkCounters, Mangle
 from harness.lab.relay.core import Core
 from harness.lab.relay.stream import small_buffers
@@ -161,7 +162,7 @@ class RelayLoop:
             if sock is not None:
                 sock.close()
             where = f"{host} port {port}" if port else host
-            raise LabError(f"the relay cannot bind to {where}: {error.strerror or error}") from None
+            raise LabError(f"the relay cannot bind to {where}: {cause_of(error)}") from None
         return sock
 
 

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
-from harness.lab.interface import Mangle
+from harness.lab.interface import OURS, Mangle
 from harness.lab.linger import reset_on_close
 from harness.lab.relay.core import Core
 from harness.lab.relay.mangle import BEFORE_RESET
@@ -148,6 +148,10 @@ class Connection:
             return
         prepare(self._server)
         result = self._server.connect_ex(self.relay.target)
+        if result in OURS:
+            self.core.drops += 1
+            self.abort()
+            return
         if result not in _IN_PROGRESS:
             self._refused()
             return
