@@ -18,6 +18,7 @@ import pytest
 
 from harness.actors.story import Broken
 from harness.course.assignment import Assignment, Check
+from harness.errors import shortage
 from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Gone, Record, Report, Start, Trouble
@@ -192,6 +193,9 @@ class StoryPlugin:
                 if crashes := scene.crashes():
                     report = replace(report, message=f"{'; '.join(crashes)}: {report.message}")
                 report = self._doubted(report, counters, scene.node)
+            if report.outcome in (Outcome.FAIL, Outcome.TIMEOUT, Outcome.ERROR) and (why := scene.node.doubt()):
+                message = f"{why}; the check would have said: {report.message}"
+                report = replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
             if not report.outcome.well:
                 packets = scene.network.capture(self._began[0], time.time())
                 report = replace(report, pcapng=packets or None, bundle=self._attachment(report, check, scene))
@@ -246,6 +250,8 @@ def _explain(check: Check, error: BaseException | None) -> Report:
         return report(Outcome.TIMEOUT, f"the check did not end within {check.timeout:g} s")
     if isinstance(error, LabError):
         return report(Outcome.INCONCLUSIVE, f"the lab could not do its part: {error}")
+    if why := shortage(error):
+        return report(Outcome.INCONCLUSIVE, f"the machine could not do its part: {why}")
     print("".join(traceback.format_exception(error)), file=sys.stderr)
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}, line {last.lineno}"
