@@ -25,7 +25,7 @@ from grader.release.starters import differences, write_starters
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
 from harness.cli.console import Commands
-from harness.errors import UsageError
+from harness.errors import UsageError, cause_of
 
 
 class GraderCommands(Commands):
@@ -155,7 +155,11 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -
     except KeyboardInterrupt:
         interrupted = True
     left = len(plan.jobs) - len(results) if interrupted else 0
-    index = folder.write_index([*plan.remarks, *plan.absent], left=left)
+    index, no_index = folder.path / "index.html", ""
+    try:
+        folder.write_index([*plan.remarks, *plan.absent], left=left)
+    except OSError as error:
+        no_index = f"{index} could not be written: {cause_of(error)}. The same command again writes it."
     for name in sorted({result["assignment"] for result in results}):
         rows = [result for result in results if result["assignment"] == name]
         console.print(class_table(sorted(rows, key=lambda row: os.fsencode(row["student"]))))
@@ -166,9 +170,9 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -
     if interrupted:
         console.print(Text(f"Interrupted. {left} left; the same command again does the rest.", style="yellow"))
         return 130
-    console.print(Text(line(f"Report: {index}")))
+    console.print(Text(no_index, style="yellow") if no_index else Text(line(f"Report: {index}")))
     waiting = sum(result["state"] in ("undecided", "ours") for result in results)
-    return 1 if waiting or unfinished or plan.remarks else 0
+    return 1 if waiting or unfinished or plan.remarks or no_index else 0
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ Rule 2: however it ends (done, interrupted, killed), what has finished is on the
 
 from __future__ import annotations
 
-import errno
 import queue
 import shutil
 import threading
@@ -26,7 +25,7 @@ from grader.job.grading import Graded, grade, identity_of, ours, refuse, seed_of
 from grader.job.listener import Progress
 from grader.job.run import Cancelled
 from grader.submission import take_submission
-from harness.errors import SubmissionError
+from harness.errors import SetupError, SubmissionError, shortage
 from harness.lab.interface import LabError
 
 
@@ -71,10 +70,9 @@ class Campaign:
             threading.Thread(target=self._work, args=(number,), name=f"worker-{number}")
             for number in range(max(1, min(self.workers, len(jobs))))
         ]
-        for thread in threads:
-            thread.start()
-        left = len(threads)
+        left = 0
         try:
+            left = _started(threads)
             while left:
                 try:
                     # With a time-out, so that an interrupt is seen at once on every system.
@@ -91,7 +89,8 @@ class Campaign:
                 for bench in self._benches.values():
                     bench.cancel()
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:
+                    thread.join()
 
     # -- in a worker's thread ------------------------------------------------------------------------------------
 
@@ -121,7 +120,9 @@ class Campaign:
                 graded = ours(self._task(job, "broken"), *_what_broke(error))
                 self.run.save(graded)
             except Exception as another:  # a full disk
-                self._events.put(JobEvent("breaks", job, text=f"the result could not be saved: {another}"))
+                why = shortage(another) or f"{type(another).__name__}: {another}"
+                text = f"the result could not be saved: {why}. The same command again grades it."
+                self._events.put(JobEvent("breaks", job, text=text))
                 return
             result = graded.result
         self._events.put(JobEvent("ends", job, result=result, again=again))
@@ -148,6 +149,7 @@ class Campaign:
                 if done:
                     return done, True
                 taken = time.monotonic() - begun
+                self.run.check_room()
                 self._shower(job)(Progress("waiting for a lab"))
                 graded = grade(task, submission, self._bench(number), self._shower(job), taken)
             self.run.save(graded)
@@ -211,10 +213,22 @@ class Campaign:
                 pass  # the place sweeps up what is left when it is closed
 
 
+def _started(threads: list[threading.Thread]) -> int:
+    """Start as many as this machine has room for; how many. Raises SetupError if that is none."""
+    for number, thread in enumerate(threads):
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if not number:
+                raise SetupError(f"no worker can be started: {shortage(error) or error}") from None
+            return number
+    return len(threads)
+
+
 def _what_broke(error: Exception) -> tuple[str, str]:
     """What is told of an error that is ours or the machine's, and the log that is kept of it."""
     if isinstance(error, LabError):
         return f"The lab broke: {error}", ""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"A disk of this machine is full ({error.filename or 'while the submission was copied'}).", ""
+    if why := shortage(error):
+        return f"This machine could not do its part: {why}.", traceback.format_exc()
     return "The grader broke; the log says how.", traceback.format_exc()

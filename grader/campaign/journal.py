@@ -43,9 +43,13 @@ class Journal:
                 end = os.lseek(descriptor, 0, os.SEEK_END)
                 if end and os.pread(descriptor, 1, end - 1) != b"\n":
                     line = b"\n" + line  # after a torn line
-                while line:
-                    line = line[os.write(descriptor, line) :]
-                os.fsync(descriptor)
+                try:
+                    while line:
+                        line = line[os.write(descriptor, line) :]
+                    os.fsync(descriptor)
+                except OSError:  # a full disk
+                    os.ftruncate(descriptor, end)
+                    raise
             finally:
                 os.close(descriptor)
             self._rows.append({"schema": SCHEMA, **row})
@@ -72,13 +76,17 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Put a file in its place in one step: it is there whole, or as it was before."""
     temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}.{threading.get_ident()}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
-        os.fchmod(descriptor, mode)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.replace(temporary, path)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        try:
+            os.fchmod(descriptor, mode)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from None

@@ -1,17 +1,20 @@
 """RUN: a folder with a journal, the course's secret, and a folder of results per submission.
 
 Rule 1: one grader at a time writes into a run, held by a lock on the folder.
-Rule 2: order matters when a result is saved: captures, pages, result.json by rename, the journal's line last.
+Rule 2: a result is written whole beside the one before it, then takes its place by rename, then the journal's line
+        follows: a disk that is full at any of these leaves the earlier result as it was.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,23 @@ from grader.campaign.journal import Journal, write_file
 from grader.job.grading import Graded
 from grader.reports.html import index_page, instructor_page, student_page
 from grader.submission import readable_name
-from harness.errors import SetupError, UsageError
+from harness.errors import SetupError, UsageError, cause_of
 
 _MINE = ("campaign.json", "journal.jsonl", "index.html")
 #: Beside result.json: the result of a later grading that broke through our fault.
 BROKEN = "broken.json"
+#: What takes a result's place, in this order.
+_PARTS = ("captures", "report.html", "student.html", "result.json")
+#: Bytes that have to be free before a submission is graded: its result would have nowhere to go.
+LEAST_FREE = 4_000_000
+
+
+@contextlib.contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(f"{path} cannot be used for results: {cause_of(error)}. Or give another folder.") from None
 
 
 class RunFolder:
@@ -35,18 +50,25 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{path} cannot be made: {error.strerror}. Give another folder as --out.") from None
-        if not (path / "campaign.json").exists() and any(not name.startswith(".") for name in os.listdir(path)):
-            raise UsageError(f"{path} holds other files. Give a new or an empty folder, or that of an earlier run.")
-        self._lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.work = path / ".work"
+        with _usable(path):
+            if not (path / "campaign.json").exists() and any(not name.startswith(".") for name in os.listdir(path)):
+                raise UsageError(f"{path} holds other files. Give a new or an empty folder, or that of an earlier run.")
+            self.check_room()
+            self._lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
             raise UsageError(f"{path} is in use by another grader. Wait for it, or give another folder.") from None
-        self.journal = Journal(path / "journal.jsonl")
-        self.work = path / ".work"
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir(mode=0o755)
+        try:
+            with _usable(path):
+                self.journal = Journal(path / "journal.jsonl")
+                shutil.rmtree(self.work, ignore_errors=True)
+                self.work.mkdir(mode=0o755)
+        except BaseException:
+            os.close(self._lock)
+            raise
 
     def __enter__(self) -> RunFolder:
         return self
@@ -58,6 +80,11 @@ class RunFolder:
     def secret(self, given: str | None) -> bytes:
         """The course's secret: the given one, else the one of this run, made once and readable by the owner only."""
         file = self.path / "campaign.json"
+        with _usable(self.path):
+            return self._secret(file, given)
+
+    @staticmethod
+    def _secret(file: Path, given: str | None) -> bytes:
         try:
             kept = json.loads(file.read_bytes())
             if not isinstance(kept, dict) or not isinstance(kept.get("secret"), str):
@@ -99,22 +126,40 @@ class RunFolder:
         result = graded.result
         folder = self.folder(result["student"], result["assignment"])
         folder.mkdir(parents=True, exist_ok=True)
+        self._replace(folder, graded)
+
+    def _replace(self, folder: Path, graded: Graded) -> None:
+        result = graded.result
         text = json.dumps(result, ensure_ascii=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
         earlier = self.load(result["student"], result["assignment"])
         if result["state"] == "ours" and earlier is not None and earlier.get("state") != "ours":
             write_file(folder / BROKEN, text)
             return
-        (folder / BROKEN).unlink(missing_ok=True)
-        shutil.rmtree(folder / "captures", ignore_errors=True)
-        for name, data in graded.captures.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_file(folder / name, data)
-        write_file(folder / "report.html", instructor_page(result).encode("utf-8"))
-        write_file(folder / "student.html", student_page(result).encode("utf-8"))
-        write_file(folder / "result.json", text)
+        new = folder / ".new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        try:
+            for name, data in graded.captures.items():
+                (new / name).parent.mkdir(parents=True, exist_ok=True)
+                write_file(new / name, data)
+            write_file(new / "report.html", instructor_page(result).encode("utf-8"))
+            write_file(new / "student.html", student_page(result).encode("utf-8"))
+            write_file(new / "result.json", text)
+            (folder / BROKEN).unlink(missing_ok=True)
+            shutil.rmtree(folder / "captures", ignore_errors=True)
+            for part in _PARTS:
+                if (new / part).exists():
+                    os.replace(new / part, folder / part)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
         seconds = sum(row["seconds"] for row in result["phases"] if row["name"] == "total")
         keys = ("student", "assignment", "identity", "state", "points", "possible", "undecided", "graded_at")
         self.journal.add({**{key: result[key] for key in keys}, "seconds": seconds})
+
+    def check_room(self) -> None:
+        """Raises OSError if the disk has no room for another result."""
+        if shutil.disk_usage(self.path).free < LEAST_FREE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def results(self) -> list[dict[str, Any]]:
         """Every result of this run, by student and assignment."""
