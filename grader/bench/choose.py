@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from grader.bench.local import LocalPlace, Place
 from grader.course import Course
 from harness.errors import SetupError, UsageError
 from harness.lab import doctor
+from harness.lab.local.machine import lacking
 
 
 def choose_place(
@@ -34,6 +37,8 @@ def choose_place(
         if lab == "docker":
             raise SetupError(f"the Docker lab cannot be used: {missing}")
         why = f"no Docker engine is within reach ({missing})"
+        if os.environ.get("DOCKER_HOST"):
+            say(f"{missing}. The local lab is used instead.")
     else:
         why = "the local lab was asked for"
     if engine != "auto":
@@ -43,6 +48,9 @@ def choose_place(
             f"{why}, and without Docker every submission would run as you, with your files in its reach. "
             "If you trust all of them, say so: --trust-submissions"
         )
+    for name in assignments:
+        if short := lacking(course.load(name).limits, Path(tempfile.gettempdir())):
+            raise SetupError(f"{name} cannot be graded in the local lab: {short}")
     return LocalPlace(course.root)
 
 

@@ -5,6 +5,7 @@ Rule: a star (link, tester, warden) is kept warm by one bench; after trouble it 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -31,12 +32,12 @@ class DockerBench:
         self._stop = threading.Event()
 
     def run(self, task: Task, on_record: OnRecord) -> Ended:
-        begun = time.monotonic()
         try:
             if self._star is None:
                 self._star = self._start()
                 if self._stop.is_set():
                     raise LabError("the run was cancelled while the lab started")
+            begun = time.monotonic()  # not before: an engine that is started again takes no time from the tests
             session = self._star.session(task.submission, task.assignment.limits)
             with session as node:
                 job = task.docker_job(node.lab, PurePosixPath(nodes.CODE)).to_json()
@@ -72,7 +73,8 @@ class DockerBench:
     def _forget_star(self, *, keep: bool = False) -> None:
         star = self._star
         if star is not None:
-            star.stop()
+            with contextlib.suppress(LabError):  # it is tried again at the end; the trouble before it is what counts
+                star.stop()
         if not keep:
             self._star = None
 
@@ -101,7 +103,8 @@ class DockerPlace:
         return DockerBench(lambda: Star.start(self._images, code=self._code, engine=self.engine, worker=number))
 
     def close(self) -> None:
-        containers.sweep()
+        with contextlib.suppress(LabError):  # the engine is gone: the next run sweeps up what this one has left
+            containers.sweep()
 
 
 def _code(course: Course, names: list[str]) -> Mapping[str, Path]:

@@ -27,7 +27,7 @@ class Capability:
 def _docker() -> Capability:
     good_for = "grading submissions you do not trust"
     try:
-        from harness.lab.docker.containers import find_engine
+        from harness.lab.docker.containers import find_engine, named
     except ImportError as error:
         return Capability(
             "docker", False, f"the Python package {error.name} is missing", "pip install docker", good_for
@@ -37,14 +37,15 @@ def _docker() -> Capability:
         return Capability("docker", True, f"engine {engine.version}, cgroup v{engine.cgroup}", "", good_for)
     if engine.forbidden:
         remedy = "sudo usermod -aG docker $USER   (then log in again)"
+    elif remedy := named():
+        pass
     elif shutil.which("dockerd"):
         remedy = "sudo systemctl start docker   (or by hand: sudo dockerd &)"
     elif sys.platform == "linux":
         remedy = "sudo apt-get install docker.io"
     else:
         remedy = "install Docker Desktop and start it"
-    what = engine.obstacle.partition(":")[0]  # not all that the client has to say of it
-    return Capability("docker", False, what, remedy, good_for)
+    return Capability("docker", False, engine.obstacle, remedy, good_for)
 
 
 def _tun() -> Capability:

@@ -109,7 +109,8 @@ class Channel:
 
     def _gone(self, error: BaseException | None = None) -> LabError:
         last = self.complaints.decode("utf-8", "replace").strip().splitlines()[-1:]
-        return LabError(f"the lab's {self.name} node ended: {last[0] if last else error or 'it said nothing'}")
+        why = last[0] if last else error or "it said nothing; did the Docker engine end, too (docker info)?"
+        return LabError(f"the lab's {self.name} node ended: {why}")
 
     def close(self) -> None:
         """Hang up."""

@@ -7,6 +7,7 @@ Rule 2: whatever the engine refuses becomes a LabError of one sentence.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,9 @@ import docker
 from harness.lab.docker import owner
 from harness.lab.docker.recipes import Recipe
 from harness.lab.interface import LabError
+
+#: Seconds within which an engine that has answered before has to answer again; seconds for its first word.
+BACK_WITHIN, PING_WITHIN = 30.0, 20
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,56 @@ class NoEngine(LabError):
 
     def __init__(self, error: Exception) -> None:
         self.info = DockerEngineInfo(
-            obstacle=f"no Docker engine answers ({_short(error)})",
-            advice="start one, or use --lab local",
+            obstacle=f"no Docker engine answers at {where()} ({_cause(error)})",
+            advice=_advice(error),
             forbidden=_is_forbidden(error),
         )
         super().__init__(self.info.why_not)
 
 
+def where() -> str:
+    """Where the engine is looked for."""
+    named = os.environ.get("DOCKER_HOST", "")
+    return f"DOCKER_HOST={named}" if named else "/var/run/docker.sock" if os.name == "posix" else "its usual place"
+
+
+def named() -> str:
+    """What to do about an engine that the environment names, if it does."""
+    names = [name for name in ("DOCKER_HOST", "DOCKER_TLS_VERIFY") if os.environ.get(name)]
+    return f"correct {' and '.join(names)}, or unset for the engine of this machine" if names else ""
+
+
+def _advice(error: BaseException) -> str:
+    if _is_forbidden(error):
+        return "let this user talk to it (sudo usermod -aG docker $USER, then log in again), or use --lab local"
+    if wrong := named():
+        return f"{wrong}; or use --lab local"
+    return "start one, or use --lab local"
+
+
+def _cause(error: BaseException) -> str:
+    """What lies at the bottom of an error that the client and its libraries have wrapped, in a few words."""
+    found: BaseException = error
+    while inner := next(_inside(found), None):
+        found = inner
+    if isinstance(found, TimeoutError):
+        return "it does not answer"
+    if isinstance(found, OSError) and found.strerror:
+        return found.strerror
+    return _short(error).removeprefix("Error while fetching server API version: ")[:120]
+
+
+def _inside(error: BaseException) -> Iterator[BaseException]:
+    """The errors that an error was made of, as its arguments, its reason or its context."""
+    seen = (*error.args, getattr(error, "reason", None), error.__context__)
+    for each in seen:
+        if isinstance(each, BaseException) and each is not error:
+            yield each
+
+
 def _is_forbidden(error: BaseException) -> bool:
     """Whether the kernel refused it: the client wraps that in errors of its own, as their context or an argument."""
-    inner = (error.__context__, *error.args)
-    return isinstance(error, PermissionError) or any(
-        _is_forbidden(each) for each in inner if isinstance(each, BaseException)
-    )
+    return isinstance(error, PermissionError) or any(map(_is_forbidden, _inside(error)))
 
 
 def find_engine() -> DockerEngineInfo:
@@ -126,14 +167,23 @@ def _short(error: BaseException) -> str:
 
 
 class DockerEngine:
-    """A connection to the engine. Every method raises LabError."""
+    """A connection to the engine. Every method raises LabError.
 
-    def __init__(self) -> None:
-        try:
-            self._client = docker.from_env(timeout=120)
-            self._client.ping()
-        except (DockerException, requests.RequestException, OSError) as error:
-            raise NoEngine(error) from None
+    patient: one that does not answer is being started again, and a class need not be broken off for that.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
+        deadline = time.monotonic() + (BACK_WITHIN if patient else 0.0)
+        while True:
+            try:
+                self._client = docker.from_env(timeout=PING_WITHIN)
+                self._client.ping()
+                break
+            except (DockerException, requests.RequestException, OSError) as error:
+                if time.monotonic() > deadline or _is_forbidden(error):
+                    raise NoEngine(error) from None
+            time.sleep(0.2)
+        self._client.api.timeout = 120
 
     def __enter__(self) -> DockerEngine:
         return self
@@ -261,11 +311,26 @@ class DockerEngine:
                 return None
             return int(state["ExitCode"]), bool(state["OOMKilled"])
 
-    def has_stopped(self, identity: str) -> bool:
-        """Whether a process of a container was stopped by a signal or a debugger (ps(1), states T and t)."""
-        with _plainly("the processes of a node cannot be listed"):
-            rows = self._client.api.top(identity, ps_args="-o pid,stat")["Processes"] or []
-        return any(row[1][:1] in ("T", "t") for row in rows)
+    def standstill(self, identity: str) -> str:
+        """Why nothing of ours moves in a container, as a verb with its subject left out; empty if nothing is known.
+
+        A process of root was stopped by a signal or a debugger (ps(1), states T and t), or the whole container.
+        """
+        with _plainly("a node cannot be looked at"):
+            try:
+                state = self._client.api.inspect_container(identity)["State"]
+            except NotFound:
+                return "is gone"
+            if not state["Running"]:
+                return "has ended"
+            if state["Paused"]:
+                return "was paused"
+            try:
+                rows = self._client.api.top(identity, ps_args="-o pid,uid,stat")["Processes"] or []
+            except APIError:  # an engine without ps(1) cannot say
+                return ""
+        stopped = any(uid == "0" and state[:1] in ("T", "t") for _, uid, state in rows)
+        return "has a process that was stopped by a signal" if stopped else ""
 
     def remove(self, identity: str) -> int:
         """Kill and remove a container; 0 if it was gone."""

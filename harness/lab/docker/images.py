@@ -211,16 +211,27 @@ def _build_from_debian(store: ImageStore, kind: str, tag: str, say: Callable[[st
         _run(["chroot", str(root), "sh", "/tmp/prepare.sh"], f"preparing the {kind} image", "see docker/README.md")
         (root / "tmp/prepare.sh").unlink()
         say(f"loading the {kind} image")
-        tar = subprocess.Popen(
-            ["tar", "-C", str(root), "--numeric-owner", "--one-file-system", "-c", "."], stdout=subprocess.PIPE
-        )
+        _load(store, root, kind, tag)
+
+
+def _load(store: ImageStore, root: Path, kind: str, tag: str) -> None:
+    """Load a root file system into the engine. What the engine says goes before what tar says: it ends when cut off."""
+    command = ["tar", "-C", str(root), "--numeric-owner", "--one-file-system", "-c", "."]
+    with tempfile.TemporaryFile() as complaints:
+        tar = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints)
         assert tar.stdout is not None
         try:
             store.load_rootfs(tar.stdout, tag)
         finally:
             tar.stdout.close()
-            if tar.wait() != 0:
-                raise LabError(f"tar ended with status {tar.returncode} while the {kind} image was loaded; try again")
+            tar.wait()
+        if tar.returncode == 0:
+            return
+        complaints.seek(0)
+        last = complaints.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+        how = f"was ended by signal {-tar.returncode}" if tar.returncode < 0 else f"ended with status {tar.returncode}"
+        why = last[0] if last else f"tar {how}"
+        raise LabError(f"the {kind} image could not be packed for the engine ({why}): try again")
 
 
 def _check_debootstrap() -> None:

@@ -69,7 +69,7 @@ class Star:
         self.worker = worker
         self._images = images
         self._runtime = runtime
-        self._docker = DockerEngine()
+        self._docker = DockerEngine(patient=True)
         self._labels = {**owner.this_owner().labels, "socketlab.worker": str(worker)}
         self._containers: list[str] = []
         self._ours: dict[str, str] = {}  #: link, tester and warden -> their containers
@@ -242,16 +242,21 @@ class Star:
                 raise LabError("the lab's tester node does not end its job: start the lab again")
             if not stopped and (late or watch.end):
                 # Without its node a job can learn nothing more, and would wait for it at every step.
-                still = self._standing_still() if late else ""
+                still = self._standing_still(watch) if late and not watch.end else ""
                 stopped, died, deadline = True, watch.end, time.monotonic() + ANSWER_WITHIN
                 channel.say({"stop": True})
 
-    def _standing_still(self) -> str:
-        """Which of our own nodes has a process that was stopped by a signal, in a sentence; empty if none has."""
-        for name, identity in self._ours.items():
-            with contextlib.suppress(LabError):  # an engine without ps(1) cannot say
-                if self._docker.has_stopped(identity):
-                    return f"a process of the lab's {name} node was stopped by a signal"
+    def _standing_still(self, watch: NodeWatch) -> str:
+        """Which part of ours does nothing any more, in a sentence; empty if all do, so far as is known.
+
+        In a student's node that is the agent and what else root has there: a student's user stops nothing of root's.
+        """
+        try:
+            for name, identity in (*self._ours.items(), *(("student", each) for each in watch.students)):
+                if still := self._docker.standstill(identity):
+                    return f"the lab's {name} node {still}"
+        except LabError as error:  # an engine that is gone or stopped: then nobody knows what the others did
+            return str(error)
         return ""
 
     def _channel(self, name: str) -> Channel:
@@ -268,7 +273,8 @@ class Star:
         with self._stopping:
             self._broom.shutdown(wait=True)
             while self._containers:
-                self._docker.remove(self._containers.pop())
+                self._docker.remove(self._containers[-1])  # one that cannot be removed now is tried again at the end
+                self._containers.pop()
             for name in dataclasses.astuple(self._volumes):
                 self._docker.remove_volume(name)
             self._docker.close()
@@ -286,6 +292,7 @@ class NodeWatch:
 
     def __init__(self, docker: DockerEngine, students: Sequence[str]) -> None:
         self.end: NodeEnd | None = None  #: None while all live
+        self.students = tuple(students)  #: their containers
         self._docker = docker
         self._ended = threading.Event()
         for node in students:

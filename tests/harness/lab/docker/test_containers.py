@@ -164,7 +164,7 @@ class TestStars:
 
             left = star_suite.run(session, wanted, stop, 3.0)
         assert left.status is None
-        assert left.stopped == f"a process of the lab's {node} node was stopped by a signal"
+        assert left.stopped == f"the lab's {node} node has a process that was stopped by a signal"
 
     def test_a_star_whose_job_was_interrupted_serves_nobody_any_more(
         self, made: images.Images, tmp_path: Path, submission: Path
