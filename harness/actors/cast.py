@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from harness.actors.datagrams import Datagrams
 from harness.actors.listener import Listener
@@ -47,6 +47,13 @@ class Lasting(Protocol):
     """What is ended with the test."""
 
     def dismiss(self) -> None: ...
+
+
+@runtime_checkable
+class Doubtful(Protocol):
+    """What of the tester's own may have made a check fail."""
+
+    def doubt(self) -> str | None: ...
 
 
 Started = TypeVar("Started", bound=Program)
@@ -369,6 +376,11 @@ class Cast:
         """The check has failed: which servers ended although nobody told them to, in words."""
         servers = [thing for thing in self._open if isinstance(thing, Server) and thing.crashed()]
         return [server.crash() for server in servers]
+
+    def doubt(self) -> str | None:
+        """The check has failed: what of the tester's own or of the machine's may have made it fail, in a sentence."""
+        doubts = (thing.doubt() for thing in self._open if isinstance(thing, Doubtful))
+        return next(filter(None, doubts), None) or self.node.doubt()
 
     def last_words(self) -> None:
         """The check has failed: add to the story what the programs wrote on standard error."""

@@ -193,7 +193,7 @@ class StoryPlugin:
                 if crashes := scene.crashes():
                     report = replace(report, message=f"{'; '.join(crashes)}: {report.message}")
                 report = self._doubted(report, counters, scene.node)
-            if report.outcome in (Outcome.FAIL, Outcome.TIMEOUT, Outcome.ERROR) and (why := scene.node.doubt()):
+            if report.outcome in (Outcome.FAIL, Outcome.TIMEOUT, Outcome.ERROR) and (why := scene.doubt()):
                 message = f"{why}; the check would have said: {report.message}"
                 report = replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
             if not report.outcome.well:

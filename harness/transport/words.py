@@ -143,8 +143,7 @@ class TransportWords:
         stream = bytes(delivered([packet for packet in packets if packet.direction == way], self._wire).stream)
         printed = receiver.stdout
         if stream != printed:
-            if missed := self._cast.network.missed(self._cast.since):
-                raise LabError(f"{missed:,} packets of the link were not captured, so nothing can be concluded")
+            self._account_for_all()
             raise Broken(
                 f"what {receiver.name} printed did not come over the link",
                 expected=f"the {len(stream):,} bytes that the link brought to its node",
@@ -157,12 +156,18 @@ class TransportWords:
         side: Direction = "up" if self._cast.places.get(program) == "first" else "down"
         found = broken(judge(self._carried(), self._wire, Case(stage=stage, judged=[side], real=True)))
         if found:
+            self._account_for_all()
             raise Broken(f"{program.name} broke {found[0]}", expected=f"rule {found[0].rule}", seen=found[0].text)
         self._story.add("tester", f"finds: {program.name} kept the rules on the wire")
 
     @property
     def _wire(self) -> WireFormat:
         return self._driven.wire
+
+    def _account_for_all(self) -> None:
+        """Raises LabError if the link has carried what no capture holds: a capture that ended says nothing."""
+        if missed := self._cast.network.missed(self._cast.since):
+            raise LabError(f"{missed:,} packets of the link were not captured, so nothing can be concluded")
 
     def _carried(self) -> list[Packet]:
         if self._cast.network.flooded():

@@ -327,7 +327,7 @@ class StarNetwork:
         carried = self.counters().packets  # first: programs that still run go on sending
         self._wait_for_captures()
         captured = sum(frame.entered for wire in self._wires for frame in wire.between(start, time.time()))
-        return max(0, carried - captured - _MULTICASTS)
+        return max(0, carried - captured - _MULTICASTS) if captured else carried
 
     def flooded(self) -> bool:
         with contextlib.suppress(OSError):

@@ -74,6 +74,13 @@ class LocalProcess:
         """Processes of it that run on after its end; Windows does not tell."""
         return 0 if sys.platform == "win32" else len(self._family(self._popen.pid))
 
+    def stands_still(self) -> bool:
+        """Whether it was stopped by a signal, or by a debugger."""
+        try:
+            return psutil.Process(self._popen.pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+        except psutil.Error:
+            return False
+
     def wait(self, timeout: float) -> int | None:
         """Exit status, or None if it still runs after `timeout` seconds."""
         try:
@@ -98,6 +105,10 @@ class LocalNode:
         self._work = self._root / "w"
         self._files = self._root / "f"
         self._started: dict[int, subprocess.Popen[bytes]] = {}
+        if self._user is not None and not self._user.can_reach(self._root):
+            raise LabError(
+                f"an ordinary user cannot reach {self._root}: set TMPDIR to a folder that all can go through"
+            )
         self._interpreter = self._find_interpreter()
         self._refused = machine.refused_processes()  # so far
         processes.adopt_orphans()

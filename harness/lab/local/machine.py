@@ -33,6 +33,7 @@ def lacking(limits: Limits, folder: Path) -> str | None:
         disk(limits, folder),
         _range_of_ports(),
         ports(),
+        _in_the_way(folder),
     )
     return next(filter(None, found), None)
 
@@ -90,6 +91,19 @@ def disk(limits: Limits, folder: Path, *more: Path) -> str | None:
         f"{folder} has {free / 1e6:,.1f} MB left, and a submission may write {limits.disk_mb} MB: "
         "free space there, or set TMPDIR to a folder on another disk"
     )
+
+
+def _in_the_way(folder: Path) -> str | None:
+    """Programs that root starts belong to an ordinary user, who has to reach that folder."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return None
+    for each in (folder, *folder.parents):
+        if not each.stat().st_mode & 0o001:
+            return (
+                f"{folder} is where submissions run, and an ordinary user cannot go through {each}: "
+                f"chmod o+x {each}, or set TMPDIR to another folder"
+            )
+    return None
 
 
 def _size(folder: Path) -> int:

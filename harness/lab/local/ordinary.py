@@ -80,6 +80,10 @@ class OrdinaryUser:
 
         return self.in_child(check) == 0
 
+    def can_reach(self, folder: Path) -> bool:
+        """Whether this user can go there."""
+        return self.in_child(lambda: os.chdir(folder)) == 0
+
     def release(self) -> None:
         """Give the user id back."""
         try:

@@ -15,16 +15,27 @@ from harness.lab.interface import LabError, Process
 from harness.lab.local.lab import LocalProcess, die_with_parent
 
 
-class ReferenceProgram(Program):
-    """The reference's program. In the story it is the tester's."""
+class Ours(Program):
+    """A program of the reference. In the story it is the tester's."""
 
     who = "tester"
 
+    def doubt(self) -> str | None:
+        """No segment ends it by a signal, or stops it."""
+        status = self.status(within=0)
+        if status is not None and status < 0 and not self.signalled:
+            return f"{self.name} was {self.ending()}, which no peer of it can do"
+        if status is None and isinstance(self._process, LocalProcess) and self._process.stands_still():
+            return f"{self.name} was stopped by a signal, which no peer of it can do"
+        return None
 
-class ReferenceServer(Server):
+
+class ReferenceProgram(Ours):
+    """The reference's program."""
+
+
+class ReferenceServer(Ours, Server):
     """The reference's server."""
-
-    who = "tester"
 
 
 def start(folder: Path, programs: Mapping[str, Sequence[str]], name: str, words: Sequence[str]) -> Process:
