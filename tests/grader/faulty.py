@@ -141,7 +141,7 @@ SOURCES = {
 SCRIPT = """import sys
 from pathlib import Path
 import grader.cli as cli
-from grader import job
+from grader.job import run as job
 from grader.course import Course
 cli.this_course = lambda: Course(Path({root!r}))
 job.MARGIN = {margin}

@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 import docker
-from grader import job
 from grader.bench import local
 from grader.bench.docker import DockerPlace
 from grader.bench.local import LocalPlace, Place, closing
@@ -24,6 +23,7 @@ from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
+from grader.job import run as job
 from harness.lab.docker import owner
 from tests.grading import ROOT
 

@@ -30,11 +30,16 @@ from typing import Any
 import pytest
 from faulty import DUE, Class, graded, make_course, nobody_lost
 
-from grader import job, sources
 from grader.bench import local
 from grader.bench.local import LocalPlace
 from grader.campaign.campaign import JobEvent
 from grader.course import Course
+from grader.job import run as job
+from harness.course import look
+from harness.course.assignment import Limits
+from harness.course.forbidden import StageRule
+from harness.lab.interface import LabError
+from harness.lab.local.lab import LocalNode
 from tests.grading import ROOT
 
 pytestmark = [
@@ -245,23 +250,33 @@ ONCE = "[ -e {0}/once ] || {{ : > {0}/once; {1}; }}; exec"
     ],
 )
 def test_the_sources_are_looked_through_or_nobody_is_blamed(
-    course: Course, tmp_path: Path, words: str, says: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, words: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "ENDED_AFTER", 1.0)
-    words = words.replace("{tmp}", str(tmp_path)).replace("exec prlimit --as=", "exec prlimit --as=")
+    monkeypatch.setattr(look, "ENDED_AFTER", 1.0)
+    words = words.replace("{tmp}", str(tmp_path))
     if words.startswith("exec prlimit --as"):  # a hard limit, which it cannot raise
         words = words.replace(":", f":{words.partition('=')[2].partition(':')[0]}")
     python = behind(words if "exec" in words else f"{words}; exec", tmp_path / "python")
-    with monkeypatch.context() as short:
-        short.setattr(sources, "sys", SimpleNamespace(executable=str(python)))
-        results = graded(course, tmp_path / "run", LocalPlace(ROOT))
-    nobody_lost(results, words)
-    if says:
-        assert results["ann"]["state"] == "ours"
-        assert says in results["ann"]["message"]
-    elif "once" in words:
-        assert results["ann"]["state"] == "graded"
-    assert graded(course, tmp_path / "run", LocalPlace(ROOT))["ann"]["points"] == DUE["ann"]
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission/client.py").write_text("import asyncio\n")
+    node = LocalNode(tmp_path / "submission", Limits())
+    try:
+        assert node.build(None, timeout=5) is None
+        monkeypatch.setattr(node, "_interpreter", str(python))
+        found = {1: "Stage 1 forbids asyncio (client.py, line 1)."}
+        rules = [StageRule(1, ("asyncio",), (("python3", "client.py"),))]
+        try:
+            looked: object = node.look(rules)
+        except LabError as error:
+            looked = str(error)
+        if says:
+            assert says in str(looked)
+        elif "once" in words:
+            assert looked == found
+        else:  # it may find enough, or not
+            assert looked == found or "cannot be looked through" in str(looked)
+    finally:
+        node.close()
 
 
 # -- results that do not fit --
