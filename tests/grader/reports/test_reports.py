@@ -49,9 +49,11 @@ def a_task(course: Course, student: str = "ann") -> Task:
     )
 
 
-def graded(course: Course, tmp_path: Path, *records: dict[str, Any], student: str = "ann") -> dict[str, Any]:
+def graded(
+    course: Course, tmp_path: Path, *records: dict[str, Any], student: str = "ann", build_says: str = ""
+) -> dict[str, Any]:
     """The result of a run with these records."""
-    bench = FakeBench([[*records, END]])
+    bench = FakeBench([[*records, END]], build_says=build_says)
     submission = Submission(student, "blocking", tmp_path / "copy", "hash", 1, 10)
     return grade(a_task(course, student), submission, bench, lambda _: None).result
 
@@ -138,9 +140,9 @@ def test_a_refused_submission_says_why(course: Course) -> None:
 
 def test_a_failed_build_is_the_one_thing_to_do(course: Course, tmp_path: Path) -> None:
     said = "`make` ended with status 2:\nmake: rustc: No such file or directory"
-    built = {"record": "build", "ok": False, "text": said}
-    broken = [report(check, "error", message="the build failed", seen=said) for check in ALL]
-    result = graded(course, tmp_path, built, *broken)
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy/Makefile").touch()
+    result = graded(course, tmp_path, build_says=said)
     result["lab"] = {**LAB, "machine": {"python": "3.11.2", "gcc": "12.2.0", "processors": 1.0, "memory_mb": 256}}
     for page in (student_page(result), instructor_page(result)):
         assert "The build failed. rustc is not on the machine that grades." in page

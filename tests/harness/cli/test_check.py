@@ -15,7 +15,7 @@ from harness.cli.check_report import CheckReport
 from harness.cli.main import app
 from harness.course.assignment import load_assignment
 from harness.tester.border.outcome import Outcome
-from harness.tester.border.records import Built, Record, Report
+from harness.tester.border.records import Built, Forbidden, Record, Report
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = ROOT / "reference/transport"
@@ -59,7 +59,7 @@ def test_programs_that_are_not_where_they_are_looked_for_are_the_first_line(tmp_
     assert "move it up" not in lab("check", "transport", tmp_path / "mine/transport", "--stage", 1).stdout
 
 
-def told(*records: Record, forbidden: dict[int, str] | None = None) -> str:
+def told(*records: Record) -> str:
     """What `lab check blocking` prints for these records."""
     assignment = load_assignment(ROOT / "assignments/blocking/assignment.toml")
     console = Console(width=160, record=True, file=io.StringIO())
@@ -68,7 +68,6 @@ def told(*records: Record, forbidden: dict[int, str] | None = None) -> str:
         assignment=assignment,
         wanted=assignment.checks_of(suite="public"),
         stage=None,
-        forbidden=forbidden or {},
         command="lab check blocking",
     )
     report.begin()
@@ -94,7 +93,7 @@ def test_a_failed_build_is_the_one_thing_to_do() -> None:
 
 
 def test_a_forbidden_name_is_the_one_thing_to_do() -> None:
-    said = told(*all_of_stage(2, Outcome.FAIL), forbidden={2: "Stage 2 forbids asyncio (x.py, line 1)."})
+    said = told(Forbidden({2: "Stage 2 forbids asyncio (x.py, line 1)."}), *all_of_stage(2, Outcome.FAIL))
     assert said.count("Stage 2 forbids asyncio (x.py, line 1).") == 2  # on top, and as the next thing
     assert "something else" not in said and "hint" not in said and "✗" not in said
     assert "lab check blocking --stage 2" in said.splitlines()[-1]
