@@ -157,6 +157,60 @@ def test_a_class_is_graded_and_nothing_is_left(command: list[str], tmp_path: Pat
     assert left_by(process.pid) == []
 
 
+#: Built from C by a name, with a library and a link, as people make them.
+MAKEFILE = """\
+all: client latest
+client: client.c libmark.so
+\t$(CC) -o $@ client.c -L. -lmark -Wl,-rpath,.
+libmark.so: mark.c
+\t$(CC) -shared -fPIC -o $@ mark.c
+mark.c:
+\techo 'int mark(void) { return 0; }' > mark.c
+latest: client
+\tln -s client latest
+"""
+CLIENT_C = """\
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int mark(void);
+int main(int argc, char **argv) {
+  char *colon = strrchr(argv[1], ':'), data[100];
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(colon + 1))};
+  *colon = 0;
+  inet_pton(AF_INET, argv[1], &to.sin_addr);
+  int sock = socket(AF_INET, SOCK_STREAM, 0);
+  if (connect(sock, (struct sockaddr *)&to, sizeof to)) return 3;
+  for (ssize_t n; (n = read(sock, data, sizeof data)) > 0;)
+    if (write(1, data, n) != n) return 4;
+  return mark();
+}
+"""
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_what_is_built_is_built_once_and_runs_in_every_node(command: list[str], tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "in")
+    programs = '[programs]\nclient = ["./latest"]\nserver = ["python3", "server"]\n'
+    forbidden = "import asyncio\n" + SERVER
+    files = {"client.c": CLIENT_C, "programs.toml": programs}
+    hand_in(tmp_path / "in", "ann", **{**files, "Makefile": MAKEFILE, "server": SERVER})
+    makes = MAKEFILE.replace("all:", "all: server").replace("latest: client", "server:\n\tcp data $@\nlatest: client")
+    hand_in(tmp_path / "in", "bob", **{**files, "Makefile": makes, "data": forbidden})
+    finish(start(command))
+    results = {
+        student: json.loads((tmp_path / "out" / student / "blocking/result.json").read_text())
+        for student in ("ann", "bob")
+    }
+    assert [stage["points"] for stage in results["ann"]["stages"]] == [5, 10]
+    assert results["bob"]["stages"][1]["forbidden"] == "Stage 2 forbids asyncio (server, line 1)."
+    assert [stage["points"] for stage in results["bob"]["stages"]] == [5, 0]
+
+
 @pytest.mark.docker
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
