@@ -14,6 +14,9 @@ from harness.actors.program import Program, Server
 from harness.lab.interface import LabError, Process
 from harness.lab.local.lab import LocalProcess, die_with_parent
 
+#: Exit statuses above this are of programs that were told to end by a signal, as a shell has it.
+_BY_SIGNAL = 128
+
 
 class Ours(Program):
     """A program of the reference. In the story it is the tester's."""
@@ -23,7 +26,7 @@ class Ours(Program):
     def doubt(self) -> str | None:
         """No segment ends it by a signal, or stops it."""
         status = self.status(within=0)
-        if status is not None and status < 0 and not self.signalled:
+        if status is not None and (status < 0 or status > _BY_SIGNAL) and not self.signalled:
             return f"{self.name} was {self.ending()}, which no peer of it can do"
         if status is None and isinstance(self._process, LocalProcess) and self._process.stands_still():
             return f"{self.name} was stopped by a signal, which no peer of it can do"
