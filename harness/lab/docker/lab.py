@@ -14,6 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from harness.course import look
@@ -304,7 +305,10 @@ class StarNetwork:
         """An engine that chooses by profile says which one it was."""
         reply = self._ask({"op": "counters"})
         self.engine = reply.get("engine", self.engine)
-        return LinkCounters(**{name: reply[name] for name in LinkCounters.__dataclass_fields__ if name in reply})
+        found = LinkCounters(**{name: reply[name] for name in LinkCounters.__dataclass_fields__ if name in reply})
+        if self._relays is None:
+            return found
+        return replace(found, engine_drops=found.engine_drops + self._relays.counters().engine_drops)
 
     def _ask(self, request: Mapping[str, Any]) -> Reply:
         with otherwise(LabError, f"the lab's router cannot {request['op']}"):
@@ -358,6 +362,7 @@ class StarNetwork:
         self._mangled.clear()
         if self._relays is not None:
             self._relays.clear()
+            self._relays.shape(up=Profile(), down=Profile(), seed=0)  # its counters are of one test
 
 
 def docker_lab(lab: DockerLab, assignment: Assignment) -> tuple[list[AgentNode], StarNetwork]:
