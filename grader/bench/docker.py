@@ -44,6 +44,8 @@ class DockerBench:
                 left = node.run_tester(job, lambda row: on_record(read(record_of, row)), begun + task.seconds)
                 if left.died is not None and not left.died.by_memory:
                     raise LabError(left.died.text)
+                if left.stopped:
+                    self._forget_star()  # it serves nobody any more; what is tried again is tried in another one
         except Exception as error:
             if self._stop.is_set():
                 return Ended(status=None, cancelled=True)
