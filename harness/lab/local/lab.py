@@ -26,8 +26,9 @@ from harness.course.forbidden import StageRule
 from harness.errors import cause_of, shortage
 from harness.lab.interface import OURS, CannotStart, LabError, Usage
 from harness.lab.local import machine, processes
+from harness.lab.local.children import limiter
 from harness.lab.local.network import LocalNetwork
-from harness.lab.local.ordinary import OrdinaryUser, ordinary_user
+from harness.lab.local.ordinary import ordinary_user
 from harness.lab.node.packing import pack_tree
 
 Kind = Literal["missing", "file", "folder", "socket", "other"]
@@ -285,7 +286,7 @@ class LocalNode:
         """Arguments of Popen that make the child an ordinary, limited one."""
         if sys.platform == "win32":
             return {}
-        restrict = _limiter(self._limits, process_limit, self._user)
+        restrict = limiter(self._limits, process_limit, self._user)
         user = {} if self._user is None else {"user": self._user.uid, "group": self._user.uid, "extra_groups": []}
         return {"start_new_session": True, "preexec_fn": restrict, "umask": 0o022, **user}
 
@@ -331,44 +332,6 @@ class LocalNode:
             shutil.rmtree(self._root, ignore_errors=True)
             if self._user is not None:
                 self._user.release()
-
-
-def _limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> Callable[[], None]:
-    """A function that sets the resource limits of setrlimit(2) in a new child, before it becomes the program."""
-    import resource
-
-    nproc: int | None = None
-    if user is not None:
-        nproc = process_limit
-    elif sys.platform == "linux":
-        nproc = process_limit + processes.threads_of(os.getuid())
-    files = limits.open_files
-    largest = limits.file_mb * 1_000_000
-    dies = die_with_parent()
-
-    def restrict() -> None:
-        dies()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for what, value in ((resource.RLIMIT_NOFILE, files), (resource.RLIMIT_FSIZE, largest)):
-            _, hard = resource.getrlimit(what)
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(what, (value, value))
-        if nproc is not None:
-            _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
-            value = nproc if hard == resource.RLIM_INFINITY else min(nproc, hard)
-            resource.setrlimit(resource.RLIMIT_NPROC, (value, value))
-
-    return restrict
-
-
-def die_with_parent() -> Callable[[], object]:
-    """A function for a child to call, so that it is killed when its tester is (prctl(2), PR_SET_PDEATHSIG)."""
-    if sys.platform != "linux":
-        return lambda: None
-    import ctypes
-
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
 def local_lab(submission: Path, limits: Limits) -> tuple[LocalNode, LocalNetwork, Callable[[], None]]:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from harness.actors.program import Program, Server
 from harness.lab.interface import LabError, Process
-from harness.lab.local.lab import LocalProcess, die_with_parent
+from harness.lab.local.children import die_with_parent
+from harness.lab.local.lab import LocalProcess
 
 #: Exit statuses above this are of programs that were told to end by a signal, as a shell has it.
 _BY_SIGNAL = 128
