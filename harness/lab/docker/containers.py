@@ -158,7 +158,10 @@ def _plainly(what: str) -> Iterator[None]:
     try:
         yield
     except (DockerException, requests.RequestException, OSError) as error:
-        raise LabError(f"{what}: {_short(error)}") from None
+        why = _short(error)
+        if "no space left on device" in why:
+            why += "; free space on the engine's disk (docker system df)"
+        raise LabError(f"{what}: {why}") from None
 
 
 def _short(error: BaseException) -> str:
@@ -172,8 +175,10 @@ class DockerEngine:
     patient: one that does not answer is being started again, and a class need not be broken off for that.
     """
 
+    _gone = False  #: one was waited for and did not come: the rest of a class does not wait as long again
+
     def __init__(self, *, patient: bool = False) -> None:
-        deadline = time.monotonic() + (BACK_WITHIN if patient else 0.0)
+        deadline = time.monotonic() + (BACK_WITHIN if patient and not DockerEngine._gone else 0.0)
         while True:
             try:
                 self._client = docker.from_env(timeout=PING_WITHIN)
@@ -181,8 +186,10 @@ class DockerEngine:
                 break
             except (DockerException, requests.RequestException, OSError) as error:
                 if time.monotonic() > deadline or _is_forbidden(error):
+                    DockerEngine._gone = DockerEngine._gone or patient
                     raise NoEngine(error) from None
             time.sleep(0.2)
+        DockerEngine._gone = False
         self._client.api.timeout = 120
 
     def __enter__(self) -> DockerEngine:
