@@ -24,6 +24,7 @@ from typing import IO, Protocol, TypeVar
 import psutil
 
 from grader.bench.task import Task
+from harness.errors import cause_of
 from harness.lab.interface import LabError
 from harness.tester.border.records import BadRecord, Phase, Record, parse_record
 from harness.text.lines import Lines
@@ -146,7 +147,7 @@ class LocalBench:
                 cwd=self._root,
             )
         except OSError as error:
-            raise LabError(f"the tester cannot be started: {error.strerror}") from None
+            raise LabError(f"the tester cannot be started: {cause_of(error)}") from None
 
     @staticmethod
     def _tell(tester: subprocess.Popen[bytes], job: bytes) -> None:

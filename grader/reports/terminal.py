@@ -52,15 +52,22 @@ def _stage(stage: Mapping[str, Any]) -> Text:
 
 def _state(result: Mapping[str, Any]) -> Text:
     """Empty when all is well; else the state and its message, shortened."""
-    said = said_of(result)
-    if result["state"] == "graded" and not said:
+    why = _why(result)
+    if result["state"] == "graded" and not why:
         return Text("")
     text = Text("" if result["state"] == "graded" else STATE_WORDS[result["state"]], style=_STYLES[result["state"]])
-    if said:
-        message = no_command(line(said))
+    if why:
+        message = no_command(line(why))
         shown = message if len(message) <= 90 else f"{message[:90]}…"
         text.append(f"{': ' if text.plain else ''}{shown}", style="dim")
     return text
+
+
+def _why(result: Mapping[str, Any]) -> str:
+    """What is to be said of the result as a whole, else what the first of the checks that are open says."""
+    if (said := said_of(result)) or not result["undecided"]:
+        return said
+    return next((str(check["message"]) for check in result["checks"] if check["outcome"] == "inconclusive"), "")
 
 
 def result_line(result: Mapping[str, Any]) -> str:
@@ -68,7 +75,6 @@ def result_line(result: Mapping[str, Any]) -> str:
     open_ = f", {number(result['undecided'])} undecided" if result["undecided"] else ""
     seconds = sum(row["seconds"] for row in result["phases"] if row["name"] == "total")
     took = f", {seconds:.1f} s" if seconds else ""
-    said = said_of(result)
-    why = f": {no_command(line(said))}" if said else ""
+    why = f": {no_command(line(said))}" if (said := _why(result)) else ""
     state = "" if result["state"] == "graded" else f" ({STATE_WORDS[result['state']]})"
     return f"{number(result['points'])} of {number(result['possible'])} points{open_}{took}{state}{why}"

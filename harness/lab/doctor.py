@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import cause_of
+
 
 @dataclass(frozen=True)
 class Capability:
@@ -77,7 +79,11 @@ def _netem() -> Capability:
     # Tried in a network namespace of its own, which goes away with the process.
     script = "ip link set lo up && tc qdisc add dev lo root netem delay 1ms"
     wrap = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
-    done = subprocess.run([*wrap, "sh", "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    try:
+        done = subprocess.run([*wrap, "sh", "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = cause_of(error) if isinstance(error, OSError) else "no answer within 20 s"
+        return Capability("netem", False, f"it cannot be tried ({why})", "try again: lab doctor", good_for)
     if done.returncode == 0:
         return Capability("netem", True, "this kernel has sch_netem", "", good_for)
     reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
@@ -110,7 +116,11 @@ def _tshark() -> Capability:
     if shutil.which("tshark") is None:
         remedy = "sudo apt-get install tshark" if sys.platform == "linux" else "install Wireshark, which brings it"
         return Capability("tshark", False, "the program tshark is missing", remedy, good_for)
-    done = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=False, timeout=20)
+    try:
+        done = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = cause_of(error) if isinstance(error, OSError) else "no answer within 20 s"
+        return Capability("tshark", False, f"it cannot be started ({why})", "try again: lab doctor", good_for)
     if done.returncode != 0 or "Lua" not in done.stdout or "without Lua" in done.stdout:
         return Capability("tshark", False, "it was built without Lua", "install Wireshark's own build", good_for)
     version = " ".join(done.stdout.split()[:3])

@@ -22,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from harness.errors import cause_of
 from harness.lab.docker import owner
 from harness.lab.docker.channel import ANSWER_WITHIN, Channel
 from harness.lab.docker.recipes import Recipe
@@ -289,5 +290,9 @@ def _run(command: Sequence[str], what: str, remedy: str) -> str:
 @contextmanager
 def _workplace() -> Iterator[Path]:
     """A folder for a root file system under construction, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="image-", dir=owner.owned_folder()) as name:
-        yield Path(name)
+    folder = owner.owned_folder()
+    try:
+        with tempfile.TemporaryDirectory(prefix="image-", dir=folder) as name:
+            yield Path(name)
+    except OSError as error:
+        raise LabError(f"an image cannot be made in {folder}: {cause_of(error)}") from None

@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from harness.errors import cause_of
+from harness.lab.interface import LabError
+
 #: Label names. All begin with the project's name, so that one filter finds them.
 OWNER, PROCESS, STARTED, MACHINE = ("socketlab.owner", "socketlab.pid", "socketlab.started", "socketlab.machine")
 
@@ -59,11 +62,15 @@ def is_dead(labels: Mapping[str, str]) -> bool:
 
 
 def owned_folder() -> Path:
-    """A folder for this process's files, removed when it ends, or by a later run's `sweep_folders`."""
+    """A folder for this process's files, removed when it ends, or by a later run's `sweep_folders`. Raises LabError."""
     path = _root() / this_owner().identity
     if not path.exists():
-        path.mkdir(mode=0o700)
-        (path / "owner.json").write_text(json.dumps(this_owner().labels))
+        try:
+            path.mkdir(mode=0o700)
+            (path / "owner.json").write_text(json.dumps(this_owner().labels))
+        except OSError as error:
+            shutil.rmtree(path, ignore_errors=True)
+            raise LabError(f"{path}, where images are made, cannot be made: {cause_of(error)}") from None
         atexit.register(forget_folder)
     return path
 
@@ -71,7 +78,8 @@ def owned_folder() -> Path:
 def forget_folder() -> None:
     """Remove this process's folder, if it made one."""
     if os.getpid() == this_owner().pid:  # not in a forked child
-        shutil.rmtree(_root() / this_owner().identity, ignore_errors=True)
+        with contextlib.suppress(LabError):
+            shutil.rmtree(_root() / this_owner().identity, ignore_errors=True)
 
 
 def sweep_folders() -> int:
@@ -93,10 +101,12 @@ def _root() -> Path:
     parent = "/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir()
     user = os.getuid() if hasattr(os, "getuid") else "me"
     path = Path(parent, f"socketlab-{user}")
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"{path}, where images are made, cannot be made: {cause_of(error)}") from None
     if hasattr(os, "getuid") and path.lstat().st_uid != os.getuid():
-        raise PermissionError(f"{path} belongs to somebody else; remove it")
+        raise LabError(f"{path} belongs to somebody else: remove it")
     return path
 
 
