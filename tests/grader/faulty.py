@@ -88,6 +88,9 @@ TESTS = {
     "opens": """
     lab.runs("client", "opens", "100").prints(b"100")
 """,
+    "holds": """
+    lab.runs("client", "holds", "40000000").prints(b"40000000")
+""",
     "splits": """
     lab.runs("client", "splits", "3").prints(b"3")
 """,
@@ -107,6 +110,8 @@ elif what == "keeps":
     print(os.stat("kept").st_size, end="")
 elif what == "opens":
     print(len([open("/dev/null") for _ in range(int(word))]), end="")
+elif what == "holds":
+    print(len(bytearray(int(word))), end="")
 elif what == "splits":
     for _ in range(int(word)):
         if os.fork() == 0:

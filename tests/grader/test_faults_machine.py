@@ -95,26 +95,38 @@ def disk(size: str, at: str = '"$TMPDIR"') -> str:
 
 
 def processes(count: int) -> str:
-    """Of a control group of its own; see `_groups`."""
-    return f"mkdir -p {GROUP} && echo {count} > {GROUP}/pids.max && echo $$ > {GROUP}/cgroup.procs && exec"
+    """Of a control group of its own; see `groups`."""
+    return f"echo {count} > {PIDS}/pids.max && echo $$ > {PIDS}/cgroup.procs && exec"
 
 
-_PIDS = Path("/sys/fs/cgroup/pids")
-GROUP = (_PIDS if _PIDS.is_dir() else _PIDS.parent) / f"socketlab-faults-{os.getpid()}"
+def memory_of_a_group(megabytes: int) -> str:
+    """Of a control group of its own: where it is full, the kernel ends one of its processes."""
+    return f"echo {megabytes}M > {MEMORY}/{MOST} && echo $$ > {MEMORY}/cgroup.procs && exec"
+
+
+_ROOT, _NAME = Path("/sys/fs/cgroup"), f"socketlab-faults-{os.getpid()}"
+_FIRST = (_ROOT / "pids").is_dir()  # the first version, with a folder for each kind
+PIDS, MEMORY = (_ROOT / kind / _NAME if _FIRST else _ROOT / _NAME for kind in ("pids", "memory"))
+MOST = "memory.limit_in_bytes" if _FIRST else "memory.max"
 
 
 @pytest.fixture
 def groups() -> Iterator[None]:
-    """A control group that can bound processes."""
+    """Control groups that can bound processes and memory."""
+    folders = {PIDS, MEMORY}
     try:
-        GROUP.mkdir()
-        (GROUP / "pids.max").write_text("max")
+        for folder in folders:
+            folder.mkdir()
+        (PIDS / "pids.max").write_text("max")
+        (MEMORY / MOST).write_text("1000M")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            GROUP.rmdir()
-        pytest.skip(f"no control group for processes can be made: {error.strerror}")
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        pytest.skip(f"no control group can be made: {error.strerror}")
     yield
-    GROUP.rmdir()  # fails if a process is left in it
+    for folder in folders:
+        folder.rmdir()  # fails if a process is left in it
 
 
 def behind(words: str, path: Path) -> Path:
@@ -153,6 +165,7 @@ def test_a_grader_that_is_short_says_of_what(klass: Class, what: str) -> None:
     [
         *(descriptors(count) for count in range(5, 30, 3)),
         *(memory(megabytes) for megabytes in range(20, 200, 30)),
+        *(memory_of_a_group(megabytes) for megabytes in (30, 45, 60, 70, 80, 100, 150)),
         *(processes(count) for count in range(1, 12)),
         *(ports(count) for count in (1, 2, 3, 5, 8)),
         *(disk(size) for size in ("4k", "64k", "2m", "8m")),
@@ -188,6 +201,7 @@ def test_a_class_without_a_fault(klass: Class) -> None:
 IN_A_TESTER = {
     "descriptors": [descriptors(count, soft=True) for count in (18, 12, 14, 16, 20, 22, 24, 26, 30)],
     "memory": [memory(megabytes) for megabytes in (60, 30, 50, 70, 80, 100, 120)],
+    "memory of a group": [memory_of_a_group(megabytes) for megabytes in (64, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120)],
     "processes": [processes(count) for count in (7, *range(1, 7), *range(8, 12))],
     "ports": [ports(count) for count in (4, 1, 2, 3, 5, 6, 8)],
     "disk": [disk(size) for size in ("600k", "4k", "40k", "80k", "900k")],

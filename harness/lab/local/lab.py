@@ -108,7 +108,7 @@ class LocalNode:
                 f"an ordinary user cannot reach {self._root}: set TMPDIR to a folder that all can go through"
             )
         self._interpreter = self._find_interpreter()
-        self._refused = machine.refused_processes()  # so far
+        self._note_the_machine()
         processes.adopt_orphans()
 
     def _find_interpreter(self) -> str:
@@ -196,7 +196,7 @@ class LocalNode:
 
     def fresh(self) -> None:
         self._end_all()
-        self._refused = machine.refused_processes()
+        self._note_the_machine()
         for folder in (self._work, self._files):
             shutil.rmtree(folder, ignore_errors=True)  # does not follow links; no process is left that could swap them
         self._copy(self._built, self._work)
@@ -319,7 +319,13 @@ class LocalNode:
         """Without a control group the kernel does not record it."""
         return None
 
+    def _note_the_machine(self) -> None:
+        """What it has denied so far."""
+        self._refused, self._ended = machine.refused_processes(), machine.ended_for_memory()
+
     def doubt(self) -> str | None:
+        if machine.ended_for_memory() > self._ended:
+            return "the kernel has ended a process, since memory was full: free some, or run fewer workers"
         if machine.refused_processes() > self._refused:
             return "this machine has refused a process: raise the limit on pids of its container, or run fewer workers"
         return machine.disk(self._limits, self._root, self._built, self._work, self._files) or machine.ports()

@@ -152,6 +152,16 @@ def refused_processes() -> int:
     return count
 
 
+def ended_for_memory() -> int:
+    """How many processes the kernel has ended for want of memory, in a control group or on the whole machine."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return 0
+
+
 def _left_in_groups() -> list[int]:
     found = []
     for group in _groups():
