@@ -3,7 +3,7 @@
 | faults | where |
 |---|---|
 | any part of ours is ended or stopped, at a random moment | here |
-| each part by name, at the first, the fourth and the last check; captures, relay, reference peer | test_faults_parts.py |
+| each part by name, at three moments; captures, relay, reference peer | test_faults_parts.py |
 | too few descriptors, processes, ports, too little memory and disk; a clock that steps | test_faults_machine.py |
 | an engine that is wrong, gone, started again, stopped, full | test_faults_engine.py |
 """
