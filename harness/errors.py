@@ -36,7 +36,7 @@ _SHORTAGES = {
     errno.EFBIG: ("a file may not become so large", "raise the limit: ulimit -f"),
     errno.EMFILE: ("this process may open no more files", "raise the limit: ulimit -n 4096"),
     errno.ENFILE: ("this machine may open no more files", "raise the limit: sysctl fs.file-max"),
-    errno.EAGAIN: ("no further process or thread may start", "raise the limit: ulimit -u, or that of the container"),
+    errno.EAGAIN: ("the kernel refuses for now, as where no further process may start", "raise ulimit -u, or pids"),
     errno.ENOMEM: ("there is no memory left", "free memory, raise ulimit -v, or run fewer workers"),
     errno.ENOBUFS: ("the kernel has no buffers left", "free memory, or run fewer workers"),
     errno.EADDRNOTAVAIL: ("no local port is free", "widen net.ipv4.ip_local_port_range, or wait a minute"),

@@ -125,7 +125,7 @@ def cases(in_test: set[tuple[str, signal.Signals]], parts: list[str]) -> list[An
     return found
 
 
-IN_TEST = {("router", KILL), ("agent", STOP), ("captures", KILL), ("warden", STOP)}
+IN_TEST = {("agent", STOP), ("captures", KILL)}
 
 
 @pytest.mark.docker
