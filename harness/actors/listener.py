@@ -50,8 +50,11 @@ class Listener:
         self.address = address
         self.peers: list[Peer] = []
 
-    def accepts(self, *, within: float = PATIENCE, quietly: bool = False) -> Peer:
-        """The next connection. quietly: one of many; neither this step nor the peer's go into the story."""
+    def accepts(self, *, within: float = PATIENCE, name: str = "", quietly: bool = False) -> Peer:
+        """The next connection; `name`: of the peer in the story.
+
+        quietly: one of many; neither this step nor the peer's go into the story.
+        """
         connection = waiting_for(self._accept_within, within, self._ended)
         if connection is None:
             raise Broken(
@@ -61,7 +64,7 @@ class Listener:
                 seen="nobody",
             )
         connection.settimeout(PATIENCE)
-        peer = Peer(connection, self._story, quiet=quietly)
+        peer = Peer(connection, self._story, name=name, quiet=quietly)
         self.peers.append(peer)
         if not quietly:
             self._story.add("tester", "accepts a connection")

@@ -20,6 +20,9 @@ from harness.lab.linger import reset_and_close
 #: Most bytes that may come while the end of a connection is awaited.
 _MOST_UNREAD = 1 << 26
 
+#: What a peer without a name is called.
+UNNAMED = "the tester"
+
 
 def _address_of(name: object) -> Address:
     if isinstance(name, tuple):
@@ -49,7 +52,7 @@ class Peer:
         self._unread = b""
         self._was_reset = was_reset  # connect() or a write already reported it; reading will not report it again
         self._reset_at_once = was_reset
-        self.name = name or "the tester"
+        self.name = name or UNNAMED
         self._named = f"{name} " if name else ""
         if connection.family != getattr(socket, "AF_UNIX", None):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # one write, one segment

@@ -29,6 +29,8 @@ GONE_WITHIN = 1.0
 TRACEBACK = b"Traceback (most recent call last):"
 #: Signals that end no program.
 STAND_AND_GO = [getattr(signal, name) for name in ("SIGSTOP", "SIGCONT") if hasattr(signal, name)]
+#: Signals after which a program has to go on: these, and the one by which it is told to read its files again.
+GO_ON = [*STAND_AND_GO, getattr(signal, "SIGHUP", None)]
 #: Seconds until what was done to connections has reached their other end: a relay passes on a reset 0.02 s late.
 SETTLED = 0.1
 #: How far into an output the line `listening on ADDRESS` is looked for, in bytes.
@@ -50,7 +52,7 @@ class Program:
         self._out = OutputStream(process.stdout, output_limit, self._changed, self._end_flood)
         self._err = OutputStream(process.stderr, output_limit, self._changed, self._end_flood)
         self._complained = False  # its standard error is already in the story
-        self.signalled = False  #: whether it was told to end: what it did then is no crash
+        self.signalled = False  #: whether it was told, or supposed, to end: what it did then is no crash
         self._status: int | None = None
 
     def _end_flood(self) -> None:
@@ -194,7 +196,7 @@ class Program:
         if sys.platform == "win32" and signum != 9:  # it only knows how to kill
             raise NotMeasured(f"Windows has no {signal_name(signum)} that {self.name} could catch. Check this in WSL.")
         self._story.add("tester", f"sends {signal_name(signum)} to {self.name}")
-        self.signalled |= signum not in STAND_AND_GO
+        self.signalled |= signum not in GO_ON
         self._process.signal(signum)
 
     def terminates(self, *, within: float = 2.0, status: int = 0) -> None:
@@ -241,6 +243,7 @@ class Program:
             raise self.broken(
                 f"{self.name} ended with the wrong exit status", expected=f"exit status {words}", seen=self.ending()
             )
+        self.signalled = True
         return status
 
     def ending(self) -> str:

@@ -22,10 +22,12 @@ from harness.tls.load.backend import Echo
 from harness.tls.logs import endings, secret_in
 from harness.tls.middle.middle import Middle
 from harness.tls.peer.contexts import BOTH, Versions
-from harness.tls.peer.peer import TlsPeer
+from harness.tls.peer.peer import SIDE, TlsPeer
 from harness.tls.words import TlsWords
 from harness.tls.zoo.zoo import Identity
 
+#: What the end without TLS is called in the story.
+PLAIN = "the plain side"
 #: The name of the program in assignment.toml.
 PIPE = "tls_pipe"
 #: Nobody sends more than that where the end of a connection is waited for, in bytes.
@@ -142,11 +144,12 @@ class Pipes:
         buffer, segment: receive buffer of who connects, and the largest segment it takes, in bytes; how: as
         `lab.tls.server` and `lab.tls.client` take it.
         """
-        near = self._cast.connects(pipe, receive_buffer=buffer, segment=segment, quietly=quietly)
+        names = (PLAIN, SIDE) if role == "client" else (SIDE, PLAIN)  # who connects, and who is behind the pipe
+        near = self._cast.connects(pipe, receive_buffer=buffer, segment=segment, name=names[0], quietly=quietly)
         if role == "client":
-            return near, self._tls.server(behind.accepts(quietly=quietly), **how)
+            return near, self._tls.server(behind.accepts(name=names[1], quietly=quietly), **how)
         tls = self._tls.client(near, name=None, **how)
-        return behind.accepts(quietly=quietly), tls
+        return behind.accepts(name=names[1], quietly=quietly), tls
 
     def reaches(self, role: str, pipe: Server, behind: Listener, *, quietly: bool = False) -> tuple[Peer | None, Peer]:
         """A connection to the pipe without a handshake: its plain end, if there is one yet, and its raw other end."""
@@ -275,7 +278,7 @@ def comes_out(end: Peer, *, within: float = PATIENCE) -> bytes:
                 return bytes(came)
         if time.monotonic() > deadline:
             seen = f"silence, {len(came):,} bytes before it"
-            raise Broken("the connection goes on", verdict="timeout", expected="its end", seen=seen)
+            raise Broken(f"the connection of {end.name} goes on", verdict="timeout", expected="its end", seen=seen)
         time.sleep(0.02)
 
 

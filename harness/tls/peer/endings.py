@@ -110,7 +110,7 @@ class Endings:
         ending = self._ends_without("the program refuses the connection", within)
         if ending.how in ("close_notify", "refusal"):
             raise Broken(
-                "the connection was not refused",
+                f"the connection of {self.name} was not refused",
                 expected="a fatal alert or the end of the connection",
                 seen=self._seen(ending),
             )
@@ -122,7 +122,9 @@ class Endings:
         ending = self._ends_without("a close_notify", within)
         if ending.how != "close_notify":
             raise Broken(
-                "the connection ended, but not with a close_notify", expected="a close_notify", seen=self._seen(ending)
+                f"the connection of {self.name} ended, but not with a close_notify",
+                expected="a close_notify",
+                seen=self._seen(ending),
             )
         self._tell("sees a close_notify")
 
@@ -132,7 +134,7 @@ class Endings:
         ending = self._ends_without("a close_notify and the end of TCP", within)
         if ending.how != "close_notify":
             raise Broken(
-                "the connection ended, but not with a close_notify",
+                f"the connection of {self.name} ended, but not with a close_notify",
                 expected="a close_notify, then the end of TCP (FIN)",
                 seen=self._seen(ending),
             )
@@ -166,7 +168,11 @@ class Endings:
         try:
             while not isinstance(ending := self._next(deadline), Ending):
                 if not data:
-                    raise Broken("bytes came where the connection should end", expected=awaited, seen=show(ending))
+                    raise Broken(
+                        f"bytes came to {self.name} where the connection should end",
+                        expected=awaited,
+                        seen=show(ending),
+                    )
                 self._unread.clear()
                 if time.monotonic() > deadline:
                     raise TimeoutError  # endless data
@@ -174,9 +180,11 @@ class Endings:
                 rest, end = self._openssl.raw_end(deadline)
                 ending = Ending("alert") if rest else end if end.how == "reset" else known
         except TimeoutError:
-            raise self._late("the connection did not end", awaited, within) from None
+            raise self._late(f"the connection of {self.name} did not end", awaited, within) from None
         if ending.how not in ways:
-            raise Broken("the connection ended in another way", expected=awaited, seen=self._seen(ending))
+            raise Broken(
+                f"the connection of {self.name} ended in another way", expected=awaited, seen=self._seen(ending)
+            )
         self._tell(f"sees {self._seen(ending)}")
         return ending.how
 
@@ -185,9 +193,9 @@ class Endings:
         try:
             came = self._next(time.monotonic() + within)
         except TimeoutError:
-            raise self._late("the connection did not end", awaited, within) from None
+            raise self._late(f"the connection of {self.name} did not end", awaited, within) from None
         if not isinstance(came, Ending):
-            raise Broken("data came where none should", expected=awaited, seen=show(came))
+            raise Broken(f"data came to {self.name} where none should", expected=awaited, seen=show(came))
         return came
 
     def _late(self, what: str, awaited: str, within: float) -> Broken:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.actors.peer import Peer, in_background
+from harness.actors.peer import UNNAMED, Peer, in_background
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, difference, show
 from harness.text.printable import printable
@@ -28,6 +28,8 @@ from harness.tls.record_layer.records import ClientHello, client_hello
 
 #: Data in a record at most (RFC 8446, section 5.1).
 RECORD = 16_384
+#: What this end is called in a message, if its connection has no name of its own: most tests hold a plain end, too.
+SIDE = "the TLS side"
 #: The usual names of the versions, by those of `ssl`.
 VERSION_NAMES = {"TLSv1.3": "TLS 1.3", "TLSv1.2": "TLS 1.2", "TLSv1.1": "TLS 1.1", "TLSv1": "TLS 1.0"}
 #: Bytes asked of OpenSSL at a time; it gives one record.
@@ -54,7 +56,7 @@ class TlsPeer(Endings):
         """
         connection, ahead = raw.lends()
         self.raw = raw  #: the plain connection underneath
-        self.name = raw.name
+        self.name = SIDE if raw.name == UNNAMED else raw.name
         self._asked = None if name is None or is_address(name) else name
         self._keys = KeyLog(context)
         self._secrets: dict[str, bytes] = {}
@@ -275,7 +277,7 @@ class TlsPeer(Endings):
         data, ending = self._collect(count, within)
         if ending is not None:
             raise Broken(
-                f"the connection ended after {len(data):,} of {count:,} bytes: {self._seen(ending)}",
+                f"the connection of {self.name} ended after {len(data):,} of {count:,} bytes: {self._seen(ending)}",
                 expected=f"{count:,} bytes",
                 seen=f"{show(data)}, then {self._seen(ending)}",
             )
@@ -287,7 +289,7 @@ class TlsPeer(Endings):
         data, ending = self._collect(len(expected), within)
         if data != expected:
             raise Broken(
-                f"other bytes came: {difference(expected, data)}",
+                f"other bytes came to {self.name}: {difference(expected, data)}",
                 expected=show(expected),
                 seen=show(data) + (f", then {self._seen(ending)}" if ending else ""),
             )
@@ -297,10 +299,10 @@ class TlsPeer(Endings):
         """Everything up to the close_notify, which is the only end that is accepted. Raises Broken."""
         data, ending = self._collect(most + 1, within, awaited="a close_notify")
         if ending is None:
-            raise Broken("the stream does not end", expected=f"at most {most:,} bytes", seen="more")
+            raise Broken(f"the stream to {self.name} does not end", expected=f"at most {most:,} bytes", seen="more")
         if ending.how != "close_notify":
             raise Broken(
-                "the connection ended, but not with a close_notify",
+                f"the connection of {self.name} ended, but not with a close_notify",
                 expected="a close_notify",
                 seen=f"{show(data)}, then {self._seen(ending)}",
             )
@@ -315,7 +317,7 @@ class TlsPeer(Endings):
             self._tell(f"hears nothing for {for_:g} s")
             return
         seen = self._seen(came) if isinstance(came, Ending) else show(came)
-        raise Broken("something came too soon", expected=f"nothing for {for_:g} s", seen=seen)
+        raise Broken(f"something came to {self.name} too soon", expected=f"nothing for {for_:g} s", seen=seen)
 
     def keeps(self, data: bytes) -> None:
         """Keep data that was read from the engine elsewhere for the next read. Raises Broken when it does not end."""

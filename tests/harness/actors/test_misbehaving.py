@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +131,15 @@ def test_a_crash_is_told_with_the_last_line_of_its_traceback(lab: Scene) -> None
     lab.connects(crashing).sees_reset_or_end()
     (said,) = lab.crashes()
     assert said == "crashing ended by itself (exit status 1: RuntimeError: no luck)"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal here")
+def test_a_crash_at_a_signal_to_go_on_is_one_and_an_end_that_was_expected_is_not(lab: Scene) -> None:
+    server = lab.serves("server", "no such fault")
+    server.signal(signal.SIGHUP)
+    lab.waits_until(lambda: not server.runs())
+    assert lab.crashes() == ["server ended by itself (ended by SIGHUP)"]
+    crashing = lab.serves("crashing")
+    lab.connects(crashing).sees_reset_or_end()
+    crashing.exits(1)
+    assert len(lab.crashes()) == 1

@@ -206,7 +206,7 @@ def test_a_handshake_that_does_not_fail(make: Make) -> None:
     assert caught.value.verdict == "timeout"
     for word in (lambda: pair.client.handshake_fails(), lambda: pair.client.is_refused()):
         pair.server.sends(b"data")
-        with pytest.raises(Broken, match="data came where none should"):
+        with pytest.raises(Broken, match=r"data came to the .* where none should"):
             word()
         pair.client.reads(4)
     pair.server.sends_close_notify()
