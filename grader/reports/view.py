@@ -38,6 +38,10 @@ def instructor_view(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+#: What a student reads of a hidden check in which a server ended, before its author's text.
+CRASHED = "A program of yours ended by itself while it was being checked: look for what your own errors could end."
+
+
 def student_view(result: Mapping[str, Any]) -> dict[str, Any]:
     """What the student may see, arranged by stage."""
     ids = {check["id"]: check for check in result["checks"]}
@@ -127,6 +131,8 @@ def _students_check(check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any
         outcome = check["outcome"]
         shown["outcome"] = outcome if outcome in ("pass", "inconclusive", "skipped") else "fail"
         shown["feedback"] = check["feedback"] if shown["outcome"] == "fail" and not never_ran else None
+        if shown["feedback"] and check.get("crashed"):  # results of earlier versions do not say
+            shown["feedback"] = f"{CRASHED} {shown['feedback']}"
         return shown
     keys = (
         "suite",

@@ -39,6 +39,7 @@ def _check_row(assignment: Assignment, number: int, verdict: Verdict, looks: Loo
         "hint": check.hint,
         "feedback": check.feedback,
         "message": verdict.message,
+        "crashed": report.crashed,
         "because": verdict.because,
         "seconds": report.seconds,
         "expected": report.expected,

@@ -191,7 +191,7 @@ class StoryPlugin:
                 if trouble:
                     report = replace(report, message=f"{report.message} ({trouble})")
                 if crashes := scene.crashes():
-                    report = replace(report, message=f"{'; '.join(crashes)}: {report.message}")
+                    report = replace(report, message=f"{'; '.join(crashes)}: {report.message}", crashed=True)
                 report = self._doubted(report, counters, scene.node)
             if report.outcome in (Outcome.FAIL, Outcome.TIMEOUT, Outcome.ERROR) and (why := scene.doubt()):
                 message = f"{why}; the check would have said: {report.message}"

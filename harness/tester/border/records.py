@@ -111,6 +111,7 @@ class Report:
     outcome: Outcome
     seconds: float = 0.0
     message: str = ""  #: one sentence: what broke
+    crashed: bool = False  #: a server of the submission ended although nobody told it to
     expected: str | None = None
     seen: str | None = None
     because: str | None = None  #: skipped: the check that did not pass
@@ -186,6 +187,7 @@ def _report(data: Mapping[str, Any]) -> Report:
         outcome=outcome,
         seconds=_seconds(data, "seconds"),
         message=_optional(data, "message") or "",
+        crashed=data.get("crashed") is True,
         expected=_optional(data, "expected"),
         seen=_optional(data, "seen"),
         because=_optional(data, "because"),

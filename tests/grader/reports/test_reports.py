@@ -93,6 +93,14 @@ def test_a_student_reads_nothing_of_a_hidden_check_but_its_feedback(
     assert "1.2" in page
 
 
+def test_of_a_hidden_check_a_student_reads_that_a_program_ended_and_no_more(course: Course, tmp_path: Path) -> None:
+    others = [report(check) for check in ALL if check != SECRET]
+    crashed = report(SECRET, "fail", crashed=True, message="CANARY ended by itself")
+    pages = [student_page(graded(course, tmp_path, *others, row)) for row in (report(SECRET, "fail"), crashed)]
+    assert [page.count("ended by itself while it was being checked") > 0 for page in pages] == [False, True]
+    assert all("Read section 1.2 again." in page and "CANARY" not in page for page in pages)
+
+
 def test_why_a_hidden_check_did_not_pass_stays_hidden(course: Course, tmp_path: Path) -> None:
     pages = set()
     for outcome in ("fail", "timeout", "error"):

@@ -254,7 +254,9 @@ def test_what_the_program_complained_of_is_part_of_the_story(records: list[dict[
 
 
 def test_that_a_server_crashed_is_said_first(records: list[dict[str, Any]]) -> None:
-    found = report(records, "test_crashes_under_way")["message"]
+    row = report(records, "test_crashes_under_way")
+    assert row["crashed"] and not report(records, "test_hangs")["crashed"]
+    found = row["message"]
     assert found.startswith("hello ended by itself (exit status 9): the connection of the tester ended"), found
     assert "by itself" not in report(records, "test_hangs")["message"]
 
