@@ -22,7 +22,7 @@ from harness.actors.story import Broken, Story, show
 from harness.course.address import Address, parse_address
 from harness.course.assignment import Assignment
 from harness.errors import cause_of
-from harness.lab.interface import OURS, CannotStart, Family, LabError, Mangle, Network, Node
+from harness.lab.interface import OURS, CannotStart, Family, LabError, Mangle, Network, Node, NotMeasured
 
 #: The student nodes: all tests use the first, the second exists if an assignment asks for it (nodes = 2).
 Where = Literal["first", "second"]
@@ -324,6 +324,21 @@ class Cast:
     def nobody(self, kind: Literal["tcp", "udp"] = "tcp", *, family: Family = 4) -> Address:
         """An address at which nothing listens."""
         return self.network.closed_address(family, kind)
+
+    def silence(self, *, family: Family = 4) -> Address:
+        """An address that neither takes nor refuses a connection: the queue of what listens there is full (Linux)."""
+        bound = self._bound(family, socket.SOCK_STREAM)
+        bound.listen(0)
+        address = self.offered(bound, straight=True)
+        self.keep(Listener(bound, address, self.story, ended=self._early_end))
+        for last in (False, True):
+            filler = new_socket(family, socket.SOCK_STREAM)
+            filler.settimeout(0.2 if last else PATIENCE)
+            taken = not filler.connect_ex(address.pair)
+            self.keep(Peer(filler, self.story, quiet=True))
+        if taken:
+            raise NotMeasured("a queue of one takes two connections here")
+        return address
 
     def listening(
         self, family: Family, *, receive_buffer: int | None = None, segment: int | None = None

@@ -96,11 +96,16 @@ class Pipes:
             words += self._pair(stem, identity)
         return self._pipe("client", [*words, *options], at, stem, within, files)
 
-    def renews(self, pipe: Server, *, identity: Identity | None = None, ca: bytes | None = None) -> None:
-        """Write other certificates (and roots) into the files a pipe was started with; it is not told."""
+    def renews(
+        self, pipe: Server, *, identity: Identity | None = None, ca: bytes | None = None, private: bool = True
+    ) -> None:
+        """Write other certificates (and roots) into the files a pipe was started with; it is not told.
+
+        private: nobody but the pipe's user may read the key.
+        """
         stem = self._stems[pipe]
         if identity is not None:
-            self._pair(stem, identity)
+            self._pair(stem, identity, private=private)
         if ca is not None:
             self._put_file(f"{stem}-ca.pem", ca)
         self._story.add("tester", f"writes other certificates into the files of {pipe.name}")
@@ -108,9 +113,9 @@ class Pipes:
     def _names(self) -> str:
         return f"pipe{len(self._stems) + 1}"
 
-    def _pair(self, stem: str, identity: Identity) -> list[str]:
+    def _pair(self, stem: str, identity: Identity, *, private: bool = True) -> list[str]:
         certificates = self._put_file(f"{stem}-cert.pem", identity.certificates)
-        return ["--cert", certificates, "--key", self._put_file(f"{stem}-key.pem", identity.key, private=True)]
+        return ["--cert", certificates, "--key", self._put_file(f"{stem}-key.pem", identity.key, private=private)]
 
     def _pipe(self, role: str, words: Sequence[object], at: str, stem: str, within: float, files: int | None) -> Server:
         pipe = self._cast.serves(PIPE, *words, at=at, within=within, files=files, flags=(role, "--listen"))
@@ -175,9 +180,11 @@ class Pipes:
         pipe, listener = self.starts(role, *options, files=files, **sizes)
         return PipeConnections(self, role, pipe, listener, (receive_buffer, segment), versions)
 
-    def opens(self, role: str, *options: object, receive_buffer: int | None = None) -> PipeConnection:
+    def opens(
+        self, role: str, *options: object, receive_buffer: int | None = None, segment: int | None = None
+    ) -> PipeConnection:
         """Start a pipe in this role and open a way through it. Raises Broken."""
-        return self.ways(role, *options, receive_buffer=receive_buffer).opens()
+        return self.ways(role, *options, receive_buffer=receive_buffer, segment=segment).opens()
 
     def carries(self, way: PipeConnection, count: int = 1000) -> None:
         """Some bytes go both ways. Raises Broken."""

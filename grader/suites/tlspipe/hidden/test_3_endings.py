@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.testing import TLS12, TLS13, Broken, Scene, TlsPeer, exchange
+from harness.testing import TLS12, TLS13, Broken, NotMeasured, Scene, TlsPeer, exchange
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
@@ -303,6 +303,24 @@ def test_nobody_there(lab: Scene, role: str) -> None:
             tls.sees_reset_or_alert(data=False)
         lab.pipes.ends_as(pipe, "unreachable", count=count)
     pipe.keeps_running()
+
+
+def test_nobody_answers(lab: Scene) -> None:
+    try:
+        silence = lab.silence()
+    except NotMeasured as why:
+        lab.says(f"nobody can be silent here: {why}")
+        return
+    client, server = lab.pipes.client(target=silence), lab.pipes.server(backend=silence)
+    plain = lab.connects(client, name="the plain side")
+    tls = lab.tls.client(lab.connects(server), name=None)
+    lab.says("the connection is neither taken nor refused")
+    plain.hears_nothing(for_=8)
+    tls.hears_nothing(for_=0.1)
+    lab.expect(not plain.sees_reset(within=6), "nothing came")
+    tls.sees_reset_or_alert(data=False)
+    lab.pipes.ends_as(client, "unreachable")
+    lab.pipes.ends_as(server, "unreachable")
 
 
 @ROLES

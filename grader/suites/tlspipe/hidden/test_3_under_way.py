@@ -50,6 +50,25 @@ def test_an_end_behind_much(lab: Scene, role: str) -> None:
 
 
 @ROLES
+def test_once_behind_much(lab: Scene, role: str) -> None:
+    way = lab.pipes.opens(role, "--once", receive_buffer=2048, segment=536)
+    up, down = lab.random_bytes(400_000), lab.random_bytes(400_000)
+    lab.says("a pipe for one connection: both sides end, and read later")
+    sender = way.tls.sends_in_background(up, ends=True)
+    taken = way.plain.sends_what_fits(down, quiet=0.1)
+    way.plain.ends()
+    lab.pauses(0.15)
+    got = way.plain.reads_to_end(within=8)
+    said = way.tls.reads_to_close_notify(within=8)
+    sender.join(5)
+    lab.expect(got == up, "all of it comes, and then the end", expected=len(up), seen=len(got))
+    lab.expect(said == down[:taken], "all of it comes, and then close_notify", expected=taken, seen=len(said))
+    way.tls.cuts()
+    way.tls.sees_end()
+    way.pipe.exits(0)
+
+
+@ROLES
 def test_both_end_behind_much(lab: Scene, role: str) -> None:
     ways = ways_of(lab, role)
     for count, size in enumerate(SIZES):

@@ -47,6 +47,16 @@ def test_half_of_an_end(lab: Scene) -> None:
     plain.reads_exactly(answer[50_000:])
     plain.sees_end()
 
+    lab.says("and an end behind much, while nobody reads: the tester takes small segments, so it waits in the pipe")
+    way = lab.pipes.opens("client", receive_buffer=2048, segment=536)
+    taken = way.plain.sends_what_fits(answer, quiet=0.1)
+    way.plain.ends()
+    lab.pauses(0.15)
+    came = way.tls.reads_to_close_notify(within=8)
+    lab.expect(came == answer[:taken], "all of it comes, and then close_notify", expected=taken, seen=len(came))
+    way.tls.ends()
+    way.plain.sees_end()
+
 
 def test_a_cut(lab: Scene) -> None:
     backend = lab.listens()
