@@ -34,6 +34,7 @@ NOT_STUNNELS = {
     "test_3_once.py::test_two_pipes_and_a_cut_between": "passes a bare FIN on as an end",
     "test_3_endings.py::test_a_reset": "says close_notify when the plain side is reset",
     "test_3_endings.py::test_resets": "says close_notify when the plain side is reset",
+    "test_3_under_way.py::test_once_behind_much": "forgets what it still holds when both sides have ended",
     "test_3_under_way.py::test_both_end_behind_much": "forgets what it still holds when both sides have ended",
     "test_3_under_way.py::test_broken_off_behind_much": "says close_notify when the plain side is reset",
     "test_3_once.py::test_once": "cannot be told to take one connection; its wrapper ends it with the first",
@@ -57,6 +58,7 @@ NOT_STUNNELS = {
     "test_6_attack.py::test_a_record_cut_in_two": "passes a bare FIN on as an end",
     "test_6_attack.py::test_floods": "runs beside its wrapper, and one process is asked for",
     "test_6_attack.py::test_handshakes_without_an_end": "a thread for each, and the node allows 64",
+    "test_6_renewal.py::test_a_server_renews_its_certificate": "takes a key that others may read, after SIGHUP",
     "test_6_renewal.py::test_roots_are_renewed": "listens anew after SIGHUP and drops who has just come",
 }
 #: What socat does otherwise. It checks names when the handshake is over, and ends everything alike.
@@ -73,6 +75,7 @@ NOT_SOCATS = {
     "test_3_endings.py::test_refusals": "says close_notify to a server whose name is wrong",
     "test_3_endings.py::test_refused_by_the_peer": "ends the plain side without a reset, whatever went wrong",
     "test_3_endings.py::test_nobody_there": "ends without a reset where nobody answers",
+    "test_3_endings.py::test_nobody_answers": "ends without a reset where nobody answers",
     "test_3_once.py::test_once_and_what_went_wrong": "has no time limit for a handshake",
 }
 #: What an SSLSocket cannot help.

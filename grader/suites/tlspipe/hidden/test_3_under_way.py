@@ -76,10 +76,11 @@ def test_both_end_behind_much(lab: Scene, role: str) -> None:
         for order in (0, 1):
             way = ways.opens()
             lab.says("both sides end, and read later")
-            sender = way.tls.sends_in_background(up, ends=True)
+            sender = way.tls.sends_in_background(up, record=500, ends=True)  # some whole ones wait to be decrypted
+            lab.pauses(0.05)
             taken = way.plain.sends_what_fits(down, quiet=0.1)
             way.plain.ends()
-            lab.pauses(0.15)
+            lab.pauses(0.1)
             if order:
                 got = way.plain.reads_to_end(within=8)
                 said = way.tls.reads_to_close_notify(within=8)
