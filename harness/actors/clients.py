@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.actors.cast import Cast
 from harness.actors.load.clients import Exchange
 from harness.actors.load.load import SPARE_FILES, Load, allow_files, connector, echo_exchange
-from harness.actors.misbehaving import WHOLE_SEGMENT, Misbehaving
+from harness.actors.misbehaving import WHOLE_SEGMENT, Floods, Misbehaving
 from harness.actors.peer import Peer
 from harness.actors.program import Server
 from harness.actors.story import Broken
@@ -84,6 +85,11 @@ class Clients:
                         seen=f"room for {len(peers)}; the next one has to try again",
                     ) from None
         return peers
+
+    def flood(self, peers: Sequence[Peer]) -> Floods:
+        """Let all of these send without end from now on."""
+        self._cast.story.add("tester", f"sends without end on {len(peers)} connections")
+        return self._cast.keep(Floods(peers, self._cast.story))
 
     def misbehaving(
         self, server: Server, *, receive_buffer: int | None = None, mangle: Mangle | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import selectors
 import threading
 import time
+from collections.abc import Sequence
 
 from harness.actors.cast import Cast
 from harness.actors.peer import Peer
@@ -55,7 +56,7 @@ class SlowReader:
 class Floods:
     """Clients that send for ever, as fast as they are taken, and read nothing: until the program hangs up on them."""
 
-    def __init__(self, peers: list[Peer], story: Story) -> None:
+    def __init__(self, peers: Sequence[Peer], story: Story) -> None:
         self.sent = 0  #: bytes that were taken
         self._story = story
         self._count = len(peers)
@@ -65,7 +66,7 @@ class Floods:
         self._thread = threading.Thread(target=self._pump, args=(peers,), daemon=True)
         self._thread.start()
 
-    def _pump(self, peers: list[Peer]) -> None:
+    def _pump(self, peers: Sequence[Peer]) -> None:
         began, piece = time.monotonic(), b"x" * _PIECE
         with selectors.DefaultSelector() as selector:
             for peer in peers:
@@ -165,14 +166,15 @@ class Misbehaving:
             )
 
     def storms(self, count: int, *, data: bytes = b"") -> None:
-        """Connect many, let each say something, then reset all at once (SO_LINGER 0)."""
+        """Connect many, let each say something, then reset all at once (SO_LINGER 0): the server stands still then."""
         self._story.add("tester", f"connects {count:,} clients and resets them all at once")
         peers = [self._connect(quietly=True) for _ in range(count)]
         for peer in peers:
             if data:
                 peer.sends(data, may_fail=True)
-        for peer in peers:
-            peer.resets()
+        with self._server.stands_still():
+            for peer in peers:
+                peer.resets()
 
     def floods(self, count: int, first: bytes = b"") -> Floods:
         """Connect `count` clients that say something, and then go on sending without end."""

@@ -30,7 +30,7 @@ import pytest
 from faulty import DUE, Class, graded, make_course, nobody_lost
 
 import docker
-from grader import job
+from grader.job import run as job
 from grader.bench.docker import DockerPlace
 from grader.bench.local import Place, closing
 from grader.campaign.campaign import JobEvent

@@ -30,7 +30,7 @@ import pytest
 from faulty import DUE, TESTS, graded, make_course, nobody_lost
 
 import docker
-from grader import job
+from grader.job import run as job
 from grader.bench import local
 from grader.bench.docker import DockerBench, DockerPlace
 from grader.bench.local import Bench, LocalBench, LocalPlace, Place, closing

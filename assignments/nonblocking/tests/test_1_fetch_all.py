@@ -7,11 +7,22 @@ from typing import Any
 from harness.testing import Program, Scene
 
 
-def results(client: Program, *, status: int, within: float = 5.0) -> dict[str, dict[str, Any]]:
+def row_of(lab: Scene, line: bytes) -> dict[str, Any]:
+    """A line that it has printed, as a JSON object."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        lab.expect(False, "every line is a JSON object", seen=line)
+    return row  # type: ignore[no-any-return]
+
+
+def results(lab: Scene, client: Program, *, status: int, within: float = 5.0) -> dict[str, dict[str, Any]]:
     """The lines that it printed, by address, once it has ended."""
     client.exits(status, within=within)
-    rows = [json.loads(line) for line in client.stdout.splitlines()]
-    return {row["address"]: row for row in rows}
+    rows = [row_of(lab, line) for line in client.stdout.splitlines()]
+    return {str(row.get("address")): row for row in rows}
 
 
 def is_told(lab: Scene, row: dict[str, Any] | None, result: str, data: bytes = b"") -> None:
@@ -28,7 +39,7 @@ def test_one_address(lab: Scene) -> None:
     data = lab.random_bytes(3000)
     peer.sends(data[:1000], data[1000:], apart=0.1)
     peer.closes()
-    rows = results(client, status=0)
+    rows = results(lab, client, status=0)
     is_told(lab, rows.get(str(server.address)), "ok", data)
 
 
@@ -43,7 +54,7 @@ def test_as_long_as_the_slowest(lab: Scene) -> None:
     for peer, data in zip(peers, answers, strict=True):
         peer.sends(data)
         peer.closes()
-    rows = results(client, status=0)
+    rows = results(lab, client, status=0)
     took = lab.now() - begun
     for server, data in zip(servers, answers, strict=True):
         is_told(lab, rows.get(str(server.address)), "ok", data)
@@ -56,7 +67,7 @@ def test_refused(lab: Scene) -> None:
     peer = server.accepts()
     peer.sends(b"here\n")
     peer.closes()
-    rows = results(client, status=1)
+    rows = results(lab, client, status=1)
     is_told(lab, rows.get(str(nobody)), "refused")
     is_told(lab, rows.get(str(server.address)), "ok", b"here\n")
 
@@ -67,7 +78,7 @@ def test_deadline(lab: Scene) -> None:
     client = lab.runs("fetch_all", silent.address, stuck.address, "--deadline", "0.8")
     silent.accepts()
     stuck.accepts().sends(b"so far")
-    rows = results(client, status=1)
+    rows = results(lab, client, status=1)
     took = lab.now() - begun
     is_told(lab, rows.get(str(silent.address)), "timeout")
     is_told(lab, rows.get(str(stuck.address)), "timeout", b"so far")

@@ -51,7 +51,9 @@ def test_two_at_once(lab: Scene) -> None:
     lab.expect(answer == b"ok\n", "the third client is answered all the same", expected=b"ok\n", seen=answer)
     half.sends(b"st\n")
     answer = half.reads_frame()
-    lab.expect(answer == b"ok\n", "and so is the second, once its frame is whole", expected=b"ok\n", seen=answer)
+    lab.expect(
+        answer == b"ok\n", "the second client is answered once its frame is whole", expected=b"ok\n", seen=answer
+    )
 
 
 def test_many_requests_on_one_connection(lab: Scene) -> None:

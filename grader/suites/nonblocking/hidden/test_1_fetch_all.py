@@ -1,11 +1,10 @@
 """Stage 1: fetch_all reads many streams at once, and none of them for longer than the deadline."""
 
 import json
-import threading
 import zlib
 from typing import Any
 
-from harness.testing import Broken, Listener, Peer, Program, Scene
+from harness.testing import Listener, Program, Scene
 
 
 def rows_of(lab: Scene, client: Program) -> list[dict[str, Any]]:
@@ -33,26 +32,6 @@ def is_told(lab: Scene, row: dict[str, Any] | None, result: str, data: bytes = b
     wanted = {"result": result, "bytes": len(data), "crc32": zlib.crc32(data)}
     told = None if row is None else {name: row.get(name) for name in wanted}
     lab.expect(told == wanted, f"the line tells {result} and what came", expected=wanted, seen=told)
-
-
-def in_background(work: Any, *words: Any) -> threading.Thread:
-    """Do something beside the test; what a program breaks there is found out elsewhere."""
-
-    def guarded() -> None:
-        try:
-            work(*words)
-        except Broken:
-            pass
-
-    thread = threading.Thread(target=guarded, daemon=True)
-    thread.start()
-    return thread
-
-
-def floods(peer: Peer) -> None:
-    """Send without end, until the connection does."""
-    while peer.pushes(b"x" * 65_536, within=5) is not None:
-        pass
 
 
 def test_lines_come_as_each_ends(lab: Scene) -> None:
@@ -107,8 +86,8 @@ def test_megabytes_are_not_kept(lab: Scene) -> None:
     crc = 0
     for _ in range(count):
         crc = zlib.crc32(block, crc)
-    lab.expect(row.get("crc32") == crc, "and summed up", expected=crc, seen=row.get("crc32"))
-    lab.expect(grown < 32e6, "and none of them is kept", expected="32 MB at most", seen=f"{grown / 1e6:.0f} MB more")
+    lab.expect(row.get("crc32") == crc, "the CRC-32 is that of all bytes", expected=crc, seen=row.get("crc32"))
+    lab.expect(grown < 32e6, "none of the bytes is kept", expected="32 MB at most", seen=f"{grown / 1e6:.0f} MB more")
 
 
 def test_200_addresses(lab: Scene) -> None:
@@ -151,12 +130,14 @@ def test_usage(lab: Scene) -> None:
         ("udp:127.0.0.1:7",),
         (server.address, "--deadline", "soon"),
         (server.address, "--deadline", "0"),
+        (server.address, "--deadline", "-1"),
+        (server.address, "--deadline", "nan"),
     ]
     for words in wrong:
         client = lab.runs("fetch_all", *words)
         client.exits(2)
         lab.expect(client.stdout == b"", "nothing is printed on standard output", seen=client.stdout)
-        lab.expect(client.stderr.strip() != b"", "and a reason on standard error")
+        lab.expect(client.stderr.strip() != b"", "a reason is on standard error")
     server.hears_not_a_byte(for_=0.2)
     client = lab.runs("fetch_all", server.address)
     server.accepts().closes()
@@ -178,21 +159,28 @@ def test_one_thread_that_sleeps(lab: Scene) -> None:
 
 
 def test_a_flood_is_cut_at_the_deadline(lab: Scene) -> None:
-    flood, calm = lab.listens(), lab.listens()
+    floods = [lab.listens(segment=1448) for _ in range(12)]
+    calm = lab.listens()
     begun = lab.now()
-    client = lab.runs("fetch_all", flood.address, calm.address, "--deadline", "1.5")
-    in_background(floods, flood.accepts())
+    addresses = [server.address for server in floods]
+    client = lab.runs("fetch_all", *addresses, calm.address, "--deadline", "1.5")
+    lab.clients.flood([server.accepts() for server in floods])
     peer = calm.accepts()
     lab.pauses(0.3)
     peer.sends(b"calm")
     peer.closes()
     reached = lab.waits_until(lambda: str(calm.address).encode() in client.stdout, within=0.9)
-    lab.expect(reached, "one that sends without end does not hold up the other")
+    lab.expect(
+        reached,
+        "those that send without end do not hold up one that ends",
+        expected="its line within half a second",
+        seen=client.stdout,
+    )
     rows = results(lab, client, status=1)
     took = lab.now() - begun
     is_told(lab, rows.get(str(calm.address)), "ok", b"calm")
-    result = rows.get(str(flood.address), {}).get("result")
-    lab.expect(result == "timeout", "what does not end is a timeout", expected="timeout", seen=result)
+    told = [rows.get(str(address), {}).get("result") for address in addresses]
+    lab.expect(told == ["timeout"] * 12, "what does not end is a timeout", expected="12 timeouts", seen=told)
     lab.expect(1.4 < took < 3.2, "it ends at the deadline", expected="after 1.5 s", seen=f"after {took:.1f} s")
 
 

@@ -14,6 +14,14 @@ def still_serves(lab: Scene, server: Server) -> None:
     peer.closes()
 
 
+def is_refused(lab: Scene, at: str, *, stolen: str) -> None:
+    """Another server cannot listen there; `stolen` says what it has done if it can."""
+    second = lab.runs("echo_server", at)
+    still_runs = second.status(within=5) is None
+    lab.expect(not still_runs, f"another server cannot listen at {at}", expected="exit status 3", otherwise=stolen)
+    second.exits(3)
+
+
 def test_a_large_echo_over_a_home_link(lab: Scene) -> None:
     lab.link("home")
     server = lab.serves("echo_server")
@@ -60,18 +68,31 @@ def test_ipv6_and_unix(lab: Scene) -> None:
     peer.sends(data)
     peer.reads_exactly(data)
     server.terminates()
-    lab.expect(lab.kind_of("echo.sock") == "missing", "the socket's file is removed at the end")
+    lab.expect(
+        lab.kind_of("echo.sock") == "missing",
+        "the socket's file is removed at the end",
+        otherwise="the server left the file of its Unix socket behind when SIGTERM ended it",
+    )
     killed = lab.serves("echo_server", at="unix:echo.sock")
     killed.signal(9)
     killed.exits(-9)
     again = lab.serves("echo_server", at="unix:echo.sock")
     still_serves(lab, again)
     lab.says("a socket of a server that lives is left alone, and so is a file that is none")
-    lab.runs("echo_server", "unix:echo.sock").exits(3)
+    is_refused(lab, "unix:echo.sock", stolen="a second server has stolen the socket file of one that runs")
+    lab.expect(
+        lab.kind_of("echo.sock") == "socket",
+        "the socket file of a server that runs is left alone",
+        otherwise="a second server, which could not listen, removed the socket file of the one that runs",
+    )
     still_serves(lab, again)
     file = next(name for name in ("programs.toml", "echo_server.py") if lab.kind_of(name) == "file")  # in a fresh copy
-    lab.runs("echo_server", f"unix:{file}").exits(3)
-    lab.expect(lab.kind_of(file) == "file", "the file is still there", expected="file", seen=lab.kind_of(file))
+    is_refused(lab, f"unix:{file}", stolen="a server listens where an ordinary file was: it deleted the file")
+    lab.expect(
+        lab.kind_of(file) == "file",
+        "an ordinary file in the way is left alone",
+        otherwise="a server that could not listen deleted the ordinary file that was in its way",
+    )
 
 
 def test_refuses_what_it_cannot_do(lab: Scene) -> None:
@@ -83,11 +104,13 @@ def test_refuses_what_it_cannot_do(lab: Scene) -> None:
         (("udp:127.0.0.1:0",), 2),
         ((), 2),
         (("127.0.0.1:0", "--idle", "long"), 2),
+        (("127.0.0.1:0", "--idle", "0"), 2),
+        (("127.0.0.1:0", "--idle", "nan"), 2),
     ):
         other = lab.runs("echo_server", *words)
         other.exits(status)
         lab.expect(other.stdout == b"", "nothing is printed on standard output", seen=other.stdout)
-        lab.expect(other.stderr.strip() != b"", "and a reason on standard error")
+        lab.expect(other.stderr.strip() != b"", "a reason is on standard error")
     still_serves(lab, server)
 
 
@@ -146,9 +169,20 @@ def test_resets_harm_nobody(lab: Scene) -> None:
         peer = lab.connects(server, receive_buffer=4096, quietly=True)
         peer.sends_what_fits(data[: 1 + number * 13_000], quiet=0.01)
         peer.resets()
+    lab.says("10 clients with output waiting, all of which reset while the server stands still")
+    gone = [lab.connects(server, receive_buffer=2048, segment=536, quietly=True) for _ in range(10)]
+    for peer in gone:
+        peer.sends_what_fits(data, quiet=0.02)
+    with server.stands_still():
+        for peer in gone:
+            peer.resets()
     patient.sends(b"still here")
     patient.reads_exactly(b"still here")
-    still_serves(lab, server)
+    lab.says("new clients, as many as have left: nothing of what waited for those is sent to them")
+    for number in range(10):
+        peer = lab.connects(server, name=f"new client {number}")
+        peer.sends(b"are you there?")
+        peer.reads_exactly(b"are you there?", within=2)
 
 
 def test_descriptors_come_back(lab: Scene) -> None:
@@ -156,14 +190,20 @@ def test_descriptors_come_back(lab: Scene) -> None:
     still_serves(lab, server)
     lab.pauses(0.3)
     before = lab.kernel.usage()
-    lab.says("300 clients: some close, some half-close, some reset, some with output waiting")
-    for number in range(300):
-        peer = lab.connects(server, quietly=True)
-        peer.sends(b"x" * (1 + number * 20), may_fail=True)
-        if number % 3 == 0:
-            peer.ends()
+    lab.says("320 clients: some close, some half-close, some reset, some both, some with output waiting")
+    for _ in range(10):
+        peers = [lab.connects(server, quietly=True) for _ in range(32)]
+        for number, peer in enumerate(peers):
+            peer.sends(b"x" * (1 + number * 200), may_fail=True)
+        with server.stands_still():
+            for number, peer in enumerate(peers):
+                if number % 2 == 0:
+                    peer.ends_quietly()
+                if number % 4:
+                    (peer.closes if number % 4 == 3 else peer.resets)()
+        for peer in peers[::4]:
             peer.reads_to_end()
-        (peer.resets if number % 3 == 1 else peer.closes)()
+            peer.closes()
     try:
         lab.kernel.finds_all_given_back(before, within=4)
     except NotMeasured as why:

@@ -295,7 +295,9 @@ def test_wait(lab: Scene, program: str) -> None:
     whole = sum(1 for _ in range(taken // len(b"say tea " + lines[-1])))
     lab.expect(taken < 20_000_000, "the server stops reading from the speaker", seen=f"{taken:,} bytes taken")
     grown = lab.kernel.usage().memory_bytes - before
-    lab.expect(grown < 4e6, "and holds little for the slow reader", expected="4 MB at most", seen=f"{grown:,} bytes")
+    lab.expect(
+        grown < 4e6, "the server holds little for the slow reader", expected="4 MB at most", seen=f"{grown:,} bytes"
+    )
     asks(lab, eve, b"say coffee undisturbed")
     dan.reads_exactly(b"coffee eve undisturbed\n")
     lab.kernel.finds_idle(server, for_=0.5, at_most=0.1)
@@ -352,7 +354,12 @@ def test_replies_that_nobody_reads(lab: Scene, program: str) -> None:
     lab.expect(taken < 20_000_000, "the server stops reading", expected="a full connection", seen=f"{taken:,} bytes")
     lab.pauses(0.7)
     grown = lab.kernel.usage().memory_bytes - before
-    lab.expect(grown < 6e6, "and holds little", expected="6 MB at most", seen=f"{grown / 1e6:.1f} MB more")
+    lab.expect(
+        grown < 6e6,
+        "the server holds little of replies that nobody reads",
+        expected="6 MB at most",
+        seen=f"{grown / 1e6:.1f} MB more",
+    )
     begun = lab.now()
     asks(lab, eve, b"say coffee hello")
     lab.expect(lab.now() - begun < 1, "others do not notice", seen=f"{lab.now() - begun:.1f} s")

@@ -1,4 +1,4 @@
-"""Stages 3 and 6: what is said last, with a loop of one's own and with asyncio."""
+"""Stages 3 and 6: what is said last, and what is left of whoever leaves, with a loop of one's own and with asyncio."""
 
 import pytest
 
@@ -59,3 +59,72 @@ def test_last_words(lab: Scene, program: str) -> None:
     closed = lab.waits_until(lambda: silent.pushes(b"x", within=0.05) is None, within=3.5, every=0.2)
     seen = f"still open after {lab.now() - ended:.1f} s"
     lab.expect(closed, "the server does not wait for its end for ever", expected="closed within 2 s", seen=seen)
+    lab.says("12 quit and go on sending, as fast as they are taken")
+    floods = lab.clients.misbehaving(server).floods(12, b"quit\n")
+    begun = lab.now()
+    asks(ada, b"say tea am I heard?")
+    took = lab.now() - begun
+    lab.expect(took < 1, "others are answered meanwhile", expected="within 1 s", seen=f"{took:.1f} s")
+    floods.are_ended(within=4)
+
+
+@PROGRAMS
+def test_whoever_leaves_gives_the_name_back(lab: Scene, program: str) -> None:
+    server = lab.serves(program, "--idle", "2")
+    ada = comes_in(lab, server, b"ada")
+    other = lab.connects(server, name="another client")
+
+    def leaves(name: bytes, words: bytes) -> Peer:
+        peer = comes_in(lab, server, name)
+        peer.sends(words)
+        return peer
+
+    def is_free(name: bytes) -> bool:
+        asks(ada, b"nick ada")  # or she would be sent away, too
+        return gets(other, b"nick " + name)
+
+    silent = comes_in(lab, server, b"silent")
+    closing, resetting = (leaves(name, b"say te") for name in (b"closing", b"resetting"))
+    with server.stands_still():
+        closing.closes()
+        resetting.resets()
+    leaves(b"ending", b"say te").ends()
+    leaves(b"quitting", b"quit\n")
+    leaves(b"endless", b"x" * 5000)
+    leaves(b"invalid", b"say tea \xff\n")
+    lab.says("each has left in another way, and some never end their side; one says nothing for 2 s")
+    for name in (b"closing", b"resetting", b"ending", b"quitting", b"endless", b"invalid", b"silent"):
+        free = lab.waits_until(lambda name=name: is_free(name), within=4.5, every=0.1)
+        lab.expect(free, f"{name.decode()} has given the name back", expected="ok", seen="error, for 4.5 s")
+    silent.sees_reset_or_end(within=1)
+    asks(other, b"join tea")
+    asks(other, b"say tea hello")
+    ada.reads_exactly(b"tea silent hello\n")
+
+
+@PROGRAMS
+def test_rooms_vanish(lab: Scene, program: str) -> None:
+    server = lab.serves(program)
+    ada = comes_in(lab, server, b"ada")
+    walks_through(ada, 0, 2000)
+    lab.pauses(0.2)
+    before = lab.kernel.usage().memory_bytes
+    lab.says("ada joins and parts 40,000 rooms, one after the other")
+    walks_through(ada, 2000, 42_000)
+    grown = lab.kernel.usage().memory_bytes - before
+    lab.expect(
+        grown < 4e6,
+        "rooms in which nobody is left are gone",
+        expected="at most 4 MB more than before",
+        seen=f"{grown / 1e6:.1f} MB more",
+        otherwise="the memory grows with every room that nobody is in any more",
+    )
+    asks(ada, b"say tea still here")
+
+
+def walks_through(peer: Peer, first: int, last: int) -> None:
+    """Join and part rooms of which each has another name."""
+    for start in range(first, last, 500):
+        rooms = [b"%032d" % number for number in range(start, start + 500)]
+        peer.sends(b"".join(b"join %s\npart %s\n" % (room, room) for room in rooms))
+        peer.reads_exactly(b"ok\n" * 1000, within=10)
