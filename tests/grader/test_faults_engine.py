@@ -30,11 +30,11 @@ import pytest
 from faulty import DUE, Class, graded, make_course, nobody_lost
 
 import docker
-from grader.job import run as job
 from grader.bench.docker import DockerPlace
 from grader.bench.local import Place, closing
 from grader.campaign.campaign import JobEvent
 from grader.course import Course
+from grader.job import run as job
 from harness.lab.docker import containers, images, owner
 from harness.lab.interface import LabError
 

@@ -30,12 +30,12 @@ import pytest
 from faulty import DUE, TESTS, graded, make_course, nobody_lost
 
 import docker
-from grader.job import run as job
 from grader.bench import local
 from grader.bench.docker import DockerBench, DockerPlace
 from grader.bench.local import Bench, LocalBench, LocalPlace, Place, closing
 from grader.campaign.campaign import JobEvent
 from grader.course import Course, this_course
+from grader.job import run as job
 from harness.lab.docker import owner
 from tests.grading import ROOT, grade
 
