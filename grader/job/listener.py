@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from grader.verdict.rubric import Reports, judge
@@ -16,12 +16,18 @@ from harness.tester.border.records import (
     End,
     Forbidden,
     Gone,
+    Mute,
     Phase,
     Piece,
     Record,
     Report,
     Start,
     Trouble,
+)
+
+#: Of a node whose agent runs and does not answer: no part of ours is stopped, so what blocks it is the submission's.
+BLOCKED = (
+    "The submission kept its node from answering: nothing in there could be started, stopped or measured any more."
 )
 
 
@@ -62,6 +68,7 @@ class Listener:
         self.trouble = ""
         self.ended = False
         self._lost: str | None = None  # the check in which the tester lost the node, if it did
+        self._blocked: set[str] = set()  # checks in which the submission kept its node from answering
         self._nodeless: list[str] = []  # checks that came later and could not be decided
 
     def __call__(self, record: Record | BadRecord) -> None:
@@ -81,7 +88,12 @@ class Listener:
             case Start():
                 self._begun = record.check
                 self._phase = f"check {self._numbers.get(record.check, 0)} of {len(self._numbers)}"
+            case Mute():
+                if not record.ours:
+                    self._blocked.add(record.check)
             case Report():
+                if record.check in self._blocked and not record.outcome.decided:
+                    record = replace(record, outcome=Outcome.ERROR, message=BLOCKED)
                 self.reports.add(record)
                 if self._lost is not None and record.check != self._lost and not record.outcome.decided:
                     self._nodeless.append(record.check)

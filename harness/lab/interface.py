@@ -31,6 +31,10 @@ class NodeGone(LabError):
     """The student's node has ended, or so it seems from here: whoever watches the node knows for sure, and why."""
 
 
+class NodeMute(LabError):
+    """The student's node is there and does not answer: whoever can look at it knows whether somebody stopped it."""
+
+
 class NotMeasured(LabError):
     """This system does not report what a program uses: checks that need it are left out, and the story says so."""
 

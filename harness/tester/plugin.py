@@ -19,9 +19,9 @@ import pytest
 from harness.actors.story import Broken
 from harness.course.assignment import Assignment, Check
 from harness.errors import shortage
-from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone
+from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone, NodeMute
 from harness.tester.border.outcome import Outcome
-from harness.tester.border.records import Gone, Record, Report, Start, Trouble
+from harness.tester.border.records import Gone, Mute, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
 
 #: A link that delivers its packets later than this (99th percentile, seconds) was not as requested.
@@ -172,10 +172,12 @@ class StoryPlugin:
         self._emit(report)
 
     def _notice(self, check: Check, error: BaseException | None) -> None:
-        """Report, once and before the check's report, that the node was lost in this check."""
+        """Report, before the check's report, that the node did not answer in this check, or (once) was lost."""
         if isinstance(error, NodeGone) and not self._gone:
             self._gone = True
             self._emit(Gone(check.id))
+        elif isinstance(error, NodeMute):
+            self._emit(Mute(check.id))
 
     def _with_scene(self, report: Report, check: Check, scene: Scene) -> Report:
         """With the story, the proof that the link was applied, what the kernel said, the packets."""

@@ -88,6 +88,16 @@ def test_a_node_that_only_seemed_lost_is_nobodys_doing(runs: Runs) -> None:
     assert runs.result("ann")["points"] == 15
 
 
+@pytest.mark.parametrize(("ours", "outcome"), [("", "error"), ("the agent was stopped by a signal", "pass")])
+def test_a_node_that_does_not_answer_was_blocked_unless_it_was_stopped(runs: Runs, ours: str, outcome: str) -> None:
+    hand_in(runs.submitted, "ann")
+    mute = [{"record": "mute", "check": SERVES, "ours": ours}, report(SERVES, "inconclusive", message=NOBODY)]
+    runs.bench.scripts = [[*BEFORE, *mute, END], [*passing(), END]]
+    runs.go()
+    assert [check["outcome"] for check in runs.result("ann")["checks"]] == ["pass", "pass", outcome, "pass"]
+    assert len(runs.bench.tasks) == (2 if outcome == "error" else 3)
+
+
 def test_a_node_that_someone_killed_is_ours(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
 

@@ -28,10 +28,16 @@ class Helper:
     """
 
     def __init__(
-        self, name: str, path: str, kind: socket.SocketKind = socket.SOCK_STREAM, *, gone: type[LabError] = LabError
+        self,
+        name: str,
+        path: str,
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+        *,
+        gone: type[LabError] = LabError,
+        mute: type[LabError] = LabError,
     ) -> None:
         self._name = name
-        self._gone = gone  #: raised when it was there and is gone
+        self._gone, self._mute = gone, mute  #: raised when it was there and is gone, or says nothing
         self._path = path
         self._kind = kind
         self._socket: socket.socket | None = None
@@ -43,7 +49,8 @@ class Helper:
     ) -> tuple[Reply, list[int]]:
         """The answer and the descriptors that came with it. Raises Refused, and LabError when none comes.
 
-        For a helper that was there and has hung up since, raises the error given as `gone`.
+        For a helper that was there and has hung up since, raises the error given as `gone`; for one that is there and
+        does not answer in time, the one given as `mute`.
         """
         with self._lock:
             done = False
@@ -56,7 +63,8 @@ class Helper:
                 return decode(answer), descriptors
             except (OSError, ValueError) as error:
                 hung_up = self._met and isinstance(error, ConnectionError | FileNotFoundError)
-                kind = self._gone if hung_up else LabError
+                mute = self._met and isinstance(error, TimeoutError)
+                kind = self._gone if hung_up else self._mute if mute else LabError
                 raise kind(f"the lab's {self._name} does not answer {request['op']!r}: {error}") from None
             finally:
                 if not done and self._socket is not None:

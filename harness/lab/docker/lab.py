@@ -23,7 +23,7 @@ from harness.course.assignment import Assignment, Limits
 from harness.course.forbidden import StageRule
 from harness.lab.docker.description import DockerLab
 from harness.lab.docker.helper import ANSWERED_WITHIN, Helper, Reply
-from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, Usage
+from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, NodeMute, Usage
 from harness.lab.node.captures import FLOODED
 from harness.lab.node.reply import Refused, otherwise
 from harness.lab.relay.loop import RelayLoop
@@ -85,7 +85,7 @@ class AgentNode:
 
     def __init__(self, agent: str, warden: str, router: str, limits: Limits, name: str = "student") -> None:
         self._name = name  #: the name of its wire
-        self._agent = Helper("agent", agent, socket.SOCK_SEQPACKET, gone=NodeGone)
+        self._agent = Helper("agent", agent, socket.SOCK_SEQPACKET, gone=NodeGone, mute=NodeMute)
         self._warden = Helper("warden", warden)
         self._router = Helper("router", router)
         self._limits = limits

@@ -235,6 +235,8 @@ class Star:
                 case {"record": "gone"} as row:
                     on_record(row)
                     watch.wait(_KNOWN_WITHIN)  # otherwise the job may be over before the engine says why
+                case {"record": "mute"} as row:
+                    on_record({**row, "ours": self._standing_still(watch)})
                 case row:
                     on_record(row)
             late = time.monotonic() >= deadline

@@ -96,6 +96,15 @@ class Gone:
 
 
 @dataclass(frozen=True)
+class Mute:
+    """The student's node did not answer any more."""
+
+    kind: ClassVar = "mute"
+    check: str  #: in which check
+    ours: str = ""  #: added on the way by who can look at the node: a part of ours that stands still, in a sentence
+
+
+@dataclass(frozen=True)
 class End:
     """Nothing follows."""
 
@@ -122,7 +131,7 @@ class Report:
     bundle: Mapping[str, Any] | None = None  #: the packets of a simulation, as they came
 
 
-Record = Phase | Start | Built | Forbidden | Piece | Trouble | Gone | End | Report
+Record = Phase | Start | Built | Forbidden | Piece | Trouble | Gone | Mute | End | Report
 
 
 def line_of(record: Record) -> bytes:
@@ -172,6 +181,8 @@ def record_of(data: object) -> Record:
         return Trouble(_text(data, "text"))
     if kind == "gone":
         return Gone(_optional(data, "check") or "")
+    if kind == "mute":
+        return Mute(_text(data, "check", most=500), _optional(data, "ours") or "")
     if kind == "end":
         return End()
     raise BadRecord(f"unknown record {str(kind)[:40]!r}")

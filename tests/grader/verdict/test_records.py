@@ -17,8 +17,11 @@ from harness.tester.border.records import (
     BadRecord,
     Built,
     End,
+    Forbidden,
     Gone,
+    Mute,
     Phase,
+    Piece,
     Record,
     Report,
     Start,
@@ -39,6 +42,10 @@ def test_each_kind_of_record_is_read() -> None:
     assert parse({"record": "trouble", "text": "broke"}) == Trouble("broke")
     assert parse({"record": "gone", "check": "a"}) == Gone("a")
     assert parse({"record": "gone", "check": None}) == Gone("")
+    assert parse({"record": "mute", "check": "a"}) == Mute("a")
+    assert parse({"record": "mute", "check": "a", "ours": "it was stopped"}) == Mute("a", "it was stopped")
+    assert parse({"record": "forbidden", "stages": {"2": "no"}}) == Forbidden({2: "no"})
+    assert parse({"record": "piece", "data": "eA==", "last": False}) == Piece(b"x", last=False)
     assert parse({"record": "end"}) == End()
     got = parse(report("a", "fail", message="m", story=[{"at": 1, "who": "student", "what": "w"}], pcapng=packets()))
     assert isinstance(got, Report)
@@ -55,6 +62,11 @@ def test_each_kind_of_record_is_read() -> None:
         b"[1]",
         b"{}",
         b'{"record": "points", "points": 100}',
+        b'{"record": "forbidden", "stages": ["2"]}',
+        b'{"record": "forbidden", "stages": {"x": "no"}}',
+        b'{"record": "piece", "data": "no base 64!"}',
+        b'{"record": "piece", "data": "' + b"A" * 2_000_000 + b'"}',
+        b'{"record": "mute"}',
         b"[" * 100_000,
         b"\xff",
         b'{"record": "report", "check": "a", "outcome": "great"}',

@@ -10,7 +10,7 @@ import pytest
 
 from harness.lab.docker import helper
 from harness.lab.docker.helper import Helper
-from harness.lab.interface import LabError, NodeGone
+from harness.lab.interface import LabError, NodeGone, NodeMute
 
 
 def answers_once(listener: socket.socket) -> threading.Thread:
@@ -61,3 +61,20 @@ def test_another_helper_that_hangs_up_is_a_broken_lab(tmp_path: Path) -> None:
         warden.ask({"op": "fresh"})
     serving.join()
     assert type(gone.value) is LabError
+
+
+def test_one_that_was_there_and_says_nothing_is_mute(tmp_path: Path) -> None:
+    path = str(tmp_path / "agent.sock")
+    listener = socket.create_server(path, family=socket.AF_UNIX)
+    agent = Helper("agent", path, gone=NodeGone, mute=NodeMute)
+    with pytest.raises(LabError) as never_met:  # it may not have begun
+        agent.ask({"op": "hello"}, within=0.05)
+    assert not isinstance(never_met.value, NodeMute)
+    listener.close()
+    Path(path).unlink()
+    listener = socket.create_server(path, family=socket.AF_UNIX)
+    serving = answers_once(listener)
+    assert agent.ask({"op": "hello"}) == ({}, [])
+    with pytest.raises(NodeMute, match="does not answer 'usage'"):
+        agent.ask({"op": "usage"}, within=0.05)
+    serving.join()
