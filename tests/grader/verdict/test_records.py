@@ -131,6 +131,10 @@ def test_no_value_in_a_report_makes_it_crash(value: object) -> None:
         Trouble("broke"),
         Gone("a"),
         Gone(""),
+        Mute("a", "it was stopped"),
+        Forbidden({2: "Stage 2 forbids asyncio."}),
+        Piece(b"\x00\xff", last=False),
+        Piece(b"", last=True),
         End(),
         Report(check="a", outcome=Outcome.PASS),
         Report(

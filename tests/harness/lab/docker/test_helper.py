@@ -65,16 +65,22 @@ def test_another_helper_that_hangs_up_is_a_broken_lab(tmp_path: Path) -> None:
 
 def test_one_that_was_there_and_says_nothing_is_mute(tmp_path: Path) -> None:
     path = str(tmp_path / "agent.sock")
-    listener = socket.create_server(path, family=socket.AF_UNIX)
-    agent = Helper("agent", path, gone=NodeGone, mute=NodeMute)
-    with pytest.raises(LabError) as never_met:  # it may not have begun
-        agent.ask({"op": "hello"}, within=0.05)
-    assert not isinstance(never_met.value, NodeMute)
-    listener.close()
-    Path(path).unlink()
-    listener = socket.create_server(path, family=socket.AF_UNIX)
-    serving = answers_once(listener)
-    assert agent.ask({"op": "hello"}) == ({}, [])
-    with pytest.raises(NodeMute, match="does not answer 'usage'"):
-        agent.ask({"op": "usage"}, within=0.05)
-    serving.join()
+    with socket.create_server(path, family=socket.AF_UNIX) as listener:
+        agent = Helper("agent", path, gone=NodeGone, mute=NodeMute)
+        with pytest.raises(LabError) as never_met:  # it may not have begun
+            agent.ask({"op": "hello"}, within=0.05)
+        assert not isinstance(never_met.value, NodeMute)
+        listener.accept()[0].close()
+        kept: list[socket.socket] = []
+
+        def answer() -> None:
+            kept.append(listener.accept()[0])
+            kept[0].sendall(b'{"ok": true}\n')
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        assert agent.ask({"op": "hello"}) == ({}, [])
+        answering.join()
+        with pytest.raises(NodeMute, match="does not answer 'usage'"):
+            agent.ask({"op": "usage"}, within=0.05)
+        kept[0].close()
