@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from harness.lab.docker import recipes as nodes
 from harness.lab.docker.phases import Phases
 from harness.lab.docker.star import Star
 from harness.lab.interface import LabError
+from harness.lab.tools import TOOLS
 from harness.tester.border.job import Job
 from tests.harness.lab.docker import star_suite
 
@@ -57,6 +59,20 @@ def ours(identity: str) -> list[str]:
     with containers.DockerEngine() as engine:
         rows = [*engine.containers(), *engine.volumes()]
     return sorted(name for name, labels in rows if labels.get(owner.OWNER) == identity or identity in name)
+
+
+@pytest.mark.docker
+def test_the_students_image_has_what_the_handouts_say(made: images.Images) -> None:
+    with containers.DockerEngine() as engine:
+        tools = images.tools_of(engine, made.student)
+    assert list(tools) == list(TOOLS)
+    versions = {
+        name: tuple(map(int, re.findall(r"\d+", tools[name])[:2])) for name in ("python", "gcc", "make", "openssl")
+    }
+    assert versions["python"] >= (3, 11) and versions["gcc"] >= (12,)
+    assert versions["make"] >= (4, 3) and versions["openssl"] >= (3,)
+    assert "Debian" in tools["system"]
+    assert not ours(owner.this_owner().identity)
 
 
 TABLES = """
