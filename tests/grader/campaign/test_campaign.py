@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import platform
 import stat
 from pathlib import Path
 from typing import Any
@@ -521,3 +523,15 @@ def test_a_torn_line_is_no_line(tmp_path: Path) -> None:
     assert [got["student"] for got in journal.rows()] == ["a\udce9"]
     journal.add({**row, "student": "d"})
     assert [got["student"] for got in Journal(path).rows()] == ["a\udce9", "d"]
+
+
+def test_a_result_tells_the_machine(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    hand_in(runs.submitted, "ann")
+    assert runs.go()["ann"]["lab"]["machine"] == {"processors": 1.0, "memory_mb": 256}  # nothing is known of a fake
+    runs.place.kind, runs.place.image = "local", ""
+    machine = runs.go()["ann"]["lab"]["machine"]
+    assert machine["python"] == platform.python_version() and machine["memory_mb"] == 256
+    monkeypatch.setattr("harness.lab.docker.images.tools_of", lambda *_: {"python": "3.12.1"})
+    monkeypatch.setattr("harness.lab.docker.containers.DockerEngine", lambda: contextlib.nullcontext())
+    runs.place.kind, runs.place.image = "docker", "socketlab-student:1 socketlab-node:2"
+    assert runs.go()["ann"]["lab"]["machine"]["python"] == "3.12.1"
