@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from harness.actors.listener import Listener
 from harness.actors.peer import Peer
-from harness.actors.program import Program, Server
+from harness.actors.program import Program
+from harness.actors.server import Server
 from harness.actors.story import Broken
 from harness.lab.interface import CannotStart, Mangle, NotMeasured
 from harness.link.profile import Profile

@@ -5,7 +5,6 @@ Rule: whatever is made here, or is given to `keep`, ends with the test.
 
 from __future__ import annotations
 
-import contextlib
 import random
 import shlex
 import socket
@@ -16,13 +15,14 @@ from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from harness.actors.datagrams import Datagrams
 from harness.actors.listener import Listener
+from harness.actors.own_sockets import new_socket, not_ours
 from harness.actors.peer import Peer
-from harness.actors.program import PATIENCE, Program, Server
+from harness.actors.program import PATIENCE, Program
+from harness.actors.server import Server
 from harness.actors.story import Broken, Story, show
 from harness.course.address import Address, parse_address
 from harness.course.assignment import Assignment
-from harness.errors import cause_of
-from harness.lab.interface import OURS, CannotStart, Family, LabError, Mangle, Network, Node, NotMeasured
+from harness.lab.interface import CannotStart, Family, LabError, Mangle, Network, Node, NotMeasured
 
 #: The student nodes: all tests use the first, the second exists if an assignment asks for it (nodes = 2).
 Where = Literal["first", "second"]
@@ -58,29 +58,6 @@ class Doubtful(Protocol):
 
 Started = TypeVar("Started", bound=Program)
 Held = TypeVar("Held", bound=Lasting)
-
-
-def new_socket(
-    family: Family, kind: socket.SocketKind, receive_buffer: int | None = None, segment: int | None = None
-) -> socket.socket:
-    """A socket that is neither bound nor connected yet: later, both sizes would come too late.
-
-    segment: the largest that it takes, in bytes. Linux begins with room for 20 of them in the sender's buffer: 2.6 MB
-    on loopback, and 46 KB for 536 bytes. What a program has not got rid of is then in the program.
-    """
-    made = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind)
-    if receive_buffer is not None:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    if segment is not None and hasattr(socket, "TCP_MAXSEG"):
-        with contextlib.suppress(OSError):  # no system but Linux promises that it can be set
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
-    return made
-
-
-def not_ours(error: Exception) -> None:
-    """Raise LabError if what a socket of the tester says is no server's fault."""
-    if isinstance(error, OSError) and error.errno in OURS:
-        raise LabError(f"the tester cannot make a connection: {cause_of(error)}") from None
 
 
 def given(program: Started, stdin: bytes | None) -> Started:

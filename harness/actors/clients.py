@@ -10,7 +10,7 @@ from harness.actors.load.clients import Exchange
 from harness.actors.load.load import SPARE_FILES, Load, allow_files, connector, echo_exchange
 from harness.actors.misbehaving import WHOLE_SEGMENT, Floods, Misbehaving
 from harness.actors.peer import Peer
-from harness.actors.program import Server
+from harness.actors.server import Server
 from harness.actors.story import Broken
 from harness.lab.interface import Mangle
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from harness.actors.cast import Cast
 from harness.actors.peer import Peer
-from harness.actors.program import PATIENCE, Server
+from harness.actors.program import PATIENCE
+from harness.actors.server import Server
 from harness.actors.story import Broken, Story, difference, show
 from harness.lab.interface import Mangle
 

@@ -51,8 +51,13 @@ class CheckReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every check that was asked for has reported and passed."""
-        return bool(self.wanted) and all(self.outcomes.get(check.id) is Outcome.PASS for check in self.wanted)
+        """Whether every check that was asked for has passed, but for those that this system cannot measure."""
+        passed = [check for check in self.wanted if self.outcomes.get(check.id) is Outcome.PASS]
+        return bool(passed) and len(passed) + len(self._unmeasured) == len(self.wanted)
+
+    @property
+    def _unmeasured(self) -> list[Check]:
+        return [check for check in self.wanted if check.id in self.reports and self.reports[check.id].unmeasured]
 
     def begin(self, misplaced: str = "") -> None:
         """Print what is known before anything has run; `misplaced`: of programs that are not where they should be."""
@@ -156,6 +161,7 @@ class CheckReport:
                     "possible": check.points,
                     "seconds": report.seconds if report else 0.0,
                     "message": report.message if report else "",
+                    "measurable": not (report and report.unmeasured),
                     "expected": report.expected if report else None,
                     "seen": report.seen if report else None,
                 }
@@ -243,11 +249,16 @@ class CheckReport:
                 f"handout, mend it, and run"
             )
             self._again(check.stage)
-        elif undecided:
+        elif len(undecided) > len(self._unmeasured):
             self.console.print(
                 f"[yellow]{len(undecided)} of {len(self.wanted)} checks could not be decided on this machine, which is "
-                f"not your fault; the reason stands with each. Unless it is something that this system lacks, run "
-                f"again; if it stays so, tell your instructor what it said.[/]"
+                f"not your fault; the reason stands with each. Run again; if it stays so, tell your instructor what it "
+                f"said.[/]"
+            )
+        elif undecided:
+            self.console.print(
+                f"[yellow]{len(undecided)} of {len(self.wanted)} checks are not measurable on this system, and count "
+                f"neither way; the reason stands with each. All others pass.[/]"
             )
         elif silent:
             self.console.print(

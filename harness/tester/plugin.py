@@ -19,7 +19,7 @@ import pytest
 from harness.actors.story import Broken
 from harness.course.assignment import Assignment, Check
 from harness.errors import shortage
-from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone, NodeMute
+from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone, NodeMute, NotMeasured
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Gone, Mute, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
@@ -250,6 +250,8 @@ def _explain(check: Check, error: BaseException | None) -> Report:
         return report(Outcome.ERROR, str(error))
     if isinstance(error, OutOfTime):
         return report(Outcome.TIMEOUT, f"the check did not end within {check.timeout:g} s")
+    if isinstance(error, NotMeasured):
+        return replace(report(Outcome.INCONCLUSIVE, f"not measurable here: {error}"), unmeasured=True)
     if isinstance(error, LabError):
         return report(Outcome.INCONCLUSIVE, f"the lab could not do its part: {error}")
     if why := shortage(error):

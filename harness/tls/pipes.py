@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from harness.actors.cast import Cast
 from harness.actors.listener import Listener
 from harness.actors.peer import Peer
-from harness.actors.program import PATIENCE, Program, Server
+from harness.actors.program import PATIENCE, Program
+from harness.actors.server import Server
 from harness.actors.story import Broken
 from harness.course.address import Address
 from harness.lab.interface import LabError

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from harness.actors.cast import Cast
 from harness.actors.load.load import SPARE_FILES, allow_files, connector, echo_exchange
 from harness.actors.peer import Peer
-from harness.actors.program import PATIENCE, Server
+from harness.actors.program import PATIENCE
+from harness.actors.server import Server
 from harness.course.address import Address
 from harness.lab.interface import Family
 from harness.tls.load.backend import Echo

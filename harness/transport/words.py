@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from harness.actors.cast import Cast, Started, given
-from harness.actors.program import Program, Server
+from harness.actors.program import Program
+from harness.actors.server import Server
 from harness.actors.story import Broken
 from harness.course.address import Address
 from harness.lab.interface import Family, LabError

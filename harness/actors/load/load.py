@@ -16,12 +16,13 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
 
-from harness.actors.cast import Cast, new_socket
+from harness.actors.cast import Cast
 from harness.actors.load.clients import Bystander, Client, Exchange, GreedyClient
 from harness.actors.load.generator import Connect, Generator, TrafficPlan
 from harness.actors.load.machine import Clocks, Machine, clocks, machine
 from harness.actors.load.traffic import Traffic, Waiting, inconclusive
-from harness.actors.program import Server
+from harness.actors.own_sockets import new_socket
+from harness.actors.server import Server
 from harness.actors.story import Broken
 from harness.lab.interface import LabError, NotMeasured, Usage
 

@@ -103,6 +103,7 @@ class LocalNode:
         self._work = self._root / "w"
         self._files = self._root / "f"
         self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self._folders: dict[str, bool] = {}  # of PATH: whether the user may look into it
         if self._user is not None and not self._user.can_reach(self._root):
             raise LabError(
                 f"an ordinary user cannot reach {self._root}: set TMPDIR to a folder that all can go through"
@@ -135,7 +136,7 @@ class LocalNode:
                 done = subprocess.run(
                     command,
                     cwd=self._built,
-                    env=self._environment(None),
+                    env=self._environment({"HOME": str(self._built)}),
                     timeout=timeout,
                     check=False,
                     stdin=subprocess.DEVNULL,
@@ -171,7 +172,7 @@ class LocalNode:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     cwd=self._root,
-                    env=self._environment(None),
+                    env=self._environment({"HOME": str(self._built)}),
                     timeout=look.ENDED_AFTER,
                     check=False,
                 )
@@ -280,7 +281,16 @@ class LocalNode:
         """A clean environment: a program gets nothing from the tester's except what any login has."""
         keep = ("PATH", "SYSTEMROOT", "TEMP", "TMP")  # the latter three: Windows cannot open sockets without
         clean = {name: os.environ[name] for name in keep if name in os.environ}
+        if self._user is not None:  # else a tool that is missing would be "Permission denied"
+            folders = clean.get("PATH", os.defpath).split(os.pathsep)
+            clean["PATH"] = os.pathsep.join(folder for folder in folders if self._reachable(folder))
         return {**clean, "HOME": str(self._work), "LANG": "C.UTF-8", **(more or {})}
+
+    def _reachable(self, folder: str) -> bool:
+        """Whether the ordinary user may look for programs in a folder; asked once for each."""
+        if folder not in self._folders:
+            self._folders[folder] = self._user is None or self._user.can_execute(folder)
+        return self._folders[folder]
 
     def _restrictions(self, process_limit: int) -> dict[str, Any]:
         """Arguments of Popen that make the child an ordinary, limited one."""

@@ -124,6 +124,7 @@ class Report:
     expected: str | None = None
     seen: str | None = None
     because: str | None = None  #: skipped: the check that did not pass
+    unmeasured: bool = False  #: undecided, since this system cannot measure it: another run decides no more
     story: tuple[Step, ...] | None = None  #: None: the check did not get as far as a lab
     link: Mapping[str, Any] | None = None  #: engine, profile and counters, plain values
     seed: str | None = None  #: if anyone may run the check again: the seed that gives it the same random data
@@ -202,6 +203,7 @@ def _report(data: Mapping[str, Any]) -> Report:
         expected=_optional(data, "expected"),
         seen=_optional(data, "seen"),
         because=_optional(data, "because"),
+        unmeasured=data.get("unmeasured") is True,
         story=_story(data.get("story")),
         link=_link(data.get("link")),
         seed=_optional(data, "seed"),

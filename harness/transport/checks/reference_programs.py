@@ -10,7 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.actors.program import Program, Server
+from harness.actors.program import Program
+from harness.actors.server import Server
 from harness.lab.interface import LabError, Process
 from harness.lab.local.children import die_with_parent
 from harness.lab.local.lab import LocalProcess

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,22 +60,22 @@ def test_programs_that_are_not_where_they_are_looked_for_are_the_first_line(tmp_
     assert "move it up" not in lab("check", "transport", tmp_path / "mine/transport", "--stage", 1).stdout
 
 
-def told(*records: Record) -> str:
-    """What `lab check blocking` prints for these records."""
+def told(*records: Record, passes: bool = False) -> str:
+    """What `lab check blocking` prints for these records; with `passes`, all that is asked for is stage 2."""
     assignment = load_assignment(ROOT / "assignments/blocking/assignment.toml")
     console = Console(width=160, record=True, file=io.StringIO())
     report = CheckReport(
         console=console,
         assignment=assignment,
-        wanted=assignment.checks_of(suite="public"),
-        stage=None,
+        wanted=assignment.checks_of(2 if passes else None, "public"),
+        stage=2 if passes else None,
         command="lab check blocking",
     )
     report.begin()
     for record in records:
         report.hear(record)
     report.summary()
-    assert not report.passed
+    assert report.passed is passes
     return console.export_text()
 
 
@@ -103,6 +104,16 @@ def test_signs_that_do_not_explain_themselves_are_explained() -> None:
     assert "–  not run, because a check" in told(*all_of_stage(2, Outcome.SKIPPED))
     assert "?  could not be decided" in told(*all_of_stage(2, Outcome.INCONCLUSIVE))
     assert "not run, because" not in told(*all_of_stage(2, Outcome.FAIL))
+
+
+def test_what_this_system_cannot_measure_counts_neither_way() -> None:
+    first, *others = all_of_stage(2, Outcome.PASS)
+    assert isinstance(first, Report)
+    lacking = replace(first, outcome=Outcome.INCONCLUSIVE, unmeasured=True, message="not measurable here: no SIGTERM")
+    said = told(lacking, *others, passes=True)
+    assert "not measurable here: no SIGTERM" in said
+    assert "1 of 5 checks are not measurable on this system, and count neither way" in said
+    assert "Run again" in told(replace(lacking, unmeasured=False), *others)
 
 
 def test_the_name_of_a_folder_does_not_drive_the_terminal(tmp_path: Path) -> None:

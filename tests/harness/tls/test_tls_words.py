@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.actors.peer import Peer
-from harness.actors.program import Server
+from harness.actors.server import Server
 from harness.actors.story import Broken
 from harness.course.assignment import Limits
 from harness.lab.interface import LabError
