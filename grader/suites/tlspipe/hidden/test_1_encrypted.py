@@ -345,13 +345,15 @@ def test_sigterm(lab: Scene, role: str) -> None:
     plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(lab, plain, tls)
     stuck, reader = lab.pipes.joins(role, pipe, behind, buffer=2048, segment=536)
-    stuck.sends_what_fits(lab.random_bytes(400_000), quiet=0.1)
+    for end in (stuck, reader):
+        end.sends_what_fits(lab.random_bytes(400_000), quiet=0.1)
     waiting = lab.connects(pipe, name="one whose handshake stands still")
     pipe.signal(signal.SIGTERM)
     pipe.exits(0, within=2.2)
     waiting.sees_reset_or_end()
     plain.sees_reset_or_end()
-    reader.sees_cut(data=True)
+    for end in (tls, reader):
+        end.sees_cut(data=True)
     lines = pipe.stdout.splitlines()
     lab.expect(len(lines) == 1, "it printed where it listens, and nothing else", seen=pipe.stdout)
 
