@@ -153,6 +153,15 @@ KINDS: tuple[Callable[[Scene, PipeConnections], None], ...] = (
 )
 
 
+def nobody_waits(ways: PipeConnections) -> None:
+    """Drop the connections of the pipe for which no test waits any more."""
+    try:
+        while True:
+            ways.listener.accepts(within=0.01, quietly=True).resets()
+    except Broken:
+        pass
+
+
 @ROLES
 def test_places_come_back(lab: Scene, role: str) -> None:
     ways = lab.pipes.ways(
@@ -160,17 +169,24 @@ def test_places_come_back(lab: Scene, role: str) -> None:
     )
 
     def is_served() -> bool:
+        nobody_waits(ways)
         try:
             ways.carries(ways.opens(quietly=True))
         except Broken:
             return False  # reset, while there was no second descriptor for it
         return True
 
+    def others_are_served(after: int) -> None:
+        lab.expect(lab.waits_until(is_served, within=8, every=0.2), f"after {after} that ended so, others are served")
+
     for happens in KINDS:
         lab.says(f"{MANY} times: {(happens.__doc__ or '').rstrip('.')}")
-        for _ in range(MANY):
-            happens(lab, ways)
-        lab.expect(lab.waits_until(is_served, within=8, every=0.2), f"after {MANY} that ended so, others are served")
+        for number in range(MANY):
+            try:
+                happens(lab, ways)
+            except Broken:
+                others_are_served(number)  # there may have been no room just then
+        others_are_served(MANY)
     lab.says(f"{MANY} for whom there is nobody at the other end")
     nobody = lab.nobody()
     if role == "server":
