@@ -198,4 +198,4 @@ def test_places_come_back(lab: Scene, role: str) -> None:
         if role == "server":
             lab.tls.client(near, shakes=False).tries_handshake()
         near.sees_reset_or_end()
-    lab.pipes.ends_as(pipe, "unreachable", count=MANY)
+    pipe.keeps_running()
