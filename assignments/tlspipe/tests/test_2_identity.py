@@ -6,7 +6,7 @@ from harness.testing import Broken, Identity, Listener, Scene, Server
 def is_believed(lab: Scene, pipe: Server, server: Listener, identity: Identity) -> None:
     """Bytes go to and fro between a client and a server that shows this certificate."""
     question, answer = lab.random_bytes(32), lab.random_bytes(32)
-    plain = lab.connects(pipe)
+    plain = lab.connects(pipe, name="the plain side")
     tls = lab.tls.server(server.accepts(), identity=identity)
     plain.sends(question)
     tls.reads_exactly(question)
@@ -20,7 +20,7 @@ def is_believed(lab: Scene, pipe: Server, server: Listener, identity: Identity) 
 def is_refused(lab: Scene, pipe: Server, server: Listener, identity: Identity) -> None:
     """A server that shows this certificate learns nothing, and nothing it says comes out."""
     question, answer = lab.random_bytes(32), lab.random_bytes(32)
-    plain = lab.connects(pipe)
+    plain = lab.connects(pipe, name="the plain side")
     plain.sends(question)
     tls = lab.tls.server(server.accepts(), identity=identity, shakes=False)
     try:
@@ -47,7 +47,7 @@ def tells_apart(lab: Scene, pipe: Server, server: Listener, good: Identity, bad:
 def test_the_right_server(lab: Scene) -> None:
     server = lab.listens()
     pipe = lab.pipes.client(target=server)
-    plain = lab.connects(pipe)
+    plain = lab.connects(pipe, name="the plain side")
     lab.says("the server sends its own certificate, and that of the authority that signed it")
     tls = lab.tls.server(server.accepts())
     question = lab.random_bytes(100)
@@ -92,7 +92,7 @@ def test_a_stranger(lab: Scene) -> None:
 def test_what_both_see(lab: Scene) -> None:
     server = lab.listens()
     pipe = lab.pipes.client(target=server)
-    plain = lab.connects(pipe)
+    plain = lab.connects(pipe, name="the plain side")
     tls = lab.tls.server(server.accepts(), identity=lab.tls.zoo.server("other.example"), shakes=False)
     how = tls.handshake_fails()
     lab.expect(how in ("alert", "reset"), "the server sees a fatal alert or a reset", seen=tls.ending)

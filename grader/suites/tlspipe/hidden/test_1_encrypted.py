@@ -61,7 +61,7 @@ def test_byte_by_byte(lab: Scene, role: str) -> None:
     pipe, behind = lab.pipes.starts(role)
     lab.says("even the handshake comes in small pieces")
     if role == "client":
-        plain, raw = lab.connects(pipe), behind.accepts()
+        plain, raw = lab.connects(pipe, name="the plain side"), behind.accepts()
         tls = lab.tls.server(raw, shakes=False)
     else:
         tls = lab.tls.client(lab.connects(pipe), name=None, shakes=False)
@@ -101,7 +101,7 @@ def test_nothing_older(lab: Scene, role: str) -> None:
         lab.says(f"a peer that speaks {version.name} and nothing newer")
         secret = lab.random_bytes(24)
         if role == "client":
-            plain = lab.connects(pipe)
+            plain = lab.connects(pipe, name="the plain side")
             plain.sends(secret)
             tls = lab.tls.server(behind.accepts(), versions=[version], shakes=False)
             tls.handshake_fails()
@@ -142,7 +142,7 @@ def test_ipv6(lab: Scene, role: str) -> None:
 
 def test_the_handshake_needs_no_bytes(lab: Scene) -> None:
     pipe, server = lab.pipes.starts("client")
-    plain = lab.connects(pipe)
+    plain = lab.connects(pipe, name="the plain side")
     raw = server.accepts()
     tls = lab.tls.server(raw)
     greeting = lab.random_bytes(5000)
@@ -156,7 +156,7 @@ def test_the_handshake_needs_no_bytes(lab: Scene) -> None:
 
 def test_nothing_waits_in_the_clear(lab: Scene) -> None:
     pipe, server = lab.pipes.starts("client")
-    plain = lab.connects(pipe)
+    plain = lab.connects(pipe, name="the plain side")
     data = lab.random_bytes(50_000)
     plain.sends_in_background(data)
     raw = server.accepts()
@@ -193,7 +193,7 @@ def test_no_tls_no_connection(lab: Scene) -> None:
     secret = lab.random_bytes(24)
     http = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
     for answer in (b"220 mail.example ready\r\n", http, b"", b"\0" * 300):
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         plain.sends(secret)
         raw = server.accepts()
         hello = raw.reads(5)
@@ -386,7 +386,7 @@ def test_tells_no_secrets(lab: Scene, role: str) -> None:
         tls.resets()
     if role == "client":
         lab.says("a server that speaks no TLS")
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         plain.sends(up)
         behind.accepts().sends(b"220 " + down)
         plain.sees_reset_or_end()

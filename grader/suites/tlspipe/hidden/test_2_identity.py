@@ -298,7 +298,7 @@ def test_the_wanted_name_is_told(lab: Scene) -> None:
     for name in ("server.example", "xn--bcher-kva.example", "a.b.c.server.example", "192.0.2.7", "2001:db8::7"):
         server = lab.listens()
         pipe = lab.pipes.client(target=server, name=name)
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(server.accepts(), identity=lab.tls.zoo.server(name))
         expected = None if name[-1] == "7" else name
         lab.expect(tls.sni == expected, "a name is sent (SNI), an address is not", expected=expected, seen=tls.sni)
@@ -328,7 +328,7 @@ def test_the_servers_chain(lab: Scene) -> None:
             tls = lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.ca, versions=[version])
             sent, in_file = len(tls.certificates), identity.certificates.count(b"BEGIN CERTIFICATE")
             lab.expect(sent == in_file, "all certificates of the file are sent", expected=in_file, seen=sent)
-            plain = backend.accepts()
+            plain = backend.accepts(name="the plain side")
             tls.sends(b"hello")
             plain.reads_exactly(b"hello")
             tls.ends()

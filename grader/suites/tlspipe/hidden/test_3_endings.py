@@ -92,7 +92,7 @@ def test_tickets(lab: Scene) -> None:
         for talks in (False, True):
             count += 1
             lab.says(f"a server that sends {tickets} session tickets")
-            plain = lab.connects(pipe)
+            plain = lab.connects(pipe, name="the plain side")
             tls = lab.tls.server(server.accepts(), versions=[TLS13], tickets=tickets)
             if talks:
                 exchange(plain, tls)
@@ -243,7 +243,7 @@ def test_refused_by_the_peer(lab: Scene) -> None:
     pipe, server = lab.pipes.starts("client")
     for number, version in enumerate((TLS12, TLS13), 1):
         lab.says("a server that wants a certificate, which the pipe has not")
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(server.accepts(), client_ca=lab.tls.zoo.ca, versions=[version], shakes=False)
         _fails(tls)
         lab.expect(not plain.sees_reset(), "nothing came")
@@ -262,7 +262,7 @@ def test_refused_by_the_peer(lab: Scene) -> None:
 def test_refusals(lab: Scene) -> None:
     pipe, server = lab.pipes.starts("client")
     for number, name in enumerate(("wrong-name", "self-signed"), 1):
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         identity = lab.tls.zoo.specimen(name).identity
         tls = lab.tls.server(server.accepts(), identity=identity, shakes=False)
         _fails(tls)
@@ -271,7 +271,7 @@ def test_refusals(lab: Scene) -> None:
         lab.expect(not plain.sees_reset(), "nothing came")
         lab.pipes.ends_as(pipe, "refused", count=number)
     lab.says("a server that speaks no TLS")
-    plain = lab.connects(pipe)
+    plain = lab.connects(pipe, name="the plain side")
     raw = server.accepts()
     raw.sends(b"220 mail.example ready\r\n")
     lab.expect(not plain.sees_reset(), "nothing came")

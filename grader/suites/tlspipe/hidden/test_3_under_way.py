@@ -19,6 +19,17 @@ def ways_of(lab: Scene, role: str) -> PipeConnections:
     return lab.pipes.ways(role, receive_buffer=2048, segment=536)
 
 
+def all_comes(lab: Scene, got: bytes, sent: bytes, end: str) -> None:
+    """Raises Broken."""
+    lab.expect(
+        got == sent,
+        f"all of it comes, and then {end}",
+        expected=f"{len(sent):,} bytes",
+        seen=f"{len(got):,} bytes",
+        otherwise=f"{end} came after {len(got):,} of {len(sent):,} bytes" if sent.startswith(got) else "",
+    )
+
+
 @ROLES
 def test_an_end_behind_much(lab: Scene, role: str) -> None:
     ways = ways_of(lab, role)
@@ -30,7 +41,7 @@ def test_an_end_behind_much(lab: Scene, role: str) -> None:
         way.plain.ends()
         lab.pauses(0.15)
         got = way.tls.reads_to_close_notify(within=8)
-        lab.expect(got == data[:taken], "all of it comes, and then close_notify", expected=taken, seen=len(got))
+        all_comes(lab, got, data[:taken], "close_notify")
         way.tls.ends()
         way.plain.sees_end()
         way.tls.sees_end()
@@ -40,7 +51,7 @@ def test_an_end_behind_much(lab: Scene, role: str) -> None:
         sender = way.tls.sends_in_background(data, ends=True)
         lab.pauses(0.15)
         got = way.plain.reads_to_end(within=8)
-        lab.expect(got == data, "all of it comes, and then the end", expected=len(data), seen=len(got))
+        all_comes(lab, got, data, "the end")
         sender.join(5)
         way.plain.ends()
         way.tls.sees_close_notify()
@@ -61,8 +72,8 @@ def test_once_behind_much(lab: Scene, role: str) -> None:
     got = way.plain.reads_to_end(within=8)
     said = way.tls.reads_to_close_notify(within=8)
     sender.join(5)
-    lab.expect(got == up, "all of it comes, and then the end", expected=len(up), seen=len(got))
-    lab.expect(said == down[:taken], "all of it comes, and then close_notify", expected=taken, seen=len(said))
+    all_comes(lab, got, up, "the end")
+    all_comes(lab, said, down[:taken], "close_notify")
     way.tls.cuts()
     way.tls.sees_end()
     way.pipe.exits(0)
@@ -88,8 +99,8 @@ def test_both_end_behind_much(lab: Scene, role: str) -> None:
                 said = way.tls.reads_to_close_notify(within=8)
                 got = way.plain.reads_to_end(within=8)
             sender.join(5)
-            lab.expect(got == up, "all of it comes, and then the end", expected=size, seen=len(got))
-            lab.expect(said == down[:taken], "all of it comes, and then close_notify", expected=taken, seen=len(said))
+            all_comes(lab, got, up, "the end")
+            all_comes(lab, said, down[:taken], "close_notify")
             way.tls.cuts()
             way.tls.sees_end()
             lab.pipes.ends_as(way.pipe, "closed", count=2 * count + order + 1)

@@ -46,7 +46,11 @@ def test_twelve_that_trickle(lab: Scene, role: str) -> None:
     over = lab.waits_until(all_over, within=3, every=0.016)
     took = lab.now() - begun
     lab.expect(
-        over, "all of them are given up, though bytes come", expected="0.7 s, and 1 s more", seen=f"{took:.1f} s"
+        over,
+        "all of them are given up, though bytes come",
+        expected="0.7 s, and 1 s more",
+        seen=f"{took:.1f} s",
+        otherwise="handshakes that come a byte at a time were not given up",
     )
     lab.expect(took > 0.6, "they get their time", expected="0.7 s at least", seen=f"{took:.2f} s")
     lab.pipes.ends_as(ways.pipe, "timeout", count=TWELVE)
@@ -81,7 +85,11 @@ def test_who_goes_on_after_the_end(lab: Scene, role: str) -> None:
     except NotMeasured as why:
         lab.says(f"descriptors are not counted here: {why}")
     else:
-        lab.expect(back, "their descriptors are back within 8 s, whatever they send", seen="still open after 9 s")
+        lab.expect(
+            back,
+            "their descriptors are back within 8 s, whatever they send",
+            otherwise="descriptors of connections that are over were not back after 9 s",
+        )
     ways.carries(lasting)
     ways.carries(ways.opens())
 
@@ -177,7 +185,9 @@ def test_places_come_back(lab: Scene, role: str) -> None:
         return True
 
     def others_are_served(after: int) -> None:
-        lab.expect(lab.waits_until(is_served, within=8, every=0.2), f"after {after} that ended so, others are served")
+        served = lab.waits_until(is_served, within=8, every=0.2)
+        rule = f"after {after} that ended so, others are served"
+        lab.expect(served, rule, otherwise=f"nobody is served after {after} connections that ended alike")
 
     for happens in KINDS:
         lab.says(f"{MANY} times: {(happens.__doc__ or '').rstrip('.')}")

@@ -64,7 +64,7 @@ def is_served(
 ) -> TlsPeer:
     """A client gets through."""
     tls = lab.tls.client(lab.connects(pipe), identity=identity, versions=versions, alpn=alpn)
-    plain = backend.accepts()
+    plain = backend.accepts(name="the plain side")
     data = lab.random_bytes(2000)
     tls.sends(data)
     plain.reads_exactly(data)
@@ -146,7 +146,7 @@ def test_the_clients_chain(lab: Scene, version: str) -> None:
     identity = lab.tls.zoo.client("ada.example")
     pipe = lab.pipes.client(target=target, identity=identity)
     for asks in (True, False, True):
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca if asks else None, versions=SPOKEN[version])
         data = lab.random_bytes(500)
         plain.sends(data)
@@ -160,14 +160,14 @@ def test_the_server_refuses_the_client(lab: Scene, version: str) -> None:
     target = lab.listens()
     for identity in (None, lab.tls.zoo.stranger("client")):
         pipe = lab.pipes.client(target=target, identity=identity)
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         plain.sends(b"nobody will ever hear this")
         tls = lab.tls.server(target.accepts(), client_ca=lab.tls.zoo.ca, versions=SPOKEN[version], shakes=False)
         lab.expect(tls.tries_handshake(), "the server refuses the client", seen="a handshake")
         came = comes_out(plain)
         lab.expect(not came, "and nothing comes out of the pipe", seen=came)
         lab.says("a server that wants none")
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(target.accepts(), versions=SPOKEN[version])
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
@@ -200,7 +200,7 @@ def test_protocols_of_servers(lab: Scene, version: str) -> None:
     pipe = lab.pipes.client("--alpn", "mail/2", target=target)
 
     def serves(pipe: Server, known: tuple[str, ...]) -> TlsPeer:
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(target.accepts(), alpn=known, versions=SPOKEN[version])
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
@@ -214,7 +214,7 @@ def test_protocols_of_servers(lab: Scene, version: str) -> None:
     lab.expect(tls.alpn == "mail/2", "they agree on mail/2", seen=tls.alpn)
     for known in ((), ("mail/3", "h2")):
         lab.says(f"a server that knows {', '.join(known) or 'nothing of protocols'}")
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         plain.sends(lab.random_bytes(100))
         tls = lab.tls.server(target.accepts(), alpn=known, versions=SPOKEN[version], shakes=False)
         tls.handshake_fails(says=b"welcome, whatever you speak")
@@ -241,7 +241,7 @@ def test_a_client_that_comes_again(lab: Scene, version: str) -> None:
 
     def is_let_in() -> TlsPeer:
         tls = ada.meets(lab.connects(pipe), alpn=("mail/2",))
-        plain = backend.accepts()
+        plain = backend.accepts(name="the plain side")
         tls.sends(b"hello")
         plain.reads_exactly(b"hello")
         plain.sends(b"welcome")
@@ -271,7 +271,7 @@ def test_a_server_that_is_met_again(lab: Scene, version: str) -> None:
     other = lab.tls.regular_server(identity=lab.tls.zoo.server("other.example"), versions=SPOKEN[version])
 
     def is_believed() -> None:
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         tls = good.meets(target.accepts(), alpn=("mail/3", "mail/2"))
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
@@ -283,7 +283,7 @@ def test_a_server_that_is_met_again(lab: Scene, version: str) -> None:
         plain.sees_end()
 
     def is_not_believed(server: Regular, known: tuple[str, ...]) -> None:
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         plain.sends(lab.random_bytes(100))
         tls = server.meets(target.accepts(), alpn=known, shakes=False)
         tls.handshake_fails(says=b"welcome, whoever I am")

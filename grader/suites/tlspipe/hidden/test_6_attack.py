@@ -116,7 +116,7 @@ def test_tampered_on_the_way_back(lab: Scene, role: str) -> None:
     else:
         middle = lab.tls.middle(listener.address)
         pipe = lab.pipes.client(target=middle)
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(listener.accepts())
     plain.sends(b"before")
     tls.reads_exactly(b"before")

@@ -6,7 +6,7 @@ from harness.testing import Scene
 def test_the_client_encrypts(lab: Scene) -> None:
     server = lab.listens()
     pipe = lab.pipes.client(target=server)
-    plain = lab.connects(pipe)
+    plain = lab.connects(pipe, name="the plain side")
     tls = lab.tls.server(server.accepts())
     for size in (40, 1000, 4000):
         question, answer = lab.random_bytes(size), lab.random_bytes(size)
@@ -21,7 +21,7 @@ def test_the_server_encrypts(lab: Scene) -> None:
     backend = lab.listens()
     pipe = lab.pipes.server(backend=backend)
     tls = lab.tls.client(lab.connects(pipe), name=None)  # None: whoever it is; that is for stage 2
-    plain = backend.accepts()
+    plain = backend.accepts(name="the plain side")
     for size in (40, 1000, 4000):
         question, answer = lab.random_bytes(size), lab.random_bytes(size)
         tls.sends(question)
@@ -34,7 +34,7 @@ def test_the_server_encrypts(lab: Scene) -> None:
 def test_the_server_speaks_first(lab: Scene) -> None:
     server = lab.listens()
     pipe = lab.pipes.client(target=server)
-    plain = lab.connects(pipe)
+    plain = lab.connects(pipe, name="the plain side")
     lab.says("the client waits to be greeted, as in many protocols")
     tls = lab.tls.server(server.accepts())
     tls.sends(b"220 mail.example ready\r\n")

@@ -40,7 +40,7 @@ def test_nobody_stalls_another(lab: Scene, role: str) -> None:
             lab.connects(pipe)
             target.accepts()
         begun = lab.now()
-        plain = lab.connects(pipe)
+        plain = lab.connects(pipe, name="the plain side")
         lab.pipes.carries(PipeConnection(pipe, lab.tls.server(target.accepts()), plain))
     took = lab.now() - begun
     lab.expect(took < 3, "beside handshakes that stand still", expected="within 3 s", seen=f"{took:.1f} s")
