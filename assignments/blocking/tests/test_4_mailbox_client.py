@@ -58,8 +58,18 @@ def test_the_server_says_error(lab: Scene) -> None:
     peer.reads_frame()
     peer.sends_frame(b"error no such message\n")
     client.exits(1)
-    lab.expect(client.stdout == b"", "nothing on standard output", seen=client.stdout)
-    lab.expect(b"no such message" in client.stderr, "the reason on standard error", seen=client.stderr)
+    lab.expect(
+        client.stdout == b"",
+        "nothing is on standard output",
+        seen=client.stdout,
+        otherwise="the client wrote to standard output",
+    )
+    lab.expect(
+        b"no such message" in client.stderr,
+        "the reason is on standard error",
+        seen=client.stderr,
+        otherwise="the reason is not on standard error",
+    )
 
 
 def test_an_end_inside_a_frame(lab: Scene) -> None:

@@ -14,7 +14,7 @@ def row_of(lab: Scene, line: bytes) -> dict[str, Any]:
     except ValueError:
         row = None
     if not isinstance(row, dict):
-        lab.expect(False, "every line is a JSON object", seen=line)
+        lab.expect(False, "every line is a JSON object", seen=line, otherwise="a line is not a JSON object")
     return row  # type: ignore[no-any-return]
 
 
@@ -58,7 +58,13 @@ def test_as_long_as_the_slowest(lab: Scene) -> None:
     took = lab.now() - begun
     for server, data in zip(servers, answers, strict=True):
         is_told(lab, rows.get(str(server.address)), "ok", data)
-    lab.expect(took < 2, "it takes as long as the slowest", expected="about 0.5 s", seen=f"{took:.1f} s")
+    lab.expect(
+        took < 2,
+        "all of it takes as long as the slowest server",
+        expected="about 0.5 s",
+        seen=f"{took:.1f} s",
+        otherwise="all of it took longer than the slowest server",
+    )
 
 
 def test_refused(lab: Scene) -> None:
@@ -82,4 +88,10 @@ def test_deadline(lab: Scene) -> None:
     took = lab.now() - begun
     is_told(lab, rows.get(str(silent.address)), "timeout")
     is_told(lab, rows.get(str(stuck.address)), "timeout", b"so far")
-    lab.expect(0.7 < took < 2.5, "it ends at the deadline", expected="after 0.8 s", seen=f"after {took:.1f} s")
+    lab.expect(
+        0.7 < took < 2.5,
+        "the program ends at the deadline",
+        expected="after 0.8 s",
+        seen=f"after {took:.1f} s",
+        otherwise="the program did not end at the deadline",
+    )

@@ -54,7 +54,12 @@ def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, in
         if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
             lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
         read, last = read + 1, number
-    lab.expect(read + missed == len(lines), "every line was read or counted", seen=f"{read} read, {missed} dropped")
+    lab.expect(
+        read + missed == len(lines),
+        "every line was read or counted",
+        seen=f"{read} read, {missed} dropped",
+        otherwise="lines are missing that were neither read nor counted as dropped",
+    )
     return read, missed
 
 
@@ -126,4 +131,10 @@ def test_drop(lab: Scene, program: str) -> None:
     speaks_to(lab, ada, bob, lines)
     lab.says("slow begins to read")
     read, missed = reads_or_misses(lab, slow, lines)
-    lab.expect(missed, "what did not fit was dropped", expected="some", seen=f"{read} lines read, none dropped")
+    lab.expect(
+        missed,
+        "lines that did not fit were dropped",
+        expected="some",
+        seen=f"{read} lines read, none dropped",
+        otherwise="no line was dropped although the reader did not read",
+    )

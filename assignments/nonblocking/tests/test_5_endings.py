@@ -32,7 +32,11 @@ def test_idle(lab: Scene) -> None:
         other.reads_exactly(b"x")
         lab.pauses(0.3)
     silent.sees_reset_or_end(within=3)
-    lab.expect(lab.now() - begun > 0.8, "not sooner than it should")
+    lab.expect(
+        lab.now() - begun > 0.8,
+        "a silent client is not sent away too soon",
+        otherwise="a silent client was sent away too soon",
+    )
     other.sees_reset_or_end(within=3)
 
 
@@ -53,5 +57,11 @@ def test_drains_on_sigterm(lab: Scene) -> None:
     lab.expect(good, "ada was answered, until bob was behind", expected=b"ok, again and again", seen=answered[:40])
     due = b"".join(b"tea ada %d %s\n" % (number, b"x" * 3900) for number in range(count))
     seen = f"{len(data):,} bytes" + ("" if due.startswith(data) else ", and other ones")
-    lab.expect(data == due, "bob gets every line that was answered", expected=f"{len(due):,} bytes", seen=seen)
+    lab.expect(
+        data == due,
+        "bob gets every line that was answered",
+        expected=f"{len(due):,} bytes",
+        seen=seen,
+        otherwise="lines that had been answered did not reach bob before the end",
+    )
     server.exits(0, within=2.5)

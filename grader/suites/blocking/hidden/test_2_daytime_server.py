@@ -12,14 +12,25 @@ LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r?\n")
 
 def check_time(lab: Scene, answer: bytes) -> None:
     """The answer is one line with the time of now. That a CR stands before its LF has a check of its own."""
-    lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF", seen=answer)
+    lab.expect(
+        LINE.fullmatch(answer),
+        "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF",
+        seen=answer,
+        otherwise="the answer is not one line YYYY-MM-DDTHH:MM:SSZ, CR, LF",
+    )
     try:
         said = datetime.strptime(answer.decode().rstrip(), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         lab.expect(False, "the answer is a time that there is", seen=answer)
         raise
     off = abs((datetime.now(UTC) - said).total_seconds())
-    lab.expect(off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off")
+    lab.expect(
+        off < 4,
+        "the answer is the time of now, in UTC",
+        expected="within 4 s",
+        seen=f"{off:.0f} s off",
+        otherwise="the answer is another time than that of now, in UTC",
+    )
 
 
 def is_refused(lab: Scene, at: str, *, stolen: str) -> None:
@@ -147,4 +158,9 @@ def test_idles_without_cpu(lab: Scene) -> None:
     lab.pauses(0.8)
     used = lab.kernel.usage().cpu_seconds - before
     server.keeps_running()
-    lab.expect(used < 0.2, "a server with nothing to do uses no CPU", seen=f"{used:.2f} s of CPU in 0.8 s")
+    lab.expect(
+        used < 0.2,
+        "a server with nothing to do uses no CPU",
+        seen=f"{used:.2f} s of CPU in 0.8 s",
+        otherwise="the server used CPU with nothing to do",
+    )

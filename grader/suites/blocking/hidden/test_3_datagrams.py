@@ -12,7 +12,12 @@ def parsed(lab: Scene, answer: bytes) -> datetime:
     try:
         return datetime.strptime(line, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        lab.expect(False, "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF", seen=answer)
+        lab.expect(
+            False,
+            "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF",
+            seen=answer,
+            otherwise="the answer is not one line YYYY-MM-DDTHH:MM:SSZ, CR, LF",
+        )
         raise
 
 
@@ -42,8 +47,18 @@ def test_only_a_stranger_answers(lab: Scene) -> None:
         stranger.answers(sender, b"a lie\r\n")
         lab.pauses(0.2)
     client.exits(5)
-    lab.expect(lab.now() - begun < 2.5, "2 tries of 0.5 s are over in time", seen=f"{lab.now() - begun:.1f} s")
-    lab.expect(client.stdout == b"", "a stranger's answer is not printed", seen=client.stdout)
+    lab.expect(
+        lab.now() - begun < 2.5,
+        "2 tries of 0.5 s are over in time",
+        seen=f"{lab.now() - begun:.1f} s",
+        otherwise="the client went on waiting after 2 tries of 0.5 s",
+    )
+    lab.expect(
+        client.stdout == b"",
+        "a stranger's answer is not printed",
+        seen=client.stdout,
+        otherwise="the client printed a stranger's answer",
+    )
 
 
 def test_a_large_datagram_is_printed_whole(lab: Scene) -> None:
@@ -72,7 +87,12 @@ def test_tries_are_bounded_and_spaced(lab: Scene) -> None:
         client.exits(2)
     udp.hears_nothing(for_=0.1)
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    lab.expect(all(0.3 < gap < 2 for gap in gaps), "one try every 0.5 s", seen=[f"{gap:.2f} s" for gap in gaps])
+    lab.expect(
+        all(0.3 < gap < 2 for gap in gaps),
+        "there is a try every 0.5 s",
+        seen=[f"{gap:.2f} s" for gap in gaps],
+        otherwise="the tries did not come every 0.5 s",
+    )
 
 
 def test_the_second_request_is_lost_too(lab: Scene) -> None:
@@ -103,7 +123,13 @@ def test_nobody_there_is_no_answer(lab: Scene) -> None:
     client = lab.runs("daytime_client", lab.nobody("udp"), "--timeout", "0.4", "--tries", "3")
     client.exits(5)
     took = lab.now() - begun
-    lab.expect(took > 1.1, "each try lasts 0.4 s, error or not", expected="after 1.2 s", seen=f"after {took:.1f} s")
+    lab.expect(
+        took > 1.1,
+        "each try lasts 0.4 s, error or not",
+        expected="after 1.2 s",
+        seen=f"after {took:.1f} s",
+        otherwise="the client gave up before its tries were over",
+    )
     udp = lab.listens_udp()
     good = lab.runs("daytime_client", udp.address)
     _, sender = udp.receives()
@@ -120,7 +146,12 @@ def test_server_answers_whoever_asks(lab: Scene) -> None:
         answer, _ = peer.receives()
         said = parsed(lab, answer)
         off = abs((datetime.now(UTC) - said).total_seconds())
-        lab.expect(off < 4, "the answer is the time of now", seen=answer)
+        lab.expect(
+            off < 4,
+            "the answer is the time of now",
+            seen=answer,
+            otherwise="the answer is another time than that of now",
+        )
     server.keeps_running()
 
 

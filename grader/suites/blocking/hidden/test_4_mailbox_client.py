@@ -36,7 +36,7 @@ def test_a_file_that_does_not_fit(lab: Scene) -> None:
     client = lab.runs("mailbox_client", server.address, "put", "n", large)
     client.exits(2)
     server.hears_not_a_byte(for_=0.3)
-    lab.expect(client.stderr.strip(), "it says so on standard error", seen=client.stderr)
+    lab.expect(client.stderr.strip(), "a file that does not fit is refused on standard error", seen=client.stderr)
 
 
 def test_get_of_every_size(lab: Scene) -> None:

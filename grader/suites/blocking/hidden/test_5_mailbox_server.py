@@ -37,7 +37,12 @@ def test_largest_frames(lab: Scene) -> None:
     lab.pauses(0.3)
     for _ in range(3):
         answer = small.reads_frame()
-        lab.expect(answer == b"ok\n" + data, "what is sent in parts is complete", seen=answer)
+        lab.expect(
+            answer == b"ok\n" + data,
+            "a reply that send() takes in parts is complete",
+            seen=answer,
+            otherwise="a part of a large reply was lost: send() had not taken all of it",
+        )
 
 
 def test_frames_in_pieces(lab: Scene) -> None:
@@ -57,7 +62,12 @@ def test_a_length_beyond_the_limit(lab: Scene) -> None:
         asks(peer, b"list\n")
         peer.sends(struct.pack("!I", length))
         answer = peer.reads_frame()
-        lab.expect(answer == b"error too long\n", "it is answered", expected=b"error too long\n", seen=answer)
+        lab.expect(
+            answer == b"error too long\n",
+            "a frame that is too long is answered 'error too long'",
+            expected=b"error too long\n",
+            seen=answer,
+        )
         peer.ends()
         peer.sees_end()
     lab.expect(asks(lab.connects(server), b"list\n") == b"ok\n", "the server goes on and serves a new client")
@@ -106,7 +116,7 @@ def test_put_replaces_and_get_leaves(lab: Scene) -> None:
         asks(peer, b"put n\n" + value)
         for _ in range(2):
             answer = asks(peer, b"get n\n")
-            lab.expect(answer == b"ok\n" + value, "the last one put, however often", seen=answer)
+            lab.expect(answer == b"ok\n" + value, "get gives the last message that was put, however often", seen=answer)
 
 
 def test_whoami_over_ipv6(lab: Scene) -> None:
@@ -116,19 +126,23 @@ def test_whoami_over_ipv6(lab: Scene) -> None:
         answer = asks(peer, b"whoami\n")
         client, here = lab.five_tuple(peer)
         expected = f"ok\ntcp {client.host} {client.port} {here.host} {here.port}\n"
-        lab.expect(answer == expected.encode(), "the connection's 5-tuple", expected=expected, seen=answer)
+        lab.expect(answer == expected.encode(), "whoami is the connection's 5-tuple", expected=expected, seen=answer)
 
 
 def test_unix_socket(lab: Scene) -> None:
     server = lab.serves("mailbox_server", at="unix:mail.sock")
     peer = lab.connects(server)
     answer = asks(peer, b"put a\nx")
-    lab.expect(answer == b"ok\n", "a put over a Unix socket", expected=b"ok\n", seen=answer)
+    lab.expect(answer == b"ok\n", "a put over a Unix socket is answered", expected=b"ok\n", seen=answer)
     answer = asks(peer, b"whoami\n")
-    lab.expect(answer == b"ok\nunix\n", "there is no 5-tuple", expected=b"ok\nunix\n", seen=answer)
+    lab.expect(answer == b"ok\nunix\n", "whoami over a Unix socket answers unix", expected=b"ok\nunix\n", seen=answer)
     peer.closes()
     server.terminates()
-    lab.expect(lab.kind_of("mail.sock") == "missing", "the socket's file is removed at the end")
+    lab.expect(
+        lab.kind_of("mail.sock") == "missing",
+        "the socket's file is removed at the end",
+        otherwise="the server left the file of its Unix socket behind when SIGTERM ended it",
+    )
 
 
 def test_no_client_stalls_another(lab: Scene) -> None:
@@ -142,7 +156,7 @@ def test_no_client_stalls_another(lab: Scene) -> None:
     for number in range(20):
         other = lab.connects(server, quietly=True)
         answer = asks(other, b"put k%d\nx" % number)
-        lab.expect(answer == b"ok\n", "others are served meanwhile", expected=b"ok\n", seen=answer)
+        lab.expect(answer == b"ok\n", "others are served while a client does not read", expected=b"ok\n", seen=answer)
         other.closes()
 
 
@@ -174,13 +188,23 @@ def test_64_wait_for_a_place(lab: Scene) -> None:
     lab.says("64 clients have connected and asked; the occupant stays for another 1.2 s")
     lab.pauses(1.2)
     early = [peer for peer in peers if peer.sips(1) is not None]
-    lab.expect(not early, "nobody is answered or sent away while the place is taken", seen=f"{len(early)} of 64 were")
+    lab.expect(
+        not early,
+        "nobody is answered or sent away while the place is taken",
+        seen=f"{len(early)} of 64 were",
+        otherwise="clients that wait for a place were answered or sent away before there was one",
+    )
     occupant.closes()
     lab.says("each leaves as soon as it has its answer, in whatever order they are served")
     waiting = dict.fromkeys(peers, b"")
     while waiting and lab.waits_until(lambda: _next_answer(waiting), within=5):
         pass
-    lab.expect(not waiting, "all 64 that waited are answered", seen=f"{64 - len(waiting)} of 64")
+    lab.expect(
+        not waiting,
+        "all 64 that waited are answered",
+        seen=f"{64 - len(waiting)} of 64",
+        otherwise="not all of the 64 clients that waited for a place were served",
+    )
 
 
 def _next_answer(waiting: dict[Peer, bytes]) -> bool:
@@ -255,4 +279,10 @@ def test_one_bad_client_is_nobody_elses_problem(lab: Scene) -> None:
         lab.says("new clients, as many as have left: nothing of what those had sent is taken for theirs")
         for peer in [lab.connects(server, name="a new client") for _ in rubbish]:
             answer = asks(peer, b"list\n")
-            lab.expect(answer == b"ok\nn\n", "a new client is served", expected=b"ok\nn\n", seen=answer)
+            lab.expect(
+                answer == b"ok\nn\n",
+                "a new client is served",
+                expected=b"ok\nn\n",
+                seen=answer,
+                otherwise="a new client was not answered as it asked: what another one had sent before was in the way",
+            )

@@ -11,10 +11,10 @@ def frame(body: bytes) -> bytes:
 
 
 def test_idle_is_silence_not_slowness(lab: Scene) -> None:
-    longer = lab.serves("mailbox_server", "--idle", "2.8")
+    longer = lab.serves("mailbox_server", "--max-clients", 8, "--idle", "2.8")
     patient = lab.connects(longer, name="a silent client of a server that waits for 2.8 s")
     since = lab.now()
-    server = lab.serves("mailbox_server", "--idle", "1")
+    server = lab.serves("mailbox_server", "--max-clients", 8, "--idle", "1")
     silent = lab.connects(server, name="a silent client")
     half = lab.connects(server, name="a client that stops inside a frame")
     half.sends(b"\x00\x00")
@@ -29,7 +29,12 @@ def test_idle_is_silence_not_slowness(lab: Scene) -> None:
     for peer in (silent, half):
         peer.sees_reset_or_end(within=max(0.1, begun + 1 + 2.3 - lab.now()))
     patient.sees_reset_or_end(within=max(0.1, since + 2.8 + 2.3 - lab.now()))
-    lab.expect(lab.now() - since > 2.5, "nobody is sent away before the limit", seen=f"{lab.now() - since:.1f} s")
+    lab.expect(
+        lab.now() - since > 2.5,
+        "nobody is sent away before the limit",
+        seen=f"{lab.now() - since:.1f} s",
+        otherwise="a silent client was sent away before the limit",
+    )
 
 
 def test_an_idle_limit_does_not_cut_a_large_answer(lab: Scene) -> None:
@@ -43,7 +48,12 @@ def test_an_idle_limit_does_not_cut_a_large_answer(lab: Scene) -> None:
     lab.pauses(0.3)
     for _ in range(120):
         answer = peer.reads_frame()
-        lab.expect(answer == b"ok\n" + data, "every answer comes whole", seen=answer)
+        lab.expect(
+            answer == b"ok\n" + data,
+            "every answer comes whole",
+            seen=answer,
+            otherwise="a large reply did not come whole",
+        )
     slow = lab.connects(server, receive_buffer=2048, segment=536, name="a slow reader")
     slow.sends(frame(b"get big\n") * 3)
     _reads_slowly(lab, slow, frame(b"ok\n" + data) * 3)
@@ -59,7 +69,12 @@ def _reads_slowly(lab: Scene, peer: Peer, expected: bytes) -> None:
         longest, last = max(longest, lab.now() - last), lab.now()
     if seen != expected and longest > 0.15:
         raise NotMeasured(f"the machine was busy: the slow reader did not read for {longest:.2f} s")
-    lab.expect(seen == expected, "answers that are read slowly come whole, too", seen=f"{len(seen):,} bytes")
+    lab.expect(
+        seen == expected,
+        "answers that are read slowly come whole, too",
+        seen=f"{len(seen):,} bytes",
+        otherwise="a reply that was read slowly, but without a pause, did not come whole",
+    )
 
 
 def test_descriptors_and_threads_come_back(lab: Scene) -> None:
@@ -88,6 +103,7 @@ def test_descriptors_and_threads_come_back(lab: Scene) -> None:
         "descriptors and threads are back to where they were",
         expected=f"about {before.open_files} descriptors, {before.threads} threads",
         seen=f"{now.open_files} descriptors, {now.threads} threads",
+        otherwise="descriptors or threads of clients that have left are not given back",
     )
     last = lab.connects(server)
     last.sends_frame(b"list\n")
@@ -133,7 +149,13 @@ def test_every_place_comes_back(lab: Scene) -> None:
         peer.sends_frame(b"list\n")
     for peer in peers:
         answer = peer.reads_frame(within=8)
-        lab.expect(answer == b"ok\nbig\n", "it is served", expected=b"ok\nbig\n", seen=answer)
+        lab.expect(
+            answer == b"ok\nbig\n",
+            "a client that waited for a place is served",
+            expected=b"ok\nbig\n",
+            seen=answer,
+            otherwise="a client that waited for a place was answered something else",
+        )
 
 
 def test_floods_and_broken_pipes_keep_no_place(lab: Scene) -> None:
@@ -200,7 +222,13 @@ def test_gone_clients_cost_no_cpu(lab: Scene) -> None:
     before = lab.kernel.usage().cpu_seconds
     lab.pauses(0.8)
     used = lab.kernel.usage().cpu_seconds - before
-    lab.expect(used < 0.2, "nothing to do costs no CPU", expected="next to none", seen=f"{used:.2f} s in 0.8 s")
+    lab.expect(
+        used < 0.2,
+        "nothing to do costs no CPU",
+        expected="next to none",
+        seen=f"{used:.2f} s in 0.8 s",
+        otherwise="the server used CPU after its clients had left",
+    )
 
 
 def test_restarts_while_old_connections_linger(lab: Scene) -> None:
@@ -224,7 +252,12 @@ def test_the_last_answer_arrives_whole(lab: Scene) -> None:
         peer.sends(struct.pack("!I", 1 << 30) + b"x" * 30_000, may_fail=True)
         peer.ends()
         answer = peer.reads_frame()
-        lab.expect(answer == b"error too long\n", "the reason arrives", expected=b"error too long\n", seen=answer)
+        lab.expect(
+            answer == b"error too long\n",
+            "the reply 'error too long' arrives",
+            expected=b"error too long\n",
+            seen=answer,
+        )
         peer.sees_end()
 
 
@@ -240,7 +273,12 @@ def test_half_close_with_answers_pending(lab: Scene) -> None:
     lab.pauses(0.2)
     for _ in range(30):
         answer = peer.reads_frame()
-        lab.expect(answer == b"ok\n" + data, "all 30 answers come whole after the half-close", seen=answer)
+        lab.expect(
+            answer == b"ok\n" + data,
+            "all 30 answers come whole after the half-close",
+            seen=answer,
+            otherwise="a reply did not come whole after the half-close",
+        )
     peer.sees_end()
 
 

@@ -10,14 +10,25 @@ LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r?\n")
 
 def check_time(lab: Scene, answer: bytes) -> None:
     """The answer is one line with the time of now. That a CR stands before its LF has a check of its own."""
-    lab.expect(LINE.fullmatch(answer), "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF", seen=answer)
+    lab.expect(
+        LINE.fullmatch(answer),
+        "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF",
+        seen=answer,
+        otherwise="the answer is not one line YYYY-MM-DDTHH:MM:SSZ, CR, LF",
+    )
     try:
         said = datetime.strptime(answer.decode().rstrip(), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         lab.expect(False, "the answer is a time that there is", seen=answer)
         raise
     off = abs((datetime.now(UTC) - said).total_seconds())
-    lab.expect(off < 4, "the answer is the time of now, in UTC", expected="within 4 s", seen=f"{off:.0f} s off")
+    lab.expect(
+        off < 4,
+        "the answer is the time of now, in UTC",
+        expected="within 4 s",
+        seen=f"{off:.0f} s off",
+        otherwise="the answer is another time than that of now, in UTC",
+    )
 
 
 def is_refused(lab: Scene, at: str, *, stolen: str) -> None:
@@ -39,7 +50,13 @@ def test_tells_the_time(lab: Scene) -> None:
 def test_the_line_ends_in_cr_lf(lab: Scene) -> None:
     server = lab.serves("daytime_server")
     answer = lab.connects(server).reads_to_end()
-    lab.expect(answer.endswith(b"Z\r\n"), "the line ends in CR LF", expected=b"...Z\r\n", seen=answer)
+    lab.expect(
+        answer.endswith(b"Z\r\n"),
+        "the line ends in CR LF",
+        expected=b"...Z\r\n",
+        seen=answer,
+        otherwise="the line does not end in CR and LF",
+    )
 
 
 def test_serves_one_after_the_other(lab: Scene) -> None:

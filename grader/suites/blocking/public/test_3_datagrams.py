@@ -30,7 +30,12 @@ def test_client_gives_up(lab: Scene) -> None:
     udp.receives()
     udp.receives()
     client.exits(5)
-    lab.expect(client.stdout == b"", "nothing is printed without an answer", seen=client.stdout)
+    lab.expect(
+        client.stdout == b"",
+        "nothing is printed without an answer",
+        seen=client.stdout,
+        otherwise="the client printed something although no answer came",
+    )
 
 
 def test_server_answers(lab: Scene) -> None:
@@ -40,7 +45,12 @@ def test_server_answers(lab: Scene) -> None:
         udp.sends(question)
         answer, _ = udp.receives()
         line = re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r?\n", answer)
-        lab.expect(line, "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF", seen=answer)
+        lab.expect(
+            line,
+            "the answer is one line YYYY-MM-DDTHH:MM:SSZ, CR, LF",
+            seen=answer,
+            otherwise="the answer is not one line YYYY-MM-DDTHH:MM:SSZ, CR, LF",
+        )
     server.terminates()
 
 
@@ -49,4 +59,10 @@ def test_the_line_in_a_datagram_ends_in_cr_lf(lab: Scene) -> None:
     udp = lab.datagrams(server)
     udp.sends(b"")
     answer, _ = udp.receives()
-    lab.expect(answer.endswith(b"Z\r\n"), "the line ends in CR LF", expected=b"...Z\r\n", seen=answer)
+    lab.expect(
+        answer.endswith(b"Z\r\n"),
+        "the line ends in CR LF",
+        expected=b"...Z\r\n",
+        seen=answer,
+        otherwise="the line does not end in CR and LF",
+    )

@@ -29,7 +29,9 @@ def test_list(lab: Scene) -> None:
     for name in (b"b", b"a", b"C", b"a.1"):
         asks(peer, b"put " + name + b"\nx")
     answer = asks(peer, b"list\n")
-    lab.expect(answer == b"ok\nC\na\na.1\nb\n", "names sorted by their bytes, each ended by LF", seen=answer)
+    lab.expect(
+        answer == b"ok\nC\na\na.1\nb\n", "list tells the names, sorted by their bytes, each ended by LF", seen=answer
+    )
 
 
 def test_whoami(lab: Scene) -> None:
@@ -62,4 +64,4 @@ def test_many_requests_on_one_connection(lab: Scene) -> None:
     lab.says("three requests in one write")
     peer.sends(b"\x00\x00\x00\x07put a\nx" + b"\x00\x00\x00\x06get a\n" + b"\x00\x00\x00\x05list\n")
     answers = [peer.reads_frame() for _ in range(3)]
-    lab.expect(answers == [b"ok\n", b"ok\nx", b"ok\na\n"], "three answers, in order", seen=answers)
+    lab.expect(answers == [b"ok\n", b"ok\nx", b"ok\na\n"], "three requests get three answers, in order", seen=answers)

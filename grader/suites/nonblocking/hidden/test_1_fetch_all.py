@@ -16,7 +16,7 @@ def rows_of(lab: Scene, client: Program) -> list[dict[str, Any]]:
         except ValueError:
             row = None
         if not isinstance(row, dict):
-            lab.expect(False, "every line is a JSON object", seen=line)
+            lab.expect(False, "every line is a JSON object", seen=line, otherwise="a line is not a JSON object")
         rows.append(row)
     return rows
 
@@ -45,7 +45,13 @@ def test_lines_come_as_each_ends(lab: Scene) -> None:
         told.append(str(servers[index].address))
         lab.waits_until(lambda: client.stdout.count(b"\n") >= len(told), within=1.0)
         seen = [row.get("address") for row in rows_of(lab, client)]
-        lab.expect(seen == told, "each line is printed when its connection is over", expected=told, seen=seen)
+        lab.expect(
+            seen == told,
+            "each line is printed when its connection is over",
+            expected=told,
+            seen=seen,
+            otherwise="a line was not printed when its connection was over, or out of order",
+        )
     client.exits(0)
 
 
@@ -82,12 +88,24 @@ def test_megabytes_are_not_kept(lab: Scene) -> None:
     peer.closes()
     rows = results(lab, client, status=0, within=10)
     row = rows.get(str(server.address), {})
-    lab.expect(row.get("bytes") == count << 20, "all bytes are counted", expected=count << 20, seen=row.get("bytes"))
+    lab.expect(
+        row.get("bytes") == count << 20,
+        "all bytes are counted",
+        expected=count << 20,
+        seen=row.get("bytes"),
+        otherwise="not all bytes were counted",
+    )
     crc = 0
     for _ in range(count):
         crc = zlib.crc32(block, crc)
     lab.expect(row.get("crc32") == crc, "the CRC-32 is that of all bytes", expected=crc, seen=row.get("crc32"))
-    lab.expect(grown < 32e6, "none of the bytes is kept", expected="32 MB at most", seen=f"{grown / 1e6:.0f} MB more")
+    lab.expect(
+        grown < 32e6,
+        "none of the bytes is kept",
+        expected="32 MB at most",
+        seen=f"{grown / 1e6:.0f} MB more",
+        otherwise="the memory grew with what was read",
+    )
 
 
 def test_200_addresses(lab: Scene) -> None:
@@ -104,8 +122,15 @@ def test_200_addresses(lab: Scene) -> None:
     rows = rows_of(lab, client)
     lines = sorted((str(row.get("address")), str(row.get("result")), row.get("bytes")) for row in rows)
     expected = sorted([(str(server.address), "ok", 5)] * count + [(str(nobody), "refused", 0)] * count)
-    lab.expect(lines == expected, "a line for each", expected=f"{2 * count} lines", seen=f"{len(lines)} lines")
-    lab.expect(lab.now() - begun < 8, "all at the same time", seen=f"{lab.now() - begun:.1f} s")
+    lab.expect(
+        lines == expected, "there is a line for each address", expected=f"{2 * count} lines", seen=f"{len(lines)} lines"
+    )
+    lab.expect(
+        lab.now() - begun < 8,
+        "all addresses are connected to at the same time",
+        seen=f"{lab.now() - begun:.1f} s",
+        otherwise="the addresses took longer than if all were connected to at the same time",
+    )
 
 
 def test_ipv6_and_unix(lab: Scene) -> None:
@@ -175,13 +200,26 @@ def test_a_flood_is_cut_at_the_deadline(lab: Scene) -> None:
         "those that send without end do not hold up one that ends",
         expected="its line within half a second",
         seen=client.stdout,
+        otherwise="12 servers that send without end held up one that ends",
     )
     rows = results(lab, client, status=1)
     took = lab.now() - begun
     is_told(lab, rows.get(str(calm.address)), "ok", b"calm")
     told = [rows.get(str(address), {}).get("result") for address in addresses]
-    lab.expect(told == ["timeout"] * 12, "what does not end is a timeout", expected="12 timeouts", seen=told)
-    lab.expect(1.4 < took < 3.2, "it ends at the deadline", expected="after 1.5 s", seen=f"after {took:.1f} s")
+    lab.expect(
+        told == ["timeout"] * 12,
+        "what does not end is a timeout",
+        expected="12 timeouts",
+        seen=told,
+        otherwise="a server that did not end was not told as a timeout",
+    )
+    lab.expect(
+        1.4 < took < 3.2,
+        "the program ends at the deadline",
+        expected="after 1.5 s",
+        seen=f"after {took:.1f} s",
+        otherwise="the program did not end at the deadline",
+    )
 
 
 def test_over_a_mobile_link(lab: Scene) -> None:

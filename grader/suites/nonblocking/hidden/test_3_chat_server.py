@@ -77,7 +77,12 @@ def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, in
         if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
             lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
         read, last = read + 1, number
-    lab.expect(read + missed == len(lines), "every line was read or counted", seen=f"{read} read, {missed} dropped")
+    lab.expect(
+        read + missed == len(lines),
+        "every line was read or counted",
+        seen=f"{read} read, {missed} dropped",
+        otherwise="lines are missing that were neither read nor counted as dropped",
+    )
     return read, missed
 
 
@@ -127,7 +132,7 @@ def test_names_and_rooms(lab: Scene, program: str) -> None:
     bob.resets()
     other = lab.connects(server, name="another client")
     free = lab.waits_until(lambda: _gets(other, b"nick ada\n"), within=3, every=0.1)
-    lab.expect(free, "whoever leaves gives the name back")
+    lab.expect(free, "whoever leaves gives the name back", otherwise="a client has left, and its name is still taken")
     asks(lab, other, b"say tea x", b"error")
 
 
@@ -293,7 +298,12 @@ def test_wait(lab: Scene, program: str) -> None:
     before = lab.kernel.usage().memory_bytes
     taken = ada.sends_what_fits(b"".join(b"say tea " + line for line in lines), quiet=0.4)
     whole = sum(1 for _ in range(taken // len(b"say tea " + lines[-1])))
-    lab.expect(taken < 20_000_000, "the server stops reading from the speaker", seen=f"{taken:,} bytes taken")
+    lab.expect(
+        taken < 20_000_000,
+        "the server stops reading from the speaker",
+        seen=f"{taken:,} bytes taken",
+        otherwise="the server kept reading from the speaker although a reader was behind",
+    )
     grown = lab.kernel.usage().memory_bytes - before
     lab.expect(
         grown < 4e6, "the server holds little for the slow reader", expected="4 MB at most", seen=f"{grown:,} bytes"
@@ -351,7 +361,13 @@ def test_replies_that_nobody_reads(lab: Scene, program: str) -> None:
     ada.reads_exactly(b"ok\n" * len(lines), within=10)
     before = lab.kernel.usage().memory_bytes
     taken = bob.sends_what_fits(b"x\n" * 10_000_000, quiet=0.3)
-    lab.expect(taken < 20_000_000, "the server stops reading", expected="a full connection", seen=f"{taken:,} bytes")
+    lab.expect(
+        taken < 20_000_000,
+        "the server stops reading",
+        expected="a full connection",
+        seen=f"{taken:,} bytes",
+        otherwise="the server kept reading although its output was stuck",
+    )
     lab.pauses(0.7)
     grown = lab.kernel.usage().memory_bytes - before
     lab.expect(
@@ -362,7 +378,12 @@ def test_replies_that_nobody_reads(lab: Scene, program: str) -> None:
     )
     begun = lab.now()
     asks(lab, eve, b"say coffee hello")
-    lab.expect(lab.now() - begun < 1, "others do not notice", seen=f"{lab.now() - begun:.1f} s")
+    lab.expect(
+        lab.now() - begun < 1,
+        "others are answered at once",
+        seen=f"{lab.now() - begun:.1f} s",
+        otherwise="others had to wait while one client did not read its replies",
+    )
     lab.says("bob begins to read")
     answered = 0
     while answered < 10_000:

@@ -53,18 +53,35 @@ def test_last_words(lab: Scene, program: str) -> None:
     silent.sees_end()
     ended = lab.now()
     free = lab.waits_until(lambda: gets(ada, b"nick silent"), within=3, every=0.1)
-    lab.expect(free, "whoever has quit gives the name back")
+    lab.expect(free, "whoever has quit gives the name back", otherwise="a client has quit, and its name is still taken")
     lab.expect(not ada.sips(100), "nothing behind a quit is said")
     lab.says("the client that quit never ends its side, and sends a byte now and then")
     closed = lab.waits_until(lambda: silent.pushes(b"x", within=0.05) is None, within=3.5, every=0.2)
     seen = f"still open after {lab.now() - ended:.1f} s"
-    lab.expect(closed, "the server does not wait for its end for ever", expected="closed within 2 s", seen=seen)
+    lab.expect(
+        closed,
+        "the server closes the connection of a client that has quit",
+        expected="closed within 2 s",
+        seen=seen,
+        otherwise="a client that has quit, and goes on sending, is still connected",
+    )
+    twelve_floods_end(lab, server, ada)
+
+
+def twelve_floods_end(lab: Scene, server: Server, ada: Peer) -> None:
+    """Clients that have quit are closed although they go on sending, and ada is answered meanwhile."""
     lab.says("12 quit and go on sending, as fast as they are taken")
     floods = lab.clients.misbehaving(server).floods(12, b"quit\n")
     begun = lab.now()
     asks(ada, b"say tea am I heard?")
     took = lab.now() - begun
-    lab.expect(took < 1, "others are answered meanwhile", expected="within 1 s", seen=f"{took:.1f} s")
+    lab.expect(
+        took < 1,
+        "others are answered while 12 clients flood",
+        expected="within 1 s",
+        seen=f"{took:.1f} s",
+        otherwise="others had to wait while 12 clients sent without end",
+    )
     floods.are_ended(within=4)
 
 

@@ -1,0 +1,95 @@
+"""Stages 5 and 6: readers of whose output the kernel takes nothing are silent, too."""
+
+import time
+
+import pytest
+
+from harness.testing import Peer, Scene, Server
+
+ALL = pytest.mark.parametrize("program", ["echo_server", "chat_server", "chat_server_asyncio"])
+TEXT = b"x" * 3900
+
+
+def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
+    """Everything until nothing comes for `quiet` seconds."""
+    data, last = b"", lab.now()
+    while lab.now() - last < quiet:
+        piece = peer.sips(65_536)
+        if piece:
+            data, last = data + piece, lab.now()
+        else:
+            time.sleep(0.01)
+    return data
+
+
+@ALL
+def test_idle_readers_that_are_stuck(lab: Scene, program: str) -> None:
+    if program == "echo_server":
+        closes_clients_that_do_not_read(lab)
+    else:
+        speakers_go_on(lab, program)
+        lines_for_it_are_no_sign_of_life(lab, program)
+
+
+def closes_clients_that_do_not_read(lab: Scene) -> None:
+    """Three clients send and never read; the descriptors are given back, for nobody here could see an end."""
+    server = lab.serves("echo_server", "--idle", "1.2")
+    lab.connects(server).closes()
+    lab.pauses(0.3)
+    before = lab.kernel.usage()
+    for number in range(3):
+        stuck = lab.connects(server, receive_buffer=2048, segment=536, name=f"client {number} that never reads")
+        taken = stuck.sends_what_fits(lab.random_bytes(16_000_000), quiet=0.1)
+        lab.expect(
+            taken < 16_000_000,
+            "the server stops reading",
+            seen=f"{taken:,} bytes taken",
+            otherwise="the server kept reading although its output was stuck",
+        )
+    lab.kernel.finds_all_given_back(before, within=1.2 + 2.5)
+
+
+def speakers_go_on(lab: Scene, program: str) -> None:
+    """With --slow wait a speaker waits for a reader that is stuck, until that one is closed."""
+    ada = speaks_to_a_stuck_reader(lab, lab.serves(program, "--slow", "wait", "--idle", "1.2"))
+    lines = 400
+    ada.sends_in_background(b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(lines)))
+    answered = reads_what_comes(lab, ada).count(b"ok\n")
+    lab.expect(
+        answered < lines,
+        "ada has to wait for a reader that is behind",
+        seen=f"{answered} of {lines} answered",
+        otherwise="ada did not have to wait for a reader that was behind",
+    )
+    lab.says("the reader never reads: it is closed after 1.2 s, and 2 s later at most, and ada goes on")
+    ada.reads_exactly(b"ok\n" * (lines - answered), within=1.2 + 2.5)
+
+
+def lines_for_it_are_no_sign_of_life(lab: Scene, program: str) -> None:
+    """With --slow drop the reader is closed as well, although more and more is said."""
+    ada = speaks_to_a_stuck_reader(lab, lab.serves(program, "--slow", "drop", "--idle", "1.2"))
+    ada.sends(b"say tea %s\n" % TEXT * 40)
+    ada.reads_exactly(b"ok\n" * 40)
+
+    def closed() -> bool:
+        ada.sends(b"say tea %s\n" % TEXT)
+        ada.reads_exactly(b"ok\n")
+        ada.sends(b"nick stuck\n")
+        return ada.reads_line() == b"ok\n"
+
+    lab.expect(
+        lab.waits_until(closed, within=1.2 + 2.5, every=0.1),
+        "a reader that takes nothing is closed, whatever comes for it",
+        seen="it still has its name",
+        otherwise="a reader that took nothing for longer than the limit is still connected",
+    )
+
+
+def speaks_to_a_stuck_reader(lab: Scene, server: Server) -> Peer:
+    """ada, in a room with somebody who never reads; of what waits for the latter the kernel keeps little."""
+    ada = lab.connects(server, name="ada")
+    stuck = lab.connects(server, receive_buffer=2048, segment=536, name="a reader that never reads")
+    for peer, name in ((ada, b"ada"), (stuck, b"stuck")):
+        peer.sends(b"nick " + name + b"\njoin tea\n")
+        peer.reads_exactly(b"ok\nok\n")
+    return ada
