@@ -76,6 +76,8 @@ if len(sys.argv) < 2:
 try:
     if "--idle" in sys.argv:
         idle = float(sys.argv[sys.argv.index("--idle") + 1])
+        if idle <= 0:
+            raise ValueError("--idle 0?")
 except ValueError as why:
     net.end(2, why)
 reactor.on_sigterm(drain)

@@ -82,7 +82,7 @@ def test_tries_are_bounded_and_spaced(lab: Scene) -> None:
     client.exits(5)
     udp.hears_nothing(for_=0.3)
     lab.says("options that are no numbers of seconds and tries")
-    for words in (("--timeout", "0"), ("--timeout", "nan"), ("--tries", "0"), ("--tries", "1.5")):
+    for words in (("--timeout", "0"), ("--timeout", "soon"), ("--tries", "0"), ("--tries", "1.5")):
         client = lab.runs("daytime_client", udp.address, *words)
         client.exits(2)
     udp.hears_nothing(for_=0.1)

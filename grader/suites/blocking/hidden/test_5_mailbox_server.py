@@ -161,7 +161,7 @@ def test_no_client_stalls_another(lab: Scene) -> None:
 
 
 def test_client_n_plus_1_waits(lab: Scene) -> None:
-    for words in (("--max-clients", "0"), ("--max-clients", "many"), ("--idle", "0"), ("--idle", "nan")):
+    for words in (("--max-clients", "0"), ("--max-clients", "many"), ("--idle", "0"), ("--idle", "soon")):
         lab.runs("mailbox_server", "0.0.0.0:0", *words).exits(2)
     server = lab.serves("mailbox_server", "--max-clients", 2)
     first, second = lab.connects(server, name="the first"), lab.connects(server, name="the second")
