@@ -28,7 +28,7 @@ PROCESSOR, MEMORY, ENDED_AFTER = 5, 1 << 30, 60.0
 #: Its exit status when the sources took more memory than that, and the signal for more processor (24: SIGXCPU).
 _COSTLY, _OVERTIME = 77, 24
 #: How a parser ends that a text has crashed; every other signal comes from somewhere else.
-_CRASHES = tuple(-int(getattr(signal, name, 0)) for name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL"))
+_CRASHES = [-each for each in signal.Signals if each.name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL")]
 
 #: Runs the process on a question: its exit status, negative for a signal, None if it was still there after ENDED_AFTER;
 #: and what it printed.

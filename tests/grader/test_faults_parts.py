@@ -136,6 +136,34 @@ def test_a_part_of_a_star(course: Course, tmp_path: Path, part: str, signum: sig
         nobody_loses(course, tmp_path / "run", place, Trouble(PARTS[part], signum, when))
 
 
+class Pause(Trouble):
+    """The part stands still for 3.5 s."""
+
+    def __call__(self, event: JobEvent) -> None:
+        if not self.done:
+            super().__call__(event)
+            if self.done:
+                threading.Timer(3.5, self._go_on, [self._victims()]).start()
+
+    def _go_on(self, victims: list[psutil.Process]) -> None:
+        for victim in victims:
+            with contextlib.suppress(psutil.Error):
+                victim.resume()
+
+
+@pytest.mark.docker
+@pytest.mark.audit
+@pytest.mark.parametrize("when", [1, 3, 4, 6])
+@pytest.mark.parametrize("part", [*PARTS])
+def test_a_part_that_pauses(
+    course: Course, tmp_path: Path, part: str, when: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "MARGIN", 20.0)
+    place = DockerPlace(course, ["small"], engine="router", say=lambda _: None)
+    with closing(place):
+        nobody_loses(course, tmp_path / "run", place, Pause(PARTS[part], STOP, when))
+
+
 def local_testers() -> list[psutil.Process]:
     return [each for each in psutil.Process().children() if each.cmdline()[-1:] == ["harness.tester.run"]]
 

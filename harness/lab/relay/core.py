@@ -18,7 +18,7 @@ from heapq import heappop, heappush
 from typing import TypeVar
 
 from harness.lab.interface import LabError, LinkCounters
-from harness.lab.timer import wake_me_exactly
+from harness.lab.timer import Beat, wake_me_exactly
 from harness.link.model import SECOND, UDP_FRAMING, Delivery, Fate, Link, Packet, direction_seeds
 from harness.link.profile import Profile
 from harness.link.trace import Direction, Event
@@ -151,6 +151,7 @@ class Core:
             "down": Link(down, seed=seeds["down"], start=self._start, framing=UDP_FRAMING),
         }
         self._lateness.clear()
+        self._beat = Beat()
         self.events.clear()
         self.drops, self.crowded = 0, False
 
@@ -219,7 +220,7 @@ class Core:
         late = [] if self.crowded else sorted(self._lateness)
         return LinkCounters(
             **{name: sum(getattr(link, name) for link in links) for name in names},
-            late_p99=late[len(late) * 99 // 100] / SECOND if late else 0.0,
+            late_p99=max(self._beat.longest, late[len(late) * 99 // 100] / SECOND if late else 0.0),
             engine_drops=0 if self.crowded else self.drops,
         )
 
@@ -237,6 +238,7 @@ class Core:
             while self._open:
                 self._do_due()
                 self._wait()
+                self._beat.turn()
                 for key, mask in self._selector.select(0):
                     if key.fileobj in self._watched:  # an earlier action may have closed it
                         key.data(mask)
@@ -257,12 +259,12 @@ class Core:
 
     def _wait(self) -> None:
         """Wait until a socket is ready or something is due, to the microsecond if possible."""
-        timeout = None
+        timeout = Beat.EVERY
         if self._heap:
-            timeout = max(0.0, (self._heap[0][0] - time.perf_counter_ns()) / SECOND)
+            timeout = min(timeout, max(0.0, (self._heap[0][0] - time.perf_counter_ns()) / SECOND))
         number = getattr(self._selector, "fileno", lambda: 1024)()
         if number < 1024:
             # epoll counts in milliseconds; select on the epoll descriptor counts in microseconds.
             select.select([number], [], [], timeout)
-        elif timeout is None or timeout > 0:
+        elif timeout > 0:
             self._selector.select(timeout)

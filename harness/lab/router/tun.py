@@ -38,7 +38,7 @@ from string import Template
 from harness.lab.node.proc import waited
 from harness.lab.node.reply import MOST_REQUEST, Refused, encode, perform
 from harness.lab.router.packet import carries_data, direction, identity, payload_start, repaired, udp_start
-from harness.lab.timer import wake_me_exactly
+from harness.lab.timer import Beat, wake_me_exactly
 from harness.link.addresses import FAMILIES, WIRES, network
 from harness.link.model import SECOND, Link, direction_seeds
 from harness.link.profile import BadProfile, Profile
@@ -130,6 +130,7 @@ class Router:
         }
         self._damages = any(profile.corrupt or profile.truncate for profile in (up, down))
         self._lateness.clear()
+        self.beat = Beat()
         self._fates.clear()
 
     def do_flush(self) -> None:
@@ -138,9 +139,10 @@ class Router:
 
     # -- packets -------------------------------------------------------------------------------------------------
 
-    def timeout(self) -> float | None:
-        """Seconds until the next packet is due, None if there is none."""
-        return max(0.0, (self._heap[0][0] - time.monotonic_ns()) / SECOND) if self._heap else None
+    def timeout(self) -> float:
+        """Seconds until the next packet is due, no more than until the next beat."""
+        due = max(0.0, (self._heap[0][0] - time.monotonic_ns()) / SECOND) if self._heap else Beat.EVERY
+        return min(due, Beat.EVERY)
 
     def read(self) -> None:
         """Take packets from tun0 and send them into the link."""
@@ -227,7 +229,7 @@ class Router:
         names = ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed")
         sums: dict[str, object] = {name: getattr(up, name) + getattr(down, name) for name in names}
         return sums | {
-            "late_p99": late[len(late) * 99 // 100] / SECOND if late else 0.0,
+            "late_p99": max(self.beat.longest, late[len(late) * 99 // 100] / SECOND if late else 0.0),
             "engine_drops": _tun_drops() - self._drops_before + self._refused,
             "data_up": self._with_data["up"],
             "data_down": self._with_data["down"],
@@ -352,7 +354,9 @@ def route(tun: int, router: Router, control: Control) -> None:
     """Route until somebody asks to quit."""
     while True:
         waiting: list[int | socket.socket] = [tun, *control.sockets]
-        for ready in select.select(waiting, [], [], router.timeout())[0]:
+        found = select.select(waiting, [], [], router.timeout())[0]
+        router.beat.turn()
+        for ready in found:
             if isinstance(ready, int):
                 router.read()
             elif not control.serve(ready, router):
