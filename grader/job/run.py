@@ -173,6 +173,9 @@ class Run:
         self.forbidden = listener.forbidden
         if ended.late and not ended.stopped:
             self.notes.append("the time for the whole grading was up; it was ended from outside")
+            if any(not report.outcome.decided for report in listener.reports.first.values()):
+                # Part of the time went where the lab or the machine could not do its part.
+                return Ending(Stopped.OURS, "(the time was up, after checks that stayed undecided)")
             return Ending(Stopped.DEADLINE)
         if ended.died:
             self.notes.append(f"the submission's node ended before its time: {ended.died}")

@@ -279,6 +279,18 @@ def test_time_that_is_up_is_a_timeout(runs: Runs) -> None:
     assert [check["outcome"] for check in runs.result("ann")["checks"]] == ["pass", *["timeout"] * 3]
 
 
+def test_time_that_undecided_checks_have_used_up_is_ours(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+
+    def late(_task: Task, on_record: OnRecord) -> Ended:
+        on_record(said(report(READS, "inconclusive")))
+        return Ended(status=None, late=True)
+
+    runs.bench.scripts = [late, [*passing(), END]]
+    runs.go()
+    assert [check["outcome"] for check in runs.result("ann")["checks"]] == ["pass"] * 4
+
+
 @pytest.mark.parametrize(
     "noise",
     [b"hello", b"\xff\x00", b"{}", None, b'{"record": "report", "check": "a", "outcome": "pass", "points": 1e9}'],
