@@ -210,7 +210,7 @@ class Class:
     tmp: Path
     lab: str = "local"
     env: dict[str, str] = field(default_factory=dict)
-    margin: float = -3.0  #: seconds that a grading may take on top of its own limit
+    margin: float = 5.0  #: seconds that a grading may take on top of its own limit
 
     def start(
         self, *before: str, students: Sequence[str] = ("ann",), more: Sequence[str] = ()

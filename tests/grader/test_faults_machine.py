@@ -67,7 +67,7 @@ def klass(course: Course, tmp_path: Path) -> Iterator[Class]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "MARGIN", -3.0)
+    monkeypatch.setattr(job, "MARGIN", 5.0)
     monkeypatch.setattr(local, "GRACE", 0.3)
 
 
