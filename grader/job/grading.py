@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -48,39 +48,77 @@ def identity_of(**parts: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()
 
 
+class Grading:
+    """One submission while it is graded: a first run, and a second one, soon or later, if that can decide more."""
+
+    def __init__(
+        self, task: Task, submission: Submission, show: Callable[[Progress], None], taken: float = 0.0
+    ) -> None:
+        """`taken` is how long the copy took (seconds), for the phases."""
+        self._task, self._submission = task, submission
+        self._scratch = submission.path.with_name(f"{submission.path.name}-scratch")
+        self._taken = taken
+        self._refused: Graded | None = None
+        try:
+            programs = load_programs(task.assignment.programs, submission.path)
+        except SubmissionError as error:
+            self._refused = refuse(task, str(error), submission)
+            return
+        self._run = Run(task, submission.path, self._scratch, show, programs)
+        self._run.phases.append(Phase("copy", round(taken, 4)))
+
+    @property
+    def open(self) -> bool:
+        """Whether another `go` can decide anything."""
+        return self._refused is None and self._run.open
+
+    def go(self, bench: Bench) -> None:
+        """Run the checks that are to be run. Raises Cancelled, LabError."""
+        begun = time.monotonic()
+        if self._refused is None:
+            self._run.go(bench)
+        self._taken += time.monotonic() - begun
+
+    def graded(self) -> Graded:
+        """The result as it stands; the submission's copy has to be there still."""
+        if self._refused is not None:
+            return self._refused
+        run, path = self._run, self._submission.path
+        misplaced = misplaced_in(path, run.programs, run.build is not None, self._task.others)
+        phases = [*run.phases, Phase("total", round(self._taken, 4))]
+        return _graded(self._task, self._submission, run.verdicts(), run=run, phases=phases, message=misplaced)
+
+    def close(self) -> None:
+        """Remove what it has made beside the submission's copy."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
 def grade(
     task: Task, submission: Submission, bench: Bench, show: Callable[[Progress], None], taken: float = 0.0
 ) -> Graded:
-    """Run every check of the assignment against the submission. Raises Cancelled.
+    """Run every check of the assignment against the submission, the undecided ones twice. Raises Cancelled, LabError.
 
     `taken` is how long the copy took (seconds), for the phases.
     """
-    begun = time.monotonic()
+    grading = Grading(task, submission, show, taken)
     try:
-        programs = load_programs(task.assignment.programs, submission.path)
-    except SubmissionError as error:
-        return refuse(task, str(error), submission)
-    built = submission.path.with_name(f"{submission.path.name}-built")
-    run = Run(task, submission.path, built, bench, show, programs)
-    run.phases.append(Phase("copy", round(taken, 4)))
-    try:
-        verdicts = run.all_checks()
+        grading.go(bench)
+        while grading.open:
+            grading.go(bench)
+        return grading.graded()
     finally:
-        shutil.rmtree(built, ignore_errors=True)
-    run.phases.append(Phase("total", round(time.monotonic() - begun + taken, 4)))
-    misplaced = misplaced_in(submission.path, programs, run.build is not None, task.others)
-    return _graded(task, submission, verdicts, run=run, message=misplaced)
+        grading.close()
 
 
 def refuse(task: Task, message: str, submission: Submission | None = None) -> Graded:
     """The result of a submission that cannot be run at all; the message is for its author."""
-    verdicts = judge(task.assignment, {}, endings=everywhere(Ending(Stopped.REFUSED, message)))
+    verdicts = judge(task.assignment, {}, endings=everywhere(task.assignment, Ending(Stopped.REFUSED, message)))
     return _graded(task, submission, verdicts, state="refused", message=message)
 
 
 def ours(task: Task, message: str, log: str = "") -> Graded:
     """The result when the lab or the grader itself broke: nothing is decided, the log is kept."""
-    verdicts = judge(task.assignment, {}, endings=everywhere(Ending(Stopped.OURS)))
+    verdicts = judge(task.assignment, {}, endings=everywhere(task.assignment, Ending(Stopped.OURS)))
     graded = _graded(task, None, verdicts, state="ours", message=message)
     graded.result["log"] = log[-20_000:]
     return graded
@@ -95,6 +133,7 @@ def _graded(
     verdicts: tuple[Verdict, ...],
     *,
     run: Run | None = None,
+    phases: Sequence[Phase] = (),
     state: str = "",
     message: str = "",
 ) -> Graded:
@@ -129,7 +168,7 @@ def _graded(
             "lab": dict(task.lab),
             "link": results.link_of(verdicts),
             "seed": {"fingerprint": hashlib.sha256(task.seed.encode()).hexdigest()[:12], "note": _SEED_NOTE},
-            "phases": results.phases_of(run.phases if run else []),
+            "phases": results.phases_of(phases),
             "attempts": run.attempts if run else 0,
             "notes": list(run.notes) if run else [],
             "log": run.log if run else "",

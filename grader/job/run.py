@@ -5,11 +5,12 @@ Rule 1: only a tester that ended by itself, with its last record and status 0, m
 Rule 2: all public checks come before any hidden one, and the hidden ones have a node of their own, which nothing
         leaves: what a submission keeps or says in there reaches no public story.
 Rule 3: what has to be built is built once, before the first check; what was built is copied to the other nodes.
-Rule 4: a check that stays undecided is tried once more, on the same bench, and then waits for a person.
+Rule 4: what stays undecided is tried once more, whenever the caller sees fit, and then waits for a person.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from grader.job.built import take_built
 from grader.job.listener import Listener, Progress
 from grader.verdict.rubric import Ending, Stopped, Verdict, everywhere, judge, to_repeat
 from harness.course.assignment import SUITES, Suite
-from harness.errors import SubmissionError
+from harness.errors import SubmissionError, cause_of
 from harness.lab.interface import LabError
 from harness.tester.border.records import Phase, Report
 
@@ -31,6 +32,11 @@ from harness.tester.border.records import Phase, Report
 FACTOR = 1.25
 #: Seconds on top of that for starting and tidying up.
 MARGIN = 15.0
+#: The share of that time in which the tester was ready and had no processor, from which on it says nothing of the
+#: submission; and the share of its processor above which the submission made the machine busy by itself.
+BUSY, LOUD = 0.2, 0.5
+#: How often a build, and a suite, is run at most.
+_MOST_TRIES = 2
 
 
 class Cancelled(Exception):
@@ -39,17 +45,16 @@ class Cancelled(Exception):
 
 @dataclass
 class Run:
-    """The runs of one job: the build, the public checks, the hidden ones, and what stayed undecided in either."""
+    """The runs of one job: the build, the public checks, the hidden ones, and later what stayed undecided in either."""
 
     task: Task
     submission: Path  #: the safe copy; from the build on, what was built
-    built: Path  #: where that goes; nothing is there yet
-    bench: Bench
+    scratch: Path  #: a folder for that; nothing is there yet
     show: Callable[[Progress], None]
     programs: Mapping[str, Sequence[str]]
     forbidden: Mapping[int, str] | None = None  #: stage -> message; None: nobody has looked yet
     reports: dict[str, Report] = field(default_factory=dict)  #: that stand
-    endings: dict[Suite, Ending] = field(default_factory=dict)  #: how each suite's run ended
+    endings: dict[str, Ending] = field(default_factory=dict)  #: how the last run of each check ended
     phases: list[Phase] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     log: str = ""
@@ -59,20 +64,51 @@ class Run:
 
     def __post_init__(self) -> None:
         self.build = self.task.assignment.build_of(self.submission)
+        self._to_build = self.build is not None
+        self._builds = 0  # tries
+        self._last = Ending()
+        self._tries: dict[Suite, int] = dict.fromkeys(SUITES, 0)
         limit = FACTOR * self.task.assignment.limits.seconds + MARGIN
         self._left = {1: limit, 2: limit}  # seconds for the checks, at the first and at the second try
 
-    def all_checks(self) -> tuple[Verdict, ...]:
-        """The verdicts after one run of each suite, or two where something was undecided."""
-        if self.build is None or self._built():
-            for suite in SUITES:
-                self._suite(suite)
-                if self.broke:
-                    self.endings = {**everywhere(self.endings[suite]), **self.endings}
-                    break
-        return self._verdicts()
+    @property
+    def open(self) -> bool:
+        """Whether another `go` can decide anything."""
+        return self._to_build or any(self._wanted(suite) for suite in SUITES)
 
-    def _verdicts(self) -> tuple[Verdict, ...]:
+    def go(self, bench: Bench) -> None:
+        """Run everything, at the first call; after that, what is undecided and has not been run twice.
+
+        Raises Cancelled.
+        """
+        self._bench, self.broke = bench, False
+        if self._tries["hidden"] and self._wanted(
+            "public"
+        ):  # nothing that hidden checks left in the cache of a file meets a public one
+            self.submission = self._copy_of(self.submission)
+        if self._to_build and not self._built():
+            return
+        for suite in SUITES:
+            self._suite(suite)
+            if self.broke:
+                self.endings = {**everywhere(self.task.assignment, self._last), **self.endings}
+                if self._tries[suite] == _MOST_TRIES:
+                    self._give_up()
+                return
+
+    def _give_up(self) -> None:
+        self._to_build = False
+        self._tries = dict.fromkeys(SUITES, _MOST_TRIES)
+
+    def _copy_of(self, folder: Path) -> Path:
+        target = self.scratch / f"copy-{self._tries['hidden']}"
+        try:
+            shutil.copytree(folder, target, symlinks=True)
+        except OSError as error:
+            raise LabError(f"the submission cannot be copied once more: {cause_of(error)}") from None
+        return target
+
+    def verdicts(self) -> tuple[Verdict, ...]:
         return judge(self.task.assignment, self.reports, endings=self.endings, forbidden=self.forbidden)
 
     # -- the build -----------------------------------------------------------------------------------------------------
@@ -82,21 +118,23 @@ class Run:
         assert self.build is not None
         seconds = self.build.timeout + MARGIN
         task = replace(self._task(), build=True, look=self._unknown, pack=True, seconds=seconds)
-        ending = Ending()
-        for attempt in (1, 2):
-            self.attempts = max(self.attempts, attempt)
-            with tempfile.TemporaryFile() as archive:
-                listener = self._listener((), archive)
-                ending = self._attempt(task, listener, attempt)
-                if ending.stopped is not Stopped.ENDED:
-                    continue
+        self._builds += 1
+        self.attempts = max(self.attempts, self._builds)
+        with tempfile.TemporaryFile() as archive:
+            listener = self._listener((), archive)
+            ending = self._attempt(task, listener, self._builds)
+            if ending.stopped is Stopped.ENDED:
                 why = "" if listener.built is None or listener.built.ok else listener.built.text
                 if why or (why := self._take_in(archive, whole=listener.packed)):
                     self.build_log = why
                     ending = Ending(Stopped.BUILD)
-                break
-        self.endings = everywhere(ending)
-        return ending.stopped is Stopped.ENDED
+        self._to_build = ending.stopped is Stopped.OURS and self._builds < _MOST_TRIES
+        self.endings = everywhere(self.task.assignment, ending)
+        if ending.stopped is Stopped.ENDED:
+            return True
+        if not self._to_build:
+            self._give_up()
+        return False
 
     def _take_in(self, archive: BinaryIO, *, whole: bool) -> str:
         """Take in what was built; why it cannot be, for its author."""
@@ -105,28 +143,37 @@ class Run:
         try:
             if not whole:
                 raise SubmissionError(f"what was built is larger than {most / 1e6:g} MB, or cannot be read")
-            take_built(archive, self.built, most)
+            self.scratch.mkdir(exist_ok=True)
+            take_built(archive, self.scratch / "built", most)
         except SubmissionError as why:
             return str(why)
-        self.submission = self.built
+        self.submission = self.scratch / "built"
         return ""
 
     # -- the checks ----------------------------------------------------------------------------------------------------
 
     def _suite(self, suite: Suite) -> None:
-        """Run the checks of a suite, and once more those that are undecided then."""
-        checks = tuple(check.id for check in self.task.assignment.checks_of(suite=suite))
-        if checks:
-            self._run_checks(suite, checks, attempt=1)
-        if again := to_repeat(self.task.assignment, self._verdicts(), suite):
-            self.attempts = 2
-            self.notes.append(f"{len(again)} of {len(checks)} {suite} checks were undecided and were run a second time")
-            self._run_checks(suite, again, attempt=2)
+        """Run the checks of a suite that are wanted now."""
+        if checks := self._wanted(suite):
+            self._tries[suite] += 1
+            if self._tries[suite] > 1:
+                self.attempts = 2
+                count = len(self.task.assignment.checks_of(suite=suite))
+                self.notes.append(f"{len(checks)} of {count} {suite} checks were undecided and were run a second time")
+            self._run_checks(suite, checks, attempt=self._tries[suite])
+
+    def _wanted(self, suite: Suite) -> tuple[str, ...]:
+        """All checks of a suite that has not been run, the undecided ones of one that has been run once."""
+        if self._tries[suite] == 0:
+            return tuple(check.id for check in self.task.assignment.checks_of(suite=suite))
+        if self._tries[suite] < _MOST_TRIES:
+            return to_repeat(self.task.assignment, self.verdicts(), suite)
+        return ()
 
     def _run_checks(self, suite: Suite, checks: Sequence[str], *, attempt: int) -> None:
         seconds = self._left[attempt]
         if seconds <= 0:  # an earlier suite has used up the time for the whole grading
-            self.endings[suite] = Ending(Stopped.DEADLINE)
+            self.endings.update(dict.fromkeys(checks, Ending(Stopped.DEADLINE)))
             return
         begun = time.monotonic()
         known = {check: report for check, report in self.reports.items() if check not in checks}
@@ -135,7 +182,8 @@ class Run:
         outcomes |= {check: report.outcome for check, report in known.items()}
         listener = self._listener(checks, known=known)
         task = replace(self._task(), checks=checks, outcomes=outcomes, look=self._unknown, seconds=seconds)
-        self.endings[suite] = self._attempt(task, listener, attempt)
+        self._last = self._attempt(task, listener, attempt)
+        self.endings.update(dict.fromkeys(checks, self._last))
         self.reports = {**listener.reports.first, **known}
         self._left[attempt] -= time.monotonic() - begun
 
@@ -160,7 +208,7 @@ class Run:
         """Run one tester; how it ended. The listener has its reports."""
         self.broke = False
         try:
-            ended = self.bench.run(task, listener)
+            ended = self._bench.run(task, listener)
         except LabError as error:
             ended, broken = Ended(status=None), str(error)
         else:
@@ -176,6 +224,8 @@ class Run:
             if any(not report.outcome.decided for report in listener.reports.first.values()):
                 # Part of the time went where the lab or the machine could not do its part.
                 return Ending(Stopped.OURS, "(the time was up, after checks that stayed undecided)")
+            if waited := self._without_processor(listener, task.seconds):
+                return Ending(Stopped.OURS, f"(the time was up, {waited:.0f} s of it without a processor)")
             return Ending(Stopped.DEADLINE)
         if ended.died:
             self.notes.append(f"the submission's node ended before its time: {ended.died}")
@@ -186,11 +236,19 @@ class Run:
         has_sources = listener.built is None or listener.built.ok
         if not broken and task.look and self._unknown and has_sources:
             broken = "the tester did not look for forbidden names"
+            listener.reports.first.clear()  # nobody knows what they are worth
         if broken:
             self.broke = True
             self.notes.append(f"the lab broke: {broken}")
             return Ending(Stopped.OURS, f"({broken})")
         return Ending()
+
+    def _without_processor(self, listener: Listener, seconds: float) -> float:
+        """For how long the tester was ready and had no processor, if it was long and not the submission's doing."""
+        reports = listener.reports.first.values()
+        waited, used = sum(report.waited for report in reports), sum(report.used for report in reports)
+        loud = used > LOUD * seconds * self.task.assignment.limits.cpus
+        return waited if waited > BUSY * seconds and not loud else 0.0
 
 
 def why_improper(ended: Ended, last_record: bool) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from harness.course.assignment import SUITES, Assignment, Check, Suite
+from harness.course.assignment import Assignment, Check, Suite
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Report
 
@@ -45,15 +45,15 @@ class Stopped(Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How the run of a suite ended."""
+    """How the run of some checks ended."""
 
     stopped: Stopped = Stopped.ENDED
     reason: str = ""  #: goes with `stopped`
 
 
-def everywhere(ending: Ending) -> dict[Suite, Ending]:
-    """The same ending for every suite."""
-    return dict.fromkeys(SUITES, ending)
+def everywhere(assignment: Assignment, ending: Ending) -> dict[str, Ending]:
+    """The same ending for every check."""
+    return {check.id: ending for check in assignment.checks}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,19 +101,19 @@ def judge(
     assignment: Assignment,
     reports: Mapping[str, Report],
     *,
-    endings: Mapping[Suite, Ending] | None = None,
+    endings: Mapping[str, Ending] | None = None,
     forbidden: Mapping[int, str] | None = None,
 ) -> tuple[Verdict, ...]:
     """A verdict for every check of the assignment, in its order.
 
-    `endings` decide what a check without a report gets (default: the suite came to its end); `forbidden` has a message
-    for each stage that uses a forbidden name.
+    `endings` decide what a check without a report gets, by its id (default: its run came to its end); `forbidden` has a
+    message for each stage that uses a forbidden name.
     """
     verdicts: dict[str, Verdict] = {}
     for check in assignment.checks:
         report = reports.get(check.id)
         if report is None:
-            ending = (endings or {}).get(check.suite, Ending())
+            ending = (endings or {}).get(check.id, Ending())
             message = f"{ending.stopped.message} {ending.reason}".strip()
             verdict = Verdict(check=check, outcome=ending.stopped.outcome, message=message)
         else:

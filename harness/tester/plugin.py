@@ -20,6 +20,7 @@ from harness.actors.story import Broken
 from harness.course.assignment import Assignment, Check
 from harness.errors import shortage
 from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone, NodeMute, NotMeasured
+from harness.lab.node.proc import queued_here
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Gone, Mute, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
@@ -29,6 +30,9 @@ LATE = 0.05
 #: A submission that sends more packets with data a second than this, and so many times what it was sent, has made the
 #: link late by itself.
 MOST_SENT, TIMES = 3_000, 4
+#: The share of a check's time in which the tester was ready and had no processor, from which on a time-out says
+#: nothing of the submission.
+BUSY = 0.2
 #: The share of its allowed CPU above which a submission made the machine busy by itself.
 LOUD = 0.5
 
@@ -71,7 +75,7 @@ class StoryPlugin:
         self._found: dict[str, str] = {}  # pytest's node id -> check id
         self._scene: Scene | None = None
         self._began = (0.0, 0.0)  # wall clock, monotonic
-        self._cpu = 0.0
+        self._cpu = self._queued = 0.0
         self._second_used = True  # until it has been made fresh once
         self._gone = False  # whether it was reported that the node is gone
 
@@ -116,6 +120,7 @@ class StoryPlugin:
         scene.story.steps.clear()
         self._cpu = _cpu_seconds(session.node)
         self._began = (time.time(), time.monotonic())
+        self._queued = queued_here()
         self._scene = scene
         yield scene
         self._second_used = scene.second_used
@@ -127,6 +132,7 @@ class StoryPlugin:
         check = self._checks[self._found[item.nodeid]]
         self._scene = None
         self._began = (time.time(), time.monotonic())
+        self._queued = queued_here()
         self._emit(Start(check.id, self._began[0]))
         return (yield)
 
@@ -162,7 +168,11 @@ class StoryPlugin:
     # -- the record --------------------------------------------------------------------------------------------
 
     def _report(self, check: Check, error: BaseException | None) -> None:
-        report = replace(_explain(check, error), seconds=round(time.monotonic() - self._began[1], 4))
+        report = replace(
+            _explain(check, error),
+            seconds=round(time.monotonic() - self._began[1], 4),
+            waited=round(queued_here() - self._queued, 4),
+        )
         self._notice(check, error)
         if self._scene is not None:
             report = self._with_scene(report, check, self._scene)
@@ -185,6 +195,7 @@ class StoryPlugin:
             scene.last_words()
         report = replace(report, story=scene.story.for_record())
         try:
+            report = replace(report, used=round(max(0.0, _cpu_seconds(scene.node) - self._cpu), 4))
             counters = scene.network.counters()
             link = {"engine": scene.network.engine, "profile": scene.link_name, **asdict(counters)}
             report = replace(report, link=link)
@@ -194,7 +205,7 @@ class StoryPlugin:
                     report = replace(report, message=f"{report.message} ({trouble})")
                 if crashes := scene.crashes():
                     report = replace(report, message=f"{'; '.join(crashes)}: {report.message}", crashed=True)
-                report = self._doubted(report, counters, scene.node)
+                report = self._doubted(report, counters)
             if report.outcome in (Outcome.FAIL, Outcome.TIMEOUT, Outcome.ERROR) and (why := scene.doubt()):
                 message = f"{why}; the check would have said: {report.message}"
                 report = replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
@@ -212,20 +223,25 @@ class StoryPlugin:
         seed = self._session.public_seed if check.suite == "public" else ""
         return scene.attachment(check=check.id, title=check.rule, message=report.message, seed=seed)
 
-    def _doubted(self, report: Report, counters: LinkCounters, node: Node) -> Report:
-        """A failure on a link that was not as requested is inconclusive, unless the submission caused it."""
-        if not counters.engine_drops and counters.late_p99 <= LATE:
-            return report
+    def _doubted(self, report: Report, counters: LinkCounters) -> Report:
+        """A failure on a link that was not as requested, or on a machine without time, is inconclusive.
+
+        Unless the submission caused it.
+        """
         elapsed = max(time.monotonic() - self._began[1], 0.001)
+        busy = report.outcome is Outcome.TIMEOUT and report.waited > BUSY * elapsed
+        if not busy and not counters.engine_drops and counters.late_p99 <= LATE:
+            return report
         if counters.data_up > max(MOST_SENT * elapsed, TIMES * counters.data_down):
             return report
-        share = (_cpu_seconds(node) - self._cpu) / elapsed / max(self._session.assignment.limits.cpus, 0.01)
-        if share > LOUD:
+        if report.used / elapsed / max(self._session.assignment.limits.cpus, 0.01) > LOUD:
             return report
-        message = (
-            f"the link was not as asked (p99 {counters.late_p99 * 1000:.0f} ms late, {counters.engine_drops}"
-            f" packets lost by the engine); the check would have said: {report.message}"
-        )
+        if busy:
+            why = f"the machine had no processor for the tester in {report.waited:.1f} of {elapsed:.1f} s"
+        else:
+            late = f"p99 {counters.late_p99 * 1000:.0f} ms late"
+            why = f"the link was not as asked ({late}, {counters.engine_drops} packets lost by the engine)"
+        message = f"{why}; the check would have said: {report.message}"
         return replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
 
 

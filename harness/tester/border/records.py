@@ -119,6 +119,8 @@ class Report:
     check: str
     outcome: Outcome
     seconds: float = 0.0
+    waited: float = 0.0  #: of these, how long the tester was ready and had no processor
+    used: float = 0.0  #: seconds of processor that the submission used
     message: str = ""  #: one sentence: what broke
     crashed: bool = False  #: a server of the submission ended although nobody told it to
     expected: str | None = None
@@ -198,6 +200,8 @@ def _report(data: Mapping[str, Any]) -> Report:
         check=_text(data, "check", most=500),
         outcome=outcome,
         seconds=_seconds(data, "seconds"),
+        waited=_seconds(data, "waited"),
+        used=_seconds(data, "used"),
         message=_optional(data, "message") or "",
         crashed=data.get("crashed") is True,
         expected=_optional(data, "expected"),

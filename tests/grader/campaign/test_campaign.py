@@ -383,7 +383,7 @@ def test_sources_that_nobody_looked_through_decide_nothing(runs: Runs) -> None:
     runs.bench = Silent([])
     runs.go()
     result = runs.result("ann")
-    assert (result["points"], result["state"]) == (6, "ours")  # the public checks' reports stand, the run does not
+    assert (result["points"], result["undecided"], result["state"]) == (0, 15, "ours")
     assert any("did not look for forbidden names" in note for note in result["notes"])
 
 

@@ -45,7 +45,7 @@ def test_a_check_without_a_report_has_failed(assignment: Assignment) -> None:
 def test_why_the_run_ended_decides_what_a_missing_report_is(
     assignment: Assignment, stopped: Stopped, word: str, undecided: float
 ) -> None:
-    endings = everywhere(Ending(stopped, "(so it is)"))
+    endings = everywhere(assignment, Ending(stopped, "(so it is)"))
     verdicts = judge(assignment, {READS: reports()[READS]}, endings=endings)
     assert words(verdicts) == ["pass", word, word, word]
     assert verdicts[1].message.endswith("(so it is)")
@@ -96,9 +96,9 @@ def test_the_first_report_counts() -> None:
     ]
 
 
-def test_each_suite_has_an_ending_of_its_own(assignment: Assignment) -> None:
-    verdicts = judge(assignment, {}, endings={"hidden": Ending(Stopped.OURS)})
-    assert words(verdicts) == ["fail", "inconclusive", "fail", "inconclusive"]
+def test_each_check_has_an_ending_of_its_own(assignment: Assignment) -> None:
+    verdicts = judge(assignment, {}, endings={SECRET: Ending(Stopped.OURS), SERVES: Ending(Stopped.DEADLINE)})
+    assert words(verdicts) == ["fail", "inconclusive", "timeout", "fail"]
 
 
 def test_undecided_checks_are_repeated_suite_by_suite(assignment: Assignment) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from harness.lab.interface import LinkCounters, Node
+from harness.lab.interface import LinkCounters
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Report
 from harness.tester.plugin import StoryPlugin, SuiteRun
@@ -16,13 +17,18 @@ from harness.tester.plugin import StoryPlugin, SuiteRun
 FAILED = Report(check="a", outcome=Outcome.FAIL, message="it is slow")
 
 
-def doubted(counters: LinkCounters, *, seconds: float = 4.0, cpu: float = 0.1) -> str:
-    """What becomes of a failure in a check of so many seconds, in which the submission used so much processor."""
+def doubted(
+    counters: LinkCounters, *, seconds: float = 4.0, cpu: float = 0.1, waited: float = 0.0, timeout: bool = False
+) -> str:
+    """What becomes of a failure in a check of so many seconds.
+
+    The submission used so much processor, and the tester waited so long for one.
+    """
     assignment = SimpleNamespace(checks=(), limits=SimpleNamespace(cpus=1.0))
     plugin = StoryPlugin(cast(SuiteRun, SimpleNamespace(assignment=assignment, outcomes={})), lambda _: None)
     plugin._began = (0.0, time.monotonic() - seconds)
-    node: Any = SimpleNamespace(usage=lambda: SimpleNamespace(cpu_seconds=cpu))
-    return plugin._doubted(FAILED, counters, cast(Node, node)).outcome.value
+    failed = replace(FAILED, used=cpu, waited=waited, outcome=Outcome.TIMEOUT if timeout else Outcome.FAIL)
+    return plugin._doubted(failed, counters).outcome.value
 
 
 @pytest.mark.parametrize("fault", [{"engine_drops": 1}, {"late_p99": 0.06}])
@@ -40,3 +46,11 @@ def test_it_does_not_excuse_who_floods_it_or_spins(fault: dict[str, Any]) -> Non
 
 def test_a_link_as_asked_excuses_nobody() -> None:
     assert doubted(LinkCounters(late_p99=0.01)) == "fail"
+
+
+def test_a_machine_without_time_excuses_who_timed_out_and_nobody_else() -> None:
+    clean = LinkCounters()
+    assert doubted(clean, waited=1.0, timeout=True) == "inconclusive"
+    assert doubted(clean, waited=0.5, timeout=True) == "timeout"
+    assert doubted(clean, waited=1.0) == "fail"
+    assert doubted(clean, waited=1.0, timeout=True, cpu=2.5) == "timeout"  # it has taken the time itself
