@@ -130,7 +130,7 @@ def is_silent(lab: Scene, ways: PipeConnections) -> None:
 def reset_while_stuck(_lab: Scene, ways: PipeConnections) -> None:
     """Much is under way to a plain side that does not read, which is reset."""
     way = ways.opens(quietly=True)
-    way.tls.sends_what_fits(bytes(200_000), quiet=0.02)
+    way.tls.sends_what_fits(bytes(60_000), quiet=0.02)
     way.plain.resets()
 
 
