@@ -26,8 +26,11 @@ def test_half_close_with_output_pending(lab: Scene) -> None:
 def test_idle(lab: Scene) -> None:
     server = lab.serves("echo_server", "--idle", "0.8")
     silent, other = lab.connects(server, name="a silent client"), lab.connects(server, name="another")
-    silent.hears_nothing(for_=0.5)
-    for _ in range(5):
+    for _ in range(2):
+        silent.hears_nothing(for_=0.28)
+        other.sends(b"y")
+        other.reads_exactly(b"y")
+    for _ in range(4):
         other.sends(b"x")
         other.reads_exactly(b"x")
         lab.pauses(0.3)

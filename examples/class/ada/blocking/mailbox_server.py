@@ -5,6 +5,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 import net
 from daytime_server import Stop, listen, stop
@@ -43,7 +44,9 @@ class Box:
 
 
 def send(c, body):
-    c.sendall(struct.pack(">I", len(body)) + body)
+    rest = memoryview(struct.pack(">I", len(body)) + body)
+    while rest:  # sendall() would count its timeout over all of it
+        rest = rest[c.send(rest) :]
 
 
 def serve(c, box, idle):
@@ -71,8 +74,9 @@ def serve(c, box, idle):
 
 def goodbye(c):
     c.shutdown(socket.SHUT_WR)
-    c.settimeout(1)
-    for _ in range(100):
+    end = time.monotonic() + 1
+    while (left := end - time.monotonic()) > 0:
+        c.settimeout(left)
         if not c.recv(65536):
             break
 

@@ -31,6 +31,7 @@ def test_largest_frames(lab: Scene) -> None:
     asks(peer, b"put empty\n")
     answer = asks(peer, b"get empty\n")
     lab.expect(answer == b"ok\n", "an empty message is a message", expected=b"ok\n", seen=answer)
+    peer.closes()
     lab.says("a client of whose replies the system keeps little: send() does not take all of a frame at once")
     small = lab.connects(server, receive_buffer=2048, segment=536, name="a client with small buffers")
     small.sends(frame(b"get big\n") * 3)

@@ -1,6 +1,8 @@
 """Stage 6: endings. Half of a connection may end, all of it may break, and nothing may be left behind."""
 
 import struct
+import threading
+from typing import Any
 
 from harness.testing import NotMeasured, Peer, Scene, Server
 
@@ -141,8 +143,10 @@ def test_every_place_comes_back(lab: Scene) -> None:
         lab.pauses(0.1)
         gone.resets()
     for number in range(2):
-        stays = lab.connects(server, name=f"client {number} that announces too much and never ends")
+        stays = lab.connects(server, name=f"client {number} that announces too much, and sends a byte now and then")
         stays.sends(b"\xff\xff\xff\xff", may_fail=True)
+        drip: dict[str, Any] = {"target": stays.sends, "args": [b"x"] * 90, "kwargs": {"apart": 0.2, "may_fail": True}}
+        threading.Thread(**drip, daemon=True).start()
     lab.says("after all of them, both places are free")
     peers = [lab.connects(server, name=name) for name in ("one of the last", "the other")]
     for peer in peers:
