@@ -10,6 +10,7 @@ Rule 4: what stays undecided is tried once more, whenever the caller sees fit, a
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -37,6 +38,10 @@ MARGIN = 15.0
 BUSY, LOUD = 0.2, 0.5
 #: How often a build, and a suite, is run at most.
 _MOST_TRIES = 2
+
+
+#: How a line of a log begins that says what was raised.
+_EXCEPTION = re.compile(r"(tester: )?[\w.]*(Error|Exception|Interrupt|Exit)\b")
 
 
 class Cancelled(Exception):
@@ -259,5 +264,6 @@ def why_improper(ended: Ended, last_record: bool) -> str:
         how = f"was killed by signal {-ended.status}"
     else:
         how = f"ended with exit status {ended.status}"
-    last = [line for line in ended.log.splitlines() if line.strip()][-1:]
+    lines = [line for line in ended.log.splitlines() if line.strip()]
+    last = ([line for line in lines if _EXCEPTION.match(line)] or lines)[-1:]
     return f"the tester {how}{'' if last_record else ' before its last record'}{''.join(f': {line}' for line in last)}"

@@ -317,6 +317,11 @@ def test_a_check_that_a_proper_tester_does_not_report_fails(runs: Runs) -> None:
     [
         ([], Ended(status=0), "ended with exit status 0 before its last record"),
         ([report(READS)], Ended(status=1, log="a\nOSError: x\n"), "exit status 1 before its last record: OSError: x"),
+        (
+            [],
+            Ended(status=1, log="harness.X.OSError: x\n7 errors in 0.1s\n"),
+            "before its last record: harness.X.OSError: x",
+        ),
         ([report(READS)], Ended(status=-9), "was killed by signal 9 before its last record"),
         ([report(READS), END], Ended(status=3), "ended with exit status 3"),
         ([report(READS)], Ended(status=None, late=True, stopped="the tester was stopped by a signal"), "was stopped"),
