@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +18,8 @@ from rich.text import Text
 from grader.bench.choose import choose_place, make_images
 from grader.bench.local import closing
 from grader.campaign.campaign import Campaign
+from grader.campaign.crowd import labs_here
+from grader.campaign.estimate import Estimate, in_words
 from grader.campaign.plan import Plan, make_plan
 from grader.campaign.progress import Display
 from grader.campaign.run_folder import RunFolder
@@ -68,7 +72,9 @@ def run(
     student: Annotated[list[str] | None, typer.Option(help="only this student (may be given again)")] = None,
     lab: Annotated[LabKind, typer.Option(help="auto: Docker if an engine answers, else local")] = LabKind.auto,
     engine: Annotated[LinkEngine, typer.Option(help="what impairs the link")] = LinkEngine.auto,
-    workers: Annotated[int, typer.Option(min=0, max=16, help="submissions side by side; 0: by the cores")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, max=64, help="submissions side by side at most; 0: as many as the machine carries")
+    ] = 0,
     seed: Annotated[
         str | None, typer.Option(help="the course's secret; else $SOCKETLAB_SECRET, else the run's own")
     ] = None,
@@ -82,7 +88,6 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     course = this_course()
     submitted = submitted.absolute()
-    workers = workers or max(1, min((os.cpu_count() or 2) // 2, 8))
     plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
     if out.resolve().is_relative_to(submitted.resolve()):
         raise UsageError(f"{out} is inside {submitted}: results among submissions. Give another folder.")
@@ -98,13 +103,17 @@ def run(
             say=lambda text: console.print(Text(text, style="dim")),
         )
         with closing(place):
+            workers = min(workers or labs_here(), max(1, len(plan.jobs)))
+            campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
+            estimate = Estimate(plan.jobs, lambda: campaign.crowd.now, os.cpu_count() or 1)
             kind = f"{place.kind} lab, link engine {place.engine}"
             many = f"{len(plan.jobs)} submission{'s' if len(plan.jobs) != 1 else ''}"
-            console.print(Text(f"{many}, {workers} at a time, {kind}"))
+            console.print(Text(line(f"Report: {folder.path / 'index.html'}")))
+            side = f"up to {workers} side by side" if workers > 1 else "one at a time"
+            console.print(Text(f"{many}, {side}, {in_words(estimate.left())}, {kind}"))
             if place.unprotected:
                 console.print(Text(place.unprotected, style="yellow"))
-            campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
-            status = _show(console, campaign, plan, folder)
+            status = _show(console, campaign, plan, folder, estimate)
     raise typer.Exit(status)
 
 
@@ -141,16 +150,25 @@ def images() -> None:
     console.print(Text(f"The images are there: {made}"))
 
 
-def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder) -> int:
+#: Seconds between two pages of a class while it is graded, at least.
+_RENEWED = 1.0
+
+
+def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder, estimate: Estimate) -> int:
     """Run the campaign and show its progress; returns the exit status."""
     interrupted, unfinished = False, 0
     results: list[dict[str, Any]] = []
     try:
-        with Display(console, len(plan.jobs)) as display:
+        written = -_RENEWED
+        with Display(console, len(plan.jobs), estimate) as display:
             for event in campaign.events(plan.jobs):
                 display.see(event)
                 if event.kind == "ends" and event.result is not None:
                     results.append(event.result)
+                if event.kind != "goes on" and time.monotonic() - written >= _RENEWED:
+                    written = time.monotonic()
+                    with contextlib.suppress(OSError):  # what is full now may have room in the end
+                        folder.write_index(plan.remarks, left=len(plan.jobs) - len(results), going=True)
                 unfinished += event.kind == "breaks"
     except KeyboardInterrupt:
         interrupted = True

@@ -1,4 +1,5 @@
-"""A class: `plan.py` finds the jobs, `campaign.py` gives them to workers.
+"""A class: `plan.py` finds the jobs, `campaign.py` gives them to workers, `crowd.py` says to how many, `estimate.py`
+how long that takes.
 
 `run_folder.py` and `journal.py` keep what is done: a job that is in the journal is not run again. It may import all of
 the grader but `cli`. Begin with `campaign.py`.

@@ -2,10 +2,13 @@
 
 Rule 1: workers grade, the caller's thread displays; what happens reaches it as events, in order.
 Rule 2: however it ends (done, interrupted, killed), what has finished is on the disk, and the next run does the rest.
+Rule 3: what is undecided after its first run is tried once more at the end, by one worker, when nothing else runs.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import queue
 import shutil
 import threading
@@ -13,15 +16,17 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from grader.bench.local import Bench, Place
 from grader.bench.task import Task
+from grader.campaign.crowd import Crowd, suffered
 from grader.campaign.machine import tools_of_place
 from grader.campaign.plan import GradingJob
 from grader.campaign.run_folder import RunFolder
 from grader.course import Course
-from grader.job.grading import Graded, grade, identity_of, ours, refuse, seed_of
+from grader.job.grading import Graded, Grading, identity_of, ours, refuse, seed_of
 from grader.job.listener import Progress
 from grader.job.run import Cancelled
 from grader.submission import take_submission
@@ -33,12 +38,21 @@ from harness.lab.interface import LabError
 class JobEvent:
     """Something that happened to a job."""
 
-    kind: Literal["begins", "goes on", "ends", "breaks"]
+    kind: Literal["begins", "goes on", "waits", "ends", "breaks"]
     job: GradingJob
     progress: Progress | None = None  #: "goes on"
     result: dict[str, Any] | None = None  #: "ends"
     again: bool = False  #: "ends": the result is from an earlier run
     text: str = ""  #: "breaks": why there is no result
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A submission with undecided checks, which are tried once more at the end."""
+
+    job: GradingJob
+    grading: Grading
+    copy: Path
 
 
 @dataclass
@@ -49,7 +63,7 @@ class Campaign:
     run: RunFolder
     place: Place
     secret: bytes
-    workers: int = 1
+    workers: int = 1  #: at most so many side by side; fewer while verdicts suffer
     again: bool = False  #: grade again what is waiting for a person
     _todo: queue.SimpleQueue[GradingJob] = field(default_factory=queue.SimpleQueue)
     _events: queue.SimpleQueue[JobEvent | None] = field(default_factory=queue.SimpleQueue)
@@ -58,6 +72,14 @@ class Campaign:
     _hashes: dict[str, str] = field(default_factory=dict)
     _tools: dict[str, str] = field(default_factory=dict)  # what submissions find on the machine they run on
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turn: threading.Condition = field(default_factory=threading.Condition)  # over the next three
+    _running: int = 0
+    _alive: int = 0  # workers that have something to do
+    _waiting: list[_Waiting] = field(default_factory=list)
+    _copies: Iterator[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.crowd = Crowd(max(1, self.workers))
 
     def events(self, jobs: list[GradingJob]) -> Iterator[JobEvent]:
         """Grade the jobs, and say what happens. Closing the iterator (or an interrupt in it) stops the workers."""
@@ -71,8 +93,11 @@ class Campaign:
             for number in range(max(1, min(self.workers, len(jobs))))
         ]
         left = 0
+        self._alive = len(threads)
         try:
             left = _started(threads)
+            with self._turn:
+                self._alive -= len(threads) - left
             while left:
                 try:
                     # With a time-out, so that an interrupt is seen at once on every system.
@@ -96,21 +121,39 @@ class Campaign:
 
     def _work(self, number: int) -> None:
         try:
-            while not self._stop.is_set():
+            while (job := self._next()) is not None:
+                self._events.put(JobEvent("begins", job))
                 try:
-                    job = self._todo.get_nowait()
-                except queue.Empty:
-                    break
-                self._one(number, job)
+                    self._carefully(number, job, functools.partial(self._first, number, job))
+                finally:
+                    with self._turn:
+                        self._running -= 1
+                        self._turn.notify_all()
+            with self._turn:
+                self._alive -= 1
+                last = not self._alive
+            while last and self._waiting and not self._stop.is_set():
+                waiting = self._waiting.pop(0)
+                self._events.put(JobEvent("begins", waiting.job, text="once more, alone"))
+                self._carefully(number, waiting.job, functools.partial(self._again, number, waiting))
         finally:
             self._drop_bench(number)
             self._events.put(None)
 
-    def _one(self, number: int, job: GradingJob) -> None:
-        """Grade one job, come what may."""
-        self._events.put(JobEvent("begins", job))
+    def _next(self) -> GradingJob | None:
+        """The next job, when there is room for another one; None if there is none left."""
+        with self._turn:
+            while not self._stop.is_set() and not self._todo.empty():
+                if self._running < self.crowd.now:
+                    self._running += 1
+                    return self._todo.get_nowait()
+                self._turn.wait(0.2)
+        return None
+
+    def _carefully(self, number: int, job: GradingJob, act: Callable[[], tuple[dict[str, Any], bool] | None]) -> None:
+        """Grade one job, come what may. `act` gives its result and whether that was there already; None: it waits."""
         try:
-            result, again = self._grade(number, job)
+            found = act()
         except Cancelled:
             return
         except Exception as error:
@@ -124,14 +167,15 @@ class Campaign:
                 text = f"the result could not be saved: {why}. The same command again grades it."
                 self._events.put(JobEvent("breaks", job, text=text))
                 return
-            result = graded.result
-        self._events.put(JobEvent("ends", job, result=result, again=again))
+            found = graded.result, again
+        if found is not None:
+            self._events.put(JobEvent("ends", job, result=found[0], again=found[1]))
 
-    def _grade(self, number: int, job: GradingJob) -> tuple[dict[str, Any], bool]:
-        """The job's result, and whether it existed already. Raises Cancelled."""
+    def _first(self, number: int, job: GradingJob) -> tuple[dict[str, Any], bool] | None:
+        """The job's result, and whether it existed already; None if it is tried once more later. Raises Cancelled."""
         begun = time.monotonic()
-        copy = self.run.work / f"{number}"
-        shutil.rmtree(copy, ignore_errors=True)
+        copy = self.run.work / str(next(self._copies))
+        waits = False
         try:
             graded: Graded
             try:
@@ -151,11 +195,36 @@ class Campaign:
                 taken = time.monotonic() - begun
                 self.run.check_room()
                 self._shower(job)(Progress("waiting for a lab"))
-                graded = grade(task, submission, self._bench(number), self._shower(job), taken)
+                grading = Grading(task, submission, self._shower(job), taken)
+                grading.go(self._bench(number))
+                if waits := grading.open:
+                    self._keep(_Waiting(job, grading, copy))
+                    return None
+                graded = grading.graded()
+                with self._turn:
+                    self.crowd.learn(suffered(graded.result))
             self.run.save(graded)
             return graded.result, False
         finally:
-            shutil.rmtree(copy, ignore_errors=True)
+            if not waits:
+                shutil.rmtree(copy, ignore_errors=True)
+
+    def _keep(self, waiting: _Waiting) -> None:
+        with self._turn:
+            self._waiting.append(waiting)
+            self.crowd.learn(suffered=True)
+        self._events.put(JobEvent("waits", waiting.job, text="some checks are undecided; once more at the end"))
+
+    def _again(self, number: int, waiting: _Waiting) -> tuple[dict[str, Any], bool]:
+        """The result after what was undecided was tried once more. Raises Cancelled, LabError."""
+        try:
+            while waiting.grading.open:
+                waiting.grading.go(self._bench(number))
+            graded = waiting.grading.graded()
+        finally:
+            shutil.rmtree(waiting.copy, ignore_errors=True)
+        self.run.save(graded)
+        return graded.result, False
 
     def _task(self, job: GradingJob, submission: str) -> Task:
         assignment, place = job.assignment, self.place

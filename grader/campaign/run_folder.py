@@ -176,8 +176,9 @@ class RunFolder:
                 found.append(f"{name}: grading it again broke ({why['graded_at']}); the result before it stands.")
         return found
 
-    def write_index(self, remarks: list[str], *, left: int = 0) -> Path:
-        """The class as a page. `left`: submissions that an interrupted run has not come to."""
+    def write_index(self, remarks: list[str], *, left: int = 0, going: bool = False) -> Path:
+        """The class as a page. `left`: submissions without a result yet; `going`: the run has not stopped."""
         path = self.path / "index.html"
-        write_file(path, index_page(self.results(), [*remarks, *self.broken()], left=left).encode("utf-8"))
+        page = index_page(self.results(), [*remarks, *self.broken()], left=left, going=going)
+        write_file(path, page.encode("utf-8"))
         return path

@@ -42,9 +42,16 @@ def student_page(result: Mapping[str, Any]) -> str:
     return _render("student.html.j2", view=student_view(result), for_student=True)
 
 
-def index_page(results: Sequence[Mapping[str, Any]], remarks: Sequence[str] = (), *, left: int = 0) -> str:
-    """The class, with links to the reports. `left`: submissions that an interrupted run has not come to."""
-    return _render("index.html.j2", tables=class_view(results), remarks=remarks, left=left, for_student=False)
+def index_page(
+    results: Sequence[Mapping[str, Any]], remarks: Sequence[str] = (), *, left: int = 0, going: bool = False
+) -> str:
+    """The class, with links to the reports.
+
+    `left`: submissions without a result yet; `going`: the run goes on, and the page renews itself. Otherwise it was
+    interrupted.
+    """
+    values = {"tables": class_view(results), "remarks": remarks, "left": left, "going": going}
+    return _render("index.html.j2", **values, for_student=False)
 
 
 def _render(template: str, **values: object) -> str:

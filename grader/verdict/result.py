@@ -42,6 +42,8 @@ def _check_row(assignment: Assignment, number: int, verdict: Verdict, looks: Loo
         "crashed": report.crashed,
         "because": verdict.because,
         "seconds": report.seconds,
+        "waited": report.waited,
+        "used": report.used,
         "expected": report.expected,
         "seen": report.seen,
         "story": [{"at": step.at, "who": step.who, "what": step.what} for step in report.story or ()],

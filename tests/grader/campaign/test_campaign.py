@@ -22,6 +22,7 @@ from grader.campaign.run_folder import RunFolder
 from harness.errors import SetupError, UsageError
 from harness.lab.interface import LabError
 from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Forbidden
 
 
 def test_a_submission_is_graded_from_folder_to_report(runs: Runs) -> None:
@@ -169,6 +170,35 @@ def test_undecided_checks_are_tried_once_more(runs: Runs) -> None:
     assert (result["points"], result["state"], result["attempts"]) == (15, "graded", 2)
 
 
+def test_what_is_undecided_is_tried_again_when_all_others_are_done_and_alone(runs: Runs) -> None:
+    for student in ("ann", "bob", "eve"):
+        hand_in(runs.submitted, student)
+    late = [report(READS, "inconclusive"), *passing()[1:], END]
+    running, most = 0, []
+
+    class Counted(FakeBench):
+        def run(self, task: Task, on_record: OnRecord) -> Ended:
+            nonlocal running
+            running += 1
+            most.append((task.student, running))
+            try:
+                script = late if task.student == "ann" and len(task.checks) == 2 and READS in task.checks else passing()
+                for record in [*script, END]:
+                    if record.get("check", READS) in task.checks:
+                        on_record(said(record))
+                if task.look:
+                    on_record(Forbidden({}))
+                return Ended(status=0)
+            finally:
+                running -= 1
+
+    runs.place.make = lambda: Counted([])
+    results = runs.go(workers=3)
+    assert {name: result["points"] for name, result in results.items()} == {"ann": 15, "bob": 15, "eve": 15}
+    assert most[-1] == ("ann", 1)
+    assert [student for student, _ in most].count("ann") == 3
+
+
 def test_what_stays_undecided_waits_for_a_person(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     runs.bench.scripts = [[report(READS), report(SECRET, "inconclusive", message="late"), *passing()[2:], END]]
@@ -197,7 +227,8 @@ def test_a_broken_lab_decides_nothing_and_is_tried_again_next_time(runs: Runs) -
     def breaks(_task: Task, _on_record: OnRecord) -> Ended:
         raise LabError("the engine went away")
 
-    runs.bench.scripts = [breaks, breaks, [*passing(), END]]
+    well = [*passing(), END]
+    runs.bench.scripts = [breaks, well, well, breaks, well]  # ann, bob, bob, and ann again at the end
     runs.go()
     result = runs.result("ann")
     assert (result["points"], result["undecided"], result["state"]) == (0, 15, "ours")

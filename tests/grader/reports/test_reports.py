@@ -162,6 +162,13 @@ def test_a_failed_build_is_the_one_thing_to_do(course: Course, tmp_path: Path) -
     assert "Where points are lost" not in index_page([result])
 
 
+def test_the_page_of_a_run_that_goes_on_renews_itself() -> None:
+    page = index_page([], left=3, going=True)
+    assert '<meta http-equiv="refresh"' in page and "3 submissions have no result yet" in page
+    for stopped in (index_page([], left=3), index_page([])):
+        assert "refresh" not in stopped and "goes on" not in stopped
+
+
 def test_a_forbidden_name_is_the_first_thing_to_mend(course: Course, tmp_path: Path) -> None:
     result = graded(course, tmp_path, report(READS, "fail"), *[report(check) for check in ALL if check != READS])
     message = "Stage 2 forbids asyncio (server.py, line 3)."
