@@ -15,7 +15,7 @@ from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from harness.actors.datagrams import Datagrams
 from harness.actors.listener import Listener
-from harness.actors.own_sockets import new_socket, not_ours
+from harness.actors.own_sockets import HeldPort, new_socket, not_ours
 from harness.actors.peer import Peer
 from harness.actors.program import PATIENCE, Program
 from harness.actors.server import Server
@@ -299,8 +299,11 @@ class Cast:
         return self.keep(Datagrams(bound, self.story, address=None, target=target, name="", ended=self._early_end))
 
     def nobody(self, kind: Literal["tcp", "udp"] = "tcp", *, family: Family = 4) -> Address:
-        """An address at which nothing listens."""
-        return self.network.closed_address(family, kind)
+        """An address at which nothing listens; a TCP port is held, so that nobody takes it meanwhile."""
+        if kind == "udp":
+            return self.network.closed_address(family, kind)
+        held = self.keep(HeldPort(self._bound(family, socket.SOCK_STREAM)))
+        return Address("tcp", host=self.network.tester_host(family), port=held.port)
 
     def silence(self, *, family: Family = 4) -> Address:
         """An address that neither takes nor refuses a connection: the queue of what listens there is full (Linux)."""

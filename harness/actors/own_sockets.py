@@ -26,6 +26,18 @@ def new_socket(
     return made
 
 
+class HeldPort:
+    """A TCP socket that is bound and does not listen: who connects to it is refused."""
+
+    def __init__(self, bound: socket.socket) -> None:
+        self._bound = bound
+        self.port: int = bound.getsockname()[1]
+
+    def dismiss(self) -> None:
+        """Let go of the port."""
+        self._bound.close()
+
+
 def not_ours(error: Exception) -> None:
     """Raise LabError if what a socket of the tester says is no server's fault."""
     if isinstance(error, OSError) and error.errno in OURS:
