@@ -27,15 +27,16 @@ from grader.verdict.rubric import Ending, Stopped, Verdict, everywhere, judge, t
 from harness.course.assignment import SUITES, Suite
 from harness.errors import SubmissionError, cause_of
 from harness.lab.interface import LabError
+from harness.lab.node.proc import machine_queued
 from harness.tester.border.records import Phase, Report
 
 #: How much longer than the assignment's own limit a grading may take before it is ended from outside.
 FACTOR = 1.25
 #: Seconds on top of that for starting and tidying up.
 MARGIN = 15.0
-#: The share of that time in which the tester was ready and had no processor, from which on it says nothing of the
-#: submission; and the share of its processor above which the submission made the machine busy by itself.
-BUSY, LOUD = 0.2, 0.5
+#: The share of that time in which the tester (or anything on the machine) was ready and had no processor, from which on
+#: it says nothing of the submission; and the share of its processor above which that made the machine busy by itself.
+BUSY, CROWDED, LOUD = 0.2, 0.7, 0.5
 #: How often a build, and a suite, is run at most.
 _MOST_TRIES = 2
 
@@ -212,6 +213,7 @@ class Run:
     def _attempt(self, task: Task, listener: Listener, attempt: int) -> Ending:
         """Run one tester; how it ended. The listener has its reports."""
         self.broke = False
+        begun, queued = time.monotonic(), machine_queued()
         try:
             ended = self._bench.run(task, listener)
         except LabError as error:
@@ -229,8 +231,9 @@ class Run:
             if any(not report.outcome.decided for report in listener.reports.first.values()):
                 # Part of the time went where the lab or the machine could not do its part.
                 return Ending(Stopped.OURS, "(the time was up, after checks that stayed undecided)")
-            if waited := self._without_processor(listener, task.seconds):
-                return Ending(Stopped.OURS, f"(the time was up, {waited:.0f} s of it without a processor)")
+            seconds = max(time.monotonic() - begun, 0.001)
+            if self._without_processor(listener, seconds, (machine_queued() - queued) / seconds):
+                return Ending(Stopped.OURS, "(the time was up, and the machine had no processor to give)")
             return Ending(Stopped.DEADLINE)
         if ended.died:
             self.notes.append(f"the submission's node ended before its time: {ended.died}")
@@ -248,12 +251,15 @@ class Run:
             return Ending(Stopped.OURS, f"({broken})")
         return Ending()
 
-    def _without_processor(self, listener: Listener, seconds: float) -> float:
-        """For how long the tester was ready and had no processor, if it was long and not the submission's doing."""
+    def _without_processor(self, listener: Listener, seconds: float, crowded: float) -> bool:
+        """Whether the machine was too busy for these seconds to say anything of the submission, and not by its doing.
+
+        crowded: the share of them in which something on the machine had no processor.
+        """
         reports = listener.reports.first.values()
         waited, used = sum(report.waited for report in reports), sum(report.used for report in reports)
         loud = used > LOUD * seconds * self.task.assignment.limits.cpus
-        return waited if waited > BUSY * seconds and not loud else 0.0
+        return (waited > BUSY * seconds or crowded > CROWDED) and not loud
 
 
 def why_improper(ended: Ended, last_record: bool) -> str:

@@ -95,6 +95,15 @@ def queued_here() -> float:
     return (waited("/proc/thread-self") or 0) / 1e9
 
 
+def machine_queued() -> float:
+    """Seconds so far in which something on this machine was ready and had no processor; 0 where that is not told.
+
+    Pressure stall information: Documentation/accounting/psi.rst of the kernel, the line "some".
+    """
+    _, _, total = read("/proc/pressure/cpu").partition("\n")[0].partition("total=")
+    return int(total) / 1e6 if total.isdigit() else 0.0
+
+
 def runtimes(pids: Iterable[int]) -> list[str]:
     """What each of these processes executes. The caller needs the rights of their user."""
     return [_runtime(pid) for pid in list(pids)[:MOST]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ from grader.campaign.campaign import Campaign
 from grader.campaign.journal import Journal
 from grader.campaign.plan import make_plan
 from grader.campaign.run_folder import RunFolder
+from grader.job import run
 from harness.errors import SetupError, UsageError
 from harness.lab.interface import LabError
 from harness.tester.border.outcome import Outcome
@@ -381,6 +383,25 @@ def test_a_second_run_that_ends_as_it_should_decides(runs: Runs) -> None:
     runs.go()
     result = runs.result("ann")
     assert (result["points"], result["state"], result["attempts"]) == (15, "graded", 2)
+
+
+@pytest.mark.parametrize(
+    ("waited", "used", "crowded", "tries"),
+    [(0.5, 1.0, 0.0, 1), (20.0, 1.0, 0.0, 2), (0.5, 1.0, 0.9, 2), (20.0, 40.0, 0.9, 1)],
+)
+def test_time_that_the_machine_did_not_give_costs_nothing(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, waited: float, used: float, crowded: float, tries: int
+) -> None:
+    """The time is up after 60 s; the tester waited, the machine was crowded, or the submission took the processor."""
+    hand_in(runs.submitted, "ann")
+    clock = itertools.count(step=60.0)
+    monkeypatch.setattr(run.time, "monotonic", lambda: next(clock))
+    psi = itertools.count(step=60.0 * crowded)
+    monkeypatch.setattr(run, "machine_queued", lambda: next(psi))
+    runs.bench.scripts = [[report(READS, waited=waited, used=used)]]
+    runs.bench.endings = [Ended(status=None, late=True)] * 3
+    runs.go()
+    assert runs.result("ann")["attempts"] == tries  # and then it is undecided, or what the second try says
 
 
 def test_programs_that_lie_elsewhere_are_the_first_thing_that_is_said(runs: Runs) -> None:
