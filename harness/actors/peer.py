@@ -90,8 +90,8 @@ class Peer:
                 time.sleep(apart)
             view = memoryview(piece)
             while view:
-                self._socket.settimeout(max(0.01, deadline - time.monotonic()))
                 try:
+                    self._socket.settimeout(max(0.01, deadline - time.monotonic()))
                     view = view[self._socket.send(view) :]
                 except TimeoutError:
                     raise Broken(

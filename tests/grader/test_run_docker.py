@@ -90,7 +90,8 @@ def command(course: Course, tmp_path: Path) -> list[str]:
         f"cli.this_course = lambda: Course(Path({str(course.root)!r}))\n"
         "cli.main()"
     )
-    return [sys.executable, "-c", script, "run", str(submitted), "--out", str(tmp_path / "out"), "--lab", "docker"]
+    options = ["--out", str(tmp_path / "out"), "--lab", "docker", "--workers", "1"]  # one after the other
+    return [sys.executable, "-c", script, "run", str(submitted), *options]
 
 
 def start(command: list[str]) -> subprocess.Popen[str]:
@@ -259,14 +260,15 @@ def students_node(process: subprocess.Popen[str]) -> Any:
 
 
 def programs_in(container: Any) -> list[int]:
-    """Process ids, on this machine, of the student's user in a container."""
+    """Process ids, on this machine, of a submission's programs in a container."""
     import docker
 
     try:
-        rows = container.top(ps_args="-eo pid,uid")["Processes"]
+        rows = container.top(ps_args="-eo pid,uid,args")["Processes"]
     except docker.errors.APIError:
         return []
-    return [int(pid) for pid, uid in rows if 40000 <= int(uid) < 41024]
+    # What looks through its sources is the student's process, too.
+    return [int(pid) for pid, uid, args in rows if 40000 <= int(uid) < 41024 and "/lab/look" not in args]
 
 
 def one_submission(tmp_path: Path, client: str) -> Path:

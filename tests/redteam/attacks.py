@@ -132,7 +132,7 @@ elif serves:
 else:
     host, _, port = sys.argv[1].removeprefix("udp:").rpartition(":")
     connection, port = None, int(port)
-until = time.monotonic() + 8
+until = time.monotonic() + 3
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 way = [os.fork() for _ in range(2)]
 while time.monotonic() < until:

@@ -42,7 +42,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """All attacks, and honest work after them in the same lab."""
+    """All attacks, and honest work after them in a lab that has had half of them."""
     submitted, out = tmp_path_factory.mktemp("in"), tmp_path_factory.mktemp("run") / "out"
     for name, files in {**ATTACKS, "empty": {"README": b"nothing"}}.items():
         folder = submitted / name / "blocking"
@@ -56,7 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     (honest / "daytime_server.py").write_bytes(NAME + (HONEST / "daytime_server.py").read_bytes())
     command = ["-m", "grader.cli", "run", str(submitted), "--out", str(out), "--lab", "docker"]
     process = subprocess.Popen(
-        [sys.executable, *command, "--workers", "1"],
+        [sys.executable, *command, "--workers", "2"],  # so that the last one is honest work after and beside attacks
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "80"},
         stdout=subprocess.PIPE,

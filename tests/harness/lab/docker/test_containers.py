@@ -319,7 +319,7 @@ def test_the_student_node_sees_no_volume_of_ours_but_the_agents() -> None:
     assert recipe.host["mem_limit"] == recipe.host["memswap_limit"] == "280m"
     assert recipe.host["pids_limit"] == 68
     assert recipe.host["runtime"] == "runsc"
-    assert recipe.environment == {}
+    assert recipe.environment == {"STUDENT_UID": "40000"}
 
 
 @pytest.mark.parametrize(
