@@ -145,13 +145,18 @@ def _skipped(verdict: Verdict, before: Mapping[str, Verdict]) -> Verdict:
 
 
 def to_repeat(assignment: Assignment, verdicts: Iterable[Verdict], suite: Suite) -> tuple[str, ...]:
-    """The undecided checks of a suite that a second run may decide, in the rubric's order.
+    """The checks of a suite that a second run may decide, in the rubric's order.
 
-    Those that build on an undecided check of another suite would be skipped again.
+    They are undecided, or were skipped for one that was undecided then and has passed since. Those that build on an
+    undecided check of another suite would be skipped again.
     """
-    open_ones = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
+    found = {verdict.check.id: verdict for verdict in verdicts}
+    open_ones = {check for check, verdict in found.items() if not verdict.outcome.decided}
     again: list[str] = []
     for check in assignment.checks_of(suite=suite):
-        if check.id in open_ones and all(need in again for need in check.needs if need in open_ones):
+        ready = all(need in again or found[need].outcome is Outcome.PASS for need in check.needs)
+        skipped = found[check.id].outcome is Outcome.SKIPPED and ready
+        waits = check.id in open_ones and all(need in again for need in check.needs if need in open_ones)
+        if skipped or waits:
             again.append(check.id)
     return tuple(again)

@@ -201,6 +201,15 @@ def test_what_is_undecided_is_tried_again_when_all_others_are_done_and_alone(run
     assert [student for student, _ in most].count("ann") == 3
 
 
+def test_a_hidden_check_that_was_skipped_for_an_undecided_one_gets_its_run(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    late = [*passing()[:2], report(SERVES, "inconclusive"), report(SURVIVES, "skipped", because=SERVES), END]
+    runs.bench.scripts = [late, late, [*passing(), END]]
+    runs.go()
+    assert [list(task.checks) for task in runs.bench.tasks[2:]] == [[SERVES], [SURVIVES]]
+    assert runs.result("ann")["points"] == 15
+
+
 def test_what_stays_undecided_waits_for_a_person(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     runs.bench.scripts = [[report(READS), report(SECRET, "inconclusive", message="late"), *passing()[2:], END]]

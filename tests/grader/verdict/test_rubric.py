@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from fakes import ALL, READS, SECRET, SERVES, report
+from fakes import ALL, READS, SECRET, SERVES, SURVIVES, report
 
 from grader.verdict.rubric import Ending, Reports, Stopped, everywhere, judge, to_repeat
 from grader.verdict.scoring import Score, number, score, score_stages, total
@@ -106,6 +106,13 @@ def test_undecided_checks_are_repeated_suite_by_suite(assignment: Assignment) ->
     assert to_repeat(assignment, verdicts, "public") == (SERVES,)
     assert to_repeat(assignment, verdicts, "hidden") == (SECRET,)
     assert to_repeat(assignment, judge(assignment, reports()), "public") == ()
+
+
+def test_what_was_skipped_for_one_that_has_passed_since_is_repeated(assignment: Assignment) -> None:
+    verdicts = judge(assignment, reports(survives="skipped:serves"))
+    assert to_repeat(assignment, verdicts, "hidden") == (SURVIVES,)
+    failed = judge(assignment, reports(serves="fail", survives="skipped:serves"))
+    assert to_repeat(assignment, failed, "hidden") == ()
 
 
 def test_what_waits_for_an_undecided_check_of_another_suite_is_not_repeated(assignment: Assignment) -> None:
