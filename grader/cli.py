@@ -159,16 +159,17 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder, e
     interrupted, unfinished = False, 0
     results: list[dict[str, Any]] = []
     try:
-        written = -_RENEWED
+        due = 0.0
         with Display(console, len(plan.jobs), estimate) as display:
             for event in campaign.events(plan.jobs):
                 display.see(event)
                 if event.kind == "ends" and event.result is not None:
                     results.append(event.result)
-                if event.kind != "goes on" and time.monotonic() - written >= _RENEWED:
-                    written = time.monotonic()
+                if event.kind != "goes on" and (begun := time.monotonic()) >= due:
                     with contextlib.suppress(OSError):  # what is full now may have room in the end
                         folder.write_index(plan.remarks, left=len(plan.jobs) - len(results), going=True)
+                    took = time.monotonic() - begun
+                    due = begun + max(_RENEWED, 20 * took)  # a large class takes longer, and its workers wait for it
                 unfinished += event.kind == "breaks"
     except KeyboardInterrupt:
         interrupted = True

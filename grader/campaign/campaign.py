@@ -7,6 +7,7 @@ Rule 3: what is undecided after its first run is tried once more at the end, by 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import queue
@@ -95,8 +96,8 @@ class Campaign:
         left = 0
         self._alive = len(threads)
         try:
-            left = _started(threads)
             with self._turn:
+                left = _started(threads)
                 self._alive -= len(threads) - left
             while left:
                 try:
@@ -129,9 +130,11 @@ class Campaign:
                     with self._turn:
                         self._running -= 1
                         self._turn.notify_all()
+        finally:
             with self._turn:
                 self._alive -= 1
                 last = not self._alive
+        try:
             while last and self._waiting and not self._stop.is_set():
                 waiting = self._waiting.pop(0)
                 self._events.put(JobEvent("begins", waiting.job, text="once more, alone"))
@@ -212,14 +215,17 @@ class Campaign:
     def _keep(self, waiting: _Waiting) -> None:
         with self._turn:
             self._waiting.append(waiting)
-            self.crowd.learn(suffered=True)
+            self.crowd.learn(suffered(waiting.grading.graded().result))
         self._events.put(JobEvent("waits", waiting.job, text="some checks are undecided; once more at the end"))
 
     def _again(self, number: int, waiting: _Waiting) -> tuple[dict[str, Any], bool]:
         """The result after what was undecided was tried once more. Raises Cancelled, LabError."""
         try:
-            while waiting.grading.open:
-                waiting.grading.go(self._bench(number))
+            try:
+                while waiting.grading.open:
+                    waiting.grading.go(self._bench(number))
+            except LabError:  # then it stays as it was; the lab is another one's business
+                self._drop_bench(number)
             graded = waiting.grading.graded()
         finally:
             shutil.rmtree(waiting.copy, ignore_errors=True)
@@ -276,10 +282,8 @@ class Campaign:
         with self._lock:
             bench = self._benches.pop(number, None)
         if bench is not None:
-            try:
+            with contextlib.suppress(Exception):  # the place sweeps up what is left when it is closed
                 bench.close()
-            except LabError:
-                pass  # the place sweeps up what is left when it is closed
 
 
 def _started(threads: list[threading.Thread]) -> int:

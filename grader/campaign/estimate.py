@@ -39,7 +39,7 @@ class Estimate:
         if not self._jobs:
             return 0.0
         lanes = max(1, min(self._side_by_side(), len(self._jobs)))
-        rests = [self._rest(job, lanes) for job in self._jobs.values()]
+        rests = [self._rest(job, lanes) for job in list(self._jobs.values())]  # another thread may show it
         return max(sum(rests) / lanes, max(rests))
 
     def _rest(self, job: GradingJob, lanes: int) -> float:

@@ -8,6 +8,7 @@ Rule 3: bytecode is left out, as it is where submissions come in: it need not be
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tarfile
@@ -20,19 +21,30 @@ from harness.errors import SubmissionError
 #: Files, folders and links at most; and folders inside each other.
 MOST_ENTRIES, MOST_DEEP = 16_384, 40
 _BYTECODE = (".pyc", ".pyo")
+#: What names in a tar can bring about; every other error is ours or the machine's.
+_OF_THE_TAR = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+#: How a tar ends: two blocks of zeros (POSIX.1-2001, pax).
+_END = bytes(1024)
 
 
 def take_built(tar: BinaryIO, target: Path, most_bytes: int) -> None:
     """Unpack what was built to the new folder `target`. Raises SubmissionError when it is more than is taken."""
-    target.mkdir(mode=0o755)
+    target.mkdir()
+    target.chmod(0o755)  # whatever the umask is: the student's user has to read it
     links: list[tuple[Path, str]] = []
     left = most_bytes
     try:
+        size = tar.seek(0, os.SEEK_END)
+        tar.seek(max(0, size - len(_END)))
+        if tar.read() != _END:
+            raise tarfile.TarError("it was cut on the way")
+        tar.seek(0)
         with tarfile.open(fileobj=tar, mode="r|", errors="surrogateescape") as opened:
             for row, name in _entries(opened):
                 path = target / name
                 if row.isdir():
-                    path.mkdir(mode=0o755)
+                    path.mkdir()
+                    path.chmod(0o755)
                 elif row.issym():
                     links.append((path, row.linkname))
                 elif row.isreg():
@@ -41,9 +53,15 @@ def take_built(tar: BinaryIO, target: Path, most_bytes: int) -> None:
                         raise SubmissionError(f"what was built is larger than {most_bytes / 1e6:g} MB")
                     _write(opened, row, path)
         for path, to in links:
+            if any(parent.is_symlink() for parent in path.parents):
+                raise SubmissionError("what was built has names that lead through a link")
             path.symlink_to(to)
-    except (tarfile.TarError, EOFError, FileExistsError, FileNotFoundError, NotADirectoryError, ValueError) as error:
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
         raise SubmissionError(f"what was built cannot be copied: {error}") from None
+    except OSError as error:
+        if error.errno not in _OF_THE_TAR:
+            raise
+        raise SubmissionError(f"what was built cannot be copied: {error.strerror}") from None
 
 
 def _entries(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, PurePosixPath]]:

@@ -141,8 +141,8 @@ def _graded(
     looks = pictures.looks_of(assignment, verdicts)
     points = results.points_of(assignment, verdicts)
     if not state:
-        broke = run is not None and run.broke
-        state = "graded" if not points["undecided"] else "ours" if broke else "undecided"
+        ours = run is not None and run.ours
+        state = "graded" if not points["undecided"] else "ours" if ours else "undecided"
     if run is not None and run.build_log:
         message = "The build failed."
     return Graded(

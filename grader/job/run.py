@@ -25,6 +25,7 @@ from grader.job.built import take_built
 from grader.job.listener import Listener, Progress
 from grader.verdict.rubric import Ending, Stopped, Verdict, everywhere, judge, to_repeat
 from harness.course.assignment import SUITES, Suite
+from harness.course.look import ENDED_AFTER
 from harness.errors import SubmissionError, cause_of
 from harness.lab.interface import LabError
 from harness.lab.node.proc import machine_queued
@@ -65,7 +66,6 @@ class Run:
     notes: list[str] = field(default_factory=list)
     log: str = ""
     attempts: int = 1  #: 2 if anything was tried once more
-    broke: bool = False  #: the last run ended through our fault
     build_log: str = ""  #: what a failed build said
 
     def __post_init__(self) -> None:
@@ -73,6 +73,8 @@ class Run:
         self._to_build = self.build is not None
         self._builds = 0  # tries
         self._last = Ending()
+        self._died: set[str] = set()  # the suites (or the build) in which the submission had its node ended
+        self._crowded = 0.0  # the share of the last run in which something on the machine had no processor
         self._tries: dict[Suite, int] = dict.fromkeys(SUITES, 0)
         limit = FACTOR * self.task.assignment.limits.seconds + MARGIN
         self._left = {1: limit, 2: limit}  # seconds for the checks, at the first and at the second try
@@ -82,24 +84,27 @@ class Run:
         """Whether another `go` can decide anything."""
         return self._to_build or any(self._wanted(suite) for suite in SUITES)
 
+    @property
+    def ours(self) -> bool:
+        """Whether a check has no report because of a run that broke through our fault or the machine's."""
+        ours = {check for check, ending in self.endings.items() if ending.stopped is Stopped.OURS}
+        return bool(ours - self.reports.keys())
+
     def go(self, bench: Bench) -> None:
         """Run everything, at the first call; after that, what is undecided and has not been run twice.
 
         Raises Cancelled.
         """
-        self._bench, self.broke = bench, False
-        if self._tries["hidden"] and self._wanted(
-            "public"
-        ):  # nothing that hidden checks left in the cache of a file meets a public one
+        self._bench, self._broke = bench, False
+        if self._tries["hidden"] and self._wanted("public"):
+            # Nothing that hidden checks have left in the cache of a file meets a public one.
             self.submission = self._copy_of(self.submission)
         if self._to_build and not self._built():
             return
         for suite in SUITES:
             self._suite(suite)
-            if self.broke:
+            if self._broke:
                 self.endings = {**everywhere(self.task.assignment, self._last), **self.endings}
-                if self._tries[suite] == _MOST_TRIES:
-                    self._give_up()
                 return
 
     def _give_up(self) -> None:
@@ -122,22 +127,26 @@ class Run:
     def _built(self) -> bool:
         """Build in a node of its own and take in what was built; False, and every check's ending, if that failed."""
         assert self.build is not None
-        seconds = self.build.timeout + MARGIN
+        seconds = self.build.timeout + ENDED_AFTER + MARGIN
         task = replace(self._task(), build=True, look=self._unknown, pack=True, seconds=seconds)
         self._builds += 1
         self.attempts = max(self.attempts, self._builds)
         with tempfile.TemporaryFile() as archive:
             listener = self._listener((), archive)
-            ending = self._attempt(task, listener, self._builds)
+            ending = self._attempt(task, listener, "build")
+            late = listener.built is not None and listener.built.late and self._crowded > CROWDED
+            if ending.stopped is Stopped.ENDED and late and self._builds < _MOST_TRIES:
+                ending = Ending(Stopped.OURS, "(the build took too long, and the machine had no processor to give)")
             if ending.stopped is Stopped.ENDED:
                 why = "" if listener.built is None or listener.built.ok else listener.built.text
                 if why or (why := self._take_in(archive, whole=listener.packed)):
                     self.build_log = why
                     ending = Ending(Stopped.BUILD)
         self._to_build = ending.stopped is Stopped.OURS and self._builds < _MOST_TRIES
-        self.endings = everywhere(self.task.assignment, ending)
         if ending.stopped is Stopped.ENDED:
+            self.endings = {}
             return True
+        self.endings = everywhere(self.task.assignment, ending)
         if not self._to_build:
             self._give_up()
         return False
@@ -188,10 +197,11 @@ class Run:
         outcomes |= {check: report.outcome for check, report in known.items()}
         listener = self._listener(checks, known=known)
         task = replace(self._task(), checks=checks, outcomes=outcomes, look=self._unknown, seconds=seconds)
-        self._last = self._attempt(task, listener, attempt)
+        self._last = self._attempt(task, listener, suite)
         self.endings.update(dict.fromkeys(checks, self._last))
         self.reports = {**listener.reports.first, **known}
-        self._left[attempt] -= time.monotonic() - begun
+        if self._last.stopped is not Stopped.OURS:  # what was lost through us is taken from nobody
+            self._left[attempt] -= time.monotonic() - begun
 
     def _task(self) -> Task:
         return replace(self.task, submission=self.submission, programs=self.programs)
@@ -210,9 +220,9 @@ class Run:
 
     # -- one tester ----------------------------------------------------------------------------------------------------
 
-    def _attempt(self, task: Task, listener: Listener, attempt: int) -> Ending:
-        """Run one tester; how it ended. The listener has its reports."""
-        self.broke = False
+    def _attempt(self, task: Task, listener: Listener, what: str) -> Ending:
+        """Run one tester for a suite or the build; how it ended. The listener has its reports."""
+        self._broke = False
         begun, queued = time.monotonic(), machine_queued()
         try:
             ended = self._bench.run(task, listener)
@@ -222,44 +232,48 @@ class Run:
             broken = listener.trouble
         if ended.cancelled:
             raise Cancelled
+        seconds = max(time.monotonic() - begun, 0.001)
+        self._crowded = (machine_queued() - queued) / seconds
         self.phases.extend([*ended.phases, *listener.phases])
         self.log = ended.log or self.log
         self.notes.extend(listener.all_notes())
         self.forbidden = listener.forbidden
         if ended.late and not ended.stopped:
-            self.notes.append("the time for the whole grading was up; it was ended from outside")
-            if any(not report.outcome.decided for report in listener.reports.first.values()):
-                # Part of the time went where the lab or the machine could not do its part.
-                return Ending(Stopped.OURS, "(the time was up, after checks that stayed undecided)")
-            seconds = max(time.monotonic() - begun, 0.001)
-            if self._without_processor(listener, seconds, (machine_queued() - queued) / seconds):
-                return Ending(Stopped.OURS, "(the time was up, and the machine had no processor to give)")
-            return Ending(Stopped.DEADLINE)
+            return self._late(listener, seconds)
         if ended.died:
             self.notes.append(f"the submission's node ended before its time: {ended.died}")
             listener.blame(ended.died)
             # What had not begun is tried in a second node; a submission that ends that, too, gets no third.
-            return Ending(Stopped.OURS if attempt == 1 else Stopped.NODE, f"({ended.died})")
+            again = what in self._died
+            self._died.add(what)
+            return Ending(Stopped.NODE if again else Stopped.OURS, f"({ended.died})")
         broken = broken or ended.stopped or why_improper(ended, listener.ended)
         has_sources = listener.built is None or listener.built.ok
         if not broken and task.look and self._unknown and has_sources:
             broken = "the tester did not look for forbidden names"
             listener.reports.first.clear()  # nobody knows what they are worth
         if broken:
-            self.broke = True
+            self._broke = True
             self.notes.append(f"the lab broke: {broken}")
             return Ending(Stopped.OURS, f"({broken})")
         return Ending()
 
-    def _without_processor(self, listener: Listener, seconds: float, crowded: float) -> bool:
-        """Whether the machine was too busy for these seconds to say anything of the submission, and not by its doing.
+    def _late(self, listener: Listener, seconds: float) -> Ending:
+        """What it means that the time was up."""
+        self.notes.append("the time for the whole grading was up; it was ended from outside")
+        if any(not report.outcome.decided for report in listener.reports.first.values()):
+            # Part of the time went where the lab or the machine could not do its part.
+            return Ending(Stopped.OURS, "(the time was up, after checks that stayed undecided)")
+        if self._without_processor(listener, seconds):
+            return Ending(Stopped.OURS, "(the time was up, and the machine had no processor to give)")
+        return Ending(Stopped.DEADLINE)
 
-        crowded: the share of them in which something on the machine had no processor.
-        """
+    def _without_processor(self, listener: Listener, seconds: float) -> bool:
+        """Whether the machine was too busy for these seconds to say anything of the submission, not by its doing."""
         reports = listener.reports.first.values()
         waited, used = sum(report.waited for report in reports), sum(report.used for report in reports)
         loud = used > LOUD * seconds * self.task.assignment.limits.cpus
-        return (waited > BUSY * seconds or crowded > CROWDED) and not loud
+        return (waited > BUSY * seconds or self._crowded > CROWDED) and not loud
 
 
 def why_improper(ended: Ended, last_record: bool) -> str:

@@ -138,6 +138,9 @@ def _skipped(verdict: Verdict, before: Mapping[str, Verdict]) -> Verdict:
         message = "The check was skipped, but everything it builds on has passed, so it counts as failed."
         return replace(verdict, outcome=Outcome.FAIL, message=message, because=None)
     name = because.check.id
+    if because.outcome is Outcome.PASS:
+        message = f"Not run, because {name} was undecided then; it has passed since."
+        return replace(verdict, outcome=Outcome.INCONCLUSIVE, message=message, because=name)
     if because.outcome is Outcome.INCONCLUSIVE:
         message = f"Not run, because {name} is undecided."
         return replace(verdict, outcome=Outcome.INCONCLUSIVE, message=message, because=name)
@@ -147,16 +150,15 @@ def _skipped(verdict: Verdict, before: Mapping[str, Verdict]) -> Verdict:
 def to_repeat(assignment: Assignment, verdicts: Iterable[Verdict], suite: Suite) -> tuple[str, ...]:
     """The checks of a suite that a second run may decide, in the rubric's order.
 
-    They are undecided, or were skipped for one that was undecided then and has passed since. Those that build on an
-    undecided check of another suite would be skipped again.
+    Those that build on an undecided check of another suite would be skipped again; what this system cannot measure, it
+    cannot measure the next time.
     """
-    found = {verdict.check.id: verdict for verdict in verdicts}
-    open_ones = {check for check, verdict in found.items() if not verdict.outcome.decided}
+    verdicts = tuple(verdicts)
+    open_ones = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
+    in_vain = {verdict.check.id for verdict in verdicts if verdict.report is not None and verdict.report.unmeasured}
     again: list[str] = []
     for check in assignment.checks_of(suite=suite):
-        ready = all(need in again or found[need].outcome is Outcome.PASS for need in check.needs)
-        skipped = found[check.id].outcome is Outcome.SKIPPED and ready
-        waits = check.id in open_ones and all(need in again for need in check.needs if need in open_ones)
-        if skipped or waits:
+        ready = all(need in again for need in check.needs if need in open_ones)
+        if check.id in open_ones - in_vain and ready:
             again.append(check.id)
     return tuple(again)

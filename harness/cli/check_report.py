@@ -258,7 +258,7 @@ class CheckReport:
         elif undecided:
             self.console.print(
                 f"[yellow]{len(undecided)} of {len(self.wanted)} checks are not measurable on this system, and count "
-                f"neither way; the reason stands with each. All others pass.[/]"
+                f"neither way; the reason stands with each.{' All others pass.' if self.passed else ''}[/]"
             )
         elif silent:
             self.console.print(

@@ -131,6 +131,7 @@ class _Module:
         nodes = list(ast.walk(tree))
         self.nodes = [node for node in nodes if isinstance(node, _TELLING)]
         self._aliases: dict[str, str] = {}  # local name -> dotted path of what was imported
+        self._stars: set[str] = set()  # modules of which everything was imported
         self._own: set[str] = set()  # names defined here, so that a program may define a `send_all` of its own
         for node in nodes:
             if isinstance(node, ast.Import):
@@ -139,6 +140,8 @@ class _Module:
                     self._aliases[alias.asname or first] = alias.name if alias.asname else first
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 for alias in node.names:
+                    if alias.name == "*":
+                        self._stars.add(node.module)
                     self._aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 self._own.add(node.name)
@@ -171,7 +174,12 @@ class _Module:
         return []
 
     def touched(self, node: ast.AST) -> list[str]:
-        """The dotted path of an attribute of an imported module, as in `o.fork` after `import os as o`."""
+        """The dotted path of an attribute of an imported module, as in `o.fork` after `import os as o`.
+
+        And of a name that may have come with `from os import *`.
+        """
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in self._own:
+            return [f"{module}.{node.id}" for module in self._stars]
         if isinstance(node, ast.Attribute):
             parts = [node.attr]
             value: ast.expr = node.value
@@ -251,6 +259,8 @@ class _Folder:
             if (source := self._source(file)) is not None:
                 yield source
                 todo.extend(source.imports)
+        if todo:
+            yield _unread(todo[0], f"it has more than {MOST_PROBES:,} modules, or names of such")
 
     def _source(self, file: PurePosixPath) -> _Source | None:
         if file not in self._known:
@@ -302,7 +312,7 @@ def _starts(folder: Path, argv: Sequence[str]) -> Iterator[tuple[PurePosixPath, 
     If the arguments name no file (`sh -c`, `python3 -c`), it may be any Python file of the submission.
     """
     found = False
-    script = next((word for word in argv[1:] if not word.startswith("-")), "") if _PYTHON.match(argv[0]) else ""
+    script = _script(argv)
     for before, word in zip(("", *argv), argv, strict=False):
         if before == "-m":
             found = True
@@ -321,6 +331,19 @@ def _starts(folder: Path, argv: Sequence[str]) -> Iterator[tuple[PurePosixPath, 
             if number >= MOST_PROBES:
                 return
             yield PurePosixPath(path.relative_to(folder).as_posix()), False
+
+
+def _script(argv: Sequence[str]) -> str:
+    """The file that a Python is told to run, after its options; empty if it is no Python, or runs something else."""
+    words = iter(argv[1:] if argv and _PYTHON.match(argv[0]) else ())
+    for word in words:
+        if word in ("-X", "-W", "--check-hash-based-pycs"):
+            next(words, None)
+        elif not word.startswith("-") or word == "-":
+            return word
+        elif not word.startswith("--") and word[-1] in "cm":  # -c, -m, -Im
+            return ""
+    return ""
 
 
 def _within(word: str) -> PurePosixPath | None:

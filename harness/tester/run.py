@@ -89,7 +89,8 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
         emit(End())
         return
     try:
-        broken_build = _build(nodes, assignment, emit, wanted=job.build)
+        # What was built is copied to the other nodes, if it is sent.
+        broken_build = _build(nodes[:1] if job.pack else nodes, assignment, emit, wanted=job.build)
         if job.look and broken_build is None:
             _look(nodes[0], assignment, job.programs, emit)
         if job.pack and broken_build is None:
@@ -138,7 +139,8 @@ def _build(
         if broken is not None:
             break
     emit(Phase("build", round(time.monotonic() - begun, 4)))
-    emit(Built(broken is None, broken or ""))
+    late = build is not None and broken is not None and time.monotonic() - begun >= build.timeout
+    emit(Built(broken is None, broken or "", late))
     return broken
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import tarfile
 from pathlib import Path
 
@@ -67,8 +68,24 @@ def test_what_was_built_arrives_as_it_was(tmp_path: Path) -> None:
         [("REGTYPE", b"", f"file{number}") for number in range(MOST_ENTRIES + 1)],
         [("DIRTYPE", b"", "/".join("a" * count)) for count in range(1, 60)],
         [("REGTYPE", b"x", "twice"), ("REGTYPE", b"y", "twice")],
+        [("SYMTYPE", b"..", "up"), ("SYMTYPE", b"/etc/passwd", "up/outside")],
+        [("SYMTYPE", b"x" * 5000, "long")],
+        [("REGTYPE", b"x", "n" * 300)],
     ],
-    ids=["up", "absolute", "through a link", "over a link", "large", "large together", "many", "deep", "twice"],
+    ids=[
+        "up",
+        "absolute",
+        "through a link",
+        "over a link",
+        "large",
+        "large together",
+        "many",
+        "deep",
+        "twice",
+        "a link through a link",
+        "a link to far",
+        "a long name",
+    ],
 )
 def test_what_leaves_its_bounds_is_refused(tmp_path: Path, rows: list[tuple[str, bytes, str]]) -> None:
     before = set(os.listdir("/tmp"))
@@ -82,6 +99,22 @@ def test_what_leaves_its_bounds_is_refused(tmp_path: Path, rows: list[tuple[str,
 def test_half_a_tar_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(SubmissionError, match="what was built cannot be copied"):
         take_built(io.BytesIO(data), tmp_path / "built", MOST)
+
+
+def test_a_tar_that_was_cut_between_two_files_is_refused(tmp_path: Path) -> None:
+    whole = tar(("REGTYPE", b"x" * 512, "a"), ("REGTYPE", b"y" * 512, "b")).getvalue()
+    with pytest.raises(SubmissionError, match="it was cut on the way"):
+        take_built(io.BytesIO(whole[:1024]), tmp_path / "built", MOST)
+
+
+def test_the_students_user_may_read_it_whatever_the_umask_is(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        take_built(tar(("DIRTYPE", b"", "lib"), ("REGTYPE", b"x", "lib/a")), tmp_path / "built", MOST)
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / "built" / name).stat().st_mode) for name in (".", "lib", "lib/a")]
+    assert modes == [0o755, 0o755, 0o644]
 
 
 def test_bytecode_is_left_out(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ class Built:
     kind: ClassVar = "build"
     ok: bool
     text: str  #: the end of its output, when it did not go well
+    late: bool = False  #: it did not end in its time
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def record_of(data: object) -> Record:
     if kind == "start":
         return Start(_text(data, "check"), _seconds(data, "at"))
     if kind == "build":
-        return Built(data.get("ok") is True, _optional(data, "text") or "")
+        return Built(data.get("ok") is True, _optional(data, "text") or "", data.get("late") is True)
     if kind == "forbidden":
         return Forbidden(_stages(data.get("stages")))
     if kind == "piece":

@@ -50,7 +50,7 @@ def test_what_the_bench_is_given(runs: Runs) -> None:
     (folder / "programs.toml").write_text('[programs]\nclient = ["./client"]\n')
     runs.go()
     (build,) = runs.bench.builds
-    assert (build.build, build.look, build.checks, build.seconds) == (True, True, (), 7 + 15)
+    assert (build.build, build.look, build.checks, build.seconds) == (True, True, (), 7 + 15 + 60)
     public, hidden = runs.bench.tasks
     assert [public.checks, hidden.checks] == [(READS, SERVES), (SECRET, SURVIVES)]
     for task in (public, hidden):
@@ -210,6 +210,53 @@ def test_a_hidden_check_that_was_skipped_for_an_undecided_one_gets_its_run(runs:
     assert runs.result("ann")["points"] == 15
 
 
+@pytest.mark.parametrize("built", [False, True])
+def test_a_lab_that_breaks_in_the_public_checks_twice_decides_no_hidden_one(runs: Runs, built: bool) -> None:
+    hand_in(runs.submitted, "ann", **({"Makefile": "all:\n"} if built else {"client.py": ""}))
+    runs.bench.scripts = [[report(READS)], [report(SERVES)], [], []]
+    runs.bench.endings = [Ended(status=1)] * 4
+    runs.go()
+    result = runs.result("ann")
+    assert [check["outcome"] for check in result["checks"]] == ["pass", "inconclusive", "pass", "inconclusive"]
+    assert result["state"] == "ours"
+
+
+def test_a_check_that_waited_for_one_that_passed_as_the_lab_broke_is_open(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    skipped = report(SURVIVES, "skipped", because=SERVES)
+    first = [report(READS), report(SERVES, "inconclusive"), END]
+    runs.bench.scripts = [first, [report(SECRET), skipped, END], [report(SERVES)], [*passing(), END]]
+    runs.bench.endings = [Ended(status=0), Ended(status=0), Ended(status=1), Ended(status=0)]
+    runs.go()
+    assert runs.result("ann")["points"] == 15
+
+
+def test_time_that_was_lost_through_us_is_taken_from_no_other_check(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_in(runs.submitted, "ann")
+    clock = itertools.count(step=60.0)
+    monkeypatch.setattr(run.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(run, "machine_queued", lambda: 0.0)
+    still = Ended(status=None, late=True, stopped="the lab's link node was stopped by a signal")
+    runs.bench.scripts, runs.bench.endings = [[report(READS)], [*passing(), END]], [still]
+    runs.go()
+    assert runs.result("ann")["points"] == 15
+
+
+def test_a_lab_that_is_gone_at_the_second_try_leaves_what_the_first_has_decided(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+
+    def gone(_task: Task, _on_record: OnRecord) -> Ended:
+        raise LabError("the engine went away")
+
+    late = [report(READS), report(SERVES, "inconclusive"), report(SECRET), report(SURVIVES, "skipped"), END]
+    runs.bench.scripts = [late, late, gone]
+    runs.go()
+    result = runs.result("ann")
+    assert [check["outcome"] for check in result["checks"]] == ["pass", "pass", "inconclusive", "inconclusive"]
+
+
 def test_what_stays_undecided_waits_for_a_person(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     runs.bench.scripts = [[report(READS), report(SECRET, "inconclusive", message="late"), *passing()[2:], END]]
@@ -239,7 +286,8 @@ def test_a_broken_lab_decides_nothing_and_is_tried_again_next_time(runs: Runs) -
         raise LabError("the engine went away")
 
     well = [*passing(), END]
-    runs.bench.scripts = [breaks, well, well, breaks, well]  # ann, bob, bob, and ann again at the end
+    # ann; bob, bob; ann again at the end, and her hidden checks twice
+    runs.bench.scripts = [breaks, well, well, breaks, breaks, breaks, well]
     runs.go()
     result = runs.result("ann")
     assert (result["points"], result["undecided"], result["state"]) == (0, 15, "ours")
@@ -373,14 +421,14 @@ def test_a_tester_that_did_not_end_as_it_should_decides_nothing(
     runs: Runs, told: list[dict[str, Any]], ended: Ended, why: str
 ) -> None:
     hand_in(runs.submitted, "ann")
-    runs.bench.scripts, runs.bench.endings = [told], [ended, ended]
+    runs.bench.scripts, runs.bench.endings = [told], [ended] * 4
     runs.go()
     result = runs.result("ann")
     earned = 2 if told else 0
     assert (result["points"], result["undecided"], result["state"]) == (earned, 15 - earned, "ours")
     assert any(why in note for note in result["notes"])
-    first, second = runs.bench.tasks  # the same again, once
-    assert first.seed == second.seed
+    assert 3 <= len(runs.bench.tasks) <= 4  # each suite again, once, with the same seed
+    assert len({task.seed for task in runs.bench.tasks}) == 1
     runs.bench.scripts = [[*passing(), END]]
     runs.go()  # it was not taken for done
     assert (runs.result("ann")["points"], runs.result("ann")["state"]) == (15, "graded")

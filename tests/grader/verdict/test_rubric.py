@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from fakes import ALL, READS, SECRET, SERVES, SURVIVES, report
@@ -108,11 +109,18 @@ def test_undecided_checks_are_repeated_suite_by_suite(assignment: Assignment) ->
     assert to_repeat(assignment, judge(assignment, reports()), "public") == ()
 
 
-def test_what_was_skipped_for_one_that_has_passed_since_is_repeated(assignment: Assignment) -> None:
+def test_what_was_skipped_for_one_that_has_passed_since_is_open_and_repeated(assignment: Assignment) -> None:
     verdicts = judge(assignment, reports(survives="skipped:serves"))
+    assert words(verdicts)[3] == "inconclusive"
     assert to_repeat(assignment, verdicts, "hidden") == (SURVIVES,)
     failed = judge(assignment, reports(serves="fail", survives="skipped:serves"))
     assert to_repeat(assignment, failed, "hidden") == ()
+
+
+def test_what_cannot_be_measured_is_not_repeated(assignment: Assignment) -> None:
+    found = reports(serves="inconclusive")
+    found[SERVES] = replace(found[SERVES], unmeasured=True)
+    assert to_repeat(assignment, judge(assignment, found), "public") == ()
 
 
 def test_what_waits_for_an_undecided_check_of_another_suite_is_not_repeated(assignment: Assignment) -> None:

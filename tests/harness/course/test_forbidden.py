@@ -77,6 +77,7 @@ def test_a_module_is_found_however_it_is_imported(code: str) -> None:
         "from os import fork",
         "from os import fork as f",
         "import os\ngetattr(os, 'fork')()",
+        "from os import *\nfork()",
     ],
 )
 def test_a_member_is_found_under_any_alias(code: str) -> None:
@@ -193,6 +194,21 @@ def test_whatever_stands_behind_python3_is_python(tmp_path: Path) -> None:
 def test_a_name_of_many_dots_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("import " + ".".join("a" * 30_000) + "\nimport asyncio\n")
     assert [found.name for found in in_stage_1(tmp_path)] == ["asyncio"]
+
+
+@pytest.mark.parametrize("options", [["-X", "dev"], ["-W", "error"], ["-IB"], ["-X", "dev", "-u"]])
+def test_options_do_not_hide_the_program(tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "app").write_text("import asyncio\n")
+    (tmp_path / "settings.ini").write_text("[not python")
+    assert [found.name for found in in_stage_1(tmp_path, {"server": ["python3", *options, "app", "settings.ini"]})] == [
+        "asyncio"
+    ]
+
+
+def test_what_comes_after_too_many_modules_is_not_unseen(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text("".join(f"import a{number}\n" for number in range(2_600)) + "import more\n")
+    (tmp_path / "more.py").write_text("import asyncio\n")
+    assert any(found.unread for found in in_stage_1(tmp_path))
 
 
 def test_links_are_followed_as_python_does(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from harness.lab.interface import LinkCounters
+from harness.lab.node.proc import machine_queued
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Report
 from harness.tester.plugin import StoryPlugin, SuiteRun
@@ -18,14 +19,22 @@ FAILED = Report(check="a", outcome=Outcome.FAIL, message="it is slow")
 
 
 def doubted(
-    counters: LinkCounters, *, seconds: float = 4.0, cpu: float = 0.1, waited: float = 0.0, timeout: bool = False
+    counters: LinkCounters,
+    *,
+    seconds: float = 4.0,
+    cpu: float = 0.1,
+    waited: float = 0.0,
+    crowded: float = 0.0,
+    timeout: bool = False,
 ) -> str:
     """What becomes of a failure in a check of so many seconds.
 
-    The submission used so much processor, and the tester waited so long for one.
+    The submission used so much processor, the tester waited so long for one, and so long did anything on the machine.
     """
     assignment = SimpleNamespace(checks=(), limits=SimpleNamespace(cpus=1.0))
-    plugin = StoryPlugin(cast(SuiteRun, SimpleNamespace(assignment=assignment, outcomes={})), lambda _: None)
+    session = SimpleNamespace(assignment=assignment, outcomes={}, network=SimpleNamespace(engine="router"))
+    plugin = StoryPlugin(cast(SuiteRun, session), lambda _: None)
+    plugin._crowd = machine_queued() - crowded
     plugin._began = (0.0, time.monotonic() - seconds)
     failed = replace(FAILED, used=cpu, waited=waited, outcome=Outcome.TIMEOUT if timeout else Outcome.FAIL)
     return plugin._doubted(failed, counters).outcome.value
@@ -52,5 +61,7 @@ def test_a_machine_without_time_excuses_who_timed_out_and_nobody_else() -> None:
     clean = LinkCounters()
     assert doubted(clean, waited=1.0, timeout=True) == "inconclusive"
     assert doubted(clean, waited=0.5, timeout=True) == "timeout"
+    assert doubted(clean, crowded=3.9, timeout=True) == "inconclusive"
+    assert doubted(clean, crowded=3.9) == "fail"
     assert doubted(clean, waited=1.0) == "fail"
     assert doubted(clean, waited=1.0, timeout=True, cpu=2.5) == "timeout"  # it has taken the time itself
