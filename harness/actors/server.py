@@ -35,14 +35,16 @@ class Server(Program):
 
     def exits(self, *statuses: int, within: float = PATIENCE) -> int:
         """It ends within that time with one of the given statuses, and nothing that it has started runs on."""
+        begun = time.monotonic()
         status = super().exits(*statuses, within=within)
-        deadline = time.monotonic() + GONE_WITHIN
+        deadline = max(begun + within, time.monotonic() + GONE_WITHIN)
         while left := self._process.left():
             if time.monotonic() > deadline:
                 raise self.broken(
                     f"{self.name} ended, but not all of it: processes that it had started run on",
+                    verdict="timeout",
                     expected="a program that has ended serves nobody",
-                    seen=f"{left} of its processes {GONE_WITHIN:g} s later",
+                    seen=f"{left} of its processes run on",
                 )
             time.sleep(0.02)
         return status

@@ -8,7 +8,6 @@ Formats: https://wiki.wireshark.org/Development/LibpcapFileFormat and draft-ietf
 from __future__ import annotations
 
 import io
-import os
 import struct
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -79,18 +78,21 @@ class WireFile:
         self._path = path
         self._wire = wire
         self._offset = _HEADER  #: of the first record that a later call may still ask for
+        self._first = b""  #: the header and the head of the first record, by which the file is known
 
     def between(self, start: float, end: float) -> Iterator[WirePacket]:
         """The packets of a span of wall-clock time. Later calls may not ask for earlier times. Raises OSError."""
         with open(self._path, "rb") as file:
-            head = file.read(_HEADER)
+            first = file.read(_HEADER + _RECORD)
+            head = first[:_HEADER]
             if len(head) < _HEADER:
                 return
+            if not first.startswith(self._first):
+                self._offset = _HEADER  # it has begun anew
+            self._first = first
             order = "<" if head[0] in (0x4D, 0xD4) else ">"
             unit = 1e-9 if struct.unpack(order + "I", head[:4])[0] == _NANOSECONDS else 1e-6
             record = struct.Struct(order + "IIII")
-            if os.fstat(file.fileno()).st_size < self._offset:
-                self._offset = _HEADER  # it has begun anew
             file.seek(self._offset)
             while len(row := file.read(_RECORD)) == _RECORD:
                 seconds, fraction, length, _ = record.unpack(row)

@@ -120,7 +120,7 @@ class StoryPlugin:
         )
         scene.link("clean")
         scene.story.steps.clear()
-        self._cpu = _cpu_seconds(session.node)
+        self._cpu = self._cpu_used()
         self._began = (time.time(), time.monotonic())
         self._queued, self._crowd = queued_here(), machine_queued()
         self._scene = scene
@@ -197,7 +197,7 @@ class StoryPlugin:
             scene.last_words()
         report = replace(report, story=scene.story.for_record())
         try:
-            report = replace(report, used=round(max(0.0, _cpu_seconds(scene.node) - self._cpu), 4))
+            report = replace(report, used=round(max(0.0, self._cpu_used() - self._cpu), 4))
             counters = scene.network.counters()
             link = {"engine": scene.network.engine, "profile": scene.link_name, **asdict(counters)}
             report = replace(report, link=link)
@@ -224,6 +224,11 @@ class StoryPlugin:
         """What the words of its subject leave to look at, and to run it again with."""
         seed = self._session.public_seed if check.suite == "public" else ""
         return scene.attachment(check=check.id, title=check.rule, message=report.message, seed=seed)
+
+    def _cpu_used(self) -> float:
+        """Seconds of processor that the submission has used so far, in all of its nodes."""
+        nodes = (self._session.node, self._session.second)
+        return sum(_cpu_seconds(node) for node in nodes if node is not None)
 
     def _doubted(self, report: Report, counters: LinkCounters) -> Report:
         """A failure on a link that was not as requested, or on a machine without time, is inconclusive.

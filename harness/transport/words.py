@@ -159,6 +159,7 @@ class TransportWords:
         if found:
             self._account_for_all()
             raise Broken(f"{program.name} broke {found[0]}", expected=f"rule {found[0].rule}", seen=found[0].text)
+        self._account_for_all()
         self._story.add("tester", f"finds: {program.name} kept the rules on the wire")
 
     @property

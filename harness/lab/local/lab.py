@@ -6,6 +6,7 @@ can read and can reach the tester without using the link.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -60,7 +61,8 @@ class LocalProcess:
             if sys.platform != "win32" and signum in (signal.SIGSTOP, signal.SIGCONT):
                 self._popen.send_signal(signum)
                 for each in self._family(self._popen.pid):
-                    each.send_signal(signum)
+                    with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                        each.send_signal(signum)
             elif sys.platform == "win32" and signum in (9, signal.SIGTERM):
                 self._popen.terminate()  # Windows has nothing gentler
             else:

@@ -60,8 +60,10 @@ def _session(pid: int) -> int:
 
 def _runs(process: psutil.Process) -> bool:
     try:
-        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-    except psutil.NoSuchProcess:
+        if process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            return True
+        return sys.platform == "linux" and process.num_threads() > 1  # its first thread has ended, and others live
+    except psutil.Error:
         return False
 
 

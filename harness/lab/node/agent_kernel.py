@@ -69,17 +69,25 @@ def memory_used() -> int:
 #: What the kernel itself needs for an open descriptor (a TCP socket 3 KB, its name in /proc 1 KB) and for a thread (its
 #: stack, its page tables), in bytes; measured on Linux 6.18, doubled.
 _PER_FILE, _PER_THREAD = 8192, 131_072
+#: How far the kernel's count may be off: each processor keeps up to 64 pages of it to itself (mm/memcontrol.c).
+_SLACK = 1 << 20
 
 
 def kernel_memory() -> int:
-    """Bytes that the kernel keeps for the control group: its structures, and what waits in pipes and Unix sockets."""
-    used = _first(f"{_CG}/memory/memory.kmem.usage_in_bytes").strip()
-    return int(used) if used.isdigit() else _rows(_first(f"{_CG}/memory.stat")).get("kernel", 0)
+    """Bytes of the control group that are no process's and no file's: the kernel's structures, and what is in pipes.
+
+    That is all it is charged for without anonymous pages and files: a page that was spliced into a pipe and cut off its
+    file is in no other account.
+    """
+    used = _first(f"{_CG}/memory/memory.usage_in_bytes", f"{_CG}/memory.current").strip()
+    rows = _rows(_first(f"{_CG}/memory/memory.stat", f"{_CG}/memory.stat"))
+    known = rows.get("total_rss", rows.get("anon", 0)) + rows.get("total_cache", rows.get("file", 0))
+    return max(0, int(used) - known) if used.isdigit() else 0
 
 
 def hidden_in_kernel(grown: int, *, open_files: int, threads: int) -> int:
     """How much of the kernel's memory, grown by so much, is data that programs have put there; 0 if it may be none."""
-    return max(0, grown - _PER_FILE * open_files - _PER_THREAD * threads)
+    return max(0, grown - _SLACK - _PER_FILE * open_files - _PER_THREAD * threads)
 
 
 def cpu_used() -> float:
@@ -101,13 +109,21 @@ def interventions() -> tuple[int, int]:
 
 def students_processes() -> list[tuple[int, int]]:
     """(process id, threads) of every process alive in the node but this one."""
-    found = []
+    return [(pid, threads) for pid, (_, threads) in _alive().items()]
+
+
+def _alive() -> dict[int, tuple[int, int]]:
+    """Process id -> (its parent, threads) of every process alive in the node but this one.
+
+    A process whose first thread has ended is shown as a zombie (proc(5)), and lives as long as it has another one.
+    """
+    found = {}
     for name in os.listdir("/proc"):
         if not name.isdigit() or name == "1":
             continue
         fields = _first(f"/proc/{name}/stat").rpartition(")")[2].split()  # proc(5): state is the first after the name
-        if len(fields) > 17 and fields[0] not in "ZX":
-            found.append((int(name), int(fields[17])))
+        if len(fields) > 17 and (fields[0] not in "ZX" or int(fields[17]) > 1):
+            found[int(name)] = (int(fields[1]), int(fields[17]))
     return found
 
 
@@ -116,15 +132,13 @@ def family(pid: int, others: Collection[int]) -> list[int]:
 
     `others` are the processes of further programs that run; what came of these is left out.
     """
-    parents = {}
-    for name in os.listdir("/proc"):
-        fields = _first(f"/proc/{name}/stat").rpartition(")")[2].split() if name.isdigit() else []
-        if len(fields) > 1 and fields[0] not in "ZX" and name != "1":
-            parents[int(name)] = int(fields[1])
+    parents = {each: parent for each, (parent, _) in _alive().items()}
     found = []
     for each in parents:
         first = each
-        while first not in others and first != pid and parents.get(first, 0) > 1:
+        for _ in range(len(parents)):  # they are read one by one, so that there may even be a circle
+            if first in others or first == pid or parents.get(first, 0) <= 1:
+                break
             first = parents[first]
         if first not in others:
             found.append(each)

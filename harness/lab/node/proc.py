@@ -33,8 +33,18 @@ def open_files(pids: Iterable[int]) -> int:
     return sum(_open_files(pid) for pid in pids)
 
 
+def _living(pid: int) -> str:
+    """The folder that tells of a process: its own, or that of a thread that lives if its first one has ended."""
+    own = f"/proc/{pid}"
+    if "(zombie)" in read(f"{own}/status").partition("\nTgid:")[0]:
+        for thread in _threads([pid]):
+            if "(zombie)" not in read(f"{thread}/status").partition("\nTgid:")[0]:
+                return thread
+    return own
+
+
 def _open_files(pid: int) -> int:
-    folder = f"/proc/{pid}/fd"
+    folder = f"{_living(pid)}/fd"
     try:
         # Since Linux 6.2 the size is the count; listing 11,000 of them takes milliseconds.
         return os.stat(folder).st_size or len(os.listdir(folder))
@@ -110,7 +120,7 @@ def runtimes(pids: Iterable[int]) -> list[str]:
 
 
 def _runtime(pid: int) -> str:
-    link = f"/proc/{pid}/exe"
+    link = f"{_living(pid)}/exe"
     try:
         return what_is(os.path.basename(os.readlink(link)), link, os.stat(f"/proc/{pid}").st_uid)
     except OSError:

@@ -116,6 +116,22 @@ def test_a_span_of_time_is_cut_out_of_a_growing_file(tmp_path: Path, nano: bool)
     assert [packet.at for packet in file.between(9, 100)] == [9]
 
 
+def test_a_file_that_has_begun_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
+    """However large it is by then: its first record is another one."""
+    path = tmp_path / "wire.pcap"
+
+    def write(first: int, count: int) -> None:
+        records = [struct.pack("<IIII", first + number, 0, 4, 4) + b"data" for number in range(count)]
+        path.write_bytes(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1) + b"".join(records))
+
+    write(100, 10)
+    wire = pcap.WireFile(str(path), 0)
+    assert len(list(wire.between(105, 200))) == 5
+    write(300, 50)
+    assert [packet.at for packet in wire.between(300, 400)][:2] == [300.0, 301.0]
+    assert len(list(wire.between(340, 400))) == 10
+
+
 def test_an_empty_file_has_no_packets(tmp_path: Path) -> None:
     (tmp_path / "tester.pcap").write_bytes(b"")
     assert list(pcap.WireFile(str(tmp_path / "tester.pcap"), TESTER).between(0, 1)) == []

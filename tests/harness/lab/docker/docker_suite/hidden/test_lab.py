@@ -453,6 +453,51 @@ time.sleep(60)
     assert lab.kernel.usage().memory_bytes - before > queued * 0.75
 
 
+def test_pages_that_are_only_in_a_pipe_are_memory(lab):
+    source = """
+import fcntl, os, time
+held = []
+for number in range(8):
+    file = os.open(f"/work/f{number}", os.O_RDWR | os.O_CREAT)
+    os.write(file, bytes(1 << 20))
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, 1031, 1 << 20)  # F_SETPIPE_SZ
+    os.splice(file, writing, 1 << 20, offset_src=0, flags=2)  # SPLICE_F_NONBLOCK
+    os.ftruncate(file, 0)
+    held.append((reading, writing))
+print("held", flush=True)
+time.sleep(60)
+"""
+    before = lab.kernel.usage().memory_bytes
+    lab.runs("run", source).prints_line()
+    assert lab.kernel.usage().memory_bytes - before > 5 << 20
+
+
+def test_a_process_whose_first_thread_has_ended_is_seen(lab):
+    source = """
+import ctypes, os, socket, sys, threading, time
+s = socket.create_server(("0.0.0.0", 0))
+def serve():
+    print("listening on 0.0.0.0:%d" % s.getsockname()[1], flush=True)
+    while True:
+        c, _ = s.accept()
+        c.sendall(b"here")
+        c.close()
+for _ in range(3): threading.Thread(target=serve if not _ else lambda: time.sleep(60)).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)  # exit(2): this thread only
+"""
+    server = lab.serves("run", flags=[source])
+    assert lab.connects(server).reads(4) == b"here"
+    seen = lab.kernel.usage()
+    assert (seen.processes, seen.open_files >= 4, tuple(seen.runtimes)) == (1, True, ("python",))
+    server.signal(signal.SIGSTOP)
+    silent = lab.connects(server)
+    with pytest.raises(Broken):
+        silent.reads(4, within=0.3)
+    server.signal(signal.SIGCONT)
+    assert silent.reads(4) == b"here"
+
+
 def test_idle_connections_and_threads_are_no_hidden_memory(lab):
     source = """
 import socket, threading, time
