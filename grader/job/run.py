@@ -86,9 +86,9 @@ class Run:
 
     @property
     def ours(self) -> bool:
-        """Whether a check has no report because of a run that broke through our fault or the machine's."""
+        """Whether a check is undecided whose last run broke through our fault or the machine's."""
         ours = {check for check, ending in self.endings.items() if ending.stopped is Stopped.OURS}
-        return bool(ours - self.reports.keys())
+        return any(not verdict.outcome.decided and verdict.check.id in ours for verdict in self.verdicts())
 
     def go(self, bench: Bench) -> None:
         """Run everything, at the first call; after that, what is undecided and has not been run twice.
