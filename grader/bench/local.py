@@ -21,11 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
-import psutil
-
 from grader.bench.task import Task
 from harness.errors import cause_of
 from harness.lab.interface import LabError
+from harness.lab.local.processes import stands_still
 from harness.tester.border.records import BadRecord, Phase, Record, parse_record
 from harness.text.lines import Lines
 
@@ -83,14 +82,6 @@ def heard(line: bytes | None) -> Record | BadRecord:
     return BadRecord("too long") if line is None else read(parse_record, line)
 
 
-def is_stopped(pid: int) -> bool:
-    """Whether a process stands still because of a signal (SIGSTOP), or of a debugger."""
-    try:
-        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
-    except psutil.Error:
-        return False
-
-
 class LocalBench:
     """A tester as a process of this machine; the submission's programs run beside it, as the same user.
 
@@ -109,7 +100,7 @@ class LocalBench:
             try:
                 self._tell(tester, task.local_job().to_json())
                 late = self._listen(tester, on_record, begun + task.seconds)
-                still = "the tester was stopped by a signal" if late and is_stopped(tester.pid) else ""
+                still = "the tester was stopped by a signal" if late and stands_still(tester.pid) else ""
                 stopped = late or self._stop.is_set()
                 status = self._end(tester) if stopped else self._wait(tester, begun + task.seconds)
             finally:

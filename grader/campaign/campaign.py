@@ -200,23 +200,20 @@ class Campaign:
                 self._shower(job)(Progress("waiting for a lab"))
                 grading = Grading(task, submission, self._shower(job), taken)
                 grading.go(self._bench(number))
-                if waits := grading.open:
-                    self._keep(_Waiting(job, grading, copy))
+                waits = grading.open
+                with self._turn:
+                    self.crowd.learn(suffered(grading.reports))
+                    if waits:
+                        self._waiting.append(_Waiting(job, grading, copy))
+                if waits:
+                    self._events.put(JobEvent("waits", job, text="some checks are undecided; once more at the end"))
                     return None
                 graded = grading.graded()
-                with self._turn:
-                    self.crowd.learn(suffered(graded.result))
             self.run.save(graded)
             return graded.result, False
         finally:
             if not waits:
                 shutil.rmtree(copy, ignore_errors=True)
-
-    def _keep(self, waiting: _Waiting) -> None:
-        with self._turn:
-            self._waiting.append(waiting)
-            self.crowd.learn(suffered(waiting.grading.graded().result))
-        self._events.put(JobEvent("waits", waiting.job, text="some checks are undecided; once more at the end"))
 
     def _again(self, number: int, waiting: _Waiting) -> tuple[dict[str, Any], bool]:
         """The result after what was undecided was tried once more. Raises Cancelled, LabError."""

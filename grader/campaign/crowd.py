@@ -6,10 +6,12 @@ Pure but for the two questions to the machine.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection
 
 import psutil
+
+from grader.verdict.result import link_of
+from harness.tester.border.records import Report
 
 #: Most of a test is waiting: two cores carry eight labs. Memory for each, with what its submission may use (bytes).
 LABS_PER_CORE, MEMORY_PER_LAB = 4, 1 << 30
@@ -51,9 +53,8 @@ class Crowd:
             self.now, self._well = min(self.most, self.now + 1), 0
 
 
-def suffered(result: Mapping[str, Any]) -> bool:
-    """Whether a result says that there were too many labs: its link was late, or its tester had no processor."""
-    link = result["link"] or {}
-    checks = result["checks"]
-    seconds, waited = (sum(check.get(key) or 0.0 for check in checks) for key in ("seconds", "waited"))
+def suffered(reports: Collection[Report]) -> bool:
+    """Whether reports say that there were too many labs: their link was late, or their tester had no processor."""
+    seconds, waited = sum(report.seconds for report in reports), sum(report.waited for report in reports)
+    link = link_of(reports) or {}
     return link.get("late_p99", 0.0) > LATE or waited > WAITED * max(seconds, 1.0)

@@ -64,16 +64,17 @@ class Display:
                 if not self._on and event.result is not None:
                     self._say(f"{name}: was done already, {result_line(event.result)}")
             elif event.result is not None:
-                self._say(f"{name}: {result_line(event.result)}{'' if self._on else f' ({self._so_far()})'}")
+                far = "" if self._on else f" ({self._done} of {self._jobs}{self._left()})"
+                self._say(f"{name}: {result_line(event.result)}{far}")
             else:
                 self._say(f"{name}: {event.text}")
 
     def _say(self, text: str) -> None:
         self._console.print(Text(no_command(line(text))), soft_wrap=True)
 
-    def _so_far(self) -> str:
+    def _left(self) -> str:
         left = self._estimate.left()
-        return f"{self._done} of {self._jobs}{f', {in_words(left)} left' if left else ''}"
+        return f", {in_words(left)} left" if left else ""
 
     def _table(self) -> RenderableType:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -88,6 +89,4 @@ class Display:
                 f"{time.monotonic() - begun:.0f} s",
             )
         kept = f" ({self._kept} were done already)" if self._kept else ""
-        left = self._estimate.left()
-        more = f", {in_words(left)} left" if left else ""
-        return Group(table, Text(f"{self._done} of {self._jobs} done{kept}{more}", style="dim"))
+        return Group(table, Text(f"{self._done} of {self._jobs} done{kept}{self._left()}", style="dim"))

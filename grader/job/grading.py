@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ from grader.verdict.rubric import Ending, Stopped, Verdict, everywhere, judge
 from harness.course.misplaced import misplaced_in
 from harness.course.programs import load_programs
 from harness.errors import SubmissionError
-from harness.tester.border.records import Phase
+from harness.tester.border.records import Phase, Report
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class Grading:
     def open(self) -> bool:
         """Whether another `go` can decide anything."""
         return self._refused is None and self._run.open
+
+    @property
+    def reports(self) -> Collection[Report]:
+        """What the testers have reported so far."""
+        return [] if self._refused is not None else self._run.reports.values()
 
     def go(self, bench: Bench) -> None:
         """Run the checks that are to be run. Raises Cancelled, LabError."""
@@ -166,7 +171,7 @@ def _graded(
             "identity": task.identity,
             "graded_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "lab": dict(task.lab),
-            "link": results.link_of(verdicts),
+            "link": results.link_of(verdict.report for verdict in verdicts),
             "seed": {"fingerprint": hashlib.sha256(task.seed.encode()).hexdigest()[:12], "note": _SEED_NOTE},
             "phases": results.phases_of(phases),
             "attempts": run.attempts if run else 0,

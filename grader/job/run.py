@@ -29,19 +29,17 @@ from harness.course.look import ENDED_AFTER
 from harness.errors import SubmissionError, cause_of
 from harness.lab.interface import LabError
 from harness.lab.node.proc import machine_queued
+from harness.tester.border.doubt import is_loud, was_starved
 from harness.tester.border.records import Phase, Report
 
 #: How much longer than the assignment's own limit a grading may take before it is ended from outside.
 FACTOR = 1.25
 #: Seconds on top of that for starting and tidying up.
 MARGIN = 15.0
-#: The share of that time in which the tester (or anything on the machine) was ready and had no processor, from which on
-#: it says nothing of the submission; and the share of its processor above which that made the machine busy by itself.
-BUSY, CROWDED, LOUD = 0.2, 0.7, 0.5
+#: The share of that time in which anything on the machine had no processor, from which on it says nothing.
+CROWDED = 0.7
 #: How often a build, and a suite, is run at most.
 _MOST_TRIES = 2
-
-
 #: How a line of a log begins that says what was raised.
 _EXCEPTION = re.compile(r"(tester: )?[\w.]*(Error|Exception|Interrupt|Exit)\b")
 
@@ -272,8 +270,8 @@ class Run:
         """Whether the machine was too busy for these seconds to say anything of the submission, not by its doing."""
         reports = listener.reports.first.values()
         waited, used = sum(report.waited for report in reports), sum(report.used for report in reports)
-        loud = used > LOUD * seconds * self.task.assignment.limits.cpus
-        return (waited > BUSY * seconds or self._crowded > CROWDED) and not loud
+        loud = is_loud(seconds, used=used, cpus=self.task.assignment.limits.cpus)
+        return was_starved(seconds, waited=waited, crowded=self._crowded, most=CROWDED) and not loud
 
 
 def why_improper(ended: Ended, last_record: bool) -> str:

@@ -88,9 +88,9 @@ def points_of(assignment: Assignment, verdicts: Sequence[Verdict]) -> dict[str, 
     return {"points": score.points, "possible": score.possible, "undecided": score.undecided}
 
 
-def link_of(verdicts: Iterable[Verdict]) -> dict[str, Any] | None:
+def link_of(reports: Iterable[Report | None]) -> dict[str, Any] | None:
     """What the link did over all checks: counters added, the worst lateness. None if no check got that far."""
-    links = [verdict.report.link for verdict in verdicts if verdict.report and verdict.report.link]
+    links = [report.link for report in reports if report and report.link]
     if not links:
         return None
     counters = ("packets", "delivered", "lost", "duplicated", "reordered", "overflowed", "engine_drops")

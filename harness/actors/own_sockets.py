@@ -1,10 +1,11 @@
-"""The tester's own sockets: how they are made, and what of their errors is no server's fault."""
+"""The tester's own sockets: how they are made and called, and what of their errors is no server's fault."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 
+from harness.course.address import Address
 from harness.errors import cause_of
 from harness.lab.interface import OURS, Family, LabError
 
@@ -24,6 +25,22 @@ def new_socket(
         with contextlib.suppress(OSError):  # no system but Linux promises that it can be set
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
     return made
+
+
+def address_of(name: object) -> Address:
+    """The address that a socket calls itself or its other end by: getsockname(2), getpeername(2)."""
+    if isinstance(name, tuple):
+        return Address("tcp", host=str(name[0]), port=int(name[1]))
+    # Bytes are an abstract name, which a program may choose freely.
+    return Address("unix", path=name.decode("latin-1") if isinstance(name, bytes) else str(name))
+
+
+def remote_of(connection: socket.socket) -> Address:
+    """The address of the other end. A connection that was already reset has none, but still counts as a connection."""
+    try:
+        return address_of(connection.getpeername())
+    except OSError:
+        return Address("tcp")
 
 
 class HeldPort:

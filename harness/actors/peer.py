@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from harness.actors.own_sockets import address_of, remote_of
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story, difference, show
-from harness.course.address import Address
 from harness.lab.linger import reset_and_close
 
 #: Most bytes that may come while the end of a connection is awaited.
@@ -22,21 +22,6 @@ _MOST_UNREAD = 1 << 26
 
 #: What a peer without a name is called.
 UNNAMED = "the tester"
-
-
-def _address_of(name: object) -> Address:
-    if isinstance(name, tuple):
-        return Address("tcp", host=str(name[0]), port=int(name[1]))
-    # Bytes are an abstract name, which a program may choose freely.
-    return Address("unix", path=name.decode("latin-1") if isinstance(name, bytes) else str(name))
-
-
-def _remote_of(connection: socket.socket) -> Address:
-    """The address of the other end. A connection that was already reset has none, but still counts as a connection."""
-    try:
-        return _address_of(connection.getpeername())
-    except OSError:
-        return Address("tcp")
 
 
 class Peer:
@@ -56,8 +41,8 @@ class Peer:
         self._named = f"{name} " if name else ""
         if connection.family != getattr(socket, "AF_UNIX", None):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # one write, one segment
-        self.local = _address_of(connection.getsockname())
-        self.remote = _remote_of(connection)
+        self.local = address_of(connection.getsockname())
+        self.remote = remote_of(connection)
 
     def _tell(self, what: str) -> None:
         if not self._quiet:
@@ -324,6 +309,16 @@ class Peer:
                 return self._socket.recv(count) if selector.select(0) else None
             except (OSError, ValueError):  # reset, or closed by us
                 return b""
+
+    def reads_what_comes(self, *, quiet: float = 0.4) -> bytes:
+        """Everything until nothing comes for `quiet` seconds."""
+        data, last = b"", time.monotonic()
+        while time.monotonic() - last < quiet:
+            if piece := self.sips(65_536):
+                data, last = data + piece, time.monotonic()
+            else:
+                time.sleep(0.01)
+        return data
 
     def _collect(self, count: int, within: float) -> bytes:
         deadline = time.monotonic() + within

@@ -21,6 +21,7 @@ from harness.course.assignment import Assignment, Check
 from harness.errors import shortage
 from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone, NodeMute, NotMeasured
 from harness.lab.node.proc import machine_queued, queued_here
+from harness.tester.border.doubt import is_loud, was_starved
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Gone, Mute, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
@@ -30,13 +31,9 @@ LATE = 0.05
 #: A submission that sends more packets with data a second than this, and so many times what it was sent, has made the
 #: link late by itself.
 MOST_SENT, TIMES = 3_000, 4
-#: The share of a check's time in which the tester was ready and had no processor, from which on a time-out says
-#: nothing of the submission.
-BUSY = 0.2
-#: The same for anything on the machine: in Docker the submission's node waits where the tester does not.
+#: The share of a check's time in which anything on the machine had no processor, from which on a time-out is doubted:
+#: in Docker the submission's node waits where the tester does not.
 CROWDED = 0.8
-#: The share of its allowed CPU above which a submission made the machine busy by itself.
-LOUD = 0.5
 
 
 class OutOfTime(BaseException):
@@ -238,12 +235,13 @@ class StoryPlugin:
         elapsed = max(time.monotonic() - self._began[1], 0.001)
         # At home the submission itself can crowd the machine, and nobody counts what all of its processes take.
         crowded = 0.0 if self._session.network.engine == "relay" else (machine_queued() - self._crowd) / elapsed
-        busy = report.outcome is Outcome.TIMEOUT and (report.waited > BUSY * elapsed or crowded > CROWDED)
+        starved = was_starved(elapsed, waited=report.waited, crowded=crowded, most=CROWDED)
+        busy = report.outcome is Outcome.TIMEOUT and starved
         if not busy and not counters.engine_drops and counters.late_p99 <= LATE:
             return report
         if counters.data_up > max(MOST_SENT * elapsed, TIMES * counters.data_down):
             return report
-        if report.used / elapsed / max(self._session.assignment.limits.cpus, 0.01) > LOUD:
+        if is_loud(elapsed, used=report.used, cpus=self._session.assignment.limits.cpus):
             return report
         if busy:
             lacked = max(report.waited, min(crowded, 1.0) * elapsed)

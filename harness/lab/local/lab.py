@@ -76,10 +76,7 @@ class LocalProcess:
 
     def stands_still(self) -> bool:
         """Whether it was stopped by a signal, or by a debugger."""
-        try:
-            return psutil.Process(self._popen.pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
-        except psutil.Error:
-            return False
+        return processes.stands_still(self._popen.pid)
 
     def wait(self, timeout: float) -> int | None:
         """Exit status, or None if it still runs after `timeout` seconds."""

@@ -84,6 +84,14 @@ def family(user: OrdinaryUser | None, roots: Collection[int], pid: int) -> list[
     return family
 
 
+def stands_still(pid: int) -> bool:
+    """Whether a process was stopped by a signal (SIGSTOP), or by a debugger."""
+    try:
+        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+    except psutil.Error:
+        return False
+
+
 def threads_of(uid: int) -> int:
     """All threads of a user."""
     rows = psutil.process_iter(["uids", "num_threads"])

@@ -13,6 +13,8 @@ from grader.campaign.campaign import JobEvent
 from grader.campaign.crowd import Crowd, suffered
 from grader.campaign.estimate import Estimate
 from grader.campaign.plan import GradingJob
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Report
 
 
 @pytest.mark.parametrize("module", [crowd, estimate])
@@ -40,7 +42,8 @@ def test_fewer_labs_start_while_verdicts_suffer_and_more_when_they_do_not() -> N
 )
 def test_a_result_tells_whether_it_suffered(late: float | None, waited: float, bad: bool) -> None:
     link = None if late is None else {"late_p99": late}
-    assert suffered({"link": link, "checks": [{"seconds": 5.0, "waited": waited}, {"seconds": 5.0}]}) is bad
+    first = Report(check="a", outcome=Outcome.PASS, seconds=5.0, waited=waited, link=link)
+    assert suffered([first, Report(check="b", outcome=Outcome.PASS, seconds=5.0)]) is bad
 
 
 def job(name: str, assignment: str, seconds: float) -> GradingJob:

@@ -1,7 +1,6 @@
 """Stages 3 and 6: rooms in which everyone reads what everyone says, with a loop of one's own and with asyncio."""
 
 import re
-import time
 
 import pytest
 
@@ -84,18 +83,6 @@ def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, in
         otherwise="lines are missing that were neither read nor counted as dropped",
     )
     return read, missed
-
-
-def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
-    """Everything until nothing comes for `quiet` seconds."""
-    data, last = b"", lab.now()
-    while lab.now() - last < quiet:
-        piece = peer.sips(65_536)
-        if piece:
-            data, last = data + piece, lab.now()
-        else:
-            time.sleep(0.01)
-    return data
 
 
 @PROGRAMS
@@ -324,7 +311,7 @@ def test_wait_until_the_reader_leaves(lab: Scene, program: str) -> None:
     ada, bob = comes_in(lab, server, b"ada", b"tea"), comes_in(lab, server, b"bob", b"tea")
     lines = [b"%d %s\n" % (number, TEXT) for number in range(2500 if lab.engine == "relay" else 800)]
     speaks(ada, lines)
-    first = reads_what_comes(lab, bob)
+    first = bob.reads_what_comes()
     count = first.count(b"\n")
     lab.expect(count < len(lines), "the speaker has to wait", expected="not all lines", seen=f"{count:,} lines")
     slow.resets()

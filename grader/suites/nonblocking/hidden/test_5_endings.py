@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 import signal
-import time
 
 import pytest
 
@@ -57,18 +56,6 @@ def is_served(lab: Scene, server: Server, program: str, number: int = 0) -> Peer
     peer.sends(words)
     peer.reads_exactly(answer, within=3)
     return peer
-
-
-def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
-    """Everything until nothing comes for `quiet` seconds."""
-    data, last = b"", lab.now()
-    while lab.now() - last < quiet:
-        piece = peer.sips(65_536)
-        if piece:
-            data, last = data + piece, lab.now()
-        else:
-            time.sleep(0.01)
-    return data
 
 
 def test_half_close_over_a_slow_way(lab: Scene) -> None:
@@ -166,7 +153,7 @@ def test_idle_speakers_that_wait(lab: Scene, program: str) -> None:
     ada, bob, slow = rooms(lab, server)
     bob.closes()
     ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(3000)), quiet=0.2)
-    before = reads_what_comes(lab, ada, quiet=0.3).count(b"ok\n")
+    before = ada.reads_what_comes(quiet=0.3).count(b"ok\n")
     lab.says("the slow reader does not read yet, and ada waits longer than the limit")
     for _ in range(8):
         slow.sends(b"nothing\n")  # so that it is not silent itself
@@ -251,7 +238,7 @@ def test_drains_on_sigterm(lab: Scene, program: str) -> None:
         ada, bob, slow = rooms(lab, server)
         bob.closes()
         ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(3000)), quiet=0.2)
-        answered = reads_what_comes(lab, ada)
+        answered = ada.reads_what_comes()
         server.signal(signal.SIGTERM)
         data = slow.reads_to_end()
         answered += ada.reads_to_end()

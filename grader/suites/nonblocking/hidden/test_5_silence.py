@@ -1,25 +1,11 @@
 """Stages 5 and 6: readers of whose output the kernel takes nothing are silent, too."""
 
-import time
-
 import pytest
 
 from harness.testing import Peer, Scene, Server
 
 ALL = pytest.mark.parametrize("program", ["echo_server", "chat_server", "chat_server_asyncio"])
 TEXT = b"x" * 3900
-
-
-def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
-    """Everything until nothing comes for `quiet` seconds."""
-    data, last = b"", lab.now()
-    while lab.now() - last < quiet:
-        piece = peer.sips(65_536)
-        if piece:
-            data, last = data + piece, lab.now()
-        else:
-            time.sleep(0.01)
-    return data
 
 
 @ALL
@@ -54,7 +40,7 @@ def speakers_go_on(lab: Scene, program: str) -> None:
     ada = speaks_to_a_stuck_reader(lab, lab.serves(program, "--slow", "wait", "--idle", "1.2"))
     lines = 400
     ada.sends_in_background(b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(lines)))
-    answered = reads_what_comes(lab, ada).count(b"ok\n")
+    answered = ada.reads_what_comes().count(b"ok\n")
     lab.expect(
         answered < lines,
         "ada has to wait for a reader that is behind",

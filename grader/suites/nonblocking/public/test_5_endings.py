@@ -1,21 +1,8 @@
 """Stage 5: endings and timers."""
 
 import signal
-import time
 
-from harness.testing import Peer, Scene
-
-
-def reads_what_comes(lab: Scene, peer: Peer, *, quiet: float = 0.4) -> bytes:
-    """Everything until nothing comes for `quiet` seconds."""
-    data, last = b"", lab.now()
-    while lab.now() - last < quiet:
-        piece = peer.sips(65_536)
-        if piece:
-            data, last = data + piece, lab.now()
-        else:
-            time.sleep(0.01)
-    return data
+from harness.testing import Scene
 
 
 def test_half_close_with_output_pending(lab: Scene) -> None:
@@ -46,7 +33,7 @@ def test_drains_on_sigterm(lab: Scene) -> None:
         peer.reads_exactly(b"ok\nok\n")
     lab.says("ada says as many lines as are taken; bob does not read")
     ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, b"x" * 3900) for number in range(3000)))
-    answered = reads_what_comes(lab, ada)
+    answered = ada.reads_what_comes()
     server.signal(signal.SIGTERM)
     data = bob.reads_to_end()
     answered += ada.reads_to_end()
