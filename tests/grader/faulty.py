@@ -145,12 +145,13 @@ SOURCES = {
 }
 SCRIPT = """import sys
 from pathlib import Path
-import grader.cli as cli
+import grader.course
+from grader.cli.main import main
 from grader.job import run as job
 from grader.course import Course
-cli.this_course = lambda: Course(Path({root!r}))
+grader.course.this_course = lambda: Course(Path({root!r}))
 job.MARGIN = {margin}
-cli.main()
+main()
 """
 
 

@@ -10,8 +10,9 @@ import pytest
 from fakes import END, FakeBench, FakePlace, hand_in, passing, report
 from typer.testing import CliRunner, Result
 
-import grader.cli
+import grader.cli.run
 from grader.bench.choose import choose_place
+from grader.cli.main import app
 from grader.course import Course
 from harness.errors import SetupError, UsageError
 from harness.lab import doctor
@@ -22,13 +23,13 @@ from harness.text.printable import printable
 def bench(course: Course, monkeypatch: pytest.MonkeyPatch) -> FakeBench:
     """`grader` in the small course, with a bench that follows a script."""
     made = FakeBench([[*passing(), END]])
-    monkeypatch.setattr(grader.cli, "this_course", lambda: course)
-    monkeypatch.setattr(grader.cli, "choose_place", lambda *_, **__: FakePlace(lambda: made))
+    monkeypatch.setattr(grader.course, "this_course", lambda: course)
+    monkeypatch.setattr(grader.cli.run, "choose_place", lambda *_, **__: FakePlace(lambda: made))
     return made
 
 
 def run(*words: object) -> Result:
-    result = CliRunner().invoke(grader.cli.app, [str(word) for word in words])
+    result = CliRunner().invoke(app, [str(word) for word in words])
     assert "Traceback" not in result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
@@ -104,7 +105,7 @@ def test_an_interrupt_says_how_to_go_on(bench: FakeBench, tmp_path: Path) -> Non
     bench.scripts = [[*passing(), END]]
     hand_in(tmp_path / "in", "ann")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grader.cli.Display, "see", interrupted)
+        patch.setattr(grader.cli.run.Display, "see", interrupted)
         result = run("run", tmp_path / "in", "--out", tmp_path / "out")
     assert result.exit_code == 130
     assert "the same command again does the rest" in result.output
@@ -173,7 +174,7 @@ def test_docker_that_is_asked_for_and_missing_names_the_remedy(course: Course, t
 
 
 def test_release_and_its_check(course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(grader.cli, "this_course", lambda: course)
+    monkeypatch.setattr(grader.course, "this_course", lambda: course)
     (course.reference("blocking") / "client.py").write_text(
         "def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n"
     )

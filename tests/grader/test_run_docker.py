@@ -86,9 +86,10 @@ def command(course: Course, tmp_path: Path) -> list[str]:
     hand_in(submitted, "bob", **{"client.py": CLIENT.replace("while data := ", "if data := "), "server.py": SERVER})
     hand_in(submitted, "eve", **{"client.py": "import time\ntime.sleep(60)\n", "server.py": "1 / 0\n"})
     script = (
-        "import sys; from pathlib import Path; import grader.cli as cli; from grader.course import Course\n"
-        f"cli.this_course = lambda: Course(Path({str(course.root)!r}))\n"
-        "cli.main()"
+        "import sys; from pathlib import Path; import grader.course\n"
+        "from grader.cli.main import main; from grader.course import Course\n"
+        f"grader.course.this_course = lambda: Course(Path({str(course.root)!r}))\n"
+        "main()"
     )
     options = ["--out", str(tmp_path / "out"), "--lab", "docker", "--workers", "1"]  # one after the other
     return [sys.executable, "-c", script, "run", str(submitted), *options]

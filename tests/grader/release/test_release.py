@@ -203,7 +203,7 @@ def test_an_answer_left_outside_its_markers_stops_the_release(course: Course) ->
 @pytest.mark.parametrize(
     ("path", "data", "says"),
     [
-        ("grader/cli.py", b"x", "nothing of this name"),
+        ("grader/cli/run.py", b"x", "nothing of this name"),
         ("a/.git/config", b"x", "nothing of this name"),
         ("journal.jsonl", b"x", "nothing of this name"),
         ("x.pyc", b"x", "nothing of this name"),

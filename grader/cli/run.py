@@ -1,11 +1,10 @@
-"""`grader`: what instructors and CI type. No logic here: it asks the modules and prints what they say."""
+"""`grader run`: grade a class, and show how it goes."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import sys
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +14,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from grader.bench.choose import choose_place, make_images
+from grader import course as courses
+from grader.bench.choose import choose_place
 from grader.bench.local import closing
 from grader.campaign.campaign import Campaign
 from grader.campaign.crowd import labs_here
@@ -23,24 +23,11 @@ from grader.campaign.estimate import Estimate, in_words
 from grader.campaign.plan import Plan, make_plan
 from grader.campaign.progress import Display
 from grader.campaign.run_folder import RunFolder
-from grader.course import this_course
-from grader.release import repository
-from grader.release.starters import differences, write_starters
+from grader.cli import app as program
+from grader.cli.app import app
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
-from harness.cli.console import Commands
 from harness.errors import UsageError, cause_of
-
-
-class GraderCommands(Commands):
-    """Those of `grader`."""
-
-    speaker = "grader"
-
-
-app = typer.Typer(
-    cls=GraderCommands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
-)
 
 
 class LabKind(StrEnum):
@@ -57,11 +44,6 @@ class LinkEngine(StrEnum):
     auto = "auto"
     netem = "netem"
     router = "router"
-
-
-@app.callback()
-def _grader() -> None:
-    """The judge: grades submissions, and releases assignments."""
 
 
 @app.command()
@@ -84,9 +66,9 @@ def run(
     again: Annotated[bool, typer.Option("--again", help="grade again what waits for a person")] = False,
 ) -> None:
     """Grade a folder of submissions."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = program.console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    course = this_course()
+    course = courses.this_course()
     submitted = submitted.absolute()
     plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
     if out.resolve().is_relative_to(submitted.resolve()):
@@ -115,39 +97,6 @@ def run(
                 console.print(Text(place.unprotected, style="yellow"))
             status = _show(console, campaign, plan, folder, estimate)
     raise typer.Exit(status)
-
-
-@app.command()
-def release(
-    out: Annotated[Path | None, typer.Option(help="write the whole student repository into this folder")] = None,
-    check: Annotated[bool, typer.Option("--check", help="only list what is out of date in assignments/")] = False,
-) -> None:
-    """Make assignments/ from reference/ and the public tests; with --out, the repository that students clone."""
-    console = Console(highlight=False, soft_wrap=True)
-    course = this_course()
-    if check:
-        stale = [line for name in course.names() for line in differences(course, name)]
-        if stale:
-            console.print(Text("\n".join([*stale, "To make it fresh: grader release"])))
-            raise typer.Exit(1)
-        console.print(Text(f"assignments/ is fresh: {', '.join(course.names()) or 'nothing in it'}"))
-        return
-    if out is not None:
-        files = repository.build(course)
-        repository.write(files, out)
-        console.print(Text(f"{len(files)} files in {out}, searched for answers, hidden tests and private files"))
-        return
-    for name in course.names():
-        for path in write_starters(course, name):
-            console.print(Text(path))
-
-
-@app.command()
-def images() -> None:
-    """Make the Docker lab's images now instead of at the first grading."""
-    console = Console(highlight=False, soft_wrap=True)
-    made = make_images(lambda text: console.print(Text(text, style="dim")))
-    console.print(Text(f"The images are there: {made}"))
 
 
 #: Seconds between two pages of a class while it is graded, at least.
@@ -192,15 +141,3 @@ def _show(console: Console, campaign: Campaign, plan: Plan, folder: RunFolder, e
     console.print(Text(no_index, style="yellow") if no_index else Text(line(f"Report: {index}")))
     waiting = sum(result["state"] in ("undecided", "ours") for result in results)
     return 1 if waiting or unfinished or plan.remarks or no_index else 0
-
-
-def main() -> None:
-    """The entry point; an interrupt before anything has begun is not an error."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()

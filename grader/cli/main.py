@@ -1,0 +1,20 @@
+"""All of `grader`."""
+
+from __future__ import annotations
+
+import sys
+
+from grader.cli import release as _release
+from grader.cli import run as _run
+from grader.cli.app import app
+
+__all__ = ["app", "main"]
+_COMMANDS = (_run, _release)  # importing them has hung them on
+
+
+def main() -> None:
+    """The entry point; an interrupt before anything has begun is not an error."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
