@@ -7,7 +7,8 @@ Each knows those below it and none above (`make check`):
     reports | job | release     pages and tables | one submission from copy to result | what students get
     bench        where a tester runs: on this machine or in Docker
     verdict      records -> outcomes -> points; a result as plain data. Pure
-    course | submission     folders of a course | a safe copy of what was handed in
+    course_new                          a new course
+    course | course_file | submission   folders of a course | course.toml | a safe copy of what was handed in
 
 `suites/` are the tests, public and hidden; they import `harness.testing` and nothing else. Begin with `job.py`.
 """

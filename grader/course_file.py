@@ -1,0 +1,224 @@
+"""course.toml -> CourseFile: what is decided once for a term. Pure but for one read.
+
+Rule 1: every mistake is named with file and line, and says what to write instead; the first found is raised.
+Rule 2: it says where the secret is, never what it is.
+Rule 3: a time without an offset is of the course's time zone; an hour that is there twice, or not at all, needs one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal, cast
+from zoneinfo import ZoneInfo
+
+from harness.errors import SetupError, UsageError, cause_of
+from harness.text.nearest import nearest
+from harness.text.toml_rows import Row, TomlFile, TomlMistake
+
+#: The only version of the format so far.
+SCHEMA = 1
+#: Its name, in the folder of a course.
+NAME = "course.toml"
+
+#: What a student's page holds: nothing at all, the public checks, everything a student may ever see.
+Shown = Literal["nothing", "public", "all"]
+SHOWN: tuple[Shown, ...] = ("nothing", "public", "all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseAssignment:
+    """What the course says of one assignment."""
+
+    name: str  #: as its folder in reference/
+    due: datetime | None = None  #: aware; None: no deadline
+    opens: datetime | None = None  #: aware; None: it is open
+    weight: float = 1.0  #: its share in the course's total, in any unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseFile:
+    """A whole course.toml, validated. Paths in it are relative to its folder, and absolute here."""
+
+    path: Path
+    name: str  #: short, as nbgrader's course_id
+    title: str
+    term: str
+    zone: ZoneInfo
+    secret: str = ""  #: "file:PATH" or "env:NAME"; empty: each run has one of its own
+    submitted: Path  #: the folder of submissions
+    run: Path  #: the folder of results
+    languages: tuple[str, ...] = ("python",)
+    assignments: tuple[CourseAssignment, ...] = ()
+    before_due: Shown = "all"  #: what a student's page holds before the deadline
+    after_due: Shown = "all"  #: and after it
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.path.parent
+
+    def assignment(self, assignment: str) -> CourseAssignment:
+        """What is said of an assignment; what is not listed has no deadline and the weight 1."""
+        return next((row for row in self.assignments if row.name == assignment), CourseAssignment(name=assignment))
+
+    def shown(self, assignment: str, now: datetime) -> Shown:
+        """What a student's page of an assignment may hold at that moment."""
+        due = self.assignment(assignment).due
+        return self.before_due if due is not None and now <= due else self.after_due
+
+    def local(self, moment: datetime) -> str:
+        """A moment as the course's people read it: 2026-10-26 23:59 CET."""
+        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M %Z")
+
+    def read_secret(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        """The course's secret; None where the file says nothing of one. Raises SetupError."""
+        kind, _, where = self.secret.partition(":")
+        if not kind:
+            return None
+        if kind == "env":
+            if not environment.get(where):
+                raise SetupError(f"{self.path}: the secret is in ${where}, which is not set. Set it, and run again.")
+            return environment[where]
+        file = self.folder / where
+        try:
+            text = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = cause_of(error) if isinstance(error, OSError) else "it is not text"
+            raise SetupError(f"{self.path}: the secret in {file} cannot be read: {why}.") from None
+        if not text:
+            raise SetupError(f"{self.path}: the secret in {file} is empty. Put a long random line into it.")
+        if os.name == "posix" and file.stat().st_mode & 0o044:
+            raise SetupError(f"{file} can be read by others, and is the course's secret: chmod 600 '{file}'")
+        return text
+
+
+def find_course_file(folder: Path) -> Path | None:
+    """The course.toml in a folder, or beside it; None if there is none."""
+    folder = folder.absolute()
+    return next((path for path in (folder / NAME, folder.parent / NAME) if path.is_file()), None)
+
+
+def course_of(folder: Path, assignments: Sequence[str]) -> CourseFile | None:
+    """The course that a folder belongs to, None if it has none. Raises SetupError (a mistake in the file)."""
+    path = find_course_file(folder)
+    return None if path is None else load_course_file(path, assignments)
+
+
+def the_course_of(folder: Path, assignments: Sequence[str]) -> CourseFile:
+    """The course that a folder belongs to. Raises UsageError (none) and SetupError (a mistake in the file)."""
+    course = course_of(folder, assignments)
+    if course is None:
+        raise UsageError(f"{folder} has no {NAME}, and none lies beside it. Make one: grader course new {folder}")
+    return course
+
+
+def load_course_file(path: Path, assignments: Sequence[str]) -> CourseFile:
+    """Read and validate a course.toml; `assignments` are those that there are. Raises SetupError."""
+    try:
+        return _read(TomlFile.read(path), path.absolute(), assignments)
+    except TomlMistake as mistake:
+        raise SetupError(str(mistake)) from None
+
+
+# --- one function per table, top to bottom as in the file ---
+
+_TABLES = ("course", "students", "assignments")
+_HEAD = ("schema", "name", "title", "term", "zone", "secret", "submitted", "run", "languages")
+_SECRET = re.compile(r"(file|env):\S.*")
+
+
+def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
+    for table in file.data:
+        if table not in _TABLES:
+            file.wrong(table, 0, table, f"unknown table [{table}]", nearest(table, _TABLES))
+    head = file.row("course", _HEAD)
+    if head.data.get("schema") != SCHEMA:
+        head.wrong("schema", "the version of the format is missing or not known", f"Write: schema = {SCHEMA}")
+    zone = _zone(head)
+    name = head.text("name", example='"networks"')
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        head.wrong("name", f"{name!r} cannot name a course", "Use small letters, digits, - and _.")
+    secret = head.text("secret", "")
+    if secret and not _SECRET.fullmatch(secret):
+        head.wrong("secret", "this says where the secret is, and is not it", 'Write: secret = "file:.secret"')
+    see = file.row("students", ("before_due", "after_due"))
+    return CourseFile(
+        path=path,
+        name=name,
+        title=head.text("title", name),
+        term=head.text("term", ""),
+        zone=zone,
+        secret=secret,
+        submitted=path.parent / head.text("submitted", "submitted"),
+        run=path.parent / head.text("run", "run"),
+        languages=head.words("languages") or CourseFile.languages,
+        assignments=_assignments(file, zone, known),
+        before_due=_shown(see, "before_due"),
+        after_due=_shown(see, "after_due"),
+    )
+
+
+def _zone(row: Row) -> ZoneInfo:
+    name = row.text("zone", example='"Europe/Berlin"')
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
+        row.wrong("zone", f"there is no time zone {name!r}", 'Write its IANA name: zone = "Europe/Berlin"')
+
+
+def _shown(row: Row, key: str) -> Shown:
+    value = row.text(key, "all")
+    if value not in SHOWN:
+        row.wrong(key, f"a student's page cannot hold {value!r}", f"Write one of: {', '.join(SHOWN)}")
+    return cast(Shown, value)
+
+
+def _assignments(file: TomlFile, zone: ZoneInfo, known: Sequence[str]) -> tuple[CourseAssignment, ...]:
+    if "assignments" not in file.data:
+        return ()
+    found: dict[str, CourseAssignment] = {}
+    for row in file.rows("assignments", tuple(CourseAssignment.__dataclass_fields__)):
+        name = row.text("name", example='"blocking"')
+        if name in found:
+            row.wrong("name", f"{name!r} is there twice", "Give each assignment one row.")
+        if name not in known:
+            row.wrong("name", f"there is no assignment {name!r}", nearest(name, known))
+        term = CourseAssignment(
+            name=name, due=moment(row, "due", zone), opens=moment(row, "opens", zone), weight=row.number("weight", 1.0)
+        )
+        if term.due is not None and term.opens is not None and term.due <= term.opens:
+            row.wrong("due", "it is due before it opens", "Give a later moment.")
+        found[name] = term
+    return tuple(found.values())
+
+
+def moment(row: Row, key: str, zone: ZoneInfo) -> datetime | None:
+    """The moment a key names, aware; None where it is missing. A date alone is the end of that day."""
+    value = row.data.get(key)
+    if value is None:
+        return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, 23, 59, 59)
+    if not isinstance(value, datetime):
+        row.wrong(key, f'"{key}" has to be a date with a time', f"Write: {key} = 2026-10-26T23:59:00")
+    if value.tzinfo is not None:
+        return value
+    return _in_zone(row, key, value, zone)
+
+
+def _in_zone(row: Row, key: str, value: datetime, zone: ZoneInfo) -> datetime:
+    first, second = value.replace(tzinfo=zone, fold=0), value.replace(tzinfo=zone, fold=1)
+    if first.utcoffset() != second.utcoffset():
+        there = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == value
+        offset = first.strftime("%z")
+        row.wrong(
+            key,
+            f"{value} is {'there twice' if there else 'not there'} in {zone.key}: the clocks change",
+            f"Give an offset as well: {key} = {value.isoformat()}{offset[:3]}:{offset[3:]}",
+        )
+    return first

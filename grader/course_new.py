@@ -1,0 +1,86 @@
+"""A new course: a commented course.toml, a secret of its own, and the folders that it names."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from grader.course_file import NAME
+from harness.errors import UsageError
+
+#: Where the secret of a new course lies: a file that git does not take.
+SECRET = ".secret"
+
+_TEMPLATE = """\
+# What is decided once for this course. `grader run FOLDER` reads it, and every other command that takes this folder.
+# Paths are relative to it. Dates without an offset are of the course's zone; a date alone is the end of that day.
+[course]
+schema = 1
+name = "{name}"  # short: small letters, digits, - and _; nbgrader's course_id
+title = "{title}"
+term = "{term}"
+zone = "{zone}"  # an IANA name; deadlines and pages are in it
+secret = "file:.secret"  # where the secret is that seeds derive from: "file:PATH" or "env:NAME"; never the secret
+submitted = "submitted"  # submissions: submitted/<student>/<assignment>/, as nbgrader has them
+run = "run"  # results
+languages = ["python", "c"]
+
+# What a student's page holds: "nothing", "public" (the public checks), or "all" (hidden ones by points and hint).
+[students]
+before_due = "all"
+after_due = "all"
+
+# The assignments of this term. weight: the share in the course's total, in any unit.
+{assignments}"""
+
+_ASSIGNMENT = """\
+[[assignments]]
+name = "{name}"
+# opens = 2026-10-12T08:00:00
+# due = 2026-10-26T23:59:00
+weight = 1
+"""
+
+_IGNORED = """\
+/.secret
+/run/
+"""
+
+
+def new_course(folder: Path, assignments: Sequence[str], *, year: int, zone: str) -> list[Path]:
+    """Write a new course into a folder; what was written. Nothing that is there is changed.
+
+    Raises UsageError: there is a course already, or the folder cannot be made.
+    """
+    folder = folder.absolute()
+    if (folder / NAME).exists():
+        raise UsageError(f"{folder / NAME} is there already. Edit it, or give another folder.")
+    name = re.sub(r"[^a-z0-9_-]+", "-", folder.name.lower()).strip("-_") or "course"
+    text = _TEMPLATE.format(
+        name=name,
+        title=name.replace("-", " ").replace("_", " ").capitalize(),
+        term=str(year),
+        zone=zone,
+        assignments="\n".join(_ASSIGNMENT.format(name=one) for one in assignments),
+    )
+    try:
+        (folder / "submitted").mkdir(parents=True, exist_ok=True)
+        made = [_write(folder / SECRET, secrets.token_hex(32) + "\n", 0o600), _write(folder / ".gitignore", _IGNORED)]
+        made.append(_write(folder / NAME, text))  # last: with it the course is there
+    except OSError as error:
+        raise UsageError(f"{folder} cannot become a course: {error.strerror} ({error.filename}).") from None
+    return [path for path in made if path is not None]
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> Path | None:
+    """A new file; None if one was there, which stays as it is."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except FileExistsError:
+        return None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
