@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from harness.errors import SetupError, UsageError, cause_of
@@ -175,7 +175,7 @@ def _shown(row: Row, key: str) -> Shown:
     value = row.text(key, "all")
     if value not in SHOWN:
         row.wrong(key, f"a student's page cannot hold {value!r}", f"Write one of: {', '.join(SHOWN)}")
-    return cast(Shown, value)
+    return value
 
 
 def _assignments(file: TomlFile, zone: ZoneInfo, known: Sequence[str]) -> tuple[CourseAssignment, ...]:

@@ -25,11 +25,11 @@ from grader.bench.task import Task
 from grader.campaign.crowd import Crowd, suffered
 from grader.campaign.machine import tools_of_place
 from grader.campaign.plan import GradingJob
-from grader.campaign.run_folder import RunFolder
 from grader.course import Course
 from grader.job.grading import Graded, Grading, identity_of, ours, refuse, seed_of
 from grader.job.listener import Progress
 from grader.job.run import Cancelled
+from grader.record.run_folder import RunFolder
 from grader.submission import take_submission
 from harness.errors import SetupError, SubmissionError, shortage
 from harness.lab.interface import LabError

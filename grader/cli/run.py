@@ -22,9 +22,9 @@ from grader.campaign.crowd import labs_here
 from grader.campaign.estimate import Estimate, in_words
 from grader.campaign.plan import Plan, make_plan
 from grader.campaign.progress import Display
-from grader.campaign.run_folder import RunFolder
 from grader.cli import app as program
 from grader.cli.app import app
+from grader.record.run_folder import RunFolder
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
 from harness.errors import UsageError, cause_of

@@ -15,8 +15,8 @@ from grader.bench.local import Bench, Ended, OnRecord, heard
 from grader.bench.task import Task
 from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
-from grader.campaign.run_folder import RunFolder
 from grader.course import Course
+from grader.record.run_folder import RunFolder
 from harness.tester.border.records import PCAPNG_MAGIC, BadRecord, Built, End, Forbidden, Piece, Record
 
 TOML = """\

@@ -15,10 +15,10 @@ import psutil
 
 from grader.bench.local import Place
 from grader.campaign.campaign import Campaign, JobEvent
-from grader.campaign.journal import Journal
 from grader.campaign.plan import make_plan
-from grader.campaign.run_folder import RunFolder
 from grader.course import Course
+from grader.record.journal import Journal
+from grader.record.run_folder import RunFolder
 from tests.grading import ROOT
 
 Results = Mapping[str, Mapping[str, Any]]

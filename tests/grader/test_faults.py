@@ -29,9 +29,9 @@ from grader.bench.docker import DockerPlace
 from grader.bench.local import LocalPlace, Place, closing
 from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
-from grader.campaign.run_folder import RunFolder
 from grader.course import Course
 from grader.job import run as job
+from grader.record.run_folder import RunFolder
 from harness.lab.docker import owner
 from tests.grading import ROOT
 

@@ -34,10 +34,10 @@ from faulty import DUE, Class, graded, make_course, nobody_lost
 from grader.bench import local
 from grader.bench.local import LocalPlace
 from grader.campaign.campaign import JobEvent
-from grader.campaign.run_folder import RunFolder
 from grader.course import Course
 from grader.job import run as job
 from grader.job.grading import Graded
+from grader.record.run_folder import RunFolder
 from harness.course import look
 from harness.course.assignment import Limits
 from harness.course.forbidden import StageRule

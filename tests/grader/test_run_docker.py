@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from fakes import hand_in
 
-from grader.campaign.journal import Journal
 from grader.course import Course
+from grader.record.journal import Journal
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,10 +17,10 @@ from fakes import ALL, END, READS, SECRET, SERVES, SURVIVES, FakeBench, Runs, ha
 from grader.bench.local import Ended, OnRecord
 from grader.bench.task import Task
 from grader.campaign.campaign import Campaign
-from grader.campaign.journal import Journal
 from grader.campaign.plan import make_plan
-from grader.campaign.run_folder import RunFolder
 from grader.job import run
+from grader.record.journal import Journal
+from grader.record.run_folder import RunFolder
 from harness.errors import SetupError, UsageError
 from harness.lab.interface import LabError
 from harness.tester.border.outcome import Outcome

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from grader.campaign.journal import Journal, write_file
 from grader.job.grading import Graded
+from grader.record.journal import Journal, write_file
 from grader.reports.html import index_page, instructor_page, student_page
 from grader.submission import readable_name
 from harness.errors import SetupError, UsageError, cause_of
