@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.course.assignment import SUITES, Assignment, Suite, load_assignment
+from harness.course.assignment import SUITES, Assignment, Check, Suite, load_assignment
 from harness.course.misplaced import expected_files
 from harness.errors import CommandError, SetupError, UsageError
 from harness.text.nearest import nearest
@@ -18,6 +19,18 @@ from harness.text.printable import printable
 
 #: The harness that does the grading: the one next to this package.
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
+
+
+#: Files of an assignment that say how it is told and counted, and decide no outcome.
+_WORDS = frozenset({"assignment.toml", "handout.md"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versions:
+    """What decides the outcomes of an assignment's checks besides the submission and where it runs."""
+
+    base: str = ""  #: hash of what decides all of them: harness, programs, build, limits, the reference as a peer
+    checks: Mapping[str, str] = field(default_factory=dict)  #: check -> hash of its test file and what its row decides
 
 
 @dataclass(frozen=True)
@@ -66,23 +79,42 @@ class Course:
                     found[other] = expected_files(self.load(other).programs)
         return found
 
-    def tests_hash(self, name: str) -> str:
-        """A hash of what decides a verdict besides the submission: tests, harness, rubric, the reference as peer."""
-        reference = self.reference(name)
-        labelled = [("assignment", reference, _sources(reference))]
-        labelled += [(suite, folder, _sources(folder)) for suite, folder in self.suites(name).items()]
-        labelled += [("harness", HARNESS, _sources(HARNESS))]
-        digest = hashlib.sha256()
-        for label, folder, paths in labelled:
+    def versions(self, name: str) -> Versions:
+        """What decides the outcomes of its checks, besides the submission and where it runs. Raises as `load`."""
+        assignment, reference = self.load(name), self.reference(name)
+        digest = hashlib.sha256(_deciding(assignment).encode())
+        answers = [path for path in _sources(reference) if path.name not in _WORDS]
+        shared = [("reference", reference, answers), ("harness", HARNESS, _sources(HARNESS))]
+        for suite, folder in self.suites(name).items():
+            shared.append((suite, folder, [path for path in _sources(folder) if not path.name.startswith("test_")]))
+        for label, folder, paths in shared:
             for path in paths:
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-                digest.update(f"{label} {path.relative_to(folder).as_posix()} {content}\n".encode())
-        return digest.hexdigest()
+                digest.update(f"{label} {path.relative_to(folder).as_posix()} {_hash_of(path)}\n".encode())
+        files = {check: self.suites(name)[check.suite] / check.file for check in assignment.checks}
+        tests = {path: _hash_of(path) if path.is_file() else "" for path in set(files.values())}
+        return Versions(
+            base=digest.hexdigest(), checks={check.id: _version(check, tests[files[check]]) for check in files}
+        )
 
 
 def this_course() -> Course:
     """The course that this grader belongs to."""
     return Course(Path(__file__).resolve().parent.parent)
+
+
+def _deciding(assignment: Assignment) -> str:
+    """What of an assignment.toml decides the outcomes of all checks."""
+    stages = [(stage.number, stage.programs, stage.forbidden) for stage in assignment.stages]
+    return repr((sorted(assignment.programs.items()), assignment.build, assignment.limits, stages))
+
+
+def _version(check: Check, test: str) -> str:
+    decides = repr((check.id, check.suite, check.stage, check.needs, check.timeout, test))
+    return hashlib.sha256(decides.encode()).hexdigest()[:16]
+
+
+def _hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _sources(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from grader.course import Versions
 from harness.course.assignment import Assignment, Suite
 from harness.course.misplaced import Others
 from harness.lab.docker.description import DockerLab
@@ -24,6 +25,7 @@ class Task:
     seed: str  #: hex, of this student and assignment
     identity: str  #: equal identities have equal results
     lab: Mapping[str, Any]  #: kind, engine, image, what it does not protect from: for the result
+    versions: Versions = field(default_factory=Versions)  #: of the tests
     others: Others = field(default_factory=dict)  #: files of other assignments, to tell who handed in the wrong one
     reference: Path | None = None  #: the folder of the answers, for tests that play them against the submission
 

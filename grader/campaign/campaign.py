@@ -25,7 +25,7 @@ from grader.bench.task import Task
 from grader.campaign.crowd import Crowd, suffered
 from grader.campaign.machine import tools_of_place
 from grader.campaign.plan import GradingJob
-from grader.course import Course
+from grader.course import Course, Versions
 from grader.job.grading import Graded, Grading, identity_of, ours, refuse, seed_of
 from grader.job.listener import Progress
 from grader.job.run import Cancelled
@@ -70,7 +70,7 @@ class Campaign:
     _events: queue.SimpleQueue[JobEvent | None] = field(default_factory=queue.SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
     _benches: dict[int, Bench] = field(default_factory=dict)
-    _hashes: dict[str, str] = field(default_factory=dict)
+    _versions: dict[str, Versions] = field(default_factory=dict)
     _tools: dict[str, str] = field(default_factory=dict)  # what submissions find on the machine they run on
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turn: threading.Condition = field(default_factory=threading.Condition)  # over the next three
@@ -86,7 +86,7 @@ class Campaign:
         """Grade the jobs, and say what happens. Closing the iterator (or an interrupt in it) stops the workers."""
         self._tools = tools_of_place(self.place)
         for name in {job.assignment.name for job in jobs}:
-            self._hashes[name] = self.course.tests_hash(name)
+            self._versions[name] = self.course.versions(name)
         for job in jobs:
             self._todo.put(job)
         threads = [
@@ -163,14 +163,12 @@ class Campaign:
             self._drop_bench(number)
             again = False
             try:
-                graded = ours(self._task(job, "broken"), *_what_broke(error))
-                self.run.save(graded)
+                found = self.run.save(ours(self._task(job, "broken"), *_what_broke(error))), again
             except Exception as another:  # a full disk
                 why = shortage(another) or f"{type(another).__name__}: {another}"
                 text = f"the result could not be saved: {why}. The same command again grades it."
                 self._events.put(JobEvent("breaks", job, text=text))
                 return
-            found = graded.result, again
         if found is not None:
             self._events.put(JobEvent("ends", job, result=found[0], again=found[1]))
 
@@ -187,18 +185,18 @@ class Campaign:
                 )
             except SubmissionError as problem:
                 task = self._task(job, f"refused: {problem}")
-                if done := self.run.finished(job.student, job.assignment.name, task.identity):
+                if done := self.run.finished(task):
                     return done, True
                 graded = refuse(task, str(problem))
             else:
                 task = self._task(job, submission.hash)
-                done = self.run.finished(job.student, job.assignment.name, task.identity, again=self.again)
+                done = self.run.finished(task, again=self.again)
                 if done:
                     return done, True
                 taken = time.monotonic() - begun
                 self.run.check_room()
                 self._shower(job)(Progress("waiting for a lab"))
-                grading = Grading(task, submission, self._shower(job), taken)
+                grading = Grading(task, submission, self._shower(job), taken, known=self.run.known(task))
                 grading.go(self._bench(number))
                 waits = grading.open
                 with self._turn:
@@ -209,8 +207,7 @@ class Campaign:
                     self._events.put(JobEvent("waits", job, text="some checks are undecided; once more at the end"))
                     return None
                 graded = grading.graded()
-            self.run.save(graded)
-            return graded.result, False
+            return self.run.save(graded, task.versions), False
         finally:
             if not waits:
                 shutil.rmtree(copy, ignore_errors=True)
@@ -224,10 +221,9 @@ class Campaign:
             except LabError:  # then it stays as it was; the lab is another one's business
                 self._drop_bench(number)
             graded = waiting.grading.graded()
+            return self.run.save(graded, waiting.grading.task.versions), False
         finally:
             shutil.rmtree(waiting.copy, ignore_errors=True)
-        self.run.save(graded)
-        return graded.result, False
 
     def _task(self, job: GradingJob, submission: str) -> Task:
         assignment, place = job.assignment, self.place
@@ -238,10 +234,11 @@ class Campaign:
             suites=self.course.suites(assignment.name),
             others=self.course.files_of_others(assignment.name),
             reference=self.course.reference(assignment.name),
+            versions=self._versions[assignment.name],
             seed=seed,
             identity=identity_of(
                 submission=submission,
-                tests=self._hashes[assignment.name],
+                tests=self._versions[assignment.name].base,
                 image=place.image,
                 lab=place.kind,
                 engine=place.engine,

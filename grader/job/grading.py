@@ -8,19 +8,24 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from grader.bench.local import Bench
 from grader.bench.task import Task
+from grader.course import Versions
 from grader.job.listener import Progress
 from grader.job.run import Run
 from grader.submission import Submission
 from grader.verdict import pictures
-from grader.verdict import result as results
-from grader.verdict.rubric import Ending, Stopped, Verdict, everywhere, judge
+from grader.verdict.outcomes import Outcomes
+from grader.verdict.result import result_of, verdicts_of
+from grader.verdict.rubric import with_dependents
+from harness.course.assignment import Assignment
 from harness.course.misplaced import misplaced_in
 from harness.course.programs import load_programs
 from harness.errors import SubmissionError
@@ -29,10 +34,17 @@ from harness.tester.border.records import Phase, Report
 
 @dataclass(frozen=True)
 class Graded:
-    """A result and the files that go beside it."""
+    """What happened to a submission, and the files that go beside it."""
 
-    result: dict[str, Any]
+    outcomes: Outcomes
+    assignment: Assignment
     captures: dict[str, bytes] = field(default_factory=dict)  #: name relative to the result -> packets
+    copy: Path | None = None  #: the safe copy that was graded, while it is there
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """The result before any person has said a word."""
+        return result_of(self.outcomes, self.assignment)
 
 
 def seed_of(secret: bytes, student: str, assignment: str) -> str:
@@ -52,10 +64,19 @@ class Grading:
     """One submission while it is graded: a first run, and a second one, soon or later, if that can decide more."""
 
     def __init__(
-        self, task: Task, submission: Submission, show: Callable[[Progress], None], taken: float = 0.0
+        self,
+        task: Task,
+        submission: Submission,
+        show: Callable[[Progress], None],
+        taken: float = 0.0,
+        known: Outcomes | None = None,
     ) -> None:
-        """`taken` is how long the copy took (seconds), for the phases."""
-        self._task, self._submission = task, submission
+        """`taken` is how long the copy took (seconds), for the phases.
+
+        `known`: an earlier grading of the same copy by the same harness. What it decided stands; what it did not, what
+        has changed since, and what builds on either is run.
+        """
+        self.task, self._submission = task, submission
         self._scratch = submission.path.with_name(f"{submission.path.name}-scratch")
         self._taken = taken
         self._refused: Graded | None = None
@@ -65,7 +86,24 @@ class Grading:
             self._refused = refuse(task, str(error), submission)
             return
         self._run = Run(task, submission.path, self._scratch, show, programs)
+        self._files: dict[str, Mapping[str, str]] = {}
+        if known is not None:
+            self._build_on(known)
         self._run.phases.append(Phase("copy", round(taken, 4)))
+
+    def _build_on(self, known: Outcomes) -> None:
+        """Run only what an earlier grading does not say."""
+        run, assignment = self._run, self.task.assignment
+        verdicts = verdicts_of(known, assignment)
+        undecided = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
+        only = with_dependents(assignment, known.stale(self.task.versions) | undecided)
+        kept = {check.id for check in assignment.checks} - only
+        run.only = only
+        run.reports = {check: report for check, report in known.reports.items() if check in kept}
+        run.endings = {check: ending for check, ending in known.endings.items() if check in kept}
+        run.forbidden = known.forbidden
+        run.notes.append(f"{len(only)} of {len(assignment.checks)} checks were run; the others stand from before")
+        self._files = {check: files for check, files in known.files.items() if check in kept}
 
     @property
     def open(self) -> bool:
@@ -89,9 +127,9 @@ class Grading:
         if self._refused is not None:
             return self._refused
         run, path = self._run, self._submission.path
-        misplaced = misplaced_in(path, run.programs, run.build is not None, self._task.others)
+        misplaced = misplaced_in(path, run.programs, run.build is not None, self.task.others)
         phases = [*run.phases, Phase("total", round(self._taken, 4))]
-        return _graded(self._task, self._submission, run.verdicts(), run=run, phases=phases, message=misplaced)
+        return _ran(self.task, self._submission, run, phases=phases, message=misplaced, files=self._files)
 
     def close(self) -> None:
         """Remove what it has made beside the submission's copy."""
@@ -117,66 +155,68 @@ def grade(
 
 def refuse(task: Task, message: str, submission: Submission | None = None) -> Graded:
     """The result of a submission that cannot be run at all; the message is for its author."""
-    verdicts = judge(task.assignment, {}, endings=everywhere(task.assignment, Ending(Stopped.REFUSED, message)))
-    return _graded(task, submission, verdicts, state="refused", message=message)
+    return Graded(_outcomes(task, submission, refused=True, message=message), task.assignment, copy=_copy(submission))
 
 
 def ours(task: Task, message: str, log: str = "") -> Graded:
     """The result when the lab or the grader itself broke: nothing is decided, the log is kept."""
-    verdicts = judge(task.assignment, {}, endings=everywhere(task.assignment, Ending(Stopped.OURS)))
-    graded = _graded(task, None, verdicts, state="ours", message=message)
-    graded.result["log"] = log[-20_000:]
-    return graded
+    return Graded(_outcomes(task, None, broke=True, message=message, log=log[-20_000:]), task.assignment)
 
 
 _SEED_NOTE = "HMAC-SHA256(course secret, student NUL assignment): the same for every resubmission."
 
 
-def _graded(
+def _ran(
     task: Task,
-    submission: Submission | None,
-    verdicts: tuple[Verdict, ...],
+    submission: Submission,
+    run: Run,
     *,
-    run: Run | None = None,
-    phases: Sequence[Phase] = (),
-    state: str = "",
-    message: str = "",
+    phases: Sequence[Phase],
+    message: str,
+    files: Mapping[str, Mapping[str, str]],
 ) -> Graded:
-    assignment = task.assignment
-    looks = pictures.looks_of(assignment, verdicts)
-    points = results.points_of(assignment, verdicts)
-    if not state:
-        ours = run is not None and run.ours
-        state = "graded" if not points["undecided"] else "ours" if ours else "undecided"
-    if run is not None and run.build_log:
-        message = "The build failed."
-    return Graded(
-        {
-            "schema": results.SCHEMA,
-            "student": task.student,
-            "assignment": assignment.name,
-            "title": assignment.title,
-            "state": state,
-            "message": message,
-            **points,
-            "stages": results.stages_of(assignment, verdicts, (run.forbidden or {}) if run else {}),
-            "checks": results.checks_of(assignment, verdicts, looks),
-            "build": {"log": run.build_log} if run and run.build_log else None,
-            "submission": {
-                "hash": submission.hash if submission else None,
-                "files": submission.files if submission else 0,
-                "bytes": submission.size if submission else 0,
-                "notes": list(submission.notes) if submission else [],
-            },
-            "identity": task.identity,
-            "graded_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "lab": dict(task.lab),
-            "link": results.link_of(verdict.report for verdict in verdicts),
-            "seed": {"fingerprint": hashlib.sha256(task.seed.encode()).hexdigest()[:12], "note": _SEED_NOTE},
-            "phases": results.phases_of(phases),
-            "attempts": run.attempts if run else 0,
-            "notes": list(run.notes) if run else [],
-            "log": run.log if run else "",
+    """What came of a run. `files`: of checks that were not run again."""
+    verdicts = run.verdicts()
+    looks = pictures.looks_of(task.assignment, verdicts)
+    outcomes = _outcomes(
+        task,
+        submission,
+        reports=run.reports,
+        endings=run.endings,
+        forbidden=run.forbidden,
+        files={**files, **pictures.files_of(verdicts, looks)},
+        message=message,
+        build_log=run.build_log,
+        phases=tuple(phases),
+        attempts=run.attempts,
+        notes=list(run.notes),
+        log=run.log,
+    )
+    return Graded(outcomes, task.assignment, pictures.captures_of(verdicts, looks), _copy(submission))
+
+
+def _copy(submission: Submission | None) -> Path | None:
+    return submission.path if submission else None
+
+
+def _outcomes(task: Task, submission: Submission | None, **what: Any) -> Outcomes:
+    """Whose they are and where they come from, and `what` happened."""
+    return Outcomes(
+        student=task.student,
+        assignment=task.assignment.name,
+        graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        identity=task.identity,
+        versions=Versions(
+            base=task.versions.base,
+            checks={check.id: task.versions.checks.get(check.id, "") for check in task.assignment.checks},
+        ),
+        submission={
+            "hash": submission.hash if submission else None,
+            "files": submission.files if submission else 0,
+            "bytes": submission.size if submission else 0,
+            "notes": list(submission.notes) if submission else [],
         },
-        pictures.captures_of(verdicts, looks),
+        lab=dict(task.lab),
+        seed={"fingerprint": hashlib.sha256(task.seed.encode()).hexdigest()[:12], "note": _SEED_NOTE},
+        **what,
     )

@@ -65,6 +65,7 @@ class Run:
     log: str = ""
     attempts: int = 1  #: 2 if anything was tried once more
     build_log: str = ""  #: what a failed build said
+    only: frozenset[str] | None = None  #: the checks to run, if an earlier grading has decided the others
 
     def __post_init__(self) -> None:
         self.build = self.task.assignment.build_of(self.submission)
@@ -178,7 +179,8 @@ class Run:
     def _wanted(self, suite: Suite) -> tuple[str, ...]:
         """All checks of a suite that has not been run, the undecided ones of one that has been run once."""
         if self._tries[suite] == 0:
-            return tuple(check.id for check in self.task.assignment.checks_of(suite=suite))
+            checks = self.task.assignment.checks_of(suite=suite)
+            return tuple(check.id for check in checks if self.only is None or check.id in self.only)
         if self._tries[suite] < _MOST_TRIES:
             return to_repeat(self.task.assignment, self.verdicts(), suite)
         return ()

@@ -1,17 +1,17 @@
-"""What a run has done already: one line per finished job, appended and flushed to the disk.
+"""What a run has done: a line per grading, a line per change of a score.
 
-Rule 1: a line is written after the result is in its place, so a line in the journal is a result on the disk.
-Rule 2: a torn last line (the machine went down while it was written) does not count.
+Rule: a line is written after the result is in its place, so a line in the journal is a result on the disk.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from grader.record.lines import Lines
 
 #: Version of the lines.
 SCHEMA = 1
@@ -21,56 +21,19 @@ class Journal:
     """RUN/journal.jsonl. Safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._rows = _read(path)
+        self._lines = Lines(path, ("student", "assignment", "identity"))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Every finished job, in the order in which they finished."""
-        with self._lock:
-            return list(self._rows)
+        """Everything, in order."""
+        return self._lines.rows()
 
     def finished(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """(student, assignment) -> the latest line about it."""
-        return {(row["student"], row["assignment"]): row for row in self.rows()}
+        """(student, assignment) -> the latest line about the result that stands in front."""
+        return {(row["student"], row["assignment"]): row for row in self.rows() if row.get("kind") != "rerun"}
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Append a line; it is on the disk when this returns. It needs "student", "assignment" and "identity"."""
-        line = json.dumps({"schema": SCHEMA, **row}, ensure_ascii=True).encode("ascii") + b"\n"
-        with self._lock:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            try:
-                end = os.lseek(descriptor, 0, os.SEEK_END)
-                if end and os.pread(descriptor, 1, end - 1) != b"\n":
-                    line = b"\n" + line  # after a torn line
-                try:
-                    while line:
-                        line = line[os.write(descriptor, line) :]
-                    os.fsync(descriptor)
-                except OSError:  # a full disk
-                    os.ftruncate(descriptor, end)
-                    raise
-            finally:
-                os.close(descriptor)
-            self._rows.append({"schema": SCHEMA, **row})
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    rows = []
-    for line in data.split(b"\n"):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and all(
-            isinstance(row.get(key), str) for key in ("student", "assignment", "identity")
-        ):
-            rows.append(row)
-    return rows
+        """Append a line. It needs "student", "assignment" and "identity". Raises OSError."""
+        self._lines.add({"schema": SCHEMA, **row})
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:

@@ -1,36 +1,61 @@
-"""RUN: a folder with a journal, the course's secret, and a folder of results per submission.
+"""RUN, for the one who writes: a journal, the course's secret, and a folder of results per submission.
 
-Rule 1: one grader at a time writes into a run, held by a lock on the folder.
-Rule 2: a result is written whole beside the one before it, then takes its place by rename, then the journal's line
-        follows: a disk that is full at any of these leaves the earlier result as it was.
+Rule 1: one writer at a time, held by a lock on the folder (`lock.py`).
+Rule 2: a result is written whole beside the one before it; the one before goes into the history; then the new one takes
+        its place by rename, and the journal's line follows: a disk that is full, or a kill, at any of these leaves the
+        earlier result as it was, or twice, and never none.
+Rule 3: nothing overwrites what happened. A score is made again from it whenever rubric or decisions change.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grader.bench.task import Task
+from grader.course import Versions
+from grader.course_file import CourseFile
 from grader.job.grading import Graded
-from grader.record.journal import Journal, write_file
-from grader.reports.html import index_page, instructor_page, student_page
+from grader.record.journal import write_file
+from grader.record.lock import writing
+from grader.record.pages import Pages
+from grader.record.record import BROKEN, HISTORY, Record
 from grader.submission import readable_name
+from grader.verdict.decisions import Decision
+from grader.verdict.outcomes import Outcomes
+from grader.verdict.result import result_of
+from harness.course.assignment import Assignment
 from harness.errors import SetupError, UsageError, cause_of
 
-_MINE = ("campaign.json", "journal.jsonl", "index.html")
-#: Beside result.json: the result of a later grading that broke through our fault.
-BROKEN = "broken.json"
-#: What takes a result's place, in this order.
-_PARTS = ("captures", "report.html", "student.html", "result.json")
+#: What takes a result's place, in this order: the last one makes it count.
+_PARTS = ("captures", "report.html", "student.html", "source.html", "outcomes.json", "result.json")
 #: Bytes that have to be free before a submission is graded: its result would have nowhere to go.
 LEAST_FREE = 4_000_000
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A score that is not what it was."""
+
+    student: str
+    assignment: str
+    before: float
+    now: float
+    possible: float
+    undecided: float
+
+    @property
+    def name(self) -> str:
+        """Whose, in messages."""
+        return f"{readable_name(self.student)}/{self.assignment}"
 
 
 @contextlib.contextmanager
@@ -41,144 +66,269 @@ def _usable(path: Path) -> Iterator[None]:
         raise SetupError(f"{path} cannot be used for results: {cause_of(error)}. Or give another folder.") from None
 
 
-class RunFolder:
+class RunFolder(Record):
     """An open run. Use as a context manager. Raises UsageError when it cannot be opened."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, course: CourseFile | None = None, new: bool = True, wait: float = 0.0) -> None:
+        """`new`: make it if it is not there; `wait`: at most so many seconds for another writer."""
         self.path = path = path.absolute()  # testers start in other folders
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be made: {error.strerror}. Give another folder as --out.") from None
+        self.pages = Pages(course)
         self.work = path / ".work"
-        with _usable(path):
-            if not (path / "campaign.json").exists() and any(not name.startswith(".") for name in os.listdir(path)):
-                raise UsageError(f"{path} holds other files. Give a new or an empty folder, or that of an earlier run.")
+        if new:
+            _make(path)
+        elif not (path / "campaign.json").is_file():
+            raise UsageError(f"{path} is not the folder of a run (it has no campaign.json). Give what --out named.")
+        self._open = contextlib.ExitStack()
+        with self._open, _usable(path):
             self.check_room()
-            self._lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise UsageError(f"{path} is in use by another grader. Wait for it, or give another folder.") from None
-        try:
-            with _usable(path):
-                self.journal = Journal(path / "journal.jsonl")
-                shutil.rmtree(self.work, ignore_errors=True)
-                self.work.mkdir(mode=0o755)
-        except BaseException:
-            os.close(self._lock)
-            raise
+            self._open.enter_context(writing(path / ".lock", wait=wait))
+            _ensure_secret(path / "campaign.json")
+            super().__init__(path)
+            shutil.rmtree(self.work, ignore_errors=True)
+            self.work.mkdir(mode=0o755)
+            self._open = self._open.pop_all()
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
-        os.close(self._lock)
+        self._open.close()
 
     def secret(self, given: str | None) -> bytes:
         """The course's secret: the given one, else the one of this run, made once and readable by the owner only."""
-        file = self.path / "campaign.json"
         with _usable(self.path):
-            return self._secret(file, given)
+            return given.encode("utf-8", "surrogateescape") if given else _ensure_secret(self.path / "campaign.json")
 
-    @staticmethod
-    def _secret(file: Path, given: str | None) -> bytes:
-        try:
-            kept = json.loads(file.read_bytes())
-            if not isinstance(kept, dict) or not isinstance(kept.get("secret"), str):
-                raise ValueError
-        except FileNotFoundError:
-            kept = {"schema": 1, "secret": secrets.token_hex(32)}
-            write_file(file, json.dumps(kept).encode() + b"\n", mode=0o600)
-        except ValueError:
-            raise SetupError(f"{file} is damaged, so results could not be told apart. Give a new folder.") from None
-        return given.encode("utf-8", "surrogateescape") if given else bytes.fromhex(kept["secret"])
+    # -- grading -------------------------------------------------------------------------------------------------------
 
-    def folder(self, student: str, assignment: str) -> Path:
-        """Where a submission's results are."""
-        return self.path / student / assignment
-
-    def finished(self, student: str, assignment: str, identity: str, *, again: bool = False) -> dict[str, Any] | None:
-        """The result of a job that has already run, None if it still has to.
+    def finished(self, task: Task, *, again: bool = False) -> dict[str, Any] | None:
+        """The result of a job that has already run, scored as of now; None if anything of it still has to run.
 
         What the grader itself broke runs again; what waits for a person runs again only with `again`.
         """
-        row = self.journal.finished().get((student, assignment))
-        if row is None or row["identity"] != identity or row.get("state") == "ours":
+        outcomes = self._same(task)
+        if outcomes is None or outcomes.stale(task.versions):
             return None
-        if again and row.get("state") == "undecided":
+        result = self._score(outcomes, task.assignment, task.versions)
+        if result["state"] == "ours" or (again and result["state"] == "undecided"):
             return None
-        result = self.load(student, assignment)
-        return result if result is not None and result.get("identity") == identity else None
+        self._replace_score(outcomes, result)
+        return result
 
-    def load(self, student: str, assignment: str) -> dict[str, Any] | None:
-        """A saved result, None if it is not there or damaged."""
-        try:
-            data = json.loads((self.folder(student, assignment) / "result.json").read_bytes())
-        except (OSError, ValueError):
-            return None
-        return data if isinstance(data, dict) else None
+    def known(self, task: Task) -> Outcomes | None:
+        """What is known of a job from an earlier run of the same copy, tests and lab; None if nothing is."""
+        outcomes = self._same(task)
+        return None if outcomes is None or outcomes.broke or outcomes.refused or outcomes.build_log else outcomes
 
-    def save(self, graded: Graded) -> None:
-        """Put a result in its place. One that broke through our fault replaces no other: it goes beside it."""
-        result = graded.result
-        folder = self.folder(result["student"], result["assignment"])
+    def _same(self, task: Task) -> Outcomes | None:
+        row = self.journal.finished().get((task.student, task.assignment.name))
+        if row is None or row["identity"] != task.identity:
+            return None
+        outcomes = self.outcomes(task.student, task.assignment.name)
+        return outcomes if outcomes is not None and outcomes.identity == task.identity else None
+
+    def save(self, graded: Graded, versions: Versions | None = None) -> dict[str, Any]:
+        """Put a result in its place, and give it back. One that broke through our fault replaces no other.
+
+        Raises OSError; then the one before it stands.
+        """
+        outcomes = graded.outcomes
+        result = self._score(outcomes, graded.assignment, versions)
+        folder = self.folder(outcomes.student, outcomes.assignment)
         folder.mkdir(parents=True, exist_ok=True)
-        self._replace(folder, graded)
-
-    def _replace(self, folder: Path, graded: Graded) -> None:
-        result = graded.result
-        text = json.dumps(result, ensure_ascii=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
-        earlier = self.load(result["student"], result["assignment"])
+        earlier = self.load(outcomes.student, outcomes.assignment)
         if result["state"] == "ours" and earlier is not None and earlier.get("state") != "ours":
-            write_file(folder / BROKEN, text)
-            return
-        new = folder / ".new"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir()
-        try:
-            for name, data in graded.captures.items():
-                (new / name).parent.mkdir(parents=True, exist_ok=True)
-                write_file(new / name, data)
-            write_file(new / "report.html", instructor_page(result).encode("utf-8"))
-            write_file(new / "student.html", student_page(result).encode("utf-8"))
-            write_file(new / "result.json", text)
+            write_file(folder / BROKEN, _json(result))
+            return result
+        if graded.copy is not None and result["submission"]["hash"]:
+            self.copies.keep(result["submission"]["hash"], graded.copy)
+        with _beside(folder / ".new") as new:
+            self._write(new, outcomes, result, graded.captures, folder, earlier)
+            if earlier is not None and earlier.get("state") != "ours":
+                self._archive(folder, earlier)
             (folder / BROKEN).unlink(missing_ok=True)
-            shutil.rmtree(folder / "captures", ignore_errors=True)
+            _take_place(new, folder)
+        self._note(result)
+        return result
+
+    def save_rerun(self, graded: Graded) -> dict[str, Any]:
+        """Keep a grading that was made to be compared: in the history, in front of nothing. Raises OSError."""
+        outcomes = graded.outcomes
+        result = result_of(outcomes, graded.assignment)
+        folder = self.folder(outcomes.student, outcomes.assignment)
+        (folder / HISTORY).mkdir(parents=True, exist_ok=True)
+        with _beside(folder / HISTORY / ".new") as new:
+            self._write(new, outcomes, result, graded.captures, folder, None)
+            shutil.rmtree(folder / HISTORY / outcomes.short, ignore_errors=True)
+            os.rename(new, folder / HISTORY / outcomes.short)
+        self._note(result)
+        return result
+
+    def _archive(self, folder: Path, result: Mapping[str, Any]) -> None:
+        """Put what stands in front into the history as well, by links: it goes on to stand in front."""
+        target = folder / HISTORY / str(result.get("short") or result["identity"][:8])
+        if target.exists():
+            return
+        target.parent.mkdir(exist_ok=True)
+        with _beside(target.parent / ".new") as new:
             for part in _PARTS:
-                if (new / part).exists():
-                    os.replace(new / part, folder / part)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+                if (folder / part).is_dir():
+                    shutil.copytree(folder / part, new / part, copy_function=_link)
+                elif (folder / part).exists():
+                    _link(folder / part, new / part)
+            self.pages.write(new, result, copy=self._copy_of(result), earlier=None, home="../../../../")
+            os.rename(new, target)
+
+    def _write(
+        self,
+        new: Path,
+        outcomes: Outcomes,
+        result: Mapping[str, Any],
+        captures: Mapping[str, bytes],
+        front: Path,
+        earlier: Mapping[str, Any] | None,
+    ) -> None:
+        """All parts of a result into the folder `new`; captures of checks that did not run again come from `front`."""
+        for name, data in captures.items():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            write_file(new / name, data)
+        for named in outcomes.files.values():
+            for what, name in named.items():
+                if what != "ladder" and name not in captures and (front / name).is_file():
+                    (new / name).parent.mkdir(parents=True, exist_ok=True)
+                    _link(front / name, new / name)
+        write_file(new / "outcomes.json", _json(outcomes.to_json()))
+        self.pages.write(new, result, copy=self._copy_of(result), earlier=earlier, home=self._home(new, front))
+        write_file(new / "result.json", _json(result))
+
+    def _copy_of(self, result: Mapping[str, Any]) -> Path | None:
+        return self.copies.of(result["submission"]["hash"] or "-")
+
+    @staticmethod
+    def _home(new: Path, front: Path) -> str:
+        """The way from a result's page to the class page."""
+        return "../../" if new.parent == front else "../../../../"
+
+    # -- scores --------------------------------------------------------------------------------------------------------
+
+    def _score(self, outcomes: Outcomes, assignment: Assignment, versions: Versions | None) -> dict[str, Any]:
+        words = self.decisions(outcomes.student, outcomes.assignment)
+        return result_of(outcomes, assignment, words, versions)
+
+    def decide(self, decision: Decision) -> None:
+        """Keep a person's word. The score follows with `rescore`. Raises OSError."""
+        self._words.add(decision.to_row())
+
+    def rescore(
+        self,
+        rubric: Callable[[str], tuple[Assignment, Versions]],
+        only: tuple[str, str] | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> list[Changed]:
+        """Make every score again from what happened, under the rubric as it is now; who has other points.
+
+        `only`: one student's assignment; `say` is told of each that cannot be scored again.
+        """
+        changed = []
+        for student, name in sorted(self.journal.finished()):
+            before = self.load(student, name)
+            if before is None or only not in (None, (student, name)):
+                continue
+            outcomes = self.outcomes(student, name)
+            if outcomes is None:
+                say(f"{readable_name(student)}/{name}: an earlier version graded it; grader run grades it again.")
+                continue
+            result = self._score(outcomes, *rubric(name))
+            if self._replace_score(outcomes, result) and before["points"] != result["points"]:
+                points = before["points"], result["points"], result["possible"], result["undecided"]
+                changed.append(Changed(student, name, *points))
+        return changed
+
+    def _replace_score(self, outcomes: Outcomes, result: Mapping[str, Any]) -> bool:
+        """Write a score that is made again, if it is another one; whether it is."""
+        folder = self.folder(outcomes.student, outcomes.assignment)
+        text = _json(result)
+        with contextlib.suppress(FileNotFoundError):
+            if text == (folder / "result.json").read_bytes():
+                return False
+        history = [one for one in self.history(outcomes.student, outcomes.assignment) if not one.current]
+        earlier = next((one.result for one in reversed(history) if one.result.get("kind") != "rerun"), None)
+        self.pages.write(folder, result, copy=self._copy_of(result), earlier=earlier, home="../../")
+        write_file(folder / "result.json", text)
+        self._note(result, kind="rescore")
+        return True
+
+    def _note(self, result: Mapping[str, Any], kind: str = "") -> None:
         seconds = sum(row["seconds"] for row in result["phases"] if row["name"] == "total")
-        keys = ("student", "assignment", "identity", "state", "points", "possible", "undecided", "graded_at")
-        self.journal.add({**{key: result[key] for key in keys}, "seconds": seconds})
+        keys = ("student", "assignment", "identity", "state", "points", "possible", "undecided", "graded_at", "short")
+        row = {**{key: result[key] for key in keys}, "kind": kind or result["kind"], "seconds": seconds}
+        self.journal.add(row)
 
     def check_room(self) -> None:
         """Raises OSError if the disk has no room for another result."""
         if shutil.disk_usage(self.path).free < LEAST_FREE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
-    def results(self) -> list[dict[str, Any]]:
-        """Every result of this run, by student and assignment."""
-        rows = [self.load(student, assignment) for student, assignment in sorted(self.journal.finished())]
-        return [row for row in rows if row is not None]
-
-    def broken(self) -> list[str]:
-        """Whose result stands although a later grading broke through our fault, a sentence each."""
-        found = []
-        for student, assignment in sorted(self.journal.finished()):
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                why = json.loads((self.folder(student, assignment) / BROKEN).read_bytes())
-                name = f"{readable_name(student)}/{assignment}"
-                found.append(f"{name}: grading it again broke ({why['graded_at']}); the result before it stands.")
-        return found
-
     def write_index(self, remarks: list[str], *, left: int = 0, going: bool = False) -> Path:
         """The class as a page. `left`: submissions without a result yet; `going`: the run has not stopped."""
         path = self.path / "index.html"
-        page = index_page(self.results(), [*remarks, *self.broken()], left=left, going=going)
-        write_file(path, page.encode("utf-8"))
+        page = self.pages.index(self.results(), [*remarks, *self.broken()], left=left, going=going)
+        write_file(path, page)
         return path
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be made: {error.strerror}. Give another folder as --out.") from None
+    with _usable(path):
+        if not (path / "campaign.json").exists() and any(not name.startswith(".") for name in os.listdir(path)):
+            raise UsageError(f"{path} holds other files. Give a new or an empty folder, or that of an earlier run.")
+
+
+def _ensure_secret(file: Path) -> bytes:
+    """The run's own secret, made if there is none. Raises SetupError, OSError."""
+    try:
+        kept = json.loads(file.read_bytes())
+        if not isinstance(kept, dict) or not isinstance(kept.get("secret"), str):
+            raise ValueError
+        return bytes.fromhex(kept["secret"])
+    except FileNotFoundError:
+        kept = {"schema": 1, "secret": secrets.token_hex(32)}
+        write_file(file, json.dumps(kept).encode() + b"\n", mode=0o600)
+        return bytes.fromhex(kept["secret"])
+    except ValueError:
+        raise SetupError(f"{file} is damaged, so results could not be told apart. Give a new folder.") from None
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
+
+
+@contextlib.contextmanager
+def _beside(new: Path) -> Iterator[Path]:
+    """A folder to write into, gone at the end if it is still there."""
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copy2(source, target)
+
+
+def _take_place(new: Path, folder: Path) -> None:
+    shutil.rmtree(folder / "captures", ignore_errors=True)
+    for part in _PARTS:
+        if (new / part).exists():
+            os.replace(new / part, folder / part)
+        elif part != "captures":
+            (folder / part).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from grader.verdict.rubric import Verdict
 from harness.course.assignment import Assignment, Check
-from harness.tester.border.records import Report
+from harness.tester.border.records import MOST_TEXT, Report, cut
 from harness.transport.pictures import artefacts
 from harness.transport.pictures.bundle import Bundle
 from harness.transport.segments import BadWire, WireFormat, load_wire
@@ -81,16 +81,22 @@ def file_name(number: int, check: Check, what: str) -> str:
     return f"captures/{check.suite}/{number:02d}-{name}{_ENDINGS[what]}"
 
 
-def names_of(number: int, check: Check, looks: Looks) -> dict[str, str | None]:
-    """The keys of a check's row that name files: pcapng, bundle, ladder_svg, plot."""
-    files = looks.get(check.id, {})
+def files_of(verdicts: Sequence[Verdict], looks: Looks) -> dict[str, dict[str, str]]:
+    """Check -> what there is to see of it -> its path; the ladder as text, cut as every text of a result is."""
     keys = {
         "pcapng": artefacts.PACKETS,
         "bundle": artefacts.BUNDLE,
         "ladder_svg": artefacts.LADDER,
         "plot": artefacts.PLOT,
     }
-    return {key: file_name(number, check, what) if what in files else None for key, what in keys.items()}
+    found: dict[str, dict[str, str]] = {}
+    for number, verdict in enumerate(verdicts, 1):
+        if files := looks.get(verdict.check.id, {}):
+            named = {key: file_name(number, verdict.check, what) for key, what in keys.items() if what in files}
+            if artefacts.TEXT in files:
+                named["ladder"] = cut(files[artefacts.TEXT].decode("utf-8"), MOST_TEXT)
+            found[verdict.check.id] = named
+    return found
 
 
 def captures_of(verdicts: Sequence[Verdict], looks: Looks) -> dict[str, bytes]:

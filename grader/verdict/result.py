@@ -1,6 +1,7 @@
 """One graded submission as plain data: what result.json holds, documented in docs/result.md. Pure.
 
-Rule: reports are made from this and nothing else, so that they can be made again from the file.
+Rule 1: a result is a function of what happened (`outcomes.py`), the rubric as it is now, and the words of people.
+Rule 2: reports are made from this and nothing else, so that they can be made again from the file.
 """
 
 from __future__ import annotations
@@ -8,24 +9,88 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from grader.verdict.pictures import Looks, names_of
-from grader.verdict.rubric import Verdict
-from grader.verdict.scoring import score_stages, total
+from grader.course import Versions
+from grader.verdict.decisions import Decision, standing
+from grader.verdict.outcomes import Outcomes
+from grader.verdict.rubric import Ending, Stopped, Verdict, everywhere, judge
+from grader.verdict.scoring import StageScore, score_stages, total
 from harness.course.assignment import Assignment, Check
-from harness.tester.border.records import MOST_TEXT, Phase, Report, cut
-from harness.transport.pictures import artefacts
+from harness.tester.border.records import Phase, Report
 
 #: Version of the format; it grows when a key changes its meaning or goes away.
 SCHEMA = 1
+#: What of a check's files a row names; None where there is none.
+_FILES = ("ladder", "pcapng", "bundle", "ladder_svg", "plot")
 
 
-def checks_of(assignment: Assignment, verdicts: Sequence[Verdict], looks: Looks) -> list[dict[str, Any]]:
-    """A row per check, in the rubric's order. `looks`: the files there are to look at."""
-    return [_check_row(assignment, number, verdict, looks) for number, verdict in enumerate(verdicts, 1)]
+def verdicts_of(
+    outcomes: Outcomes, assignment: Assignment, decisions: Mapping[str, Decision] | None = None
+) -> tuple[Verdict, ...]:
+    """A verdict for every check of the rubric as it is now; `decisions` by what they are about."""
+    endings: Mapping[str, Ending] = outcomes.endings
+    if outcomes.refused:
+        endings = everywhere(assignment, Ending(Stopped.REFUSED, outcomes.message))
+    elif outcomes.broke:
+        endings = everywhere(assignment, Ending(Stopped.OURS))
+    new = {check.id: Ending(Stopped.NEW) for check in assignment.checks if check.id not in outcomes.versions.checks}
+    endings = {**endings, **({} if outcomes.refused or outcomes.build_log else new)}
+    return judge(assignment, outcomes.reports, endings=endings, forbidden=outcomes.forbidden, decisions=decisions)
 
 
-def _check_row(assignment: Assignment, number: int, verdict: Verdict, looks: Looks) -> dict[str, Any]:
+def result_of(
+    outcomes: Outcomes, assignment: Assignment, decisions: Iterable[Decision] = (), versions: Versions | None = None
+) -> dict[str, Any]:
+    """The result under the rubric as it is now. `versions`: of today's tests, to tell rows that are older."""
+    words = standing(decisions, outcomes.submission["hash"])
+    verdicts = verdicts_of(outcomes, assignment, words)
+    stages = score_stages(assignment, verdicts, words)
+    score = total(stages)
+    stale = outcomes.stale(versions) if versions is not None else frozenset()
+    return {
+        "schema": SCHEMA,
+        "short": outcomes.short,
+        "kind": outcomes.kind,
+        "student": outcomes.student,
+        "assignment": assignment.name,
+        "title": assignment.title,
+        "state": _state(outcomes, verdicts, score.undecided),
+        "message": "The build failed." if outcomes.build_log else outcomes.message,
+        "points": score.points,
+        "possible": score.possible,
+        "undecided": score.undecided,
+        "stages": [_stage_row(row, outcomes.forbidden or {}) for row in stages],
+        "checks": [_check_row(assignment, n, verdict, outcomes, stale) for n, verdict in enumerate(verdicts, 1)],
+        "build": {"log": outcomes.build_log} if outcomes.build_log else None,
+        "submission": dict(outcomes.submission),
+        "identity": outcomes.identity,
+        "versions": outcomes.versions.base,
+        "graded_at": outcomes.graded_at,
+        "lab": dict(outcomes.lab),
+        "link": link_of(verdict.report for verdict in verdicts),
+        "seed": dict(outcomes.seed),
+        "phases": phases_of(outcomes.phases),
+        "attempts": outcomes.attempts,
+        "notes": list(outcomes.notes),
+        "log": outcomes.log,
+    }
+
+
+def _state(outcomes: Outcomes, verdicts: Sequence[Verdict], undecided: float) -> str:
+    if outcomes.refused:
+        return "refused"
+    if outcomes.broke:
+        return "ours" if undecided else "graded"
+    if not undecided:
+        return "graded"
+    ours = {check for check, ending in outcomes.endings.items() if ending.stopped is Stopped.OURS}
+    return "ours" if any(not v.settled.decided and v.check.id in ours for v in verdicts) else "undecided"
+
+
+def _check_row(
+    assignment: Assignment, number: int, verdict: Verdict, outcomes: Outcomes, stale: frozenset[str]
+) -> dict[str, Any]:
     check, report = verdict.check, verdict.report or Report(check=verdict.check.id, outcome=verdict.outcome)
+    files = outcomes.files.get(check.id, {})
     return {
         "number": number,
         "id": check.id,
@@ -41,6 +106,8 @@ def _check_row(assignment: Assignment, number: int, verdict: Verdict, looks: Loo
         "message": verdict.message,
         "crashed": report.crashed,
         "because": verdict.because,
+        "decided": verdict.decision.shown() if verdict.decision else None,
+        "stale": check.id in stale,
         "seconds": report.seconds,
         "waited": report.waited,
         "used": report.used,
@@ -48,8 +115,7 @@ def _check_row(assignment: Assignment, number: int, verdict: Verdict, looks: Loo
         "seen": report.seen,
         "story": [{"at": step.at, "who": step.who, "what": step.what} for step in report.story or ()],
         "link": dict(report.link) if report.link else None,
-        "ladder": _ladder(looks.get(check.id, {})),
-        **names_of(number, check, looks),
+        **{what: files.get(what) for what in _FILES},
         "replay": _replay(assignment, check, report.seed),
     }
 
@@ -59,33 +125,17 @@ def _replay(assignment: Assignment, check: Check, seed: str | None) -> str | Non
     return f"lab check {assignment.name} --stage {check.stage} --seed {seed}" if seed else None
 
 
-def _ladder(files: Mapping[str, bytes]) -> str | None:
-    """The ladder as text, cut as every text of a result is."""
-    return cut(files[artefacts.TEXT].decode("utf-8"), MOST_TEXT) if artefacts.TEXT in files else None
-
-
-def stages_of(
-    assignment: Assignment, verdicts: Sequence[Verdict], forbidden: Mapping[int, str]
-) -> list[dict[str, Any]]:
-    """A row per stage."""
-    return [
-        {
-            "number": row.stage.number,
-            "title": row.stage.title,
-            "section": row.stage.section,
-            "points": row.score.points,
-            "possible": row.score.possible,
-            "undecided": row.score.undecided,
-            "forbidden": forbidden.get(row.stage.number),
-        }
-        for row in score_stages(assignment, verdicts)
-    ]
-
-
-def points_of(assignment: Assignment, verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """The sum over the stages: points, possible, undecided."""
-    score = total(score_stages(assignment, verdicts))
-    return {"points": score.points, "possible": score.possible, "undecided": score.undecided}
+def _stage_row(row: StageScore, forbidden: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "number": row.stage.number,
+        "title": row.stage.title,
+        "section": row.stage.section,
+        "points": row.score.points,
+        "possible": row.score.possible,
+        "undecided": row.score.undecided,
+        "forbidden": forbidden.get(row.stage.number),
+        "decided": row.decision.shown() if row.decision else None,
+    }
 
 
 def link_of(reports: Iterable[Report | None]) -> dict[str, Any] | None:

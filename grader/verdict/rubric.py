@@ -7,10 +7,11 @@ Rule 3: a check is undecided only through our own fault, or because one that it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from grader.verdict.decisions import Decision
 from harness.course.assignment import Assignment, Check, Suite
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Report
@@ -25,6 +26,8 @@ class Stopped(Enum):
     DEADLINE = Outcome.TIMEOUT, "The time for the whole grading was used up before this check had ended."
     #: The lab or the machine broke.
     OURS = (Outcome.INCONCLUSIVE, "The lab broke before this check had ended. It is not the submission's fault.")
+    #: The check came into the rubric after the grading.
+    NEW = Outcome.INCONCLUSIVE, "This check is newer than the grading. Grade the submission again."
     #: The submission filled its node's memory until the kernel ended the node.
     NODE = Outcome.ERROR, "The submission's node did not last until this check."
     #: The submission's build failed.
@@ -65,16 +68,26 @@ class Verdict:
     message: str = ""  #: one sentence, empty for a pass
     because: str | None = None  #: skipped or undecided: the check it waits for
     report: Report | None = None  #: what the tester reported, if it did
+    decision: Decision | None = None  #: a person's word on it, which wins
 
     @property
     def points(self) -> float:
         """What is earned."""
+        if self.decision is not None:
+            return self.decision.points_of(self.check.points)
         return self.check.points if self.outcome is Outcome.PASS else 0.0
 
     @property
     def undecided(self) -> float:
         """What a person has to decide about."""
-        return 0.0 if self.outcome.decided else self.check.points
+        return 0.0 if self.settled.decided else self.check.points
+
+    @property
+    def settled(self) -> Outcome:
+        """What those that build on it go by."""
+        if self.decision is None:
+            return self.outcome
+        return Outcome.PASS if self.points >= self.check.points else Outcome.FAIL
 
 
 @dataclass
@@ -103,11 +116,12 @@ def judge(
     *,
     endings: Mapping[str, Ending] | None = None,
     forbidden: Mapping[int, str] | None = None,
+    decisions: Mapping[str, Decision] | None = None,
 ) -> tuple[Verdict, ...]:
     """A verdict for every check of the assignment, in its order.
 
     `endings` decide what a check without a report gets, by its id (default: its run came to its end); `forbidden` has a
-    message for each stage that uses a forbidden name.
+    message for each stage that uses a forbidden name; `decisions` are the words of people, by check.
     """
     verdicts: dict[str, Verdict] = {}
     for check in assignment.checks:
@@ -125,7 +139,7 @@ def judge(
                 verdict = _skipped(verdict, verdicts)
         if (message := (forbidden or {}).get(check.stage, "")) and verdict.outcome is not Outcome.ERROR:
             verdict = replace(verdict, outcome=Outcome.FAIL, message=message)
-        verdicts[check.id] = verdict
+        verdicts[check.id] = replace(verdict, decision=(decisions or {}).get(check.id))
     return tuple(verdicts.values())
 
 
@@ -133,18 +147,28 @@ def _skipped(verdict: Verdict, before: Mapping[str, Verdict]) -> Verdict:
     """A skip needs a check that did not pass, and is as open as that one is."""
     because = before.get(verdict.because or "")
     if because is None or because.check.id not in verdict.check.needs:
-        because = next((before[need] for need in verdict.check.needs if before[need].points == 0), None)
+        because = next((before[need] for need in verdict.check.needs if before[need].settled is not Outcome.PASS), None)
     if because is None:
         message = "The check was skipped, but everything it builds on has passed, so it counts as failed."
         return replace(verdict, outcome=Outcome.FAIL, message=message, because=None)
     name = because.check.id
-    if because.outcome is Outcome.PASS:
-        message = f"Not run, because {name} was undecided then; it has passed since."
+    if because.settled is Outcome.PASS:
+        since = "a person has passed it since" if because.decision else "it has passed since"
+        message = f"Not run, because {name} had not passed then; {since}."
         return replace(verdict, outcome=Outcome.INCONCLUSIVE, message=message, because=name)
-    if because.outcome is Outcome.INCONCLUSIVE:
+    if because.settled is Outcome.INCONCLUSIVE:
         message = f"Not run, because {name} is undecided."
         return replace(verdict, outcome=Outcome.INCONCLUSIVE, message=message, because=name)
     return replace(verdict, message=f"Not run, because {name} did not pass.", because=name)
+
+
+def with_dependents(assignment: Assignment, checks: Collection[str]) -> frozenset[str]:
+    """Some checks, and all that build on any of them."""
+    found = set(checks)
+    for check in assignment.checks:  # what a check needs stands above it
+        if found.intersection(check.needs):
+            found.add(check.id)
+    return frozenset(found)
 
 
 def to_repeat(assignment: Assignment, verdicts: Iterable[Verdict], suite: Suite) -> tuple[str, ...]:
@@ -154,7 +178,7 @@ def to_repeat(assignment: Assignment, verdicts: Iterable[Verdict], suite: Suite)
     cannot measure the next time.
     """
     verdicts = tuple(verdicts)
-    open_ones = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
+    open_ones = {verdict.check.id for verdict in verdicts if not verdict.settled.decided}
     in_vain = {verdict.check.id for verdict in verdicts if verdict.report is not None and verdict.report.unmeasured}
     again: list[str] = []
     for check in assignment.checks_of(suite=suite):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from grader.verdict.decisions import Decision, stage_target
 from grader.verdict.rubric import Verdict
 from harness.course.assignment import Assignment, Stage
 
@@ -33,6 +34,7 @@ class StageScore:
 
     stage: Stage
     score: Score
+    decision: Decision | None = None  #: a person's word on the whole of it
 
 
 def score(verdicts: Iterable[Verdict], possible: float) -> Score:
@@ -44,12 +46,19 @@ def score(verdicts: Iterable[Verdict], possible: float) -> Score:
     return Score(points, possible, undecided)
 
 
-def score_stages(assignment: Assignment, verdicts: Sequence[Verdict]) -> tuple[StageScore, ...]:
-    """Stage by stage."""
-    return tuple(
-        StageScore(stage, score((v for v in verdicts if v.check.stage == stage.number), stage.points))
-        for stage in assignment.stages
-    )
+def score_stages(
+    assignment: Assignment, verdicts: Sequence[Verdict], decisions: Mapping[str, Decision] | None = None
+) -> tuple[StageScore, ...]:
+    """Stage by stage; a person's word on a whole stage settles all of it."""
+    rows = []
+    for stage in assignment.stages:
+        seen = score((v for v in verdicts if v.check.stage == stage.number), stage.points)
+        word = (decisions or {}).get(stage_target(stage.number))
+        given = (
+            seen if word is None else Score(_clamp(word.points_of(seen.possible), seen.possible), seen.possible, 0.0)
+        )
+        rows.append(StageScore(stage, given, word))
+    return tuple(rows)
 
 
 def total(stages: Iterable[StageScore]) -> Score:

@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,6 +39,7 @@ from grader.course import Course
 from grader.job import run as job
 from grader.job.grading import Graded
 from grader.record.run_folder import RunFolder
+from grader.verdict.outcomes import outcomes_of
 from harness.course import look
 from harness.course.assignment import Limits
 from harness.course.forbidden import StageRule
@@ -369,7 +371,9 @@ def test_captures_that_do_not_fit_leave_the_earlier_ones(course: Course, tmp_pat
     out.mkdir()
     saved = []
     with small_disk(out, "8m"):
-        (result,) = graded(course, out, LocalPlace(ROOT), students=("bob",)).values()
+        graded(course, out, LocalPlace(ROOT), students=("bob",))
+        outcomes = outcomes_of(json.loads((out / "bob/small/outcomes.json").read_text()))
+        assignment = course.load("small")
 
         def tree() -> dict[str, bytes]:
             paths = [*(out / "bob").rglob("*"), out / "journal.jsonl"]
@@ -381,9 +385,9 @@ def test_captures_that_do_not_fit_leave_the_earlier_ones(course: Course, tmp_pat
                 filler = fill(out, space)
                 captures = {f"captures/{name}.pcapng": bytes([number]) * (size // 2) for name in ("one", "two")}
                 try:
-                    folder.save(Graded({**result, "graded_at": str(number)}, captures))
+                    folder.save(Graded(replace(outcomes, graded_at=f"{number:02d}"), assignment, captures))
                     saved.append(size)
-                    assert json.loads((out / "bob/small/result.json").read_text())["graded_at"] == str(number)
+                    assert json.loads((out / "bob/small/result.json").read_text())["graded_at"] == f"{number:02d}"
                     assert {name: (out / "bob/small" / name).read_bytes() for name in captures} == captures
                 except OSError:
                     filler.unlink()

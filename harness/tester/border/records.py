@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -29,6 +30,9 @@ MOST_PCAPNG = 16_000_000
 MOST_PIECE = 1 << 20
 #: Every pcapng file begins with a section header block (draft-ietf-opsawg-pcapng, section 4.1).
 PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
+
+#: How a text ends that was cut, and the length of that.
+_NOTE, _MOST_NOTE = re.compile(r" … \([\d,]+ more characters\)\Z"), 40
 
 
 class BadRecord(Exception):
@@ -140,6 +144,12 @@ Record = Phase | Start | Built | Forbidden | Piece | Trouble | Gone | Mute | End
 
 def line_of(record: Record) -> bytes:
     """The record as the tester writes it: one line of ASCII JSON."""
+    # A suite may have given something else as what it expected or saw: that is told as Python shows it.
+    return json.dumps(row_of(record), ensure_ascii=True, default=str).encode("ascii") + b"\n"
+
+
+def row_of(record: Record) -> dict[str, Any]:
+    """The record as `record_of` reads it."""
     row: dict[str, Any] = {"record": record.kind, **vars(record)}
     if isinstance(record, Gone):
         row["check"] = record.check or None
@@ -151,8 +161,7 @@ def line_of(record: Record) -> bytes:
         row["outcome"] = record.outcome.value
         row["story"] = None if record.story is None else [vars(step) for step in record.story]
         row["pcapng"] = None if record.pcapng is None else base64.b64encode(record.pcapng).decode("ascii")
-    # A suite may have given something else as what it expected or saw: that is told as Python shows it.
-    return json.dumps(row, ensure_ascii=True, default=str).encode("ascii") + b"\n"
+    return row
 
 
 def parse_record(line: bytes) -> Record:
@@ -249,8 +258,10 @@ def _bytes(value: object, most: int) -> bytes:
 
 
 def cut(text: str, most: int) -> str:
-    """The text, or its beginning with a note on what is missing."""
-    return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} more characters)"
+    """The text, or its beginning with a note on what is missing. What was cut once is not cut again."""
+    if len(text) <= most or (len(text) <= most + _MOST_NOTE and _NOTE.search(text, most - 1)):
+        return text
+    return f"{text[:most]} … ({len(text) - most:,} more characters)"
 
 
 def _finite(value: object) -> float:
