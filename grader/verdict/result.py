@@ -7,6 +7,7 @@ Rule 2: reports are made from this and nothing else, so that they can be made ag
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from grader.course import Versions
@@ -96,7 +97,7 @@ def _check_row(
         "id": check.id,
         "suite": check.suite,
         "stage": check.stage,
-        "outcome": verdict.outcome.value,
+        "outcome": verdict.settled.value,
         "points": verdict.points,
         "possible": check.points,
         "section": check.section,
@@ -106,7 +107,7 @@ def _check_row(
         "message": verdict.message,
         "crashed": report.crashed,
         "because": verdict.because,
-        "decided": verdict.decision.shown() if verdict.decision else None,
+        "decided": _decided(verdict.decision, replace(verdict, decision=None).points, verdict.outcome.value),
         "stale": check.id in stale,
         "seconds": report.seconds,
         "waited": report.waited,
@@ -134,8 +135,13 @@ def _stage_row(row: StageScore, forbidden: Mapping[int, str]) -> dict[str, Any]:
         "possible": row.score.possible,
         "undecided": row.score.undecided,
         "forbidden": forbidden.get(row.stage.number),
-        "decided": row.decision.shown() if row.decision else None,
+        "decided": _decided(row.decision, row.seen.points, None),
     }
+
+
+def _decided(word: Decision | None, points: float, outcome: str | None) -> dict[str, Any] | None:
+    """A person's word, and what stood there before it."""
+    return {**word.shown(), "before": {"outcome": outcome, "points": points}} if word else None
 
 
 def link_of(reports: Iterable[Report | None]) -> dict[str, Any] | None:

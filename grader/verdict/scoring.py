@@ -34,6 +34,7 @@ class StageScore:
 
     stage: Stage
     score: Score
+    seen: Score  #: what it would be without a person's word on the whole of it
     decision: Decision | None = None  #: a person's word on the whole of it
 
 

@@ -155,11 +155,9 @@ def test_what_waits_for_a_person_can_be_decided_and_taken_back(runs: Runs) -> No
     result = runs.result("ann")
     assert (result["state"], result["points"], result["undecided"]) == ("graded", 13.5, 0)
     check = check_of(result, SURVIVES)
-    assert (check["outcome"], check["decided"]["by"], check["decided"]["because"]) == (
-        "inconclusive",
-        "maria",
-        "seen in the lab",
-    )
+    word_on_it = check["decided"]
+    assert (word_on_it["by"], word_on_it["because"]) == ("maria", "seen in the lab")
+    assert (check["outcome"], word_on_it["before"]) == ("fail", {"outcome": "inconclusive", "points": 0})
     edit(runs, 'rule = "Survive."', 'rule = "Live on."')
     assert runs.go()["ann"]["points"] == 13.5  # it survives a new score
     word(runs, SURVIVES, None)
@@ -245,9 +243,7 @@ def test_outcomes_survive_the_way_to_the_disk(runs: Runs) -> None:
     told = [{"at": 1.5, "who": "link", "what": long}]
     runs.bench.scripts = [
         [
-            report(
-                READS, "fail", message=long, seen="\x1b[31m\udce9", story=[{"at": 1.5, "who": "link", "what": long}]
-            ),
+            report(READS, "fail", message=long, seen="\x1b[31m\udce9", story=told),
             report(SERVES, "timeout", link={"engine": "e", "lost": 3, "late_p99": 0.25}, waited=0.5, used=0.25),
             END,
         ]
