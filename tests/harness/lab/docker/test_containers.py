@@ -269,6 +269,30 @@ def test_no_engine_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_pa
         containers.sweep()
 
 
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (ConnectionError("Remote end closed connection without response"), "Remote end closed connection without resp"),
+        (OSError("Max retries exceeded (Caused by " + "a proxy that nobody knows, " * 9 + ")"), "Max retries exceeded"),
+        (OSError("((("), "OSError"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "Connection refused"),
+    ],
+)
+def test_what_keeps_an_engine_away_is_told_without_open_brackets(
+    monkeypatch: pytest.MonkeyPatch, raised: OSError, told: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
+    monkeypatch.setattr("docker.transport.unixconn.UnixHTTPConnection.connect", fails)
+    said = containers.find_engine().obstacle
+    assert f"({told}" in said
+    assert len(said) < 220
+    assert said.endswith(")")
+    assert said.count("(") == said.count(")")
+
+
 def test_an_engine_that_this_user_may_not_talk_to_is_told_from_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
