@@ -28,6 +28,7 @@ from harness.lab.docker.containers import DockerEngine, sweep
 from harness.lab.docker.description import DockerLab
 from harness.lab.docker.images import Images
 from harness.lab.docker.phases import Phases
+from harness.lab.docker.vigil import Vigil
 from harness.lab.interface import LabError
 
 
@@ -225,8 +226,10 @@ class Star:
         channel.complaints = b""
         channel.say({"job": job.decode("ascii")})
         stopped, died, still = False, None, ""
+        others = {name: self._channel(name) for name in ("link", "warden")}
+        vigil = Vigil(others, lambda: self._standing_still(watch, unknown=""), now=time.monotonic())
         while True:
-            match channel.hear(min(deadline - time.monotonic(), _LOOK)):
+            match heard := channel.hear(min(deadline - time.monotonic(), _LOOK)):
                 case None:
                     pass
                 case {"nursery": "done", "status": int(code)}:
@@ -242,23 +245,25 @@ class Star:
             late = time.monotonic() >= deadline
             if stopped and late:
                 raise LabError("the lab's tester node does not end its job: start the lab again")
-            if not stopped and (late or watch.end):
-                # Without its node a job can learn nothing more, and would wait for it at every step.
-                still = self._standing_still(watch) if late and not watch.end else ""
+            if not (stopped or watch.end):
+                still = self._standing_still(watch) if late else vigil.finds(heard=bool(heard), now=time.monotonic())
+            if not stopped and (late or watch.end or still):
+                # Without one of its nodes a job can learn nothing more, and would wait for it at every step.
                 stopped, died, deadline = True, watch.end, time.monotonic() + ANSWER_WITHIN
                 channel.say({"stop": True})
 
-    def _standing_still(self, watch: NodeWatch) -> str:
+    def _standing_still(self, watch: NodeWatch, *, unknown: str | None = None) -> str:
         """Which part of ours does nothing any more, in a sentence; empty if all do, so far as is known.
 
         In a student's node that is the agent and what else root has there: a student's user stops nothing of root's.
+        `unknown`: what to say where the engine does not tell; its own reason if that is None.
         """
         try:
             for name, identity in (*self._ours.items(), *(("student", each) for each in watch.students)):
                 if still := self._docker.standstill(identity):
                     return f"the lab's {name} node {still}"
         except LabError as error:  # an engine that is gone or stopped: then nobody knows what the others did
-            return str(error)
+            return str(error) if unknown is None else unknown
         return ""
 
     def _channel(self, name: str) -> Channel:
