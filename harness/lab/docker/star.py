@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.lab.docker import owner
 from harness.lab.docker import recipes as nodes
@@ -30,6 +31,7 @@ from harness.lab.docker.images import Images
 from harness.lab.docker.phases import Phases
 from harness.lab.docker.vigil import Vigil
 from harness.lab.interface import LabError
+from harness.lab.node.captures import LARGE
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,18 @@ class NodeEnd:
 
     text: str  #: a sentence
     by_memory: bool  #: the kernel ended it because its memory was full: the submission's doing
+
+
+def filled(row: Mapping[str, Any]) -> NodeEnd | None:
+    """Whose doing it was that a tester's memory was full, from the nursery's last word: None for ours.
+
+    It has room for several times what any test brings: beside a wire that has carried more, that was what filled it.
+    """
+    carried = int(row.get("carried", 0))
+    if carried < 2 * LARGE:  # what is LARGE at the end of a check begins anew: so much came in this one
+        return None
+    what = f"the memory of what tests it was full, after {carried / 1e6:,.0f} MB on its wire"
+    return NodeEnd(what, by_memory=True)
 
 
 _FIFO = 1  # sched.h: SCHED_FIFO
@@ -191,7 +205,8 @@ class Star:
                 pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets, users), strict=False))
             with phases.timed("wires"):
                 folders = {kind: nodes.folders(limits, user) for kind, user in zip(kinds, users, strict=True)}
-                self._channel("warden").ask({"op": "wire", "folders": folders, **pids})
+                bound = {"sockets": limits.memory_mb << 20}
+                self._channel("warden").ask({"op": "wire", "folders": folders, **bound, **pids})
             yield Session(self, phases, sockets, NodeWatch(self._docker, made))
         finally:
             with phases.timed("teardown"):
@@ -232,9 +247,10 @@ class Star:
             match heard := channel.hear(min(deadline - time.monotonic(), _LOOK)):
                 case None:
                     pass
-                case {"nursery": "done", "status": int(code)}:
+                case {"nursery": "done", "status": int(code)} as row:
                     complaints = channel.complaints.decode("utf-8", "replace")
-                    return TesterExit(None if stopped else code, complaints, died, still)
+                    still = still or vigil.gone()  # a tester that is refused everything may be the first to be done
+                    return TesterExit(None if stopped else code, complaints, died or filled(row), still)
                 case {"record": "gone"} as row:
                     on_record(row)
                     watch.wait(_KNOWN_WITHIN)  # otherwise the job may be over before the engine says why

@@ -31,12 +31,16 @@ class Vigil:
 
     def finds(self, *, heard: bool, now: float) -> str:
         """The part that serves nobody any more, in a sentence; empty if none is known. `heard`: the tester spoke."""
-        for name, part in self._parts.items():
-            if part.ended:
-                return f"the lab's {name} node has ended"
+        if gone := self.gone():
+            return gone
         if heard:
             self._since = now
         elif now - self._since >= QUIET:
             self._since = now
             return self._standstill()
         return ""
+
+    def gone(self) -> str:
+        """The part that has ended, in a sentence; empty if none has."""
+        ended = (f"the lab's {name} node has ended" for name, part in self._parts.items() if part.ended)
+        return next(ended, "")
