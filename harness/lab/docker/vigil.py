@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-#: Seconds without a word of the tester's after which somebody looks, and between two looks.
+#: Seconds without a word of the tester's after which somebody looks; then after twice as many each time.
 QUIET = 5.0
 
 
@@ -27,16 +27,16 @@ class Vigil:
         """`standstill` says which part does nothing any more, in a sentence; nothing if all do, or nobody knows."""
         self._parts = parts
         self._standstill = standstill
-        self._since = now  # when something was heard, or looked at
+        self._since, self._patience = now, QUIET  # when something was heard, or looked at; and until the next look
 
     def finds(self, *, heard: bool, now: float) -> str:
         """The part that serves nobody any more, in a sentence; empty if none is known. `heard`: the tester spoke."""
         if gone := self.gone():
             return gone
         if heard:
-            self._since = now
-        elif now - self._since >= QUIET:
-            self._since = now
+            self._since, self._patience = now, QUIET
+        elif now - self._since >= self._patience:
+            self._since, self._patience = now, 2 * self._patience
             return self._standstill()
         return ""
 

@@ -47,4 +47,7 @@ def test_a_long_check_is_not_looked_at_all_the_time() -> None:
     vigil = lab.vigil()
     for tenth in range(600):
         assert vigil.finds(heard=False, now=100.0 + tenth / 10) == ""
-    assert lab.asked == 59.9 // QUIET
+    assert lab.asked == 3  # after 5, 15 and 35 s
+    assert vigil.finds(heard=True, now=160.0) == ""
+    assert vigil.finds(heard=False, now=160.0 + QUIET) == ""
+    assert lab.asked == 4
