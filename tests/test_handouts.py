@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,6 +74,16 @@ def test_what_is_left_out_is_told(name: str) -> None:
     told = _text(name).partition("**Hand in** this folder")[2]
     assert all(f"`{word}`" in told for word in LEFT_OUT)
     assert {"`*.pyc`", "`*.pyo`"} <= set(told.replace(",", " ").split())
+
+
+def test_as_many_clients_are_told_as_come() -> None:
+    path = COURSE.suites("nonblocking")["hidden"] / "test_4_scale.py"
+    idle, active = runpy.run_path(str(path))["crowd"](SimpleNamespace(engine="router"))
+    together, said = f"{idle + active:,}", _text("nonblocking")
+    assert f"- **4.1** {together} clients may be connected at the same time, {active:,} of them busy" in said
+    assert f"when you are graded it is {together}." in said
+    (check,) = (check for check in COURSE.load("nonblocking").checks if check.id.endswith("::test_ten_thousand"))
+    assert check.rule.startswith(f"{idle:,} idle and {active:,} active") and f"{together} clients" in check.feedback
 
 
 def _text(name: str) -> str:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
+from grader.bench.folder import folder_of_a_tester, sweep
 from grader.bench.task import Task
 from harness.errors import cause_of
 from harness.lab.interface import LabError
@@ -94,8 +95,8 @@ class LocalBench:
 
     def run(self, task: Task, on_record: OnRecord) -> Ended:
         begun = time.monotonic()
-        with tempfile.TemporaryFile(prefix="socketlab-log-") as log:
-            tester = self._start(log)
+        with folder_of_a_tester() as folder, tempfile.TemporaryFile(dir=folder) as log:
+            tester = self._start(log, folder)
             started = Phase("start", round(time.monotonic() - begun, 4))
             try:
                 self._tell(tester, task.local_job().to_json())
@@ -123,10 +124,10 @@ class LocalBench:
     def close(self) -> None:
         self._stop.set()
 
-    def _start(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        kept = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "LANG")
+    def _start(self, log: IO[bytes], folder: Path) -> subprocess.Popen[bytes]:
+        kept = ("PATH", "HOME", "SYSTEMROOT", "LANG")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
-        environment["PYTHONPATH"] = str(self._root)
+        environment |= {"PYTHONPATH": str(self._root), "TMPDIR": str(folder)}
         try:
             return subprocess.Popen(
                 [sys.executable, "-B", "-m", "harness.tester.run"],
@@ -220,6 +221,7 @@ class LocalPlace:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        sweep()
 
     def bench(self) -> Bench:
         return LocalBench(self._root)

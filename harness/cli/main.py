@@ -76,10 +76,10 @@ def doctor_() -> None:
     terminal.print("What the machine that grades has stands in each handout.\n", style="dim")
     for finding in doctor.examine():
         sign = "[green]✓[/]" if finding.there else "[red]✗[/]"
-        terminal.print(f"{sign} [bold]{finding.name}[/]: {escape(finding.what)}")
+        terminal.print(f"{sign} [bold]{finding.name}[/]: {escape(finding.what)}", soft_wrap=True)
         terminal.print(f"    good for {finding.good_for}", style="dim")
         if finding.remedy:
-            terminal.print(f"    to have it: {escape(finding.remedy)}")
+            terminal.print(f"    to have it: {escape(finding.remedy)}", soft_wrap=True)  # a command stays whole
     terminal.print("\n`lab check` needs none of these but Python.", style="dim")
 
 

@@ -1,21 +1,26 @@
 """The first process of a tester node: has pytest and the tester imported, and forks a tester for each job.
 
 Rule 1: one job at a time; what a job changes in its process goes with the process.
-Rule 2: standard output carries lines for the host only: the job's records, then {"nursery": "done", "status": N}.
+Rule 2: standard output carries lines for the host only: the job's records, then {"nursery": "done", "status": N}, and
+        for a job that the kernel ended since memory was full, what the wire had carried: {"carried": BYTES}.
 
 On standard input, a line of JSON each: {"job": TEXT} starts the job in a text, {"stop": true} kills the one that runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
 import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from harness.lab.node.captures import carried
+from harness.lab.node.proc import ended_for_memory
 from harness.tester.run import emitter, run_job
 from harness.text.lines import Lines
 
@@ -29,6 +34,7 @@ class Nursery:
     def __init__(self, out: int) -> None:
         self._out = out
         self._job: int | None = None
+        self._ended_before = 0  # processes that the kernel has ended for want of memory, when the job began
         self._lines = Lines(MOST_JOB)
 
     def serve(self) -> None:
@@ -64,12 +70,14 @@ class Nursery:
         return bool(chunk)
 
     def _start(self, job: str) -> None:
+        self._ended_before = ended_for_memory()
         pid = os.fork()
         if pid:
             self._job = pid
             return
         status = 1
         try:
+            _goes_first()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             nothing = os.open("/dev/null", os.O_RDONLY)
@@ -93,7 +101,9 @@ class Nursery:
                 return
             if pid == self._job:
                 self._job = None
-                self._say({"nursery": "done", "status": os.waitstatus_to_exitcode(status)})
+                code = os.waitstatus_to_exitcode(status)
+                full = code == -signal.SIGKILL and ended_for_memory() > self._ended_before
+                self._say({"nursery": "done", "status": code, **({"carried": carried()} if full else {})})
 
 
 def main() -> None:
@@ -104,6 +114,12 @@ def main() -> None:
     _preload()
     os.write(out, b'{"nursery": "ready"}\n')
     nursery.serve()
+
+
+def _goes_first() -> None:
+    """When memory is full, the kernel ends this process and not the nursery (proc(5), oom_score_adj)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _preload() -> None:

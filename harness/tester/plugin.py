@@ -74,7 +74,8 @@ class StoryPlugin:
         self._found: dict[str, str] = {}  # pytest's node id -> check id
         self._scene: Scene | None = None
         self._began = (0.0, 0.0)  # wall clock, monotonic
-        self._cpu = self._queued = self._crowd = 0.0
+        self._queued = self._crowd = 0.0
+        self._cpu: tuple[float, ...] = ()  # of each node, before the check
         self._second_used = True  # until it has been made fresh once
         self._gone = False  # whether it was reported that the node is gone
 
@@ -194,7 +195,7 @@ class StoryPlugin:
             scene.last_words()
         report = replace(report, story=scene.story.for_record())
         try:
-            report = replace(report, used=round(max(0.0, self._cpu_used() - self._cpu), 4))
+            report = replace(report, used=round(self._most_used(), 4))
             counters = scene.network.counters()
             link = {"engine": scene.network.engine, "profile": scene.link_name, **asdict(counters)}
             report = replace(report, link=link)
@@ -222,10 +223,14 @@ class StoryPlugin:
         seed = self._session.public_seed if check.suite == "public" else ""
         return scene.attachment(check=check.id, title=check.rule, message=report.message, seed=seed)
 
-    def _cpu_used(self) -> float:
-        """Seconds of processor that the submission has used so far, in all of its nodes."""
+    def _cpu_used(self) -> tuple[float, ...]:
+        """Seconds of processor that the submission has used so far, in each of its nodes."""
         nodes = (self._session.node, self._session.second)
-        return sum(_cpu_seconds(node) for node in nodes if node is not None)
+        return tuple(_cpu_seconds(node) for node in nodes if node is not None)
+
+    def _most_used(self) -> float:
+        """What the busiest of its nodes has used in this check: an assignment allows each so much (`cpus`)."""
+        return max((now - before for now, before in zip(self._cpu_used(), self._cpu, strict=False)), default=0.0)
 
     def _doubted(self, report: Report, counters: LinkCounters) -> Report:
         """A failure on a link that was not as requested, or on a machine without time, is inconclusive.

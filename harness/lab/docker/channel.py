@@ -112,6 +112,11 @@ class Channel:
         why = last[0] if last else error or "it said nothing; did the Docker engine end, too (docker info)?"
         return LabError(f"the lab's {self.name} node ended: {why}")
 
+    @property
+    def ended(self) -> bool:
+        """Whether the node has hung up."""
+        return not self._thread.is_alive()
+
     def close(self) -> None:
         """Hang up."""
         with contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import textwrap
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -92,7 +93,10 @@ def _cause(error: BaseException) -> str:
         return "it does not answer"
     if isinstance(found, OSError) and found.strerror:
         return found.strerror
-    return _short(error).removeprefix("Error while fetching server API version: ")[:120]
+    said = textwrap.shorten(_short(found) or _short(error), 120, placeholder=" ...")
+    for _ in range(said.count("(") - said.count(")")):  # what the cut has left open, or whoever wrote it
+        said = said.rpartition("(")[0].rstrip()
+    return said or type(found).__name__
 
 
 def _inside(error: BaseException) -> Iterator[BaseException]:

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.lab.docker import owner
 from harness.lab.docker import recipes as nodes
@@ -28,7 +29,9 @@ from harness.lab.docker.containers import DockerEngine, sweep
 from harness.lab.docker.description import DockerLab
 from harness.lab.docker.images import Images
 from harness.lab.docker.phases import Phases
+from harness.lab.docker.vigil import Vigil
 from harness.lab.interface import LabError
+from harness.lab.node.captures import LARGE
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,18 @@ class NodeEnd:
 
     text: str  #: a sentence
     by_memory: bool  #: the kernel ended it because its memory was full: the submission's doing
+
+
+def filled(row: Mapping[str, Any]) -> NodeEnd | None:
+    """Whose doing it was that a tester's memory was full, from the nursery's last word: None for ours.
+
+    It has room for several times what any test brings: beside a wire that has carried more, that was what filled it.
+    """
+    carried = int(row.get("carried", 0))
+    if carried < 2 * LARGE:  # what is LARGE at the end of a check begins anew: so much came in this one
+        return None
+    what = f"the memory of what tests it was full, after {carried / 1e6:,.0f} MB on its wire"
+    return NodeEnd(what, by_memory=True)
 
 
 _FIFO = 1  # sched.h: SCHED_FIFO
@@ -190,7 +205,8 @@ class Star:
                 pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets, users), strict=False))
             with phases.timed("wires"):
                 folders = {kind: nodes.folders(limits, user) for kind, user in zip(kinds, users, strict=True)}
-                self._channel("warden").ask({"op": "wire", "folders": folders, **pids})
+                bound = {"sockets": limits.memory_mb << 20}
+                self._channel("warden").ask({"op": "wire", "folders": folders, **bound, **pids})
             yield Session(self, phases, sockets, NodeWatch(self._docker, made))
         finally:
             with phases.timed("teardown"):
@@ -225,13 +241,16 @@ class Star:
         channel.complaints = b""
         channel.say({"job": job.decode("ascii")})
         stopped, died, still = False, None, ""
+        others = {name: self._channel(name) for name in ("link", "warden")}
+        vigil = Vigil(others, lambda: self._standing_still(watch, unknown=""), now=time.monotonic())
         while True:
-            match channel.hear(min(deadline - time.monotonic(), _LOOK)):
+            match heard := channel.hear(min(deadline - time.monotonic(), _LOOK)):
                 case None:
                     pass
-                case {"nursery": "done", "status": int(code)}:
+                case {"nursery": "done", "status": int(code)} as row:
                     complaints = channel.complaints.decode("utf-8", "replace")
-                    return TesterExit(None if stopped else code, complaints, died, still)
+                    still = still or vigil.gone()  # a tester that is refused everything may be the first to be done
+                    return TesterExit(None if stopped else code, complaints, died or filled(row), still)
                 case {"record": "gone"} as row:
                     on_record(row)
                     watch.wait(_KNOWN_WITHIN)  # otherwise the job may be over before the engine says why
@@ -242,23 +261,25 @@ class Star:
             late = time.monotonic() >= deadline
             if stopped and late:
                 raise LabError("the lab's tester node does not end its job: start the lab again")
-            if not stopped and (late or watch.end):
-                # Without its node a job can learn nothing more, and would wait for it at every step.
-                still = self._standing_still(watch) if late and not watch.end else ""
+            if not (stopped or watch.end):
+                still = self._standing_still(watch) if late else vigil.finds(heard=bool(heard), now=time.monotonic())
+            if not stopped and (late or watch.end or still):
+                # Without one of its nodes a job can learn nothing more, and would wait for it at every step.
                 stopped, died, deadline = True, watch.end, time.monotonic() + ANSWER_WITHIN
                 channel.say({"stop": True})
 
-    def _standing_still(self, watch: NodeWatch) -> str:
+    def _standing_still(self, watch: NodeWatch, *, unknown: str | None = None) -> str:
         """Which part of ours does nothing any more, in a sentence; empty if all do, so far as is known.
 
         In a student's node that is the agent and what else root has there: a student's user stops nothing of root's.
+        `unknown`: what to say where the engine does not tell; its own reason if that is None.
         """
         try:
             for name, identity in (*self._ours.items(), *(("student", each) for each in watch.students)):
                 if still := self._docker.standstill(identity):
                     return f"the lab's {name} node {still}"
         except LabError as error:  # an engine that is gone or stopped: then nobody knows what the others did
-            return str(error)
+            return str(error) if unknown is None else unknown
         return ""
 
     def _channel(self, name: str) -> Channel:

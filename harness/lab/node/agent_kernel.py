@@ -102,9 +102,8 @@ def cpu_used() -> float:
 
 def interventions() -> tuple[int, int]:
     """(processes killed for memory, forks refused) by the kernel since the node began."""
-    killed = _rows(_first(f"{_CG}/memory/memory.oom_control", f"{_CG}/memory.events")).get("oom_kill", 0)
     refused = _rows(_first(f"{_CG}/pids/pids.events", f"{_CG}/pids.events")).get("max", 0)
-    return killed, refused
+    return proc.ended_for_memory(_CG), refused
 
 
 def students_processes() -> list[tuple[int, int]]:

@@ -114,6 +114,16 @@ def machine_queued() -> float:
     return int(total) / 1e6 if total.isdigit() else 0.0
 
 
+def ended_for_memory(groups: str = "/sys/fs/cgroup") -> int:
+    """How many processes the kernel has ended since the memory of this control group was full (cgroup v1, then v2)."""
+    for path in (f"{groups}/memory/memory.oom_control", f"{groups}/memory.events"):
+        for line in read(path).splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill" and count.strip().isdigit():
+                return int(count)
+    return 0
+
+
 def runtimes(pids: Iterable[int]) -> list[str]:
     """What each of these processes executes. The caller needs the rights of their user."""
     return [_runtime(pid) for pid in list(pids)[:MOST]]

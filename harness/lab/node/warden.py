@@ -26,6 +26,7 @@ from harness.lab.node.captures import Captures
 from harness.lab.node.mounts import Folder, MountChild, check, libc
 from harness.lab.node.reply import MOST_REQUEST, Refused, encode, perform
 from harness.lab.node.sock_diag import diagnosis, end_connections
+from harness.lab.node.socket_memory import bound
 from harness.link.addresses import FAMILIES, LINK, NODE, WIRES, address, hardware
 from harness.text.lines import Lines
 
@@ -128,14 +129,25 @@ class Warden:
         return {"policy": os.sched_getscheduler(pid)}
 
     def do_wire(
-        self, *, student: int, folders: dict[str, list[dict[str, Any]]], capture: bool = True, second: int | None = None
+        self,
+        *,
+        student: int,
+        folders: dict[str, list[dict[str, Any]]],
+        sockets: int = 0,
+        capture: bool = True,
+        second: int | None = None,
     ) -> None:
-        """Wire one new student node to the link, or two, remember the folders of each, begin the captures."""
+        """Wire one new student node to the link, or two, remember the folders of each, begin the captures.
+
+        `sockets`: bytes that the connections of each may hold in the kernel; 0: as many as they like.
+        """
         self.do_unwire()
         for name, pid in (("student", student), ("second", second)):
             if pid is not None:
                 self._children[name] = MountChild(pid, [Folder(**row) for row in folders[name]])
                 self._asks[name] = self._wire(name, pid)
+                if sockets:
+                    bound(pid, sockets)
         if capture:
             self._captures.start(self._wired())
 

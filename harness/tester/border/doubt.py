@@ -17,5 +17,8 @@ def was_starved(seconds: float, *, waited: float, crowded: float, most: float) -
 
 
 def is_loud(seconds: float, *, used: float, cpus: float) -> bool:
-    """Whether a submission that may use so many processors has used so much of them that it was its own doing."""
+    """Whether a submission that may use so many processors has used so much of them that it was its own doing.
+
+    used: seconds of processor in one node, the busiest: `cpus` is for one, and an honest pair uses twice as much.
+    """
     return used > LOUD * seconds * max(cpus, 0.01)

@@ -125,7 +125,7 @@ class Report:
     outcome: Outcome
     seconds: float = 0.0
     waited: float = 0.0  #: of these, how long the tester was ready and had no processor
-    used: float = 0.0  #: seconds of processor that the submission used
+    used: float = 0.0  #: seconds of processor that the submission used; of two nodes, the one that used more
     message: str = ""  #: one sentence: what broke
     crashed: bool = False  #: a server of the submission ended although nobody told it to
     expected: str | None = None

@@ -6,9 +6,11 @@ import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import MagicMock
 
 import pytest
 
+from harness.course.assignment import Check
 from harness.lab.interface import LinkCounters
 from harness.lab.node.proc import machine_queued
 from harness.tester.border.outcome import Outcome
@@ -65,3 +67,21 @@ def test_a_machine_without_time_excuses_who_timed_out_and_nobody_else() -> None:
     assert doubted(clean, crowded=3.9) == "fail"
     assert doubted(clean, waited=1.0) == "fail"
     assert doubted(clean, waited=1.0, timeout=True, cpu=2.5) == "timeout"  # it has taken the time itself
+
+
+@pytest.mark.parametrize(("used", "outcome"), [((1.5, 1.5), "inconclusive"), ((0.1, 2.5), "timeout")])
+def test_a_pair_is_as_loud_as_the_louder_of_the_two(used: tuple[float, float], outcome: str) -> None:
+    """One processor is for each of two nodes: together they may use half of what there is for one, and more."""
+    spent = [0.0, 0.0]
+    nodes = [SimpleNamespace(usage=lambda nth=nth: SimpleNamespace(cpu_seconds=spent[nth])) for nth in range(2)]
+    network = SimpleNamespace(engine="router", counters=LinkCounters, capture=lambda *_: None)
+    assignment = SimpleNamespace(checks=(), limits=SimpleNamespace(cpus=1.0))
+    session = SimpleNamespace(assignment=assignment, outcomes={}, network=network, node=nodes[0], second=nodes[1])
+    plugin = StoryPlugin(cast(SuiteRun, session), lambda _: None)
+    plugin._cpu, plugin._began = plugin._cpu_used(), (0.0, time.monotonic() - 4.0)
+    spent[:] = used
+    scene = MagicMock(network=network, link_name="clean", node=MagicMock(trouble=lambda: None))
+    scene.crashes.return_value, scene.doubt.return_value = [], None
+    report = replace(FAILED, outcome=Outcome.TIMEOUT, waited=1.0)
+    check = cast(Check, SimpleNamespace(id="a", suite="hidden", rule=""))
+    assert plugin._with_scene(report, check, scene).outcome.value == outcome

@@ -14,7 +14,13 @@ def asks(lab: Scene, peer: Peer, request: bytes, answer: bytes = b"ok\n") -> Non
     peer.sends(request + b"\n")
     seen = peer.reads_line()
     good = seen.startswith(b"error ") if answer == b"error" else seen == answer
-    lab.expect(good, f"{request[:40]!r} is answered", expected=answer, seen=seen)
+    lab.expect(
+        good,
+        f"{request[:40]!r} is answered",
+        expected=answer,
+        seen=seen,
+        otherwise=f"{request[:40]!r} got another answer",
+    )
 
 
 def comes_in(
@@ -36,7 +42,13 @@ def speaks_to(lab: Scene, ada: Peer, bob: Peer, lines: list[bytes]) -> None:
         for line in few:
             seen = bob.reads_line()
             if seen != b"tea ada " + line:
-                lab.expect(False, "a reader that keeps up reads every line", expected=line[:20], seen=seen[:60])
+                lab.expect(
+                    False,
+                    "a reader that keeps up reads every line",
+                    expected=line[:20],
+                    seen=seen[:60],
+                    otherwise="a reader that keeps up missed a line, or read another",
+                )
         ada.reads_exactly(b"ok\n" * len(few))
 
 
@@ -52,7 +64,12 @@ def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, in
         found = re.match(rb"tea ada (\d{1,6}) ", seen)
         number = int(found[1]) if found else -1
         if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
-            lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
+            lab.expect(
+                False,
+                "a slow reader reads whole lines, in their order",
+                seen=seen[:80],
+                otherwise="a slow reader read a line that is torn, wrong or out of order",
+            )
         read, last = read + 1, number
     lab.expect(
         read + missed == len(lines),
@@ -105,11 +122,20 @@ def test_three_read_one_order(lab: Scene, program: str) -> None:
     for peer, name in ((ada, b"ada"), (bob, b"bob")):
         peer.sends(b"".join(b"say tea %s says %d\n" % (name, number) for number in range(50)))
     seen = [[reader.reads_line() for _ in range(100)] for reader in readers]
-    lab.expect(seen[0] == seen[1] == seen[2], "all three read the same lines in the same order")
+    lab.expect(
+        seen[0] == seen[1] == seen[2],
+        "all three read the same lines in the same order",
+        otherwise="two readers of one room read different lines, or in another order",
+    )
     for name in (b"ada", b"bob"):
         expected = [b"tea %s %s says %d\n" % (name, name, number) for number in range(50)]
         own = [line for line in seen[0] if line.startswith(b"tea " + name)]
-        lab.expect(own == expected, "nothing is missing, and each speaker's lines are in its order", seen=own[:3])
+        lab.expect(
+            own == expected,
+            "nothing is missing, and each speaker's lines are in its order",
+            seen=own[:3],
+            otherwise="lines of a speaker are missing or out of order",
+        )
 
 
 @PROGRAMS

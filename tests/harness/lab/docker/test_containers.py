@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,73 @@ with star.session(Path({str(submission)!r}), Limits()):
             pass
 
 
+@pytest.mark.docker
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "signum", "told"),
+    [
+        ("link", signal.SIGKILL, "the lab's link node has ended"),
+        ("warden", signal.SIGKILL, "the lab's warden node has ended"),
+        ("link", signal.SIGSTOP, "the lab's link node has a process that was stopped by a signal"),
+        ("warden", signal.SIGSTOP, "the lab's warden node has a process that was stopped by a signal"),
+    ],
+)
+@pytest.mark.parametrize("delay", [0.0, 1.0])
+def test_a_part_that_serves_nobody_ends_the_job_before_its_time(
+    made: images.Images, tmp_path: Path, submission: Path, part: str, signum: signal.Signals, told: str, delay: float
+) -> None:
+    """The check would pass, had it the time. One that asks for something then is told that nobody is there."""
+    wanted, code, assignment = job(tmp_path, "def test_one(lab):\n    lab.pauses(17)\n")
+    records: list[dict[str, Any]] = []
+    with Star.start(made, code=code) as star, star.session(submission, assignment.limits) as session:
+
+        def on_record(record: dict[str, Any]) -> None:
+            records.append(record)
+            if record["record"] == "start":
+                threading.Timer(delay, os.kill, [star._docker.pid(star._ours[part]), signum]).start()
+
+        left = star_suite.run(session, wanted, on_record, 300)
+    assert left.stopped == told
+    assert {record["outcome"] for record in records if record["record"] == "report"} <= {"inconclusive"}
+
+
+FLOODS = """import socket, sys
+host, _, port = sys.argv[1].rpartition(":")
+with socket.create_connection((host, int(port))) as sock:
+    for _ in range(int(sys.argv[2])):
+        sock.sendall(bytes(1 << 20))
+    sock.recv(1)
+"""
+FILLS = """
+def test_one(lab):
+    server = lab.listens()
+    lab.runs("hello", server.address, "{0}")
+    peer, left = server.accepts(), {0} << 20
+    while left:
+        left -= len(peer._socket.recv(min(left, 1 << 20)))
+    b"x" * (1 << 29)
+"""
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+@pytest.mark.parametrize(("megabytes", "whose"), [(160, "the submission's"), (1, "ours")])
+def test_whose_it_is_that_the_testers_memory_is_full(
+    made: images.Images, tmp_path: Path, submission: Path, monkeypatch: pytest.MonkeyPatch, megabytes: int, whose: str
+) -> None:
+    monkeypatch.setattr(nodes, "TESTER_MEMORY", "384m")
+    (submission / "hello").write_text(f"#!/usr/bin/env python3\n{FLOODS}")
+    (submission / "hello").chmod(0o755)
+    left, records, _ = run(made, tmp_path, submission, FILLS.format(megabytes))
+    assert left.status == -signal.SIGKILL
+    assert records[-1]["record"] == "start"
+    if whose == "ours":
+        assert left.died is None
+    else:
+        assert left.died is not None and left.died.by_memory
+        assert re.search(r"full, after 1[67]\d MB on its wire", left.died.text)
+
+
 # -- without an engine ---------------------------------------------------------------------------------------------
 
 
@@ -267,6 +335,30 @@ def test_no_engine_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert not info.forbidden
     with pytest.raises(LabError, match="no Docker engine answers"):
         containers.sweep()
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (ConnectionError("Remote end closed connection without response"), "Remote end closed connection without resp"),
+        (OSError("Max retries exceeded (Caused by " + "a proxy that nobody knows, " * 9 + ")"), "Max retries exceeded"),
+        (OSError("((("), "OSError"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "Connection refused"),
+    ],
+)
+def test_what_keeps_an_engine_away_is_told_without_open_brackets(
+    monkeypatch: pytest.MonkeyPatch, raised: OSError, told: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
+    monkeypatch.setattr("docker.transport.unixconn.UnixHTTPConnection.connect", fails)
+    said = containers.find_engine().obstacle
+    assert f"({told}" in said
+    assert len(said) < 220
+    assert said.endswith(")")
+    assert said.count("(") == said.count(")")
 
 
 def test_an_engine_that_this_user_may_not_talk_to_is_told_from_none(monkeypatch: pytest.MonkeyPatch) -> None:

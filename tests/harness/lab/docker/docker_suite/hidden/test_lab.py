@@ -473,6 +473,28 @@ time.sleep(60)
     assert lab.kernel.usage().memory_bytes - before > 5 << 20
 
 
+def test_what_connections_hold_in_the_kernel_is_bounded(lab):
+    """cgroup v2 counts it as memory of the node; v1 counts it apart, and only where there is a limit."""
+    source = """
+import json, os, socket
+folder = "/sys/fs/cgroup/memory/memory.kmem.tcp."
+def told(name): return int(open(folder + name).read()) if os.path.exists(folder + name) else None
+server = socket.create_server(("127.0.0.1", 0))
+held = []
+for _ in range(40):
+    held.append(socket.create_connection(server.getsockname()))
+    held.append(server.accept()[0])
+    held[-2].setblocking(False)
+    try:
+        while True: held[-2].send(bytes(65536))
+    except BlockingIOError: pass
+print(json.dumps([told("limit_in_bytes"), told("usage_in_bytes")]))
+"""
+    limit, used = told(lab, source)
+    assert limit in (None, 256 << 20)
+    assert limit is None or 40 * 65536 < used <= limit
+
+
 def test_a_process_whose_first_thread_has_ended_is_seen(lab):
     source = """
 import ctypes, os, socket, sys, threading, time
