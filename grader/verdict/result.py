@@ -77,6 +77,7 @@ def stages_of(
             "possible": row.score.possible,
             "undecided": row.score.undecided,
             "forbidden": forbidden.get(row.stage.number),
+            "bonus": row.stage.bonus,
         }
         for row in score_stages(assignment, verdicts)
     ]
