@@ -135,6 +135,7 @@ def _stage_row(row: StageScore, forbidden: Mapping[int, str]) -> dict[str, Any]:
         "possible": row.score.possible,
         "undecided": row.score.undecided,
         "forbidden": forbidden.get(row.stage.number),
+        "bonus": row.stage.bonus,
         "decided": _decided(row.decision, row.seen.points, None),
     }
 

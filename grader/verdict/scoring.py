@@ -58,7 +58,7 @@ def score_stages(
         given = (
             seen if word is None else Score(_clamp(word.points_of(seen.possible), seen.possible), seen.possible, 0.0)
         )
-        rows.append(StageScore(stage, given, word))
+        rows.append(StageScore(stage, given, seen, word))
     return tuple(rows)
 
 
