@@ -25,8 +25,9 @@ from grader.bench.task import Task
 from grader.campaign.crowd import Crowd, suffered
 from grader.campaign.machine import tools_of_place
 from grader.campaign.plan import GradingJob
+from grader.campaign.tasks import make_task
 from grader.course import Course, Versions
-from grader.job.grading import Graded, Grading, identity_of, ours, refuse, seed_of
+from grader.job.grading import Graded, Grading, ours, refuse, seed_of
 from grader.job.listener import Progress
 from grader.job.run import Cancelled
 from grader.record.run_folder import RunFolder
@@ -226,35 +227,16 @@ class Campaign:
             shutil.rmtree(waiting.copy, ignore_errors=True)
 
     def _task(self, job: GradingJob, submission: str) -> Task:
-        assignment, place = job.assignment, self.place
-        seed = seed_of(self.secret, job.student, assignment.name)
-        return Task(
+        name = job.assignment.name
+        return make_task(
+            self.course,
+            self.place,
+            self._tools,
             student=job.student,
-            assignment=assignment,
-            suites=self.course.suites(assignment.name),
-            others=self.course.files_of_others(assignment.name),
-            reference=self.course.reference(assignment.name),
-            versions=self._versions[assignment.name],
-            seed=seed,
-            identity=identity_of(
-                submission=submission,
-                tests=self._versions[assignment.name].base,
-                image=place.image,
-                lab=place.kind,
-                engine=place.engine,
-                seed=seed,
-            ),
-            lab={
-                "kind": place.kind,
-                "engine": place.engine,
-                "image": place.image or None,
-                "unprotected": place.unprotected or None,
-                "machine": {
-                    **self._tools,
-                    "processors": assignment.limits.cpus,
-                    "memory_mb": assignment.limits.memory_mb,
-                },
-            },
+            assignment=job.assignment,
+            versions=self._versions[name],
+            submission=submission,
+            seed=seed_of(self.secret, job.student, name),
         )
 
     def _shower(self, job: GradingJob) -> Callable[[Progress], None]:

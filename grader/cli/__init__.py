@@ -1,6 +1,7 @@
 """What instructors and CI type. No logic here: it asks the modules below and prints what they say.
 
     run         grade a class
+    record      what is kept of a class, and words on it
     course      the file of a course
     release     what students get; the images
     app         the program that the commands are hung on

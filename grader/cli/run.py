@@ -24,6 +24,7 @@ from grader.campaign.plan import Plan, make_plan
 from grader.campaign.progress import Display
 from grader.cli import app as program
 from grader.cli.app import app
+from grader.course_file import course_of
 from grader.record.run_folder import RunFolder
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
@@ -48,8 +49,12 @@ class LinkEngine(StrEnum):
 
 @app.command()
 def run(
-    submitted: Annotated[Path, typer.Argument(help="folder of submissions: SUBMITTED/<student>/<assignment>/")],
-    out: Annotated[Path, typer.Option(help="folder of this run; the same one again finishes what is left")],
+    submitted: Annotated[
+        Path, typer.Argument(help="folder of submissions, SUBMITTED/<student>/<assignment>/, or of a course")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="folder of this run; the same one again finishes what is left")
+    ] = None,
     assignment: Annotated[list[str] | None, typer.Option(help="only this assignment (may be given again)")] = None,
     student: Annotated[list[str] | None, typer.Option(help="only this student (may be given again)")] = None,
     lab: Annotated[LabKind, typer.Option(help="auto: Docker if an engine answers, else local")] = LabKind.auto,
@@ -63,18 +68,26 @@ def run(
     trust_submissions: Annotated[
         bool, typer.Option("--trust-submissions", help="run them here without Docker")
     ] = False,
-    again: Annotated[bool, typer.Option("--again", help="grade again what waits for a person")] = False,
+    again: Annotated[bool, typer.Option("--again", help="run again what waits for a person")] = False,
+    wait: Annotated[float, typer.Option(help="seconds to wait for another one who writes into the run")] = 0.0,
 ) -> None:
     """Grade a folder of submissions."""
     console = program.console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     course = courses.this_course()
+    file = course_of(submitted, course.names())
+    if file is not None:
+        out = out or file.run
+        submitted = file.submitted if submitted.resolve() == file.folder.resolve() else submitted
+    if out is None:
+        raise UsageError("--out is missing: where results go. A folder with a course.toml has a place for them.")
     submitted = submitted.absolute()
     plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
     if out.resolve().is_relative_to(submitted.resolve()):
         raise UsageError(f"{out} is inside {submitted}: results among submissions. Give another folder.")
-    with RunFolder(out) as folder:
-        secret = folder.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
+    with RunFolder(out, course=file, wait=wait) as folder:
+        given = seed or os.environ.get("SOCKETLAB_SECRET") or (file.read_secret() if file else None)
+        secret = folder.secret(given)
         place = choose_place(
             course,
             lab=lab,

@@ -55,6 +55,11 @@ def seed_of(secret: bytes, student: str, assignment: str) -> str:
     return hmac.new(secret, os.fsencode(student) + b"\0" + assignment.encode(), hashlib.sha256).hexdigest()
 
 
+def fingerprint_of(seed: str) -> str:
+    """What tells a seed from another without giving it away."""
+    return hashlib.sha256(seed.encode()).hexdigest()[:12]
+
+
 def identity_of(**parts: str) -> str:
     """A hash of everything that decides a result: submission, tests, image, lab, engine, seed."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()
@@ -70,11 +75,12 @@ class Grading:
         show: Callable[[Progress], None],
         taken: float = 0.0,
         known: Outcomes | None = None,
+        only: Collection[str] = (),
     ) -> None:
         """`taken` is how long the copy took (seconds), for the phases.
 
         `known`: an earlier grading of the same copy by the same harness. What it decided stands; what it did not, what
-        has changed since, and what builds on either is run.
+        has changed since, and what builds on either is run; or the checks `only`, if they are named.
         """
         self.task, self._submission = task, submission
         self._scratch = submission.path.with_name(f"{submission.path.name}-scratch")
@@ -88,17 +94,18 @@ class Grading:
         self._run = Run(task, submission.path, self._scratch, show, programs)
         self._files: dict[str, Mapping[str, str]] = {}
         if known is not None:
-            self._build_on(known)
+            self._build_on(known, only)
         self._run.phases.append(Phase("copy", round(taken, 4)))
 
-    def _build_on(self, known: Outcomes) -> None:
-        """Run only what an earlier grading does not say."""
+    def _build_on(self, known: Outcomes, only: Collection[str]) -> None:
+        """Run only what an earlier grading does not say, or what is named."""
         run, assignment = self._run, self.task.assignment
-        verdicts = verdicts_of(known, assignment)
-        undecided = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
-        only = with_dependents(assignment, known.stale(self.task.versions) | undecided)
-        kept = {check.id for check in assignment.checks} - only
-        run.only = only
+        if not only:
+            verdicts = verdicts_of(known, assignment)
+            undecided = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
+            only = with_dependents(assignment, known.stale(self.task.versions) | undecided)
+        kept = {check.id for check in assignment.checks} - set(only)
+        run.only = frozenset(only)
         run.reports = {check: report for check, report in known.reports.items() if check in kept}
         run.endings = {check: ending for check, ending in known.endings.items() if check in kept}
         run.forbidden = known.forbidden
@@ -137,13 +144,19 @@ class Grading:
 
 
 def grade(
-    task: Task, submission: Submission, bench: Bench, show: Callable[[Progress], None], taken: float = 0.0
+    task: Task,
+    submission: Submission,
+    bench: Bench,
+    show: Callable[[Progress], None],
+    *,
+    known: Outcomes | None = None,
+    only: Collection[str] = (),
 ) -> Graded:
     """Run every check of the assignment against the submission, the undecided ones twice. Raises Cancelled, LabError.
 
-    `taken` is how long the copy took (seconds), for the phases.
+    `known`, `only`: as for `Grading`.
     """
-    grading = Grading(task, submission, show, taken)
+    grading = Grading(task, submission, show, known=known, only=only)
     try:
         grading.go(bench)
         while grading.open:
@@ -217,6 +230,6 @@ def _outcomes(task: Task, submission: Submission | None, **what: Any) -> Outcome
             "notes": list(submission.notes) if submission else [],
         },
         lab=dict(task.lab),
-        seed={"fingerprint": hashlib.sha256(task.seed.encode()).hexdigest()[:12], "note": _SEED_NOTE},
+        seed={"fingerprint": fingerprint_of(task.seed), "note": _SEED_NOTE},
         **what,
     )

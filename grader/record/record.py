@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grader.course_file import CourseFile
 from grader.record.copies import Copies
 from grader.record.journal import Journal
 from grader.record.lines import Lines
@@ -138,6 +139,13 @@ class Record:
         """The hashes of all copies that a result is about."""
         kept = (one for pair in self.journal.finished() for one in self.history(*pair))
         return {hash_ for one in kept if (hash_ := one.result["submission"]["hash"])}
+
+
+def run_of(path: Path, course: CourseFile | None) -> Path:
+    """The folder of a run: the one that is named, or that of the course it belongs to."""
+    if (path / "campaign.json").is_file() or course is None:
+        return path
+    return course.run
 
 
 def check_of(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -265,17 +265,41 @@ class RunFolder(Record):
         row = {**{key: result[key] for key in keys}, "kind": kind or result["kind"], "seconds": seconds}
         self.journal.add(row)
 
+    def forget_reruns(self) -> int:
+        """Remove the gradings that were made to be compared; how many. Raises OSError."""
+        kept = (one for pair in self.journal.finished() for one in self.history(*pair))
+        gone = [one.folder for one in kept if one.result.get("kind") == "rerun"]
+        for folder in gone:
+            shutil.rmtree(folder)
+        return len(gone)
+
     def check_room(self) -> None:
         """Raises OSError if the disk has no room for another result."""
         if shutil.disk_usage(self.path).free < LEAST_FREE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
-    def write_index(self, remarks: list[str], *, left: int = 0, going: bool = False) -> Path:
-        """The class as a page. `left`: submissions without a result yet; `going`: the run has not stopped."""
+    def write_index(self, remarks: Sequence[str] | None = None, *, left: int = 0, going: bool = False) -> Path:
+        """The class as a page. `left`: submissions without a result yet; `going`: the run has not stopped.
+
+        `remarks`: what could not be graded, a sentence each; None: those of the last time.
+        """
+        kept = self.path / ".remarks.json"
+        if remarks is None:
+            remarks = _remarks(kept)
+        else:
+            write_file(kept, json.dumps(list(remarks), ensure_ascii=True).encode("ascii"))
         path = self.path / "index.html"
         page = self.pages.index(self.results(), [*remarks, *self.broken()], left=left, going=going)
         write_file(path, page)
         return path
+
+
+def _remarks(path: Path) -> list[str]:
+    with contextlib.suppress(OSError, ValueError):
+        kept = json.loads(path.read_bytes())
+        if isinstance(kept, list):
+            return [str(one) for one in kept]
+    return []
 
 
 def _make(path: Path) -> None:

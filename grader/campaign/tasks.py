@@ -1,0 +1,50 @@
+"""What is to be graded, as a bench is given it: of a submission, where it runs and with which seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from grader.bench.local import Place
+from grader.bench.task import Task
+from grader.course import Course, Versions
+from grader.job.grading import identity_of
+from harness.course.assignment import Assignment
+
+
+def make_task(
+    course: Course,
+    place: Place,
+    tools: Mapping[str, str],
+    *,
+    student: str,
+    assignment: Assignment,
+    versions: Versions,
+    submission: str,
+    seed: str,
+) -> Task:
+    """`submission` is the copy's hash, or what stands for it; `tools` are those of the place; `seed` as `seed_of`."""
+    name = assignment.name
+    return Task(
+        student=student,
+        assignment=assignment,
+        suites=course.suites(name),
+        versions=versions,
+        others=course.files_of_others(name),
+        reference=course.reference(name),
+        seed=seed,
+        identity=identity_of(
+            submission=submission,
+            tests=versions.base,
+            image=place.image,
+            lab=place.kind,
+            engine=place.engine,
+            seed=seed,
+        ),
+        lab={
+            "kind": place.kind,
+            "engine": place.engine,
+            "image": place.image or None,
+            "unprotected": place.unprotected or None,
+            "machine": {**tools, "processors": assignment.limits.cpus, "memory_mb": assignment.limits.memory_mb},
+        },
+    )
