@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import secrets
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +19,12 @@ from grader.course_file import CourseFile, the_course_of
 from grader.gradebook import book as books
 from grader.gradebook import decisions, feedback, settings, terms, totals
 from grader.gradebook.sync import Change, sync
+from grader.record.record import Record
 from grader.record.run_folder import RunFolder
 from grader.reports.text import line
 from grader.term.leaving import System, Undecided
-from grader.term.table import write_table
+from grader.verdict.decisions import Decision
 from grader.verdict.scoring import number
-from harness.errors import UsageError
 
 gradebook = typer.Typer(cls=GraderCommands, no_args_is_help=True, help="nbgrader's gradebook and its formgrader.")
 app.add_typer(gradebook, name="gradebook")
@@ -59,10 +60,9 @@ def put(
     course = _course(folder)
     books.needed()
     where = (run or course.run).absolute()
-    if not (where / "journal.jsonl").exists():
-        raise UsageError(f"{where} is not the folder of a run. Grade first: grader run {folder}")
+    found = Record(where)
     roster = terms.roster_of(course)
-    with _opened(course) as book, RunFolder(where) as found:
+    with _opened(course) as book:
         receipts = Ledger(course.folder).receipts()
         rules = terms.terms_of(course, where, roster, receipts, courses.this_course().load, now=datetime.now(UTC))
         terms.people(book, course.folder, roster, say=_say)
@@ -75,7 +75,7 @@ def put(
     _say(f"{len(said.changes)} changed, {said.same} as before: {books.without_password(terms.url_of(course))}")
 
 
-def results_of(found: RunFolder) -> Iterator[Mapping[str, Any]]:
+def results_of(found: Record) -> Iterator[Mapping[str, Any]]:
     """The results of a run, one at a time: a class of them is large."""
     for student, assignment in sorted(found.journal.finished()):
         result = found.load(student, assignment)
@@ -96,25 +96,34 @@ def _told(change: Change) -> str:
 @gradebook.command("import")
 def bring(
     folder: Folder,
-    out: Annotated[Path, typer.Option(help="the CSV file to write")],
-    by: Annotated[str, typer.Option(help="who graded by hand; else the name of who types this")] = "",
+    run: Annotated[Path | None, typer.Option(help="the run's folder; else the course's")] = None,
+    by: Annotated[str, typer.Option(help="who graded by hand; else the name of whoever types this")] = "",
 ) -> None:
-    """Bring back what people decided in formgrader: stage, points, comment."""
+    """Bring back the points that people gave in formgrader, as decisions beside the run's results."""
     course = _course(folder)
-    rows: list[list[object]] = []
+    with _opened(course) as book, RunFolder(run or course.run, course=course, new=False) as found:
 
-    def decide(**row: Any) -> bool:
-        rows.append([row[key] if row[key] is not None else "" for key in _DECISION])
-        return True
+        def decide(word: decisions.Word) -> None:
+            found.decide(
+                Decision(
+                    id=secrets.token_hex(4),
+                    student=word.student,
+                    assignment=word.assignment,
+                    submission=word.submission,
+                    target=word.target,
+                    given=word.points,
+                    because=decisions.because(word),
+                    by=by or getpass.getuser(),
+                    at=datetime.now(UTC).isoformat(timespec="seconds"),
+                    source=decisions.SOURCE,
+                )
+            )
 
-    with _opened(course) as book:
-        for decision in decisions.bring(book, course.folder, decide, by=by or getpass.getuser()):
-            _say(decision.in_words())
-    out.write_text(write_table(_DECISION, rows), encoding="utf-8", newline="")
-    _say(f"{len(rows)} decisions in {out}")
-
-
-_DECISION = ("student", "assignment", "stage", "points", "comment", "by")
+        told = decisions.bring(book, course.folder, found.decisions(), decide)
+    for word in told:
+        _say(word.in_words())
+    many = f"{len(told)} new decision{'' if len(told) == 1 else 's'}"
+    _say(f"{many}{'. The scores follow with grader rescore' if told else ''}")
 
 
 @gradebook.command("feedback")

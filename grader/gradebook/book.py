@@ -15,7 +15,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -266,15 +266,18 @@ class Book:
             notebook.late_submission_penalty = _checked(penalty) or None
         self._commit()
 
-    def give(self, assignment: str, student: str, given: Mapping[str, Given]) -> None:
-        """Put in what a person gave: for another member of a group, or for who is back."""
+    def give(self, assignment: str, student: str, given: Mapping[str, Given], *, look: Collection[str] = ()) -> None:
+        """Put in what a person gave: for another member of a group, or for who is back.
+
+        `look`: the cells that still wait for a second look.
+        """
         notebook = self._notebook(assignment, student)
         if notebook is None:
             return
         for grade in notebook.grades:
             if grade.name in given:
                 grade.manual_score, grade.extra_credit = given[grade.name].points, given[grade.name].extra
-                grade.needs_manual_grade = False
+                grade.needs_manual_grade = grade.name in look
         for comment in notebook.comments:
             if comment.name in given:
                 comment.manual_comment = given[comment.name].comment
@@ -319,15 +322,17 @@ class Book:
     # --- who left ---
 
     def all_given(self, student: str) -> dict[str, Any]:
-        """Everything that a person gave a student, as plain data: assignment -> cell -> points, extra, comment."""
+        """What people gave a student, as plain data: assignment -> cell -> points, extra, comment, look."""
         if student not in self.students():
             return {}
-        names = [submission.assignment.name for submission in self._book.student_submissions(student)]
-        given = {name: self.given(name, student) for name in names}
-        return {
-            name: {cell: {"points": one.points, "extra": one.extra, "comment": one.comment} for cell, one in of.items()}
-            for name, of in given.items()
-        }
+        found: dict[str, Any] = {}
+        for name in [submission.assignment.name for submission in self._book.student_submissions(student)]:
+            standing = self.standing(name, student)
+            found[name] = {
+                cell: {**vars(one), "look": cell in standing and standing[cell].needed}
+                for cell, one in self.given(name, student).items()
+            }
+        return found
 
     def remove(self, student: str) -> None:
         """Take a student and all submissions out."""

@@ -62,7 +62,9 @@ def give_back(book: Book, folder: Path, student: str) -> None:
         return
     for assignment in list(kept):
         if book.standing(assignment, student):
-            book.give(assignment, student, {cell: Given(**one) for cell, one in kept.pop(assignment).items()})
+            cells = kept.pop(assignment)
+            look = [cell for cell, one in cells.items() if one.pop("look", False)]
+            book.give(assignment, student, {cell: Given(**one) for cell, one in cells.items()}, look=look)
     if any(kept.values()):  # submissions that have no result yet
         replace(file, json.dumps(kept, indent=1, sort_keys=True).encode() + b"\n")
     else:

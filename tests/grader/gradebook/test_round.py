@@ -13,6 +13,7 @@ from terms import NAMES, Term
 
 from grader.gradebook import book as books
 from grader.gradebook.stages import Given
+from grader.record.record import Record
 
 pytestmark = pytest.mark.nbgrader
 
@@ -85,17 +86,18 @@ def test_a_term_from_the_roster_to_the_grades(graded: Term) -> None:
         assert "HIDDEN" not in page.read_text()
     assert "the intent was right" in (term.folder / "feedback/cyd/blocking/checks.html").read_text()
 
-    # And a person's word goes back to the results.
-    term.does("gradebook", "import", term.folder, "--out", term.folder / "d.csv", "--by", "ida")
-    (row,) = csv.DictReader(io.StringIO((term.folder / "d.csv").read_text()))
-    assert row == {
-        "student": "cyd",
-        "assignment": "blocking",
-        "stage": "1",
-        "points": "4",
-        "comment": "the intent was right",
-        "by": "ida",
-    }
+    # And a person's word goes back to the results, once, and not before the second look; taken back there, it is
+    # taken back here.
+    assert term.brings() == "0 new decisions\n"
+    with opened(term) as book:
+        book.give("blocking", "cyd", book.given("blocking", "cyd"))  # as `Resolve` does
+    assert "cyd/blocking, stage 1: 4 points (the intent was right)" in term.brings("--by", "ida")
+    assert term.brings() == "0 new decisions\n"
+    (word,) = Record(term.folder / "run").decisions()
+    assert (word.target, word.given, word.because, word.by) == ("stage 1", 4.0, "the intent was right", "ida")
+    with opened(term) as book:
+        book.give("blocking", "cyd", {"stage-1": Given()})
+    assert "cyd/blocking, stage 1: taken back" in term.brings()
 
 
 def test_group_work_is_graded_once_and_counts_for_all(term: Term) -> None:
@@ -112,8 +114,7 @@ def test_group_work_is_graded_once_and_counts_for_all(term: Term) -> None:
     term.does("gradebook", "sync", term.folder)
     points = term.points()
     assert (points["ann"], points["bob"]) == ("15", "15")
-    said = term.does("gradebook", "import", term.folder, "--out", term.folder / "d.csv")
-    assert "1 decisions" in said
+    assert "ann/blocking, stage 2: 9 points (for both)\n1 new decision" in term.brings()
     # Two people say different things: neither is taken over, and both are named.
     with opened(term) as book:
         book.give("blocking", "ann", {"stage-2": Given(1.0)})
