@@ -120,10 +120,14 @@ def bring(
             )
 
         told = decisions.bring(book, course.folder, found.decisions(), decide)
+        ours = courses.this_course()
+        for pair in sorted({(word.student, word.assignment) for word in told}):
+            found.rescore(lambda name: (ours.load(name), ours.versions(name)), pair)
+        if told:
+            found.write_index()
     for word in told:
         _say(word.in_words())
-    many = f"{len(told)} new decision{'' if len(told) == 1 else 's'}"
-    _say(f"{many}{'. The scores follow with grader rescore' if told else ''}")
+    _say(f"{len(told)} new decision{'' if len(told) == 1 else 's'}")
 
 
 @gradebook.command("feedback")

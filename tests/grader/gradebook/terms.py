@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
@@ -80,6 +81,10 @@ class Term:
         return self.does(
             "run", self.folder / "submitted", "--out", self.folder / "run", "--seed", "s", *words, status=status
         )
+
+    def result(self, student: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "run" / student / "blocking" / "result.json").read_text())
+        return found
 
     def brings(self, *words: object) -> str:
         """People's points out of formgrader."""

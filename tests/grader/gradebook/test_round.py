@@ -95,9 +95,12 @@ def test_a_term_from_the_roster_to_the_grades(graded: Term) -> None:
     assert term.brings() == "0 new decisions\n"
     (word,) = Record(term.folder / "run").decisions()
     assert (word.target, word.given, word.because, word.by) == ("stage 1", 4.0, "the intent was right", "ida")
+    assert term.result("cyd")["points"] == 12
+    assert "0 changed" in term.does("gradebook", "sync", term.folder)
     with opened(term) as book:
         book.give("blocking", "cyd", {"stage-1": Given()})
     assert "cyd/blocking, stage 1: taken back" in term.brings()
+    assert term.result("cyd")["points"] == 8
 
 
 def test_group_work_is_graded_once_and_counts_for_all(term: Term) -> None:
@@ -124,6 +127,8 @@ def test_group_work_is_graded_once_and_counts_for_all(term: Term) -> None:
     with opened(term) as book:
         book.give("blocking", "ann", {"stage-2": Given(9.0, None, "for both")})
         book.give("blocking", "bob", {"stage-2": Given()})
+    term.does("gradebook", "sync", term.folder)
+    assert "ann/blocking, stage 2: taken back" in term.brings()
     term.does("gradebook", "sync", term.folder)
     assert (term.points()["ann"], term.points()["bob"]) == ("11", "11")
 
