@@ -9,10 +9,11 @@ from grader.cli import gradebook as _gradebook
 from grader.cli import record as _record
 from grader.cli import release as _release
 from grader.cli import run as _run
+from grader.cli import term as _term
 from grader.cli.app import app
 
 __all__ = ["app", "main"]
-_COMMANDS = (_run, _record, _course, _gradebook, _release)  # importing them has hung them on
+_COMMANDS = (_run, _record, _course, _term, _gradebook, _release)  # importing them has hung them on
 
 
 def main() -> None:
