@@ -11,14 +11,13 @@ from collections.abc import Collection, Iterable
 
 from harness.formats.result import Place
 
-#: How Python's tracebacks, the look for forbidden names, and compilers name a line.
-_FORMS = re.compile(
-    r'File "(?P<traceback>[^"\n]{1,400})", line (?P<at>\d{1,7})'
-    r"|(?P<told>[\w./-]{1,200}), line (?P<line>\d{1,7})"
-    r"|(?P<compiler>[\w./-]{1,200}\.\w{1,8}):(?P<number>\d{1,7})(?=[:\s]|$)"
-)
+#: How Python's tracebacks, the look for forbidden names, and compilers say a line, after the name of the file.
+_LINE = re.compile(r'(?P<quote>"?)(?:, line |:)(?P<number>\d{1,7})(?!\d)')
+_SIGNS_OF_NAMES = re.compile(r"[\w./-]")
 #: Characters of a text that are looked through, from its end: the last line named is the innermost one.
 _MOST = 20_000
+#: Longest name of a file.
+_MOST_NAME = 400
 
 
 def place_in(texts: Iterable[str], files: Collection[str], folder: str = "") -> Place | None:
@@ -28,13 +27,22 @@ def place_in(texts: Iterable[str], files: Collection[str], folder: str = "") -> 
     Place(file='blocking/server.py', line=12)
     """
     for text in texts:
-        for found in reversed(list(_FORMS.finditer(text[-_MOST:]))):
-            name = found["traceback"] or found["told"] or found["compiler"]
-            number = int(found["at"] or found["line"] or found["number"])
-            file = _known(name, files)
+        end = text[-_MOST:]
+        for found in reversed(list(_LINE.finditer(end))):
+            before = end[max(0, found.start() - _MOST_NAME) : found.start()]
+            file = _known(before.rpartition('"')[2] if found["quote"] else _last_name(before), files)
+            number = int(found["number"])
             if file and number:
                 return Place(f"{folder}/{file}" if folder else file, number)
     return None
+
+
+def _last_name(text: str) -> str:
+    """What looks like the name of a file at the end of a text."""
+    begin = len(text)
+    while begin and _SIGNS_OF_NAMES.match(text[begin - 1]):
+        begin -= 1
+    return text[begin:]
 
 
 def _known(name: str, files: Collection[str]) -> str:
