@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.errors import UsageError
-from harness.formats import classroom50, codequality, ctrf, gradescope, junit, plain, summary, table, workflow
+from harness.formats import classroom50, codequality, ctrf, data, gradescope, junit, plain, summary, table, workflow
 from harness.formats.result import Context, Result
 from harness.text.nearest import nearest
 
@@ -14,6 +14,7 @@ Renderer = Callable[[Result, Context], str]
 
 FORMATS: Mapping[str, Renderer] = {
     "text": plain.render,
+    "json": data.render,
     "csv": table.render,
     "junit": junit.render,
     "ctrf": ctrf.render,
