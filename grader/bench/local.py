@@ -33,6 +33,8 @@ from harness.text.lines import Lines
 MOST_LINE = 32_000_000
 #: How much of the end of a tester's log is kept (bytes).
 MOST_LOG = 20_000
+#: Seconds without a word after which somebody looks whether the tester was stopped.
+QUIET = 5.0
 #: How long a tester has to tidy up when it is told to end (seconds).
 GRACE = 5.0
 
@@ -151,9 +153,9 @@ class LocalBench:
             pass  # it has ended already; its status and its log say why
 
     def _listen(self, tester: subprocess.Popen[bytes], on_record: OnRecord, deadline: float) -> bool:
-        """Hand on records until the tester's output ends; whether its time was up before."""
+        """Hand on records until the tester's output ends; whether its time was up before, or it was stopped."""
         assert tester.stdout is not None
-        lines = Lines(MOST_LINE)
+        lines, heard_at = Lines(MOST_LINE), time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(tester.stdout, selectors.EVENT_READ)
             while not self._stop.is_set():
@@ -161,7 +163,10 @@ class LocalBench:
                 if left <= 0:
                     return True
                 if not selector.select(min(left, 0.2)):
+                    if time.monotonic() - heard_at > QUIET and stands_still(tester.pid):
+                        return True
                     continue
+                heard_at = time.monotonic()
                 data = os.read(tester.stdout.fileno(), 1 << 16)
                 if not data:
                     return False

@@ -1,11 +1,29 @@
-"""The program `grader` that the commands are hung on."""
+"""The program `grader` that the commands are hung on, and options that several of them have."""
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 import typer
 from rich.console import Console
 
 from harness.cli.console import Commands
+
+
+class LabKind(StrEnum):
+    """Where submissions run."""
+
+    auto = "auto"
+    docker = "docker"
+    local = "local"
+
+
+class LinkEngine(StrEnum):
+    """What impairs the link."""
+
+    auto = "auto"
+    netem = "netem"
+    router = "router"
 
 
 class GraderCommands(Commands):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from grader.cli import course as _course
+from grader.cli import export as _export
+from grader.cli import grade as _grade
 from grader.cli import gradebook as _gradebook
 from grader.cli import record as _record
 from grader.cli import release as _release
@@ -13,7 +15,7 @@ from grader.cli import term as _term
 from grader.cli.app import app
 
 __all__ = ["app", "main"]
-_COMMANDS = (_run, _record, _course, _term, _gradebook, _release)  # importing them has hung them on
+_COMMANDS = (_run, _record, _grade, _export, _term, _gradebook, _course, _release)  # importing them has hung them on
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ def _line_of(kept: Kept) -> str:
     result = kept.result
     what = "in front" if kept.current else "rerun" if result.get("kind") == "rerun" else "earlier"
     copy = (result["submission"]["hash"] or "not taken")[:12]
-    return f"{result['graded_at']}  {kept.short:<8}  {what:<8}  copy {copy}  {result_line(result)}"
+    return f"{result['graded_at'][:19]}  {kept.short:<8}  {what:<8}  copy {copy}  {result_line(result)}"
 
 
 @app.command()

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,28 +22,12 @@ from grader.campaign.estimate import Estimate, in_words
 from grader.campaign.plan import Plan, make_plan
 from grader.campaign.progress import Display
 from grader.cli import app as program
-from grader.cli.app import app
+from grader.cli.app import LabKind, LinkEngine, app
 from grader.course_file import course_of
 from grader.record.run_folder import RunFolder
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
 from harness.errors import UsageError, cause_of
-
-
-class LabKind(StrEnum):
-    """Where submissions run."""
-
-    auto = "auto"
-    docker = "docker"
-    local = "local"
-
-
-class LinkEngine(StrEnum):
-    """What impairs the link."""
-
-    auto = "auto"
-    netem = "netem"
-    router = "router"
 
 
 @app.command()

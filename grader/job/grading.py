@@ -217,7 +217,7 @@ def _outcomes(task: Task, submission: Submission | None, **what: Any) -> Outcome
     return Outcomes(
         student=task.student,
         assignment=task.assignment.name,
-        graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        graded_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         identity=task.identity,
         versions=Versions(
             base=task.versions.base,

@@ -25,9 +25,14 @@ class Copies:
 
     def keep(self, submission: str, folder: Path) -> None:
         """Keep a copy that lies on the same disk: it is moved here, unless it is here already. Raises OSError."""
-        if self.of(submission) is None:
-            self.path.mkdir(exist_ok=True)
+        if self.of(submission) is not None:
+            return
+        self.path.mkdir(exist_ok=True)
+        try:
             os.rename(folder, self.path / submission)
+        except OSError:
+            if self.of(submission) is None:  # else two have handed in the same, and the other one was faster
+                raise
 
     def prune(self, wanted: Collection[str]) -> list[str]:
         """Remove the copies that are not wanted; their hashes."""

@@ -26,6 +26,8 @@ from harness.errors import SetupError, UsageError
 MANIFEST = ".release.json"
 _ROOT = Path(__file__).resolve().parent / "student"
 _PROGRAMS = frozenset({"lab"})
+#: Names in student/ that get their dot in a release: with it they would be obeyed here.
+_HIDDEN = ("git", "forgejo")
 #: Pages of docs/ that students need.
 _PAGES = ("guest.md",)
 
@@ -52,12 +54,18 @@ def _root_files(assignments: list[Assignment]) -> dict[str, bytes]:
     """The files at the top; README.md is a template."""
     files = {}
     for path, data in files_of(_ROOT).items():
-        name = f".{path}" if path.startswith("git") else path
+        name = f".{path}" if path.startswith(_HIDDEN) else path
         if name.endswith(".j2"):
             template = jinja2.Template(data.decode("utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True)
             name, data = (name.removesuffix(".j2"), (template.render(assignments=assignments) + "\n").encode("utf-8"))
         files[name] = data
+    files.update({_also(path): data for path, data in files.items() if path.startswith(".forgejo/")})
     return files
+
+
+def _also(path: str) -> str:
+    """Where Gitea looks for what Forgejo finds at a path."""
+    return path.replace(".forgejo/", ".gitea/", 1)
 
 
 def secrets_of(course: Course, names: list[str]) -> Secrets:

@@ -12,7 +12,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -31,7 +31,7 @@ TESTS = "tests"
 #: Where failing checks leave files to look at, below the current folder.
 RESULTS = "lab-results"
 #: The repository this file belongs to: assignments are found from anywhere.
-_HOME = Path(__file__).resolve().parents[2]
+HOME = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Solution:
 def find_assignments(start: Path) -> dict[str, Path]:
     """Names of the assignments within reach of a folder -> their folders."""
     found: dict[str, Path] = {}
-    for base in (start, *start.parents, _HOME):
+    for base in (start, *start.parents, HOME):
         for place in _PLACES:
             for path in sorted((base / place).glob("*/assignment.toml")):
                 if (path.parent / TESTS).is_dir():
@@ -102,7 +102,7 @@ def checks_to_run(assignment: Assignment, stage: int | None, names: Sequence[str
     return [check for check in assignment.checks if check.id in needed]
 
 
-def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = None) -> Iterator[Record]:
+def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = None) -> Generator[Record, None, None]:
     """Run public checks and yield the tester's records as they come. Raises SubmissionError."""
     assignment = solution.assignment
     job = Job(
@@ -116,7 +116,7 @@ def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = N
         seed="",
         public_seed=seed or secrets.token_hex(4),
     )
-    paths = [str(_HOME), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    paths = [str(HOME), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     with tempfile.TemporaryFile() as log:  # not a pipe: nobody reads it while the tester writes
         tester = subprocess.Popen(
             [sys.executable, "-B", "-m", "harness.tester.run"],

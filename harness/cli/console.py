@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
-from typing import Any
+from typing import IO, Any, TextIO, cast
 
 import typer
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from harness.errors import CommandError, shortage
+from harness.formats.words import no_command
 from harness.text.printable import printable
 
 #: Signs that older encodings lack (the consoles of Windows, a terminal of plain ASCII), and what is written instead.
@@ -39,8 +41,34 @@ def tolerate_any_encoding() -> None:
             stream.reconfigure(errors="plain signs")
 
 
+class _Log:
+    """Standard output or standard error as the log of a CI that takes some lines for commands: none of ours is one."""
+
+    def __init__(self, *, stderr: bool) -> None:
+        self._stderr = stderr
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.stderr if self._stderr else sys.stdout
+
+    @property
+    def encoding(self) -> str:
+        return self._stream.encoding
+
+    def write(self, text: str) -> int:
+        return self._stream.write(no_command(text))
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+
 def console(*, stderr: bool = False) -> Console:
-    """Where a command prints."""
+    """Where a command prints. GitHub, Forgejo and Gitea set GITHUB_ACTIONS, and act on what is printed."""
+    if os.environ.get("GITHUB_ACTIONS"):
+        return Console(highlight=False, emoji=False, file=cast(IO[str], _Log(stderr=stderr)))
     return Console(highlight=False, emoji=False, stderr=stderr)
 
 
@@ -54,7 +82,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except CommandError as error:
-            said = printable(f"{self.speaker}: {error}", keep=_LAYOUT)
+            said = no_command(printable(f"{self.speaker}: {error}", keep=_LAYOUT))
             Console(stderr=True, highlight=False).print(Text(said), soft_wrap=True)
             raise typer.Exit(2) from None
         except (OSError, MemoryError, RuntimeError) as error:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from harness.cli import check as checking
-from harness.cli import check_report
+from harness.cli import check_commands
 from harness.cli import link as paths
 from harness.cli import trace_commands as cli_transport
 from harness.cli.console import Commands, console, tolerate_any_encoding
@@ -21,51 +16,14 @@ from harness.lab import doctor, tools
 from harness.link.named import load_profiles
 from harness.link.netem_words import netem_words
 from harness.link.profile import Profile
-from harness.text.printable import printable
 
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
 
 
-#: What was typed to get here: the release's own starter script says so.
-_COMMAND = os.environ.get("LAB_COMMAND", "lab")
-
-
-@app.command("check")
-def check_(
-    assignment: Annotated[str, typer.Argument(help="which assignment, such as blocking")],
-    path: Annotated[Path | None, typer.Argument(help="folder of your solution; default: the starter's own")] = None,
-    stage: Annotated[int | None, typer.Option(help="only this stage")] = None,
-    check: Annotated[
-        list[str] | None, typer.Option(help="only this check, the name of its test (may be given again)")
-    ] = None,
-    seed: Annotated[str | None, typer.Option(help="the same random data as in an earlier run")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="the result as JSON; what people read goes to stderr")
-    ] = False,
-) -> None:
-    """Run the public tests against your solution: points by stage, failures as stories, the next thing to do."""
-    solution = checking.find_solution(assignment, path, Path.cwd())
-    checks = checking.checks_to_run(solution.assignment, stage, check or ())
-    report = check_report.CheckReport(
-        console=console(stderr=as_json),
-        assignment=solution.assignment,
-        wanted=checks,
-        stage=stage,
-        command=" ".join([_COMMAND, "check", assignment, *([shlex.quote(str(path))] if path else [])]),
-    )
-    report.begin(checking.where_programs_are(solution))
-    results = checking.Results(Path.cwd(), assignment)
-    for record in checking.run_checks(solution, checks, seed):
-        report.hear(record, results.keep(record))
-    report.summary()
-    if as_json:
-        print(json.dumps(report.as_data(), indent=1))
-    if results.trouble:
-        console().print(printable(results.trouble), style="yellow", markup=False)
-    if not report.passed:
-        raise typer.Exit(1)
+for _command in check_commands.COMMANDS:
+    app.command()(_command)
 
 
 @app.command("doctor")
@@ -116,15 +74,15 @@ def link(
     paths.run_link(options, console(), seconds=seconds)
 
 
-for _command in cli_transport.COMMANDS:
-    app.command()(_command)
+for _other in cli_transport.COMMANDS:
+    app.command()(_other)
 
 
 def main() -> None:
     """The entry point; an interrupted run is not an error."""
     tolerate_any_encoding()
     try:
-        app(prog_name=_COMMAND)
+        app(prog_name=check_commands.COMMAND)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -14,13 +14,30 @@ def test_put_and_get(lab: Scene) -> None:
     peer = lab.connects(server)
     data = lab.random_bytes(1000)
     answer = asks(peer, b"put note\n" + data)
-    lab.expect(answer == b"ok\n", "a put is answered ok", expected=b"ok\n", seen=answer)
+    lab.expect(
+        answer == b"ok\n",
+        "a put is answered ok",
+        expected=b"ok\n",
+        seen=answer,
+        otherwise="a put got another answer than ok",
+    )
     peer.closes()
     other = lab.connects(server, name="another client")
     answer = asks(other, b"get note\n")
-    lab.expect(answer == b"ok\n" + data, "what one put, another gets, unchanged", seen=answer)
+    lab.expect(
+        answer == b"ok\n" + data,
+        "what one put, another gets, unchanged",
+        seen=answer,
+        otherwise="another client got something else than had been put",
+    )
     answer = asks(other, b"get nothing\n")
-    lab.expect(answer.startswith(b"error "), "what nobody put is an error", expected="error ...", seen=answer)
+    lab.expect(
+        answer.startswith(b"error "),
+        "what nobody put is an error",
+        expected="error ...",
+        seen=answer,
+        otherwise="a get of what nobody put was not answered with an error",
+    )
 
 
 def test_list(lab: Scene) -> None:
@@ -30,7 +47,10 @@ def test_list(lab: Scene) -> None:
         asks(peer, b"put " + name + b"\nx")
     answer = asks(peer, b"list\n")
     lab.expect(
-        answer == b"ok\nC\na\na.1\nb\n", "list tells the names, sorted by their bytes, each ended by LF", seen=answer
+        answer == b"ok\nC\na\na.1\nb\n",
+        "list tells the names, sorted by their bytes, each ended by LF",
+        seen=answer,
+        otherwise="list told other names, in another order, or with other ends of lines",
     )
 
 
@@ -40,7 +60,13 @@ def test_whoami(lab: Scene) -> None:
     answer = asks(peer, b"whoami\n")
     client, here = lab.five_tuple(peer)
     expected = f"ok\ntcp {client.host} {client.port} {here.host} {here.port}\n"
-    lab.expect(answer == expected.encode(), "whoami is the connection's 5-tuple", expected=expected, seen=answer)
+    lab.expect(
+        answer == expected.encode(),
+        "whoami is the connection's 5-tuple",
+        expected=expected,
+        seen=answer,
+        otherwise="whoami told another 5-tuple than the connection's",
+    )
 
 
 def test_two_at_once(lab: Scene) -> None:
@@ -50,11 +76,21 @@ def test_two_at_once(lab: Scene) -> None:
     half.sends(b"\x00\x00\x00\x05li")
     peer = lab.connects(server, name="a third client")
     answer = asks(peer, b"list\n")
-    lab.expect(answer == b"ok\n", "the third client is answered all the same", expected=b"ok\n", seen=answer)
+    lab.expect(
+        answer == b"ok\n",
+        "the third client is answered all the same",
+        expected=b"ok\n",
+        seen=answer,
+        otherwise="a third client got another answer while two others were waiting",
+    )
     half.sends(b"st\n")
     answer = half.reads_frame()
     lab.expect(
-        answer == b"ok\n", "the second client is answered once its frame is whole", expected=b"ok\n", seen=answer
+        answer == b"ok\n",
+        "the second client is answered once its frame is whole",
+        expected=b"ok\n",
+        seen=answer,
+        otherwise="a client whose frame came in two pieces got another answer",
     )
 
 
@@ -64,4 +100,9 @@ def test_many_requests_on_one_connection(lab: Scene) -> None:
     lab.says("three requests in one write")
     peer.sends(b"\x00\x00\x00\x07put a\nx" + b"\x00\x00\x00\x06get a\n" + b"\x00\x00\x00\x05list\n")
     answers = [peer.reads_frame() for _ in range(3)]
-    lab.expect(answers == [b"ok\n", b"ok\nx", b"ok\na\n"], "three requests get three answers, in order", seen=answers)
+    lab.expect(
+        answers == [b"ok\n", b"ok\nx", b"ok\na\n"],
+        "three requests get three answers, in order",
+        seen=answers,
+        otherwise="three requests in one go got other answers, or in another order",
+    )

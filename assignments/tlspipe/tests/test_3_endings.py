@@ -24,7 +24,11 @@ def test_a_clean_end(lab: Scene) -> None:
     plain = backend.accepts(name="the plain side")
     tls.sends(data)
     tls.ends()
-    lab.expect(plain.reads_to_end() == data, "all of it comes out, and then the end")
+    lab.expect(
+        plain.reads_to_end() == data,
+        "all of it comes out, and then the end",
+        otherwise="other bytes came out than had gone in before the end",
+    )
     plain.ends()
     tls.sees_end()
     lab.pipes.ends_as(pipe, "closed")

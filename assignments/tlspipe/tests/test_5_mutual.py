@@ -64,7 +64,13 @@ def test_it_shows_its_certificate(lab: Scene) -> None:
     plain.sends(b"hello")
     tls.reads_exactly(b"hello")
     shown = len(tls.certificates)
-    lab.expect(shown == 2, "it shows its certificate and the one above", expected=2, seen=shown)
+    lab.expect(
+        shown == 2,
+        "it shows its certificate and the one above",
+        expected=2,
+        seen=shown,
+        otherwise="it did not show its certificate and the one above",
+    )
     lab.says("a server that does not ask")
     plain = lab.connects(pipe, name="the plain side")
     tls = lab.tls.server(target.accepts())
@@ -88,7 +94,7 @@ def test_protocols(lab: Scene, role: str) -> None:
         tls = lab.tls.server(listener.accepts(), alpn=("other", "chat/1"))
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
-        lab.expect(tls.alpn == "chat/1", "they speak chat/1", seen=tls.alpn)
+        lab.expect(tls.alpn == "chat/1", "they speak chat/1", seen=tls.alpn, otherwise="they did not agree on chat/1")
         lab.says("a server that knows nothing of protocols")
         plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(listener.accepts(), shakes=False)
@@ -112,5 +118,11 @@ def test_a_key_that_others_may_read(lab: Scene) -> None:
         return
     public = lab.runs("tls_pipe", *words, lab.put_file("public.pem", good.key))
     public.exits(2)
-    lab.expect(not public.stdout, "it never listened", expected="nothing", seen=public.stdout)
-    lab.expect(public.stderr, "it says why on standard error")
+    lab.expect(
+        not public.stdout,
+        "it never listened",
+        expected="nothing",
+        seen=public.stdout,
+        otherwise="it listened with a key that others may read",
+    )
+    lab.expect(public.stderr, "it says why on standard error", otherwise="standard error is empty: nobody is told why")

@@ -26,7 +26,13 @@ def test_a_tampered_record(lab: Scene, role: str) -> None:
     way.tls.tampers(None)
     way.tls.sends(b"pay Eve 300 euros", may_fail=True)
     came = comes_out(way.plain)
-    lab.expect(not came, "nothing of it or behind it comes out", expected="nothing", seen=came)
+    lab.expect(
+        not came,
+        "nothing of it or behind it comes out",
+        expected="nothing",
+        seen=came,
+        otherwise="a record that was changed on the way, or what came behind it, came out",
+    )
     way.tls.sees_cut()
     way.pipe.keeps_running()
     lab.pipes.no_secret(way.pipe, b"pay Ada 100 euros", b"pay Bob 200 euros", b"pay Eve 300 euros")
@@ -65,10 +71,16 @@ def test_a_new_certificate(lab: Scene) -> None:
         except Broken:
             return False  # it may be about to listen anew
 
-    lab.expect(not is_there(), "the certificate is the old one")
+    lab.expect(
+        not is_there(), "the certificate is the old one", otherwise="the new certificate was shown before SIGHUP"
+    )
     lab.pipes.renews(pipe, identity=new)
     pipe.signal(signal.SIGHUP)
-    lab.expect(lab.waits_until(is_there, within=3, every=0.1), "new connections see the new certificate")
+    lab.expect(
+        lab.waits_until(is_there, within=3, every=0.1),
+        "new connections see the new certificate",
+        otherwise="3 s after SIGHUP new connections still saw the old certificate",
+    )
     old.sends(b"still here")
     old.reads_exactly(b"still here")
     pipe.keeps_running()

@@ -131,6 +131,20 @@ def test_a_tester_that_stands_still_at_the_deadline_is_known(tmp_path: Path, ass
 
 
 @pytest.mark.slow
+def test_a_tester_that_stands_still_is_not_waited_for_until_its_deadline(
+    tmp_path: Path, assignment: Assignment
+) -> None:
+    import grader.bench.local as benches
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(benches, "GRACE", 0.2)
+        patch.setattr(benches, "QUIET", 0.2)
+        code = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n"
+        _, ended = run(tmp_path, assignment, code, seconds=1e6)
+    assert ended.stopped == "the tester was stopped by a signal"
+
+
+@pytest.mark.slow
 def test_a_cancelled_tester_ends_soon(tmp_path: Path, assignment: Assignment) -> None:
     bench = LocalBench(a_tester(tmp_path, "import time\nprint('here', flush=True)\ntime.sleep(60)"))
     ended = bench.run(a_task(assignment, 60), lambda _: bench.cancel())

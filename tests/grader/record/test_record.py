@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fakes import ALL, END, READS, SECRET, SERVES, SURVIVES, FakeBench, Runs, hand_in, packets, passing, report
 
+from grader.record.copies import Copies
 from grader.record.record import Record, check_of
 from grader.record.run_folder import RunFolder
 from grader.verdict.decisions import Decision
@@ -78,6 +79,18 @@ def test_a_copy_is_kept_once_and_pruned_when_no_result_is_about_it(runs: Runs) -
     assert record.copies.prune(record.copies_wanted()) == ["abc123"]
     assert record.copies.of(hash_) is not None
     assert record.copies.of("../ann") is None
+
+
+def test_two_who_hand_in_the_same_at_once_share_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = Copies(tmp_path / "copies")
+    for name in ("ann", "bob"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "client.py").write_text("print(1)\n")
+    copies.keep("abc", tmp_path / "ann")
+    looks = iter([None, tmp_path / "copies" / "abc"])  # bob looks before ann's copy is there
+    monkeypatch.setattr(copies, "of", lambda _: next(looks))
+    copies.keep("abc", tmp_path / "bob")
+    assert (tmp_path / "copies" / "abc" / "client.py").is_file()
 
 
 def test_points_change_without_a_second_grading(runs: Runs) -> None:

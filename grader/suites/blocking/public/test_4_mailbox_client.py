@@ -11,7 +11,12 @@ def test_put(lab: Scene) -> None:
     client = lab.runs("mailbox_client", server.address, "put", "note", lab.put_file("note.txt", data))
     peer = server.accepts()
     request = peer.reads_frame()
-    lab.expect(request == b"put note\n" + data, "the request is 'put NAME' LF and the file", seen=request)
+    lab.expect(
+        request == b"put note\n" + data,
+        "the request is 'put NAME' LF and the file",
+        seen=request,
+        otherwise="the request is something else than 'put note' LF and the file",
+    )
     peer.sends_frame(b"ok\n")
     client.prints(b"")
     client.exits(0)
@@ -23,7 +28,13 @@ def test_get(lab: Scene) -> None:
     client = lab.runs("mailbox_client", server.address, "get", "note")
     peer = server.accepts()
     request = peer.reads_frame()
-    lab.expect(request == b"get note\n", "the request is 'get NAME' LF", expected=b"get note\n", seen=request)
+    lab.expect(
+        request == b"get note\n",
+        "the request is 'get NAME' LF",
+        expected=b"get note\n",
+        seen=request,
+        otherwise="the request is something else than 'get note' LF",
+    )
     peer.sends_frame(b"ok\n" + data)
     client.prints(data)
     client.exits(0)

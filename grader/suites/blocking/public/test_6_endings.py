@@ -16,7 +16,12 @@ def test_half_close(lab: Scene) -> None:
     peer.sends(frame(b"put n\nx") + frame(b"get n\n") + frame(b"list\n"))
     peer.ends()
     answers = [peer.reads_frame() for _ in range(3)]
-    lab.expect(answers == [b"ok\n", b"ok\nx", b"ok\nn\n"], "every request is still answered", seen=answers)
+    lab.expect(
+        answers == [b"ok\n", b"ok\nx", b"ok\nn\n"],
+        "every request is still answered",
+        seen=answers,
+        otherwise="requests that were there when the client ended its side got other answers",
+    )
     peer.sees_end()
 
 
@@ -27,7 +32,12 @@ def test_batch(lab: Scene) -> None:
     client.stdin_ends()
     peer = server.accepts()
     requests = [peer.reads_frame(), peer.reads_frame()]
-    lab.expect(requests == [b"put n\nx", b"list\n"], "the requests are sent as they stand", seen=requests)
+    lab.expect(
+        requests == [b"put n\nx", b"list\n"],
+        "the requests are sent as they stand",
+        seen=requests,
+        otherwise="other requests came than were on standard input",
+    )
     peer.sees_end()
     peer.sends_frame(b"ok\n")
     peer.sends_frame(b"ok\nn\n")
@@ -40,5 +50,9 @@ def test_idle_clients_are_sent_away(lab: Scene) -> None:
     server = lab.serves("mailbox_server", "--idle", "0.6")
     peer = lab.connects(server)
     peer.sends_frame(b"list\n")
-    lab.expect(peer.reads_frame() == b"ok\n", "a client that asks is answered")
+    lab.expect(
+        peer.reads_frame() == b"ok\n",
+        "a client that asks is answered",
+        otherwise="a client that asked for the list got another answer than ok",
+    )
     peer.sees_reset_or_end(within=3)

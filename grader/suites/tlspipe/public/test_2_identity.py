@@ -33,7 +33,12 @@ def is_refused(lab: Scene, pipe: Server, server: Listener, identity: Identity) -
             raise  # neither believed nor refused, or something was read
     came: list[bytes | None] = []
     lab.waits_until(lambda: came.append(plain.sips(100)) or came[-1] is not None)
-    lab.expect(came[-1] == b"", "on the plain side comes the end, and not one byte", seen=came[-1])
+    lab.expect(
+        came[-1] == b"",
+        "on the plain side comes the end, and not one byte",
+        seen=came[-1],
+        otherwise="the plain side did not just end: bytes came out of it, or nothing at all",
+    )
 
 
 def tells_apart(lab: Scene, pipe: Server, server: Listener, good: Identity, bad: Identity) -> None:
@@ -66,6 +71,7 @@ def test_the_name_is_told(lab: Scene) -> None:
             "the server is told the name that is wanted (SNI), and no address",
             expected=expected,
             seen=tls.sni,
+            otherwise="the server was told another name (SNI) than the one that is wanted",
         )
 
 
@@ -95,8 +101,17 @@ def test_what_both_see(lab: Scene) -> None:
     plain = lab.connects(pipe, name="the plain side")
     tls = lab.tls.server(server.accepts(), identity=lab.tls.zoo.server("other.example"), shakes=False)
     how = tls.handshake_fails()
-    lab.expect(how in ("alert", "reset"), "the server sees a fatal alert or a reset", seen=tls.ending)
-    lab.expect(not plain.sees_reset(), "the plain side sees a reset, and nothing before it")
+    lab.expect(
+        how in ("alert", "reset"),
+        "the server sees a fatal alert or a reset",
+        seen=tls.ending,
+        otherwise="the server was left without a fatal alert or a reset",
+    )
+    lab.expect(
+        not plain.sees_reset(),
+        "the plain side sees a reset, and nothing before it",
+        otherwise="bytes came out on the plain side before its reset",
+    )
     lab.pipes.ends_as(pipe, "refused")
 
 
@@ -122,7 +137,13 @@ def test_the_whole_chain_is_sent(lab: Scene) -> None:
     lab.says("a client that knows the root and nothing else")
     tls = lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.ca)
     sent, in_file = len(tls.certificates), identity.certificates.count(b"BEGIN CERTIFICATE")
-    lab.expect(sent == in_file, "all certificates of the file are sent", expected=in_file, seen=sent)
+    lab.expect(
+        sent == in_file,
+        "all certificates of the file are sent",
+        expected=in_file,
+        seen=sent,
+        otherwise="not all certificates of the file were sent",
+    )
     data = lab.random_bytes(100)
     tls.sends(data)
     backend.accepts().reads_exactly(data)

@@ -1,0 +1,85 @@
+"""A job summary in GitHub's Markdown: what GitHub, Forgejo and Gitea show of `$GITHUB_STEP_SUMMARY`.
+
+Rule: a text of unknown origin is either in `pre` with HTML's signs escaped (CommonMark 0.31, section 4.6, kind 1: no
+Markdown in there), or every sign of punctuation in it is a character reference, which can begin nothing (section 2.5).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+from harness.formats.result import CheckResult, Context, Result
+from harness.formats.words import NAMES, explanation, line, points
+from harness.tester.border.outcome import Outcome
+
+#: GitHub refuses a summary of more than 1 MiB for each step (docs, "Workflow commands": job summaries).
+MOST = 900_000
+_SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
+#: A sign for each outcome that any font has.
+_MARKS = {
+    Outcome.PASS: "✅",
+    Outcome.FAIL: "❌",
+    Outcome.TIMEOUT: "❌",
+    Outcome.ERROR: "❌",
+    Outcome.INCONCLUSIVE: "❔",
+    Outcome.SKIPPED: "➖",
+    None: "❔",
+}
+
+
+def render(result: Result, context: Context) -> str:
+    """The summary; what does not fit is left out, with a sentence."""
+    del context
+    text = "\n".join([*_head(result), ""])
+    for count, check in enumerate(check for check in result.checks if check.outcome is not Outcome.PASS):
+        more = _details(check)
+        if len((text + more).encode()) > MOST:
+            left = sum(check.outcome is not Outcome.PASS for check in result.checks) - count
+            return f"{text}\n{left} more checks are left out: the summary may not be longer.\n"
+        text += more
+    return text
+
+
+def inline(text: str) -> str:
+    """A text of one line in which nothing is Markdown or HTML.
+
+    >>> inline("*a* <b>")
+    '&#42;a&#42; &#60;b&#62;'
+    """
+    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};", line(text))
+
+
+def _head(result: Result) -> Iterator[str]:
+    who = f"{inline(result.student)}: " if result.student else ""
+    undecided = f", {points(result.undecided)} undecided" if result.undecided else ""
+    earned = f"{points(result.points)} of {points(result.possible)} points{undecided}"
+    yield f"## {who}{inline(result.title)}: {earned}"
+    yield ""
+    if result.remark:
+        yield f"{inline(result.remark)}\n"
+    if result.message:
+        yield f"**{inline(result.message)}**\n"
+    broken = result.broken if result.due is not None else []
+    for stage in broken:
+        yield f"❌ **Stage {stage.number} was complete and is not any more.**\n"
+    yield "| stage | points | checks |"
+    yield "|---|---|---|"
+    for stage in result.stages:
+        marks = "".join(_MARKS[check.outcome] for check in result.checks if check.stage == stage.number)
+        name = f"{stage.number} {inline(stage.title)}"
+        yield f"| {name} | {points(stage.points)} of {points(stage.possible)} | {(stage.message and '❌') or marks} |"
+    for stage in result.stages:
+        if stage.message:
+            yield f"\n❌ {inline(stage.message)}"
+    if result.first:
+        first = result.first
+        yield f"\n**Next:** {inline(first.section)} {inline(first.title)}"
+
+
+def _details(check: CheckResult) -> str:
+    told = html.escape(explanation(check), quote=False)
+    summary = f"{_MARKS[check.outcome]} {inline(check.section)} {inline(check.title)}"
+    named = f"{NAMES[check.outcome]}, {points(check.points)} of {points(check.possible)} points"
+    return f"\n<details><summary>{summary} ({named})</summary>\n\n<pre>\n{told}\n</pre>\n\n</details>\n"
