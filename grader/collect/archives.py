@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from grader.collect.unpack import BROKEN, Files, is_archive, unpacked
+from grader.collect.files import Files
 from grader.submission import readable_name
 from grader.term.roster import Person, Roster
 from grader.term.table import read_table
@@ -31,6 +32,8 @@ _CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<attachmen
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?/?(?P<file>.*)")
 _GRADESCOPE = re.compile(r"(?:[^/]+/)?(?P<id>submission_\d+)/(?P<file>.+)")
 _METADATA = "submission_metadata.yml"
+#: What a broken ZIP makes Python's module raise; all of its own errors but those are ValueErrors and RuntimeErrors.
+_BROKEN = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError)
 #: Bytes of one entry of the outer ZIP at most; of submission_metadata.yml as well.
 _MOST = 64_000_000
 
@@ -134,8 +137,6 @@ class Outer:
         if not found:
             shown = f" (the first is {readable_name(odd[0])})" if odd else ""
             raise UsageError(f"{self.path} holds no submissions named as expected{shown}. Is it from another system?")
-        for one in found.values():
-            _opened(one)
         return list(found.values())
 
     def _take(self, one: Found, name: str, content: bytes) -> str:
@@ -164,21 +165,8 @@ class Outer:
                     yield row, content
         except FileNotFoundError:
             raise UsageError(f"{self.path} does not exist.") from None
-        except BROKEN as error:
+        except _BROKEN as error:
             raise UsageError(f"{self.path} is not a ZIP that can be read: {error}.") from None
-
-
-def _opened(one: Found) -> None:
-    """One archive that is all that was handed in is unpacked, once."""
-    names = list(one.files.contents)
-    if one.error or len(names) != 1 or not is_archive(names[0]):
-        return
-    inner = Files(notes=one.files.notes)
-    try:
-        unpacked(names[0], one.files.contents[names[0]][0], inner)
-    except SubmissionError as error:
-        one.error = str(error)
-    one.files = inner
 
 
 def _squash(name: str) -> str:

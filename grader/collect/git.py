@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from grader.collect.unpack import Files
+from grader.collect.files import Files
 from harness.errors import SetupError, SubmissionError, UsageError
 
 #: Seconds that a fetch may take, and the largest file that it may write.

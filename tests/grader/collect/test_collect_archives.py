@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
-import stat
 import tarfile
 import zipfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from grader.collect.unpack import Files, refused, unpacked
+from grader.collect.files import Files, refused
 from grader.submission import SubmissionLimits
 from harness.errors import SubmissionError
 
@@ -141,55 +140,49 @@ def test_an_archive_of_another_system_is_a_message(term: Collecting, tmp_path: P
 def test_a_name_that_leads_elsewhere_is_left_out(name: str) -> None:
     assert refused(name) is not None
     files = Files()
-    unpacked("x.zip", zipped({name: "x", "ok.py": "y"}), files)
-    assert list(files.contents) == ["ok.py"] and (files.notes or name.endswith("/"))
+    assert not files.expects(name, 1)
+    assert len(files.notes) == 1
 
 
-def test_links_and_devices_are_left_out() -> None:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        link = zipfile.ZipInfo("link")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(link, "/etc/passwd")
-        archive.writestr("link/x", "y")
-    files = Files()
-    unpacked("x.zip", out.getvalue(), files)
-    assert list(files.contents) == ["link/x"]
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as tar:
-        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
-            row = tarfile.TarInfo(f"t{kind.decode()}")
-            row.type, row.linkname = kind, "/etc/passwd"
-            tar.addfile(row)
-    files = Files()
-    unpacked("x.tar.gz", out.getvalue(), files)
-    assert not files.contents and len(files.notes) == 4
+def test_hostile_archives_are_a_line_each_and_the_others_are_collected(term: Collecting, tmp_path: Path) -> None:
+    link = io.BytesIO()
+    with tarfile.open(fileobj=link, mode="w:gz") as tar:
+        row = tarfile.TarInfo("link")
+        row.type, row.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(row)
+    archive = tmp_path / "submissions.zip"
+    zipped({"leeann_4711_1_x.tar.gz": link.getvalue(), "delacruzbob_4712_2_client.py": "bob"}, archive)
+    said = term.collects("canvas", archive, status=1)
+    assert "ann/blocking: link is a link." in said
+    assert (term.has("ann"), term.has("bob")) == ({}, {"client.py": "bob"})
+    for content, says in (
+        (zipped({"../../x": "x"}), "a name that leads out of it"),
+        (zipped({"a": bytes(129_000_000)}), "larger than 128 MB"),
+        (b"no zip", "is damaged"),
+    ):
+        zipped({"leeann_4711_1_x.zip": content}, archive)
+        assert says in term.collects("canvas", archive, status=1)
+    assert not (tmp_path / "x").exists()
 
 
-def test_a_bomb_is_stopped_by_what_comes_out_of_it() -> None:
-    limits = SubmissionLimits(bytes=1_000_000, files=10)
-    bomb = zipped({"a": bytes(900_000), "b": bytes(900_000)})
-    assert len(bomb) < 10_000
-    with pytest.raises(SubmissionError, match="larger than 1 MB"):
-        unpacked("x.zip", bomb, Files(limits))
+def test_what_is_too_much_is_not_taken() -> None:
+    limits = SubmissionLimits(bytes=1_000, files=10)
+    with pytest.raises(SubmissionError, match=r"larger than 0\.001 MB"):
+        Files(limits).expects("x", 1_001)
+    with pytest.raises(SubmissionError, match=r"larger than 0\.001 MB"):
+        Files(limits).add("x", bytes(1_001))
+    files = Files(limits)
+    for number in range(10):
+        files.add(f"f{number}", b"")
     with pytest.raises(SubmissionError, match="more than 10 files"):
-        unpacked("x.zip", zipped({f"f{n}": "" for n in range(11)}), Files(limits))
-    lies = bytearray(zipped({"a": bytes(3_000_000)}))
-    at = lies.index(b"PK\x01\x02") + 24
-    lies[at : at + 4] = (10).to_bytes(4, "little")  # says 10 bytes
-    with pytest.raises(SubmissionError):
-        unpacked("x.zip", bytes(lies), Files(limits))
+        files.add("g", b"")
 
 
 def test_two_names_in_each_others_way_are_a_message(tmp_path: Path) -> None:
     files = Files()
-    unpacked("x.zip", zipped({"a": "file", "a/b": "in a folder"}), files)
+    files.add("a", b"a file")
+    files.add("a/b", b"in a folder")
+    files.add("a", b"again")
+    assert files.notes == ["a is there twice; the first one was taken"]
     with pytest.raises(SubmissionError, match="both a file and a folder"):
         files.write(tmp_path / "new")
-
-
-def test_what_is_broken_is_a_message_for_its_author() -> None:
-    whole = zipped({"a.py": "x" * 1000})
-    for content in (b"", whole[:40], whole[:-30], whole.replace(b"PK\x03\x04", b"XX\x03\x04")):
-        with pytest.raises(SubmissionError, match="cannot be unpacked"):
-            unpacked("x.zip", content, Files())
