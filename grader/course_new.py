@@ -73,6 +73,7 @@ weight = 1
 _IGNORED = """\
 /.secret
 /run/
+/.mirrors/
 """
 
 

@@ -47,12 +47,17 @@ def source_of(cell: Cell) -> str:
 
 
 def notebook(
-    title: str, cells: Sequence[Cell], result: Mapping[str, Any] | None = None, ours: Mapping[str, Any] | None = None
+    title: str,
+    cells: Sequence[Cell],
+    result: Mapping[str, Any] | None = None,
+    ours: Mapping[str, Any] | None = None,
+    *,
+    late: str = "",
 ) -> bytes:
-    """The notebook; with a result, what was seen stands below each stage."""
+    """The notebook; with a result, what was seen stands below each stage. `late`: what being late costs, in words."""
     view = student_view(result) if result is not None else None
     stages = {f"stage-{row['number']}": row for row in view["stages"]} if view else {}
-    head = _render("head.html.j2", title=title, view=view)
+    head = _render("head.html.j2", title=title, view=view, late=late)
     rows = [_row("head", "markdown", head, metadata("head", open_to_people=False))]
     for cell in cells:
         row = _row(cell.name, "code", source_of(cell), metadata(cell.name, points=cell.possible))

@@ -57,6 +57,7 @@ class Terms:
     shown: Callable[[str], str] = lambda _name: "all"  #: what a student's page may hold now
     handed_in: Callable[[str, str], datetime | None] = lambda _name, _student: None
     penalty: Callable[[str, str], float | None] = lambda _name, _student: None  #: in points; None: no word
+    late: Callable[[str, str], str] = lambda _name, _student: ""  #: how late it was, and what that costs, in words
     best: Callable[[str], bool] = lambda _name: False  #: whether the better of two submissions counts, not the last
 
 
@@ -105,7 +106,8 @@ def _one(
             continue
         scores = {cell.name: (now[cell.name], _look(standing.get(cell.name), now[cell.name])) for cell in cells}
         book.put(name, student, scores, timestamp=terms.handed_in(name, student), penalty=penalty)
-        replace(path, notebook(result["title"], cells, {**result, "student": student}, ours))
+        late = terms.late(name, student)
+        replace(path, notebook(result["title"], cells, {**result, "student": student}, ours, late=late))
         change = _change(student, name, cells, standing, scores)
         if change is None:
             said.same += 1

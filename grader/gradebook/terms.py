@@ -53,10 +53,17 @@ def terms_of(
     """What a sync has to know."""
     moments = moments_of(course, roster, receipts)
 
+    def lateness(assignment: str, student: str) -> Lateness | None:
+        known = (student, assignment) in moments
+        return latenesses(course, student, moments)[assignment] if known else None
+
     def penalty(assignment: str, student: str) -> float | None:
-        if (student, assignment) not in moments:
-            return None
-        return latenesses(course, student, moments)[assignment].penalty(load(assignment).points)
+        late = lateness(assignment, student)
+        return None if late is None else late.penalty(load(assignment).points)
+
+    def words(assignment: str, student: str) -> str:
+        late = lateness(assignment, student)
+        return "" if late is None else late.in_words(load(assignment).points)
 
     return Terms(
         folder=course.folder,
@@ -67,6 +74,7 @@ def terms_of(
         shown=lambda assignment: course.shown(assignment, now),
         handed_in=lambda assignment, student: moments.get((student, assignment)),
         penalty=penalty,
+        late=words,
         best=lambda assignment: course.assignment(assignment).keep == "best",
     )
 

@@ -68,6 +68,24 @@ class Lateness:
         """In points."""
         return round(possible * self.percent / 100, 6)
 
+    def in_words(self, possible: float) -> str:
+        """For whoever was late; empty for everybody else.
+
+        >>> Lateness(days=3, late_days=2, percent=10).in_words(20)
+        'Handed in 3 days late: 2 late days were used, and 2 points are taken off (10 % of 20).'
+        """
+        if not self.days:
+            return ""
+        head = f"Handed in {self.days} day{'' if self.days == 1 else 's'} late"
+        if not self.counts:
+            return f"{head}, after the cut-off: it does not count."
+        said = []
+        if self.late_days:
+            said.append(f"{self.late_days} late day{' was' if self.late_days == 1 else 's were'} used")
+        if self.percent:
+            said.append(f"{self.penalty(possible):g} points are taken off ({self.percent:g} % of {possible:g})")
+        return f"{head}: {', and '.join(said) or 'that costs nothing'}."
+
 
 def lateness(policy: LatePolicy, due: datetime | None, moment: datetime | None, days_used: int = 0) -> Lateness:
     """How late something is that was handed in at a moment. `days_used`: late days of this student so far."""

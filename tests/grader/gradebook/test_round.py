@@ -133,6 +133,43 @@ def test_group_work_is_graded_once_and_counts_for_all(term: Term) -> None:
     assert (term.points()["ann"], term.points()["bob"]) == ("11", "11")
 
 
+def test_being_late_costs_what_the_course_says_and_nothing_of_the_score(term: Term, tmp_path: Path) -> None:
+    file = term.folder / "course.toml"
+    text = file.read_text().replace("# due = 2026", "due = 2026").replace("# percent_per_day", "percent_per_day")
+    file.write_text(text.replace("# late_days = 3", "late_days = 1"))
+    term.roster()
+    inbound = tmp_path / "inbound"
+    for name in ("ann+blocking+2026-10-26 10:00:00 UTC", "cyd+blocking+2026-10-28 12:00:00 UTC"):
+        (inbound / name).mkdir(parents=True)
+        (inbound / name / "client.py").write_text(name)
+    term.does("collect", "exchange", term.folder, "blocking", inbound)
+    term.will_see()
+    term.grades()
+    term.does("gradebook", "sync", term.folder)
+    rows = {row["student_id"]: row for row in term.table()}
+    assert (rows["ann"]["blocking"], rows["cyd"]["blocking"], rows["cyd"]["blocking penalty"]) == ("15", "13.5", "1.5")
+    assert "0 changed" in term.does("gradebook", "sync", term.folder)
+    with opened(term) as book:
+        assert {row.student: (row.points, row.penalty) for row in book.rows()} == {"ann": (15, 0), "cyd": (15, 1.5)}
+    term.nbgrader("export")
+    assert ",15.0,1.5,13.5,15.0" in (term.folder / "grades.csv").read_text()
+    page = (term.folder / "autograded/cyd/blocking/checks.ipynb").read_text()
+    assert "Handed in 2 days late: 1 late day was used, and 1.5 points are taken off (10 % of 15)." in page
+
+
+def test_the_better_of_two_submissions_stands_where_the_course_says_so(term: Term) -> None:
+    term.says('keep = "best"\n')
+    term.hands_in("ann", "good")
+    term.will_see()
+    term.grades()
+    term.does("gradebook", "sync", term.folder)
+    term.hands_in("ann", "worse")
+    term.will_see(serves={"outcome": "fail"}, survives={"outcome": "fail"})
+    term.grades()
+    assert "the submission before is better, and stands" in term.does("gradebook", "sync", term.folder)
+    assert term.points()["ann"] == "15"
+
+
 def test_undecided_points_wait_for_a_person(term: Term) -> None:
     term.hands_in("ann")
     term.will_see(survives={"outcome": "inconclusive"})
