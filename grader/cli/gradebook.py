@@ -161,6 +161,7 @@ def leave(
             book,
             course,
             terms.roster_of(course),
+            courses.this_course().names(),
             courses.this_course().load,
             system,
             assignment or [],

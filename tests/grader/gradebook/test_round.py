@@ -257,3 +257,32 @@ def test_the_source_notebook_has_a_cell_for_each_stage(term: Term) -> None:
     term.does("gradebook", "sync", term.folder)
     whole = json.loads((term.folder / "source/blocking/checks.ipynb").read_text())
     assert [cell["id"] for cell in whole["cells"]] == ["head", "stage-1", "stage-2", "stage-3", "remarks"]
+
+
+def test_an_nbgrader_course_that_was_there_before_keeps_what_it_has(term: Term) -> None:
+    """docs/moving.md: an assignment of nbgrader's own, with its grades, in the same gradebook."""
+    own = term.folder / "nbgrader_config.py"
+    own.write_text("c = get_config()\nc.Exchange.timezone = 'UTC'\n")
+    term.does("gradebook", "settings", term.folder)
+    assert "c.Exchange.timezone = 'UTC'" in own.read_text() and "Autograde.start = _refuse" in own.read_text()
+    with opened(term) as book:
+        theirs = book._book
+        theirs.add_assignment("ps1")
+        theirs.add_notebook("p1", "ps1")
+        theirs.add_grade_cell("q1", "p1", "ps1", max_score=3, cell_type="code")
+        theirs.add_student("ann")
+        theirs.add_submission("ps1", "ann")
+        theirs.find_grade("q1", "p1", "ps1", "ann").manual_score = 2
+        theirs.db.commit()
+    term.roster()
+    term.hands_in("ann")
+    term.will_see()
+    term.grades()
+    term.does("gradebook", "sync", term.folder)
+    assert term.points()["ann"] == "15"
+    assert term.brings() == "0 new decisions\n"
+    term.roster(ann="no")
+    said = term.does("gradebook", "sync", term.folder, status=2)
+    assert "ann has left, and has submissions that nbgrader itself graded (ps1)" in said
+    term.nbgrader("export")
+    assert "ps1,,,ann,Student,Ann,ann@example.org,2.0,0.0,2.0,3.0" in (term.folder / "grades.csv").read_text()
