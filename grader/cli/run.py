@@ -43,7 +43,7 @@ def run(
     lab: Annotated[LabKind, typer.Option(help="auto: Docker if an engine answers, else local")] = LabKind.auto,
     engine: Annotated[LinkEngine, typer.Option(help="what impairs the link")] = LinkEngine.auto,
     workers: Annotated[
-        int, typer.Option(min=0, max=64, help="submissions side by side at most; 0: as many as the machine carries")
+        int, typer.Option(min=0, max=64, help="labs side by side at most; 0: as many as the machine carries")
     ] = 0,
     seed: Annotated[
         str | None, typer.Option(help="the course's secret; else $SOCKETLAB_SECRET, else the run's own")
@@ -81,13 +81,13 @@ def run(
             say=lambda text: console.print(Text(text, style="dim")),
         )
         with closing(place):
-            workers = min(workers or labs_here(), max(1, len(plan.jobs)))
+            workers = workers or labs_here()
             campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
             estimate = Estimate(plan.jobs, lambda: campaign.crowd.now, os.cpu_count() or 1)
             kind = f"{place.kind} lab, link engine {place.engine}"
             many = f"{len(plan.jobs)} submission{'s' if len(plan.jobs) != 1 else ''}"
             console.print(Text(line(f"Report: {folder.path / 'index.html'}")))
-            side = f"up to {workers} side by side" if workers > 1 else "one at a time"
+            side = f"up to {workers} labs side by side" if workers > 1 else "one lab"
             console.print(Text(f"{many}, {side}, {in_words(estimate.left())}, {kind}"))
             if place.unprotected:
                 console.print(Text(place.unprotected, style="yellow"))

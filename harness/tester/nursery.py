@@ -128,6 +128,9 @@ def _preload() -> None:
 
     import harness.lab.docker.lab  # noqa: F401
 
+    # pytest compiles the tests in its own way, once for all jobs of this node.
+    sys.pycache_prefix, sys.dont_write_bytecode = "/tmp/pycache", False
+
 
 if __name__ == "__main__":
     main()

@@ -78,11 +78,14 @@ class StoryPlugin:
         self._cpu: tuple[float, ...] = ()  # of each node, before the check
         self._second_used = True  # until it has been made fresh once
         self._gone = False  # whether it was reported that the node is gone
+        self.collected = self.made_fresh = 0.0  #: seconds until the tests were found, and for fresh nodes and links
+        self._made = time.monotonic()
 
     # -- which tests, in which order ---------------------------------------------------------------------------
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the wanted checks, in the rubric's order; report those without a test."""
+        self.collected = time.monotonic() - self._made
         by_check: dict[str, pytest.Item] = {}
         for item in items:
             for suite, folder in self._session.suites.items():
@@ -103,7 +106,7 @@ class StoryPlugin:
     def lab(self, request: pytest.FixtureRequest) -> Generator[Scene, None, None]:
         """The lab of one test: fresh folders, a clean link, nothing left of the test before."""
         check = self._checks[self._found[request.node.nodeid]]
-        session = self._session
+        session, begun = self._session, time.monotonic()
         session.node.fresh()
         if session.second is not None and self._second_used:
             session.second.fresh()
@@ -118,6 +121,7 @@ class StoryPlugin:
         )
         scene.link("clean")
         scene.story.steps.clear()
+        self.made_fresh += time.monotonic() - begun
         self._cpu = self._cpu_used()
         self._began = (time.time(), time.monotonic())
         self._queued, self._crowd = queued_here(), machine_queued()

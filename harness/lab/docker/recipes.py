@@ -277,7 +277,7 @@ def _python_environment() -> dict[str, str]:
 
     return {
         "PYTHONPATH": f"{CODE}:{PACKAGES_AT}",
-        "PYTHONPYCACHEPREFIX": "/tmp/pycache",
+        "PYTHONDONTWRITEBYTECODE": "1",  # it comes with the image and with the code
         "PYTHONUNBUFFERED": "1",
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
