@@ -21,6 +21,7 @@ from grader.campaign.crowd import labs_here
 from grader.campaign.estimate import Estimate, in_words
 from grader.campaign.plan import Plan, make_plan
 from grader.campaign.progress import Display
+from grader.campaign.shard import Shard
 from grader.cli import app as program
 from grader.cli.app import LabKind, LinkEngine, app
 from grader.course_file import course_of
@@ -51,6 +52,9 @@ def run(
     trust_submissions: Annotated[
         bool, typer.Option("--trust-submissions", help="run them here without Docker")
     ] = False,
+    shard: Annotated[
+        str, typer.Option(help="only this part of the class: 2/5 is the second of five (grader merge joins them)")
+    ] = "1/1",
     again: Annotated[bool, typer.Option("--again", help="run again what waits for a person")] = False,
     wait: Annotated[float, typer.Option(help="seconds to wait for another one who writes into the run")] = 0.0,
 ) -> None:
@@ -66,6 +70,8 @@ def run(
         raise UsageError("--out is missing: where results go. A folder with a course.toml has a place for them.")
     submitted = submitted.absolute()
     plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
+    part = Shard.read(shard)
+    plan.jobs = [job for job in plan.jobs if part.has(job.student)]
     if out.resolve().is_relative_to(submitted.resolve()):
         raise UsageError(f"{out} is inside {submitted}: results among submissions. Give another folder.")
     with RunFolder(out, course=file, wait=wait) as folder:
