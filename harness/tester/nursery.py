@@ -130,8 +130,8 @@ def _preload() -> None:
     import harness.tls.words
     import harness.transport.words  # noqa: F401
 
-    # pytest compiles the tests in its own way, once for all jobs of this node.
-    sys.pycache_prefix, sys.dont_write_bytecode = "/tmp/pycache", False
+    if folder := os.environ.get("TESTS_BYTECODE"):  # pytest compiles tests in its own way: once for all jobs of a node
+        sys.pycache_prefix, sys.dont_write_bytecode = folder, False
 
 
 if __name__ == "__main__":
