@@ -43,8 +43,8 @@ from harness.tester.border.records import Report, Start
 
 #: So many groups for each lane that a submission has for itself: they are not as long as expected.
 GROUPS_PER_LANE = 1.5
-#: Seconds of checks for which one more lab is made before it is needed.
-WORTH_A_LANE = 10.0
+#: Seconds of checks that one more lab has to take over, so that it is worth the processor that it takes to start.
+WORTH_A_LANE = 14.0
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,11 @@ class Campaign:
         first = [Step(each.number, self._copying(each)) for each in self._jobs]
         self._schedule = Schedule(first, most_open=2 * self.crowd.most - 1)
         work = sum(check.takes for job in jobs for check in job.assignment.checks)
+        self._worth = max(1, round(work / WORTH_A_LANE))
         decides = threading.Thread(target=self._decide, name="campaign")
         try:
             decides.start()
-            self._lanes.make_ahead(round(work / WORTH_A_LANE))
+            self._lanes.make_ahead(self._worth)
             while True:
                 try:
                     # With a time-out, so that an interrupt is seen at once on every system.
@@ -147,7 +148,10 @@ class Campaign:
     def _decide(self) -> None:
         try:
             while not self._stop.is_set() and not self._schedule.over:
-                while not self._stop.is_set() and (step := self._schedule.next(self.crowd.now)) is not None:
+                while (
+                    not self._stop.is_set()
+                    and (step := self._schedule.next(min(self.crowd.now, self._worth))) is not None
+                ):
                     self._begin(step)
                 if self._schedule.running:
                     self._hear(self._ended.get())
@@ -236,9 +240,12 @@ class Campaign:
         else:
             self._put(each, self._saving(each))
 
+    def _lanes_now(self) -> int:
+        return min(self.crowd.now, self._worth)
+
     def _pieces(self) -> int:
         """How many groups a suite is cut into: enough for the lanes that other submissions leave."""
-        lanes = self.crowd.now
+        lanes = self._lanes_now()
         return max(1, round(GROUPS_PER_LANE * lanes / max(1, self._schedule.begun))) if lanes > 1 else 1
 
     def _testing(self, each: _Open, group: Group) -> _Act:

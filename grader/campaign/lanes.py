@@ -29,7 +29,7 @@ class Lanes(Executor):
         self._idle: list[Bench] = []
         self._benches: list[Bench] = []
         #: Making a bench takes processors: the first ones are there sooner if not all are made at a time.
-        self._makers = threading.Semaphore(max(1, (os.cpu_count() or 1) // 2))
+        self._makers = threading.Semaphore(os.cpu_count() or 1)
         self._lock = threading.Lock()
         self._stopped = False
         self._ahead: threading.Thread | None = None
@@ -86,8 +86,10 @@ class Lanes(Executor):
 
         def make() -> None:
             with contextlib.suppress(LabError):  # whoever needs one finds out
-                while not self._stopped and len(self._benches) < min(count, len(self._threads)):
+                while not self._stopped:
                     with self._makers:
+                        if len(self._benches) >= min(count, len(self._threads)):
+                            return
                         bench = self._make()
                     with self._lock:
                         self._idle.append(bench)

@@ -6,6 +6,7 @@ import compileall
 import io
 import tarfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from harness.lab.interface import LabError
@@ -26,14 +27,15 @@ def agent_code() -> dict[str, Path]:
     }
 
 
-def harness_code() -> dict[str, Path]:
-    """The harness for our own nodes, with its bytecode.
+@cache
+def harness_tar() -> bytes:
+    """The harness for our own nodes, with its bytecode, as a tar; made once in a process.
 
     A node whose Python is like this one need not compile it (1 s of processor for each node); any other Python takes no
     notice, since the bytecode's name has the version in it. Where it cannot be written, each node compiles for itself.
     """
     compileall.compile_dir(HARNESS, quiet=2)
-    return {"harness": HARNESS}
+    return archive({"harness": HARNESS}, bytecode=True)
 
 
 def archive(code: Mapping[str, Path], *, bytecode: bool = False) -> bytes:

@@ -40,7 +40,7 @@ class Stage:
         self._lock = threading.Lock()
         toml = runs.course.reference("blocking") / "assignment.toml"
         if "takes" not in toml.read_text():
-            toml.write_text(toml.read_text().replace("rule = ", "takes = 3\nrule = "))  # each is a group of its own
+            toml.write_text(toml.read_text().replace("rule = ", "takes = 30\nrule = "))  # each is a group of its own
         runs.place.make = lambda: Player(self)
 
     def tried(self) -> list[list[str]]:
