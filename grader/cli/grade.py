@@ -26,6 +26,7 @@ from grader.archive import unpack
 from grader.bench.choose import choose_place
 from grader.bench.local import closing
 from grader.campaign.campaign import Campaign
+from grader.campaign.crowd import labs_here
 from grader.campaign.plan import RESERVED, GradingJob
 from grader.cli.app import LabKind, LinkEngine, app
 from grader.export.convert import result_of
@@ -94,7 +95,10 @@ def grade(
             )
             secret = run.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
             with closing(place):
-                saved = _graded(Campaign(course, run, place, secret), GradingJob(student, described, submission))
+                saved = _graded(
+                    Campaign(course, run, place, secret, workers=labs_here()),
+                    GradingJob(student, described, submission),
+                )
     view = instructor_view(saved) if instructor else student_view(saved)
     verdict = verdict_of(saved)
     _tell(verdict, result_of(view, student=student), chosen, as_json)
