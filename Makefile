@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLASS ?= examples/class
 RUN ?= runs/class
 
-.PHONY: grade test test-netem check audit bench images release clean
+.PHONY: grade test test-netem check audit bench course images release clean
 
 grade: $(VENV)/ready  ## grade the sample class (CLASS=folder RUN=folder for another; TRUST=1: without Docker, too)
 	@$(BIN)/grader run $(CLASS) --out $(RUN) $(if $(TRUST),--trust-submissions)
@@ -26,6 +26,10 @@ check: $(VENV)/ready-dev  ## types, style, layers, freshness of assignments/
 
 audit: $(VENV)/ready-dev  ## the long calibrations: every mutant and alternate, the reference again and again
 	@$(BIN)/python -m pytest tests -m audit --durations=10
+
+course: $(VENV)/ready  ## bring nbgrader, for a term with a gradebook: about 330 MB more, JupyterLab among it
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[course]'
+	@echo "nbgrader is there; $(VENV) now holds $$(du -sm $(VENV) | cut -f1) MB"
 
 bench: $(VENV)/ready-dev  ## what is fast, against peers, in one run
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -7,15 +7,17 @@ Rule 3: a time without an offset is of the course's time zone; an hour that is t
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from grader.term.late import LatePolicy
 from harness.errors import SetupError, UsageError, cause_of
 from harness.text.nearest import nearest
 from harness.text.toml_rows import Row, TomlFile, TomlMistake
@@ -24,6 +26,10 @@ from harness.text.toml_rows import Row, TomlFile, TomlMistake
 SCHEMA = 1
 #: Its name, in the folder of a course.
 NAME = "course.toml"
+
+#: Which of several submissions counts.
+Kept = Literal["last", "best"]
+KEPT: tuple[Kept, ...] = ("last", "best")
 
 #: What a student's page holds: nothing at all, the public checks, everything a student may ever see.
 Shown = Literal["nothing", "public", "all"]
@@ -38,6 +44,21 @@ class CourseAssignment:
     due: datetime | None = None  #: aware; None: no deadline
     opens: datetime | None = None  #: aware; None: it is open
     weight: float = 1.0  #: its share in the course's total, in any unit
+    groups: bool = False  #: whether a group of the roster hands it in together
+    keep: Kept = "last"  #: which of several submissions counts: the last one, or the one with most points
+    canvas: str = ""  #: what its column is called there, as in "Programs that wait (4711)"; empty: its name
+    moodle: str = ""
+    gradescope: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extension:
+    """A deadline of one's own."""
+
+    student: str
+    assignment: str
+    due: datetime  #: aware
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +75,10 @@ class CourseFile:
     run: Path  #: the folder of results
     languages: tuple[str, ...] = ("python",)
     assignments: tuple[CourseAssignment, ...] = ()
+    roster: Path  #: the CSV of who takes part; it need not be there
+    late: LatePolicy
+    extensions: tuple[Extension, ...] = ()
+    gradebook: str = ""  #: the address of nbgrader's database; empty: gradebook.db in the folder
     before_due: Shown = "all"  #: what a student's page holds before the deadline
     after_due: Shown = "all"  #: and after it
 
@@ -65,6 +90,12 @@ class CourseFile:
     def assignment(self, assignment: str) -> CourseAssignment:
         """What is said of an assignment; what is not listed has no deadline and the weight 1."""
         return next((row for row in self.assignments if row.name == assignment), CourseAssignment(name=assignment))
+
+    def due(self, assignment: str, student: str = "") -> datetime | None:
+        """The deadline of an assignment; a student's own, where there is an extension. The later one counts."""
+        own = [row.due for row in self.extensions if (row.student, row.assignment) == (student, assignment)]
+        general = self.assignment(assignment).due
+        return None if general is None else max([general, *own])
 
     def shown(self, assignment: str, now: datetime) -> Shown:
         """What a student's page of an assignment may hold at that moment."""
@@ -127,7 +158,7 @@ def load_course_file(path: Path, assignments: Sequence[str]) -> CourseFile:
 
 # --- one function per table, top to bottom as in the file ---
 
-_TABLES = ("course", "students", "assignments")
+_TABLES = ("course", "students", "late", "roster", "gradebook", "assignments", "extensions")
 _HEAD = ("schema", "name", "title", "term", "zone", "secret", "submitted", "run", "languages")
 _SECRET = re.compile(r"(file|env):\S.*")
 
@@ -147,6 +178,7 @@ def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
     if secret and not _SECRET.fullmatch(secret):
         head.wrong("secret", "this says where the secret is, and is not it", 'Write: secret = "file:.secret"')
     see = file.row("students", ("before_due", "after_due"))
+    assignments = _assignments(file, zone, known)
     return CourseFile(
         path=path,
         name=name,
@@ -157,7 +189,11 @@ def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
         submitted=path.parent / head.text("submitted", "submitted"),
         run=path.parent / head.text("run", "run"),
         languages=head.words("languages") or CourseFile.languages,
-        assignments=_assignments(file, zone, known),
+        assignments=assignments,
+        roster=path.parent / file.row("roster", ("file",)).text("file", "roster.csv"),
+        late=_late(file.row("late", _LATE)),
+        extensions=_extensions(file, zone, assignments),
+        gradebook=_gradebook(file.row("gradebook", ("url",))),
         before_due=_shown(see, "before_due"),
         after_due=_shown(see, "after_due"),
     )
@@ -178,6 +214,68 @@ def _shown(row: Row, key: str) -> Shown:
     return value
 
 
+_LATE = ("grace_minutes", "percent_per_day", "most_percent", "late_days", "cut_off_days")
+
+
+def _late(row: Row) -> LatePolicy:
+    for key in ("percent_per_day", "most_percent"):
+        if row.number(key, 100.0) > 100:
+            row.wrong(key, "more than everything", f"Write a number up to 100: {key} = 10")
+    cut_off = row.number("cut_off_days", math.inf)
+    return LatePolicy(
+        grace=timedelta(minutes=row.whole("grace_minutes")) if "grace_minutes" in row.data else timedelta(0),
+        percent_per_day=row.number("percent_per_day") if "percent_per_day" in row.data else 0.0,
+        most_percent=row.number("most_percent", 100.0),
+        late_days=row.whole("late_days") if "late_days" in row.data else 0,
+        cut_off=timedelta(days=min(cut_off, 3650)) if math.isfinite(cut_off) else None,
+    )
+
+
+def _gradebook(row: Row) -> str:
+    url = row.text("url", "")
+    if url and "://" not in url:
+        row.wrong("url", f"{url!r} is not the address of a database", 'Write: url = "postgresql://host/name"')
+    if re.match(r"[^/]+://[^/@]*:[^/@]*@", url):
+        row.wrong("url", "a password in the course's file", "Leave it out, and put it into ~/.pgpass.")
+    return url
+
+
+def _extensions(file: TomlFile, zone: ZoneInfo, known: Sequence[CourseAssignment]) -> tuple[Extension, ...]:
+    found: list[Extension] = []
+    rows = file.rows("extensions", ("student", "assignment", "due", "days", "why")) if "extensions" in file.data else []
+    for row in rows:
+        name = row.text("assignment", example='"blocking"')
+        one = next((assignment for assignment in known if assignment.name == name), None)
+        if one is None or one.due is None:
+            row.wrong("assignment", f"{name!r} has no deadline here", "Give [[assignments]] one, with due.")
+        due = moment(row, "due", zone)
+        if (due is None) == ("days" not in row.data):
+            row.wrong(None, "an extension has either due or days", "Write: days = 2")
+        found.append(
+            Extension(
+                student=row.text("student"),
+                assignment=name,
+                due=due or _days_later(one.due, row.number("days"), zone),
+                why=row.text("why", ""),
+            )
+        )
+    return tuple(found)
+
+
+def _days_later(due: datetime, days: float, zone: ZoneInfo) -> datetime:
+    """The same hour on the clock so many days later, also where the clocks change in between."""
+    whole, rest = divmod(days, 1)
+    there = due.astimezone(zone) + timedelta(days=int(whole))
+    return (there.astimezone(UTC) + timedelta(days=rest)).astimezone(zone)
+
+
+def _kept(row: Row) -> Kept:
+    value = row.text("keep", "last")
+    if value not in KEPT:
+        row.wrong("keep", f"{value!r} is not known", f"Write one of: {', '.join(KEPT)}")
+    return value
+
+
 def _assignments(file: TomlFile, zone: ZoneInfo, known: Sequence[str]) -> tuple[CourseAssignment, ...]:
     if "assignments" not in file.data:
         return ()
@@ -189,7 +287,13 @@ def _assignments(file: TomlFile, zone: ZoneInfo, known: Sequence[str]) -> tuple[
         if name not in known:
             row.wrong("name", f"there is no assignment {name!r}", nearest(name, known))
         term = CourseAssignment(
-            name=name, due=moment(row, "due", zone), opens=moment(row, "opens", zone), weight=row.number("weight", 1.0)
+            name=name,
+            due=moment(row, "due", zone),
+            opens=moment(row, "opens", zone),
+            weight=row.number("weight", 1.0),
+            groups=row.flag("groups"),
+            keep=_kept(row),
+            **{key: row.text(key, "") for key in ("canvas", "moodle", "gradescope")},
         )
         if term.due is not None and term.opens is not None and term.due <= term.opens:
             row.wrong("due", "it is due before it opens", "Give a later moment.")

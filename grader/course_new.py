@@ -33,7 +33,33 @@ languages = ["python", "c"]
 before_due = "all"
 after_due = "all"
 
-# The assignments of this term. weight: the share in the course's total, in any unit.
+# Who takes part: id, name, mail, section, group, repository. `grader roster` writes it from what Canvas, Moodle or
+# Gradescope export.
+[roster]
+file = "roster.csv"
+
+# What being late costs: nothing, until something is written here. A penalty is a part of what an assignment is worth.
+[late]
+# grace_minutes = 10  # so much later is not late
+# percent_per_day = 10  # for each day that has begun
+# most_percent = 50
+# late_days = 3  # in the whole term, without cost
+# cut_off_days = 7  # later than that counts for nothing
+
+# A deadline of one's own. `days` after the assignment's, or `due`.
+# [[extensions]]
+# student = "ann"
+# assignment = "blocking"
+# days = 3
+# why = "ill"
+
+# nbgrader's database, if not gradebook.db in this folder; the password belongs into ~/.pgpass.
+[gradebook]
+# url = "postgresql://grader@localhost/networks"
+
+# The assignments of this term. weight: the share in the course's total, in any unit. groups = true: a group
+# of the roster hands it in together. keep = "best": the better of several submissions counts, not the last. canvas,
+# moodle, gradescope: what its column is called there.
 {assignments}"""
 
 _ASSIGNMENT = """\
@@ -47,6 +73,7 @@ weight = 1
 _IGNORED = """\
 /.secret
 /run/
+/.mirrors/
 """
 
 

@@ -13,6 +13,7 @@ from grader import course as courses
 from grader.cli.app import GraderCommands, app, console
 from grader.course_file import the_course_of
 from grader.course_new import new_course
+from grader.gradebook import settings, terms
 from grader.reports.text import line
 
 course = typer.Typer(cls=GraderCommands, no_args_is_help=True, help="The file of a course, course.toml.")
@@ -28,7 +29,9 @@ def new(
     names = courses.this_course().names()
     for path in new_course(folder, names, year=datetime.now().year, zone=zone):
         console().print(Text(line(str(path))))
-    the_course_of(folder, names)  # what was written can be read
+    made = the_course_of(folder, names)  # what was written can be read
+    path = settings.write_settings(made.folder, course=made.name, zone=made.zone.key, url=terms.url_of(made))
+    console().print(Text(line(f"{path} (nbgrader and formgrader run with it)")))
     console().print(Text(line(f"Edit {folder / 'course.toml'}; then: grader run {folder}")))
 
 

@@ -83,6 +83,73 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, sa
     assert "course.toml" in str(told.value)
 
 
+TERM = """
+[late]
+grace_minutes = 10
+percent_per_day = 10
+late_days = 2
+cut_off_days = 7
+
+[gradebook]
+url = "postgresql://grader@localhost/networks"
+
+[[extensions]]
+student = "ann"
+assignment = "blocking"
+days = 2
+why = "ill"
+
+[[extensions]]
+student = "bob"
+assignment = "blocking"
+due = 2026-10-28T12:00:00
+"""
+
+
+def test_a_term_has_late_days_and_extensions(tmp_path: Path) -> None:
+    course = read(tmp_path, GOOD.replace("weight = 25", 'weight = 25\ngroups = true\nkeep = "best"') + TERM)
+    assert course.late.in_words().startswith("10 minutes after the deadline are not late; 2 late days")
+    dues = {student: course.due("blocking", student) for student in ("ann", "bob", "cyd")}
+    assert {student: course.local(due) for student, due in dues.items() if due} == {
+        "ann": "2026-10-28 23:59 CET",
+        "bob": "2026-10-28 12:00 CET",
+        "cyd": "2026-10-26 23:59 CET",
+    }
+    assert course.due("tlspipe", "ann") is None
+    blocking = course.assignment("blocking")
+    assert (blocking.groups, blocking.keep, course.roster) == (True, "best", tmp_path / "roster.csv")
+    assert read(tmp_path, GOOD).late.in_words() == "Being late costs nothing."
+
+
+def test_days_of_an_extension_end_at_the_same_hour_when_the_clocks_change(tmp_path: Path) -> None:
+    text = GOOD.replace("2026-10-26T23:59:00", "2026-10-24T12:00:00").replace("2026-10-12T", "2026-10-01T") + TERM
+    due = read(tmp_path, text).due("blocking", "ann")
+    assert due is not None
+    assert due.astimezone(UTC) == datetime(2026, 10, 26, 11, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("percent_per_day = 10", "percent_per_day = 110", '"percent_per_day"'),
+        ("grace_minutes = 10", "grace = 10", 'unknown key "grace"'),
+        ("late_days = 2", "late_days = 1.5", '"late_days" has to be a whole number'),
+        ("postgresql://grader@localhost/networks", "gradebook.db", "is not the address of a database"),
+        ("postgresql://grader@", "postgresql://grader:hunter2@", "a password in the course's file"),
+        ('assignment = "blocking"\ndays = 2', 'assignment = "tlspipe"\ndays = 2', "'tlspipe' has no deadline here"),
+        ("days = 2\nwhy", "why", "an extension has either due or days"),
+        ("due = 2026-10-28T12:00:00", "due = 2026-10-28T12:00:00\ndays = 1", "an extension has either due or days"),
+    ],
+)
+def test_a_mistake_in_a_terms_rules_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert old in TERM
+    with pytest.raises(SetupError) as told:
+        read(tmp_path, GOOD + TERM.replace(old, new, 1))
+    assert says.replace('"percent_per_day"', "more than everything") in str(told.value)
+    assert "course.toml, line " in str(told.value)
+    assert "hunter2" not in str(told.value)
+
+
 def test_an_hour_that_is_there_twice_is_told_apart_by_its_offset(tmp_path: Path) -> None:
     course = read(tmp_path, GOOD.replace("2026-10-26T23:59:00", "2026-10-25T02:30:00+01:00"))
     due = course.assignment("blocking").due

@@ -1,0 +1,171 @@
+"""`grader gradebook`: a run's results into nbgrader's gradebook, a person's decisions out of it, and the grades."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from grader import course as courses
+from grader.cli.app import GraderCommands, app, console
+from grader.collect.ledger import Ledger
+from grader.course_file import CourseFile, the_course_of
+from grader.gradebook import book as books
+from grader.gradebook import decisions, feedback, settings, terms, totals
+from grader.gradebook.sync import Change, sync
+from grader.record.record import Record
+from grader.record.run_folder import RunFolder
+from grader.reports.text import line
+from grader.term.leaving import System, Undecided
+from grader.verdict.decisions import Decision
+from grader.verdict.scoring import number
+
+gradebook = typer.Typer(cls=GraderCommands, no_args_is_help=True, help="nbgrader's gradebook and its formgrader.")
+app.add_typer(gradebook, name="gradebook")
+
+Folder = Annotated[Path, typer.Argument(help="the course's folder")]
+
+
+def _course(folder: Path) -> CourseFile:
+    return the_course_of(folder, courses.this_course().names())
+
+
+def _opened(course: CourseFile) -> Any:
+    return books.opened(course.folder, terms.url_of(course), course.name)
+
+
+def _say(text: str, style: str = "") -> None:
+    console().print(Text(line(text), style=style))
+
+
+@gradebook.command("settings")
+def write(folder: Folder) -> None:
+    """Write nbgrader_config.py: nbgrader and formgrader run with it, and formgrader can do no harm."""
+    course = _course(folder)
+    path = settings.write_settings(course.folder, course=course.name, zone=course.zone.key, url=terms.url_of(course))
+    _say(f"{path}")
+
+
+@gradebook.command("sync")
+def put(
+    folder: Folder, run: Annotated[Path | None, typer.Option(help="the run's folder; else the course's")] = None
+) -> None:
+    """Put a run's results into the gradebook and into autograded/. Again without change does nothing."""
+    course = _course(folder)
+    books.needed()
+    where = (run or course.run).absolute()
+    found = Record(where)
+    roster = terms.roster_of(course)
+    with _opened(course) as book:
+        receipts = Ledger(course.folder).receipts()
+        rules = terms.terms_of(course, where, roster, receipts, courses.this_course().load, now=datetime.now(UTC))
+        terms.people(book, course.folder, roster, say=_say)
+        said = sync(book, rules, results_of(found))
+        terms.who_is_back(book, course.folder, roster)
+    for change in said.changes:
+        _say(_told(change))
+    for remark in said.remarks:
+        _say(remark, "yellow")
+    _say(f"{len(said.changes)} changed, {said.same} as before: {books.without_password(terms.url_of(course))}")
+
+
+def results_of(found: Record) -> Iterator[Mapping[str, Any]]:
+    """The results of a run, one at a time: a class of them is large."""
+    for student, assignment in sorted(found.journal.finished()):
+        result = found.load(student, assignment)
+        if result is not None:
+            yield result
+
+
+def _told(change: Change) -> str:
+    before = "nothing" if change.before is None else number(change.before)
+    said = f"{change.student}/{change.assignment}: {before} -> {number(change.now)}"
+    if change.undecided:
+        said += f", {number(change.undecided)} undecided"
+    if change.look:
+        said += f". A person gave points for {', '.join(change.look)}: they stand, and wait for a second look"
+    return said
+
+
+@gradebook.command("import")
+def bring(
+    folder: Folder,
+    run: Annotated[Path | None, typer.Option(help="the run's folder; else the course's")] = None,
+    by: Annotated[str, typer.Option(help="who graded by hand; else the name of whoever types this")] = "",
+) -> None:
+    """Bring back the points that people gave in formgrader, as decisions beside the run's results."""
+    course = _course(folder)
+    with _opened(course) as book, RunFolder(run or course.run, course=course, new=False) as found:
+
+        def decide(word: decisions.Word) -> None:
+            found.decide(
+                Decision(
+                    id=secrets.token_hex(4),
+                    student=word.student,
+                    assignment=word.assignment,
+                    submission=word.submission,
+                    target=word.target,
+                    given=word.points,
+                    because=decisions.because(word),
+                    by=by or getpass.getuser(),
+                    at=datetime.now(UTC).isoformat(timespec="seconds"),
+                    source=decisions.SOURCE,
+                )
+            )
+
+        told = decisions.bring(book, course.folder, found.decisions(), decide)
+        ours = courses.this_course()
+        for pair in sorted({(word.student, word.assignment) for word in told}):
+            found.rescore(lambda name: (ours.load(name), ours.versions(name)), pair)
+        if told:
+            found.write_index()
+    for word in told:
+        _say(word.in_words())
+    _say(f"{len(told)} new decision{'' if len(told) == 1 else 's'}")
+
+
+@gradebook.command("feedback")
+def pages(
+    folder: Folder, to: Annotated[Path | None, typer.Option(help="a folder for a ZIP of each student's pages")] = None
+) -> None:
+    """Make each student's feedback with nbgrader's generate_feedback; with --to, a ZIP for each."""
+    course = _course(folder)
+    books.needed()
+    made = feedback.generate(course.folder, say=lambda text: _say(text, "dim"))
+    _say(f"{made} pages in {course.folder / 'feedback'}")
+    if to is not None:
+        for path in feedback.packed(course.folder, to):
+            _say(str(path))
+
+
+@gradebook.command("export")
+def leave(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="the file to write")],
+    system: Annotated[System, typer.Option("--for", help="who reads the file")] = System.plain,
+    assignment: Annotated[list[str] | None, typer.Option(help="only this assignment (may be given again)")] = None,
+    undecided: Annotated[
+        Undecided | None, typer.Option(help="what stands where a person still decides; without it, no file then")
+    ] = None,
+) -> None:
+    """Write the grades as Canvas, Moodle, Gradescope or a person takes them."""
+    course = _course(folder)
+    with _opened(course) as book:
+        text = totals.exported(
+            book,
+            course,
+            terms.roster_of(course),
+            courses.this_course().load,
+            system,
+            assignment or [],
+            undecided,
+            now=datetime.now(UTC),
+        )
+    out.write_text(text, encoding="utf-8", newline="")
+    _say(f"{out}")

@@ -1,0 +1,113 @@
+"""A term in a test: what an instructor types, and what stands in the gradebook then."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from click.testing import Result
+from fakes import END, FakeBench, hand_in, passing, report
+
+from grader.course import Course
+
+#: Seconds that a server may take to start on a busy machine.
+PATIENCE = 60.0
+MORE = "test_server.py::test_more"
+NAMES = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ida", "jim", "kay", "leo")
+
+
+@dataclass
+class Term:
+    """A course's folder, and `grader` typed in it."""
+
+    folder: Path
+    course: Course
+    bench: FakeBench
+    types: Callable[[list[str]], Result]
+    url: str = ""
+
+    def does(self, *words: object, status: int = 0) -> str:
+        """A command of `grader`; what it says."""
+        result = self.types([str(word) for word in words])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        assert result.exit_code == status, result.output
+        return result.output
+
+    def says(self, text: str) -> None:
+        """Add to course.toml."""
+        file = self.folder / "course.toml"
+        file.write_text(file.read_text() + text)
+
+    def keeps_gradebook(self, url: str) -> None:
+        """In a database of another kind than SQLite."""
+        file = self.folder / "course.toml"
+        file.write_text(file.read_text().replace("[gradebook]\n", f'[gradebook]\nurl = "{url}"\n'))
+        self.url = url.replace("postgresql:", "postgresql+psycopg:")
+        self.does("gradebook", "settings", self.folder)
+
+    def roster(self, **left: str) -> None:
+        """Twelve students; ann and bob are a group. `left`: whose row says otherwise."""
+        rows = ["id,first,last,mail,section,group,active"]
+        for name in NAMES:
+            group = "one" if name in ("ann", "bob") else ""
+            rows.append(f"{name},{name.title()},Student,{name}@example.org,A,{group},{left.get(name, 'yes')}")
+        (self.folder / "roster.csv").write_text("\n".join(rows) + "\n")
+
+    def hands_in(self, student: str, text: str = "print(1)\n") -> None:
+        folder = self.folder / "submitted" / student / "blocking"
+        if folder.exists():
+            (folder / "client.py").write_text(text)
+        else:
+            hand_in(self.folder / "submitted", student, **{"client.py": text})
+
+    def will_see(self, **outcomes: Any) -> None:
+        """What the next submissions' checks come to: by the last word of the test's name; else they pass."""
+        said = []
+        for record in [*passing(), report(MORE)]:
+            word = record["check"].rpartition("_")[2]
+            said.append({**record, **outcomes.get(record["check"].rpartition("test_")[2], outcomes.get(word, {}))})
+        self.bench.scripts = [[*said, END]]
+        self.bench.tasks.clear()
+
+    def grades(self, *words: object, status: int = 0) -> str:
+        return self.does(
+            "run", self.folder / "submitted", "--out", self.folder / "run", "--seed", "s", *words, status=status
+        )
+
+    def result(self, student: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "run" / student / "blocking" / "result.json").read_text())
+        return found
+
+    def brings(self, *words: object) -> str:
+        """People's points out of formgrader."""
+        return self.does("gradebook", "import", self.folder, *words)
+
+    def nbgrader(self, *words: str, status: int = 0) -> str:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", *words],
+            cwd=self.folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == status, done.stderr
+        return done.stdout + done.stderr
+
+    def table(self, *words: object) -> list[dict[str, str]]:
+        """What `grader gradebook export` writes, row by row."""
+        file = self.folder / "out.csv"
+        self.does("gradebook", "export", self.folder, "--out", file, *words)
+        return list(csv.DictReader(io.StringIO(file.read_text())))
+
+    def points(self, *words: object) -> dict[str, str]:
+        return {row["student_id"]: row["blocking"] for row in self.table(*words)}
