@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,18 +13,32 @@ from grader import course as courses
 from grader.bench.choose import make_images
 from grader.cli import app as program
 from grader.cli.app import app
+from grader.course import Course
+from grader.export.autograder import archive_of, autograder
 from grader.release import repository
 from grader.release.starters import differences, write_starters
+from harness.errors import UsageError, cause_of
 
 
 @app.command()
 def release(
     out: Annotated[Path | None, typer.Option(help="write the whole student repository into this folder")] = None,
     check: Annotated[bool, typer.Option("--check", help="only list what is out of date in assignments/")] = False,
+    gradescope: Annotated[Path | None, typer.Option(help="write an autograder for Gradescope into this ZIP")] = None,
+    assignment: Annotated[str | None, typer.Option(help="--gradescope: for which assignment")] = None,
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="--gradescope: with the hidden checks; read docs/ci.md first")
+    ] = False,
 ) -> None:
     """Make assignments/ from reference/ and the public tests; with --out, the repository that students clone."""
     console = program.console()
     course = courses.this_course()
+    if bool(gradescope) != bool(assignment) or (hidden and not gradescope):
+        raise UsageError("--gradescope FILE needs --assignment NAME, and --assignment and --hidden are for it alone.")
+    if gradescope is not None:
+        _write_autograder(course, gradescope, assignment or "", hidden=hidden)
+        console.print(Text(f"{gradescope}: upload it as the autograder of {assignment}"))
+        return
     if check:
         stale = [line for name in course.names() for line in differences(course, name)]
         if stale:
@@ -39,6 +54,15 @@ def release(
     for name in course.names():
         for path in write_starters(course, name):
             console.print(Text(path))
+
+
+def _write_autograder(course: Course, file: Path, assignment: str, *, hidden: bool) -> None:
+    secret = os.environ.get("SOCKETLAB_SECRET", "")
+    data = archive_of(autograder(course, assignment, hidden=hidden, secret=secret))
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {cause_of(error)}.") from None
 
 
 @app.command()
