@@ -40,9 +40,10 @@ def student() -> str:
     """Who handed in, as a name for a folder: the same for every submission of theirs."""
     try:
         users = json.loads((ROOT / "submission_metadata.json").read_bytes())["users"]
-        return "user-" + "-".join(str(int(user["id"])) for user in sorted(users, key=lambda user: int(user["id"])))
+        ids = sorted(int(user["id"]) for user in users)
     except (OSError, ValueError, KeyError, TypeError):
-        return "submission"
+        ids = []
+    return "-".join(["user", *map(str, ids)]) if ids else "submission"
 
 
 if __name__ == "__main__":
