@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from grader.bench.choose import make_images
 from grader.cli import app as program
 from grader.cli.app import app
 from grader.course import Course
-from grader.export.autograder import archive_of, autograder
+from grader.export import autograder as autograders
 from grader.release import repository
 from grader.release.starters import differences, write_starters
 from harness.errors import UsageError, cause_of
@@ -25,7 +26,10 @@ def release(
     out: Annotated[Path | None, typer.Option(help="write the whole student repository into this folder")] = None,
     check: Annotated[bool, typer.Option("--check", help="only list what is out of date in assignments/")] = False,
     gradescope: Annotated[Path | None, typer.Option(help="write an autograder for Gradescope into this ZIP")] = None,
-    assignment: Annotated[str | None, typer.Option(help="--gradescope: for which assignment")] = None,
+    classroom50: Annotated[
+        Path | None, typer.Option(help="write an autograder for Classroom 50 into this new folder")
+    ] = None,
+    assignment: Annotated[str | None, typer.Option(help="for which assignment the autograder is")] = None,
     hidden: Annotated[
         bool, typer.Option("--hidden", help="--gradescope: with the hidden checks; read docs/ci.md first")
     ] = False,
@@ -33,11 +37,11 @@ def release(
     """Make assignments/ from reference/ and the public tests; with --out, the repository that students clone."""
     console = program.console()
     course = courses.this_course()
-    if bool(gradescope) != bool(assignment) or (hidden and not gradescope):
-        raise UsageError("--gradescope FILE needs --assignment NAME, and --assignment and --hidden are for it alone.")
-    if gradescope is not None:
-        _write_autograder(course, gradescope, assignment or "", hidden=hidden)
-        console.print(Text(f"{gradescope}: upload it as the autograder of {assignment}"))
+    if bool(gradescope or classroom50) != bool(assignment) or (hidden and not gradescope):
+        raise UsageError("an autograder needs --assignment NAME, and without one it has no place; --hidden likewise.")
+    if gradescope or classroom50:
+        for line in _write_autograders(course, assignment or "", gradescope, classroom50, hidden=hidden):
+            console.print(Text(line))
         return
     if check:
         stale = [line for name in course.names() for line in differences(course, name)]
@@ -56,13 +60,21 @@ def release(
             console.print(Text(path))
 
 
-def _write_autograder(course: Course, file: Path, assignment: str, *, hidden: bool) -> None:
-    secret = os.environ.get("SOCKETLAB_SECRET", "")
-    data = archive_of(autograder(course, assignment, hidden=hidden, secret=secret))
-    try:
-        file.write_bytes(data)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {cause_of(error)}.") from None
+def _write_autograders(
+    course: Course, assignment: str, gradescope: Path | None, classroom50: Path | None, *, hidden: bool
+) -> Iterator[str]:
+    """Write the autograders that were asked for; a line for each. Raises CommandError."""
+    if gradescope is not None:
+        secret = os.environ.get("SOCKETLAB_SECRET", "")
+        data = autograders.archive_of(autograders.gradescope(course, assignment, hidden=hidden, secret=secret))
+        try:
+            gradescope.write_bytes(data)
+        except OSError as error:
+            raise UsageError(f"{gradescope} cannot be written: {cause_of(error)}.") from None
+        yield f"{gradescope}: upload it as the autograder of {assignment}"
+    if classroom50 is not None:
+        repository.write(autograders.classroom50(course, assignment), classroom50)
+        yield f"{classroom50}: put it into the classroom's repository as CLASSROOM/autograders/ASSIGNMENT/"
 
 
 @app.command()

@@ -17,7 +17,7 @@ import grader.course
 from grader.cli.main import app
 from grader.course import Course
 from grader.export import autograder as made
-from grader.export.autograder import archive_of, autograder
+from grader.export.autograder import archive_of, classroom50, gradescope
 from grader.release.starters import write_starters
 from harness.errors import SetupError, SubmissionError
 from harness.formats.result import Result
@@ -37,7 +37,7 @@ def course(course: Course) -> Course:
 
 
 def test_without_hidden_checks_nothing_private_is_in_it(course: Course) -> None:
-    files = autograder(course, "blocking")
+    files = gradescope(course, "blocking")
     assert {path.split("/")[0] for path in files} == {
         "setup.sh", "run_autograder", "grade.py", "assignment", "requirements.txt", "course",
     }  # fmt: skip
@@ -47,17 +47,17 @@ def test_without_hidden_checks_nothing_private_is_in_it(course: Course) -> None:
 
 
 def test_with_hidden_checks_the_judge_comes_along_and_no_other_assignment(course: Course) -> None:
-    files = autograder(course, "blocking", hidden=True, secret="course secret")
+    files = gradescope(course, "blocking", hidden=True, secret="course secret")
     assert files["judge/secret"] == b"course secret\n"
     assert "judge/grader/suites/blocking/hidden/test_hidden_ones.py" in files
     assert "judge/grader/cli/grade.py" in files and "judge/harness/tester/run.py" in files
     assert not [path for path in files if path.startswith(("course/", "judge/grader/suites/transport"))]
-    assert autograder(course, "blocking", hidden=True)["judge/secret"] != files["judge/secret"]
+    assert gradescope(course, "blocking", hidden=True)["judge/secret"] != files["judge/secret"]
 
 
 def test_the_archive_is_the_same_each_time_and_its_programs_are_at_its_root(course: Course) -> None:
-    data = archive_of(autograder(course, "blocking"))
-    assert data == archive_of(autograder(course, "blocking"))
+    data = archive_of(gradescope(course, "blocking"))
+    assert data == archive_of(gradescope(course, "blocking"))
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         for name in ("setup.sh", "run_autograder"):
             row = opened.getinfo(name)
@@ -69,10 +69,23 @@ def test_the_command_asks_for_what_it_needs(course: Course, tmp_path: Path, monk
     file = tmp_path / "autograder.zip"
     said = CliRunner().invoke(app, ["release", "--gradescope", str(file), "--assignment", "blocking"])
     assert said.exit_code == 0 and zipfile.is_zipfile(file)
+    folder = tmp_path / "autograders/blocking"
+    said = CliRunner().invoke(app, ["release", "--classroom50", str(folder), "--assignment", "blocking"])
+    assert said.exit_code == 0 and (folder / "autograder.py").is_file()
+    assert CliRunner().invoke(app, ["release", "--classroom50", str(folder), "--assignment", "blocking"]).exit_code == 0
     for words in (["--gradescope", str(file)], ["--assignment", "blocking"], ["--hidden"]):
         assert CliRunner().invoke(app, ["release", *words]).exit_code == 2
     words = ["--gradescope", str(tmp_path), "--assignment", "blocking"]
     assert CliRunner().invoke(app, ["release", *words]).exit_code == 2
+
+
+def test_classroom_50_gets_the_public_checks_and_no_more(course: Course) -> None:
+    files = classroom50(course, "blocking")
+    assert {path.split("/")[0] for path in files} == {"autograder.py", "assignment", "requirements.txt", "course"}
+    assert (
+        files["course/blocking/tests/test_client.py"]
+        == gradescope(course, "blocking")["course/blocking/tests/test_client.py"]
+    )
 
 
 # -- grade_public.py ---------------------------------------------------------------------------------------------------
