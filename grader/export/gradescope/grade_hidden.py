@@ -15,8 +15,8 @@ from pathlib import Path
 #: Where Gradescope puts things (its specification, "File hierarchy"); another root is for tests.
 ROOT = Path(os.environ.get("AUTOGRADER", "/autograder"))
 JUDGE = ROOT / "source" / "judge"
-#: Exit statuses of `grader grade` after which the result stands: passed, failed, refused.
-_STANDS = (0, 1, 3)
+#: Exit statuses of `grader grade` after which the result stands: passed, failed, refused, undecided in part.
+_STANDS = (0, 1, 3, 5)
 
 
 def main() -> int:
