@@ -4,7 +4,8 @@
 1  graded, and some have not: the submission's turn
 2  the command could not be carried out (an option, no lab, a full disk): nothing was graded
 3  refused: the archive or the submission cannot be taken in; sending the same again changes nothing
-4  nobody could decide, through no fault of the submission: send the same again later, or ask a person
+4  ours: the lab or the grader broke; send the same again later
+5  graded, and some checks could not be decided, twice, through no fault of the submission: a person decides
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Verdict(IntEnum):
     failed = 1
     refused = 3
     ours = 4
+    undecided = 5
 
 
 @app.command()
@@ -68,7 +70,7 @@ def grade(
     seed: Annotated[str | None, typer.Option(help="the course's secret; else $SOCKETLAB_SECRET, else new")] = None,
     trust_submissions: Annotated[bool, typer.Option("--trust-submissions", help="run it here without Docker")] = False,
 ) -> None:
-    """Grade one submission: 0 passed, 1 failed, 3 refused, 4 undecided and not its fault, 2 nothing was graded."""
+    """Grade one submission: 0 passed, 1 failed, 3 refused, 4 ours, 5 a person decides, 2 nothing was graded."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = [wanted(word) for word in formats or ([] if as_json else ["text"])]
     course = courses.this_course()
@@ -110,7 +112,7 @@ def verdict_of(saved: dict[str, Any]) -> Verdict:
     if saved["state"] == "refused":
         return Verdict.refused
     if saved["state"] in ("ours", "undecided"):
-        return Verdict.ours
+        return Verdict[saved["state"]]
     well = all(check["outcome"] == "pass" for check in saved["checks"])
     return Verdict.passed if well and saved["build"] is None else Verdict.failed
 
