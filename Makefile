@@ -1,4 +1,5 @@
-# The only commands anyone needs. Each makes its own .venv on first use.
+# The only commands anyone needs. Each makes its own .venv on first use: `make grade` one with what grading needs; tests
+# and checks add what they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,30 +8,30 @@ RUN ?= runs/class
 
 .PHONY: grade test test-netem check audit bench course images release clean
 
-grade: $(VENV)/ready  ## grade the sample class (CLASS=folder RUN=folder for another)
-	@$(BIN)/grader run $(CLASS) --out $(RUN)
+grade: $(VENV)/ready  ## grade the sample class (CLASS=folder RUN=folder for another; TRUST=1: without Docker, too)
+	@$(BIN)/grader run $(CLASS) --out $(RUN) $(if $(TRUST),--trust-submissions)
 
-test: $(VENV)/ready  ## our own tests; REQUIRE=docker,tun makes a missing capability a failure
+test: $(VENV)/ready-dev  ## our own tests; REQUIRE=docker,tun makes a missing capability a failure
 	@$(BIN)/python -m pytest tests -m "not audit" --durations=10
 
-test-netem: $(VENV)/ready  ## our own tests against the netem of a real kernel, booted for it (docker/guest; root)
+test-netem: $(VENV)/ready-dev  ## our own tests against the netem of a real kernel, booted for it (docker/guest; root)
 	@docker/guest/boot-docker env REQUIRE=docker,netem $(BIN)/python -m pytest tests -m netem --color=no
 
-check: $(VENV)/ready  ## types, style, layers, freshness of assignments/
+check: $(VENV)/ready-dev  ## types, style, layers, freshness of assignments/
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy harness grader
 	@$(BIN)/lint-imports
 	@$(BIN)/grader release --check
 
-audit: $(VENV)/ready  ## the long calibrations: every mutant and alternate, the reference again and again
+audit: $(VENV)/ready-dev  ## the long calibrations: every mutant and alternate, the reference again and again
 	@$(BIN)/python -m pytest tests -m audit --durations=10
 
 course: $(VENV)/ready  ## bring nbgrader, for a term with a gradebook: about 300 MB more, JupyterLab among it
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,course]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[course]'
 	@echo "nbgrader is there; $(VENV) now holds $$(du -sm $(VENV) | cut -f1) MB"
 
-bench: $(VENV)/ready  ## what is fast, against peers, in one run
+bench: $(VENV)/ready-dev  ## what is fast, against peers, in one run
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 images: $(VENV)/ready  ## build the Docker images now instead of at the first grading
@@ -44,3 +45,6 @@ clean:
 
 $(VENV)/ready: pyproject.toml docker/venv.sh
 	@sh docker/venv.sh $(PYTHON) $(VENV)
+
+$(VENV)/ready-dev: $(VENV)/ready
+	@sh docker/venv.sh $(PYTHON) $(VENV) dev

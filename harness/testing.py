@@ -21,7 +21,7 @@ from harness.actors.peer import Peer
 from harness.actors.program import Program
 from harness.actors.server import Server
 from harness.actors.story import Broken
-from harness.lab.interface import CannotStart, Mangle, NotMeasured
+from harness.lab.interface import CannotStart, LabError, Mangle, NotMeasured
 from harness.link.profile import Profile
 from harness.tester.scene import Scene
 
@@ -49,6 +49,7 @@ __all__ = [
     "CannotStart",
     "Change",
     "Identity",
+    "LabError",
     "Listener",
     "Mangle",
     "NotMeasured",

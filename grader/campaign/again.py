@@ -16,7 +16,7 @@ from grader.campaign.machine import tools_of_place
 from grader.campaign.tasks import make_task
 from grader.course import Course
 from grader.job.grading import Graded, fingerprint_of, grade, seed_of
-from grader.job.listener import Progress
+from grader.job.run import Progress
 from grader.record.record import Kept
 from grader.record.run_folder import RunFolder
 from grader.submission import Submission, take_submission

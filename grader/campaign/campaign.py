@@ -1,39 +1,50 @@
-"""Many jobs, some workers, one run folder. A job that is done is not run again; one that breaks stops no other.
+"""Many jobs, some lanes, one run folder. A job that is done is not run again; one that breaks stops no other.
 
-Rule 1: workers grade, the caller's thread displays; what happens reaches it as events, in order.
+Rule 1: lanes copy, test and save; one thread decides what runs next (schedule.py) and puts together what came back; the
+        caller's thread displays: what happens reaches it as events, in order.
 Rule 2: however it ends (done, interrupted, killed), what has finished is on the disk, and the next run does the rest.
-Rule 3: what is undecided after its first run is tried once more at the end, by one worker, when nothing else runs.
+Rule 3: what is undecided after its first round is tried once more at the end, when nothing else runs. What still waits
+        for that at an interrupt is written as it stands, as ours: so the next run takes it up.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import queue
 import shutil
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from grader.bench.local import Bench, Place
+from grader.bench.local import Place
 from grader.bench.task import Task
 from grader.campaign.crowd import Crowd, suffered
+from grader.campaign.lanes import Lanes
 from grader.campaign.machine import tools_of_place
 from grader.campaign.plan import GradingJob
+from grader.campaign.schedule import Schedule, Step, Turn
 from grader.campaign.tasks import make_task
 from grader.course import Course, Versions
 from grader.job.grading import Graded, Grading, ours, refuse, seed_of
-from grader.job.listener import Progress
-from grader.job.run import Cancelled
+from grader.job.run import Progress, Run
+from grader.job.tester import Cancelled, Ran, broken, run_tester
 from grader.record.run_folder import RunFolder
 from grader.submission import take_submission
-from harness.errors import SetupError, SubmissionError, shortage
+from harness.course.groups import Group
+from harness.errors import SubmissionError, shortage
 from harness.lab.interface import LabError
+from harness.tester.border.records import Report, Start
+
+#: So many groups for each lane that a submission has for itself: they are not as long as expected.
+GROUPS_PER_LANE = 1.5
+#: Seconds of checks that one more lab has to take over, so that it is worth the processor that it takes to start.
+WORTH_A_LANE = 14.0
 
 
 @dataclass(frozen=True)
@@ -49,12 +60,33 @@ class JobEvent:
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    """A submission with undecided checks, which are tried once more at the end."""
+class _Act:
+    """What a step does. All but the call it makes in a lane happens in the thread that decides."""
 
+    start: Callable[[], Callable[[], Any] | None]  #: the call; None: nothing is to be done
+    then: Callable[[Any], None]  #: what follows; gets what the call returned
+
+
+@dataclass
+class _Open:
+    """A submission from its copy to its result."""
+
+    number: int
     job: GradingJob
-    grading: Grading
     copy: Path
+    grading: Grading | None = None
+    graded: Graded | None = None  #: where nothing is to be tested
+    rounds: int = 0  #: that are over
+    running: int = 0  #: steps
+    since: float = 0.0  #: when the first of them began (seconds, monotonic)
+    error: Exception | None = None  #: what broke, through our fault
+    done: bool = False
+
+    @property
+    def run(self) -> Run:
+        """Its run; it has one."""
+        assert self.grading is not None and self.grading.run is not None
+        return self.grading.run
 
 
 @dataclass
@@ -65,166 +97,266 @@ class Campaign:
     run: RunFolder
     place: Place
     secret: bytes
-    workers: int = 1  #: at most so many side by side; fewer while verdicts suffer
+    workers: int = 1  #: lanes at most; fewer are used while verdicts suffer
     again: bool = False  #: grade again what is waiting for a person
-    _todo: queue.SimpleQueue[GradingJob] = field(default_factory=queue.SimpleQueue)
     _events: queue.SimpleQueue[JobEvent | None] = field(default_factory=queue.SimpleQueue)
+    _ended: queue.SimpleQueue[tuple[Step[_Act], Future[Any]] | None] = field(default_factory=queue.SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
-    _benches: dict[int, Bench] = field(default_factory=dict)
     _versions: dict[str, Versions] = field(default_factory=dict)
     _tools: dict[str, str] = field(default_factory=dict)  # what submissions find on the machine they run on
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _turn: threading.Condition = field(default_factory=threading.Condition)  # over the next three
-    _running: int = 0
-    _alive: int = 0  # workers that have something to do
-    _waiting: list[_Waiting] = field(default_factory=list)
-    _copies: Iterator[int] = field(default_factory=itertools.count)
+    _writing: threading.Lock = field(default_factory=threading.Lock)  # one lane at a time writes into the run's folder
 
     def __post_init__(self) -> None:
         self.crowd = Crowd(max(1, self.workers))
 
     def events(self, jobs: list[GradingJob]) -> Iterator[JobEvent]:
-        """Grade the jobs, and say what happens. Closing the iterator (or an interrupt in it) stops the workers."""
+        """Grade the jobs, and say what happens. Closing the iterator (or an interrupt in it) stops the lanes."""
         self._tools = tools_of_place(self.place)
         for name in {job.assignment.name for job in jobs}:
             self._versions[name] = self.course.versions(name)
-        for job in jobs:
-            self._todo.put(job)
-        threads = [
-            threading.Thread(target=self._work, args=(number,), name=f"worker-{number}")
-            for number in range(max(1, min(self.workers, len(jobs))))
-        ]
-        left = 0
-        self._alive = len(threads)
+        self._lanes = Lanes(self.place, self.crowd.most)
+        self.crowd = Crowd(len(self._lanes))
+        self._jobs = [_Open(number, job, self.run.work / str(number)) for number, job in enumerate(jobs)]
+        first = [Step(each.number, self._copying(each)) for each in self._jobs]
+        self._schedule = Schedule(first, most_open=2 * self.crowd.most - 1)
+        work = sum(check.takes for job in jobs for check in job.assignment.checks)
+        self._worth = max(1, round(work / WORTH_A_LANE))
+        decides = threading.Thread(target=self._decide, name="campaign")
         try:
-            with self._turn:
-                left = _started(threads)
-                self._alive -= len(threads) - left
-            while left:
+            decides.start()
+            self._lanes.make_ahead(self._worth)
+            while True:
                 try:
                     # With a time-out, so that an interrupt is seen at once on every system.
                     event = self._events.get(timeout=0.2)
                 except queue.Empty:
                     continue
                 if event is None:
-                    left -= 1
-                else:
-                    yield event
+                    break
+                yield event
         finally:
-            self._stop.set()
-            with self._lock:
-                for bench in self._benches.values():
-                    bench.cancel()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
+            if not self._schedule.over:
+                self._stop.set()
+                self._lanes.cancel()
+                self._ended.put(None)
+            if decides.ident is not None:
+                decides.join()
+            self._lanes.shutdown()
 
-    # -- in a worker's thread ------------------------------------------------------------------------------------
+    # -- in the thread that decides ------------------------------------------------------------------------------
 
-    def _work(self, number: int) -> None:
+    def _decide(self) -> None:
         try:
-            while (job := self._next()) is not None:
-                self._events.put(JobEvent("begins", job))
-                try:
-                    self._carefully(number, job, functools.partial(self._first, number, job))
-                finally:
-                    with self._turn:
-                        self._running -= 1
-                        self._turn.notify_all()
+            while not self._stop.is_set() and not self._schedule.over:
+                while (
+                    not self._stop.is_set()
+                    and (step := self._schedule.next(min(self.crowd.now, self._worth))) is not None
+                ):
+                    self._begin(step)
+                if self._schedule.running:
+                    self._hear(self._ended.get())
+            while self._schedule.running:
+                self._hear(self._ended.get())
+            for each in self._jobs:
+                if each.rounds and not each.done:  # only if somebody stopped this
+                    self._guarded(each, functools.partial(self._save, each))
         finally:
-            with self._turn:
-                self._alive -= 1
-                last = not self._alive
-        try:
-            while last and self._waiting and not self._stop.is_set():
-                waiting = self._waiting.pop(0)
-                self._events.put(JobEvent("begins", waiting.job, text="once more, alone"))
-                self._carefully(number, waiting.job, functools.partial(self._again, number, waiting))
-        finally:
-            self._drop_bench(number)
             self._events.put(None)
 
-    def _next(self) -> GradingJob | None:
-        """The next job, when there is room for another one; None if there is none left."""
-        with self._turn:
-            while not self._stop.is_set() and not self._todo.empty():
-                if self._running < self.crowd.now:
-                    self._running += 1
-                    return self._todo.get_nowait()
-                self._turn.wait(0.2)
-        return None
+    def _begin(self, step: Step[_Act]) -> None:
+        each = self._jobs[step.job]
+        if not each.running:
+            each.since = time.monotonic()
+        each.running += 1
+        call = self._guarded(each, step.what.start)
+        if call is None:
+            future: Future[Any] = Future()
+            future.set_result(None)
+            self._ended.put((step, future))
+        else:
+            future = self._lanes.submit(call)
+            future.add_done_callback(lambda future: self._ended.put((step, future)))
 
-    def _carefully(self, number: int, job: GradingJob, act: Callable[[], tuple[dict[str, Any], bool] | None]) -> None:
-        """Grade one job, come what may. `act` gives its result and whether that was there already; None: it waits."""
-        try:
-            found = act()
-        except Cancelled:
+    def _hear(self, ended: tuple[Step[_Act], Future[Any]] | None) -> None:
+        """A step has ended: what follows."""
+        if ended is None:  # somebody wants to stop
             return
+        step, future = ended
+        each = self._jobs[step.job]
+        self._schedule.ended(step)
+        each.running -= 1
+        if not each.running and each.grading is not None:
+            each.grading.spend(time.monotonic() - each.since)
+        if not isinstance(future.exception(), Cancelled):
+            self._guarded(each, lambda: None if each.error else step.what.then(future.result()))
+        if each.error and not each.running and not each.done:
+            self._put(each, self._breaking(each))
+
+    def _guarded(self, each: _Open, act: Callable[[], Any]) -> Any:
+        """Do something for a submission; what breaks there breaks nothing else."""
+        try:
+            return act()
         except Exception as error:
-            self._drop_bench(number)
-            again = False
+            each.error = each.error or error
+            self._schedule.drop(each.number)
+            return None
+
+    def _put(self, each: _Open, act: _Act, turn: Turn = Turn.BESIDE) -> None:
+        self._schedule.put([Step(each.number, act, turn)])
+
+    def _copying(self, each: _Open) -> _Act:
+        def start() -> Callable[[], Any]:
+            self._events.put(JobEvent("begins", each.job))
+            return functools.partial(self._copy, each)
+
+        def then(done: dict[str, Any] | None) -> None:
+            if done is not None:
+                self._end(each, done, again=True)
+            elif each.grading is None or each.grading.run is None:
+                self._put(each, self._saving(each))
+            else:
+                each.run.begin()
+                self._next_wave(each)
+
+        return _Act(start, then)
+
+    def _next_wave(self, each: _Open) -> None:
+        """Put what of a submission may run now; if nothing is left of its round, what follows on that."""
+        if groups := each.run.wave(self._pieces()):
+            beside = Turn.LAST if each.rounds else Turn.BESIDE
+            for group in groups:
+                turn = Turn.ALONE if group.alone and not each.rounds else beside
+                self._put(each, self._testing(each, group), turn)
+            return
+        each.rounds += 1
+        if each.rounds == 1:
+            assert each.grading is not None
+            self.crowd.learn(suffered(each.grading.reports))
+            self._schedule.closes(each.number)
+            if each.run.open:
+                self._events.put(JobEvent("waits", each.job, text="some checks are undecided; once more at the end"))
+        if each.run.open:
+            self._put(each, self._trying_again(each), Turn.LAST)
+        else:
+            self._put(each, self._saving(each))
+
+    def _lanes_now(self) -> int:
+        return min(self.crowd.now, self._worth)
+
+    def _pieces(self) -> int:
+        """How many groups a suite is cut into: enough for the lanes that other submissions leave."""
+        lanes = self._lanes_now()
+        return max(1, round(GROUPS_PER_LANE * lanes / max(1, self._schedule.begun))) if lanes > 1 else 1
+
+    def _testing(self, each: _Open, group: Group) -> _Act:
+        def start() -> Callable[[], Any] | None:
+            task = each.run.task_of(group)
+            return None if task is None else functools.partial(self._test, task, each.run.see)
+
+        def then(ran: Ran | None) -> None:
+            if ran is not None:
+                each.run.take(group, ran)
+            if each.run.between_waves:
+                self._next_wave(each)
+
+        return _Act(start, then)
+
+    def _trying_again(self, each: _Open) -> _Act:
+        def start() -> None:
+            if each.rounds == 1:
+                self._events.put(JobEvent("begins", each.job, text="once more, alone"))
             try:
-                found = self.run.save(ours(self._task(job, "broken"), *_what_broke(error))), again
+                each.run.begin()
+            except LabError:  # then it stays as it was
+                each.run.give_up()
+
+        return _Act(start, lambda _: self._next_wave(each))
+
+    def _saving(self, each: _Open) -> _Act:
+        return _Act(lambda: functools.partial(self._save, each), lambda result: self._end(each, result))
+
+    def _breaking(self, each: _Open) -> _Act:
+        """Save that it broke; if even that breaks, say so."""
+        assert each.error is not None
+        error, each.error = each.error, None
+
+        def save() -> dict[str, Any] | str:
+            try:
+                graded = ours(self._task(each.job, "broken"), *_what_broke(error))
+                with self._writing:
+                    return self.run.save(graded)
             except Exception as another:  # a full disk
                 why = shortage(another) or f"{type(another).__name__}: {another}"
-                text = f"the result could not be saved: {why}. The same command again grades it."
-                self._events.put(JobEvent("breaks", job, text=text))
-                return
-        if found is not None:
-            self._events.put(JobEvent("ends", job, result=found[0], again=found[1]))
+                return f"the result could not be saved: {why}. The same command again grades it."
+            finally:
+                self._clear(each)
 
-    def _first(self, number: int, job: GradingJob) -> tuple[dict[str, Any], bool] | None:
-        """The job's result, and whether it existed already; None if it is tried once more later. Raises Cancelled."""
-        begun = time.monotonic()
-        copy = self.run.work / str(next(self._copies))
-        waits = False
-        try:
-            graded: Graded
-            try:
-                submission = take_submission(
-                    job.path, copy / "submission", student=job.student, assignment=job.assignment.name
-                )
-            except SubmissionError as problem:
-                task = self._task(job, f"refused: {problem}")
-                if done := self.run.finished(task):
-                    return done, True
-                graded = refuse(task, str(problem))
+        def then(result: dict[str, Any] | str) -> None:
+            if isinstance(result, str):
+                each.done = True
+                self._schedule.closes(each.number)
+                self._events.put(JobEvent("breaks", each.job, text=result))
             else:
-                task = self._task(job, submission.hash)
-                done = self.run.finished(task, again=self.again)
-                if done:
-                    return done, True
-                taken = time.monotonic() - begun
-                self.run.check_room()
-                self._shower(job)(Progress("waiting for a lab"))
-                grading = Grading(task, submission, self._shower(job), taken, known=self.run.known(task))
-                grading.go(self._bench(number))
-                waits = grading.open
-                with self._turn:
-                    self.crowd.learn(suffered(grading.reports))
-                    if waits:
-                        self._waiting.append(_Waiting(job, grading, copy))
-                if waits:
-                    self._events.put(JobEvent("waits", job, text="some checks are undecided; once more at the end"))
-                    return None
-                graded = grading.graded()
-            return self.run.save(graded, task.versions), False
-        finally:
-            if not waits:
-                shutil.rmtree(copy, ignore_errors=True)
+                self._end(each, result)
 
-    def _again(self, number: int, waiting: _Waiting) -> tuple[dict[str, Any], bool]:
-        """The result after what was undecided was tried once more. Raises Cancelled, LabError."""
+        return _Act(lambda: save, then)
+
+    def _end(self, each: _Open, result: dict[str, Any], *, again: bool = False) -> None:
+        each.done = True
+        self._schedule.closes(each.number)
+        self._events.put(JobEvent("ends", each.job, result=result, again=again))
+
+    # -- in a lane -----------------------------------------------------------------------------------------------
+
+    def _copy(self, each: _Open) -> dict[str, Any] | None:
+        """Take a copy and find out what is to be done with it; the result if there is one from an earlier run."""
+        begun, job = time.monotonic(), each.job
         try:
+            submission = take_submission(
+                job.path, each.copy / "submission", student=job.student, assignment=job.assignment.name
+            )
+        except SubmissionError as problem:
+            task = self._task(job, f"refused: {problem}")
+            each.graded = refuse(task, str(problem))
+        else:
+            task = self._task(job, submission.hash)
+        again = self.again and each.graded is None
+        with self._writing:
+            done = self.run.finished(task, again=again)
+        if done:
+            self._clear(each)
+            return done
+        if each.graded is None:
+            self.run.check_room()
+            show = self._shower(job)
+            show(Progress("waiting for a lab"))
+            taken = time.monotonic() - begun
+            each.grading = Grading(task, submission, show, taken, known=self.run.known(task))
+        return None
+
+    def _test(self, task: Task, see: Callable[[Start | Report], None]) -> Ran:
+        """Run a group's tester. Raises Cancelled."""
+        with contextlib.ExitStack() as stack:
             try:
-                while waiting.grading.open:
-                    waiting.grading.go(self._bench(number))
-            except LabError:  # then it stays as it was; the lab is another one's business
-                self._drop_bench(number)
-            graded = waiting.grading.graded()
-            return self.run.save(graded, waiting.grading.task.versions), False
-        finally:
-            shutil.rmtree(waiting.copy, ignore_errors=True)
+                bench = stack.enter_context(self._lanes.bench())
+            except LabError as error:
+                if self._stop.is_set():
+                    raise Cancelled from None
+                return broken(str(error))
+            return run_tester(bench, task, see)
+
+    def _save(self, each: _Open) -> dict[str, Any]:
+        """Make a submission's result and save it."""
+        if (graded := each.graded) is None:
+            assert each.grading is not None
+            graded = each.grading.graded()
+        with self._writing:
+            result = self.run.save(graded, self._versions[each.job.assignment.name])
+        self._clear(each)
+        return result
+
+    def _clear(self, each: _Open) -> None:
+        shutil.rmtree(each.copy, ignore_errors=True)
 
     def _task(self, job: GradingJob, submission: str) -> Task:
         name = job.assignment.name
@@ -242,42 +374,15 @@ class Campaign:
     def _shower(self, job: GradingJob) -> Callable[[Progress], None]:
         return lambda progress: self._events.put(JobEvent("goes on", job, progress=progress))
 
-    def _bench(self, number: int) -> Bench:
-        """The worker's bench, made when it is first needed. Raises LabError."""
-        with self._lock:
-            if number in self._benches:
-                return self._benches[number]
-        bench = self.place.bench()
-        with self._lock:
-            self._benches[number] = bench
-        if self._stop.is_set():
-            bench.cancel()
-        return bench
-
-    def _drop_bench(self, number: int) -> None:
-        with self._lock:
-            bench = self._benches.pop(number, None)
-        if bench is not None:
-            with contextlib.suppress(Exception):  # the place sweeps up what is left when it is closed
-                bench.close()
-
-
-def _started(threads: list[threading.Thread]) -> int:
-    """Start as many as this machine has room for; how many. Raises SetupError if that is none."""
-    for number, thread in enumerate(threads):
-        try:
-            thread.start()
-        except RuntimeError as error:
-            if not number:
-                raise SetupError(f"no worker can be started: {shortage(error) or error}") from None
-            return number
-    return len(threads)
-
 
 def _what_broke(error: Exception) -> tuple[str, str]:
     """What is told of an error that is ours or the machine's, and the log that is kept of it."""
     if isinstance(error, LabError):
         return f"The lab broke: {error}", ""
     if why := shortage(error):
-        return f"This machine could not do its part: {why}.", traceback.format_exc()
-    return "The grader broke; the log says how.", traceback.format_exc()
+        return f"This machine could not do its part: {why}.", _trace(error)
+    return "The grader broke; the log says how.", _trace(error)
+
+
+def _trace(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))

@@ -7,46 +7,42 @@ from collections.abc import Callable, Iterable
 from grader.campaign.campaign import JobEvent
 from grader.campaign.plan import GradingJob
 
-#: What a submission takes before one of its assignment is done: this share of the assignment's own limit, and longer
-#: the more submissions share a core.
-_SHARE, _PER_CORE = 0.25, 2
+#: Lanes are of use up to so many for each core; most of a test is waiting.
+_PER_CORE = 4
+#: What a submission takes in one lane, as a share of its assignment's own limit, before anything is known.
+_SHARE = 0.3
 
 
 class Estimate:
     """Sees the events of a run, and says how many seconds are left."""
 
     def __init__(self, jobs: Iterable[GradingJob], side_by_side: Callable[[], int], cores: int) -> None:
-        """`side_by_side`: how many run at a time now."""
+        """`side_by_side`: how many labs run at a time now."""
         self._jobs = {job.name: job for job in jobs}
         self._side_by_side, self._cores = side_by_side, max(1, cores)
-        self._begun: dict[str, float] = {}
-        self._taken: dict[str, list[float]] = {}  # assignment -> seconds
+        self._begun: float | None = None
         self._now = 0.0
+        self._done = 0.0  # of what was expected to be done, in seconds of one lane
 
     def see(self, event: JobEvent, now: float) -> None:
         """Take note of an event; `now` on a monotonic clock, in seconds."""
         self._now = now
-        name = event.job.name
-        if event.kind == "begins":
-            self._begun[name] = now
-        elif event.kind in ("ends", "breaks"):
-            begun, job = self._begun.pop(name, now), self._jobs.pop(name, None)
-            if job is not None and not event.again and event.kind == "ends":
-                self._taken.setdefault(job.assignment.name, []).append(now - begun)
+        if self._begun is None:
+            self._begun = now
+        if event.kind in ("ends", "breaks") and (job := self._jobs.pop(event.job.name, None)) and not event.again:
+            self._done += _work(job)
 
     def left(self) -> float:
         """Seconds until all is done, 0.0 when all is."""
-        if not self._jobs:
-            return 0.0
-        lanes = max(1, min(self._side_by_side(), len(self._jobs)))
-        rests = [self._rest(job, lanes) for job in list(self._jobs.values())]  # another thread may show it
-        return max(sum(rests) / lanes, max(rests))
+        rest = sum(_work(job) for job in list(self._jobs.values()))  # another thread may show it
+        gone = self._now - (self._begun or 0.0)
+        lanes = max(1, min(self._side_by_side(), _PER_CORE * self._cores))
+        # Those that run now are counted as not begun: what that is too much is too little of what they have taken.
+        return rest * gone / self._done if self._done and gone else max(rest / lanes - gone, rest / lanes / 10)
 
-    def _rest(self, job: GradingJob, lanes: int) -> float:
-        taken = self._taken.get(job.assignment.name)
-        crowded = max(1.0, lanes / (_PER_CORE * self._cores))
-        whole = sum(taken) / len(taken) if taken else job.assignment.limits.seconds * _SHARE * crowded
-        return max(whole - (self._now - self._begun.get(job.name, self._now)), whole / 10)
+
+def _work(job: GradingJob) -> float:
+    return job.assignment.limits.seconds * _SHARE
 
 
 def in_words(seconds: float) -> str:

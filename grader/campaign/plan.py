@@ -43,7 +43,7 @@ class Plan:
 
 
 #: Names that the run's own folder needs, so no student can have them.
-RESERVED = frozenset({"journal.jsonl", "campaign.json", "index.html"})
+RESERVED = frozenset({"journal.jsonl", "decisions.jsonl", "campaign.json", "index.html"})
 
 
 def make_plan(

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from grader.campaign.campaign import JobEvent
 from grader.campaign.estimate import Estimate, in_words
-from grader.job.listener import Progress
+from grader.job.run import Progress
 from grader.reports.terminal import result_line
 from grader.reports.text import line, no_command
 from grader.verdict.scoring import number

@@ -4,7 +4,8 @@
 1  graded, and some have not: the submission's turn
 2  the command could not be carried out (an option, no lab, a full disk): nothing was graded
 3  refused: the archive or the submission cannot be taken in; sending the same again changes nothing
-4  nobody could decide, through no fault of the submission: send the same again later, or ask a person
+4  ours: the lab or the grader broke; send the same again later
+5  graded, and some checks could not be decided, twice, through no fault of the submission: a person decides
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from grader.archive import unpack
 from grader.bench.choose import choose_place
 from grader.bench.local import closing
 from grader.campaign.campaign import Campaign
+from grader.campaign.crowd import labs_here
 from grader.campaign.plan import RESERVED, GradingJob
 from grader.cli.app import LabKind, LinkEngine, app
 from grader.export.convert import result_of
@@ -46,6 +48,7 @@ class Verdict(IntEnum):
     failed = 1
     refused = 3
     ours = 4
+    undecided = 5
 
 
 @app.command()
@@ -67,7 +70,7 @@ def grade(
     seed: Annotated[str | None, typer.Option(help="the course's secret; else $SOCKETLAB_SECRET, else new")] = None,
     trust_submissions: Annotated[bool, typer.Option("--trust-submissions", help="run it here without Docker")] = False,
 ) -> None:
-    """Grade one submission: 0 passed, 1 failed, 3 refused, 4 undecided and not its fault, 2 nothing was graded."""
+    """Grade one submission: 0 passed, 1 failed, 3 refused, 4 ours, 5 a person decides, 2 nothing was graded."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = [wanted(word) for word in formats or ([] if as_json else ["text"])]
     course = courses.this_course()
@@ -94,7 +97,10 @@ def grade(
             )
             secret = run.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
             with closing(place):
-                saved = _graded(Campaign(course, run, place, secret), GradingJob(student, described, submission))
+                saved = _graded(
+                    Campaign(course, run, place, secret, workers=labs_here()),
+                    GradingJob(student, described, submission),
+                )
     view = instructor_view(saved) if instructor else student_view(saved)
     verdict = verdict_of(saved)
     _tell(verdict, result_of(view, student=student), chosen, as_json)
@@ -106,7 +112,7 @@ def verdict_of(saved: dict[str, Any]) -> Verdict:
     if saved["state"] == "refused":
         return Verdict.refused
     if saved["state"] in ("ours", "undecided"):
-        return Verdict.ours
+        return Verdict[saved["state"]]
     well = all(check["outcome"] == "pass" for check in saved["checks"])
     return Verdict.passed if well and saved["build"] is None else Verdict.failed
 

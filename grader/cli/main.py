@@ -8,6 +8,7 @@ from grader.cli import course as _course
 from grader.cli import export as _export
 from grader.cli import grade as _grade
 from grader.cli import gradebook as _gradebook
+from grader.cli import merge as _merge
 from grader.cli import record as _record
 from grader.cli import release as _release
 from grader.cli import run as _run
@@ -15,7 +16,17 @@ from grader.cli import term as _term
 from grader.cli.app import app
 
 __all__ = ["app", "main"]
-_COMMANDS = (_run, _record, _grade, _export, _term, _gradebook, _course, _release)  # importing them has hung them on
+_COMMANDS = (
+    _run,
+    _merge,
+    _record,
+    _grade,
+    _export,
+    _term,
+    _gradebook,
+    _course,
+    _release,
+)  # importing them has hung them on
 
 
 def main() -> None:

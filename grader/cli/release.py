@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,18 +14,35 @@ from grader import course as courses
 from grader.bench.choose import make_images
 from grader.cli import app as program
 from grader.cli.app import app
+from grader.course import Course
+from grader.export import autograder as autograders
 from grader.release import repository
 from grader.release.starters import differences, write_starters
+from harness.errors import UsageError, cause_of
 
 
 @app.command()
 def release(
     out: Annotated[Path | None, typer.Option(help="write the whole student repository into this folder")] = None,
     check: Annotated[bool, typer.Option("--check", help="only list what is out of date in assignments/")] = False,
+    gradescope: Annotated[Path | None, typer.Option(help="write an autograder for Gradescope into this ZIP")] = None,
+    classroom50: Annotated[
+        Path | None, typer.Option(help="write an autograder for Classroom 50 into this new folder")
+    ] = None,
+    assignment: Annotated[str | None, typer.Option(help="for which assignment the autograder is")] = None,
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="--gradescope: with the hidden checks; read docs/ci.md first")
+    ] = False,
 ) -> None:
     """Make assignments/ from reference/ and the public tests; with --out, the repository that students clone."""
     console = program.console()
     course = courses.this_course()
+    if bool(gradescope or classroom50) != bool(assignment) or (hidden and not gradescope):
+        raise UsageError("an autograder needs --assignment NAME, and without one it has no place; --hidden likewise.")
+    if gradescope or classroom50:
+        for line in _write_autograders(course, assignment or "", gradescope, classroom50, hidden=hidden):
+            console.print(Text(line))
+        return
     if check:
         stale = [line for name in course.names() for line in differences(course, name)]
         if stale:
@@ -39,6 +58,23 @@ def release(
     for name in course.names():
         for path in write_starters(course, name):
             console.print(Text(path))
+
+
+def _write_autograders(
+    course: Course, assignment: str, gradescope: Path | None, classroom50: Path | None, *, hidden: bool
+) -> Iterator[str]:
+    """Write the autograders that were asked for; a line for each. Raises CommandError."""
+    if gradescope is not None:
+        secret = os.environ.get("SOCKETLAB_SECRET", "")
+        data = autograders.archive_of(autograders.gradescope(course, assignment, hidden=hidden, secret=secret))
+        try:
+            gradescope.write_bytes(data)
+        except OSError as error:
+            raise UsageError(f"{gradescope} cannot be written: {cause_of(error)}.") from None
+        yield f"{gradescope}: upload it as the autograder of {assignment}"
+    if classroom50 is not None:
+        repository.write(autograders.classroom50(course, assignment), classroom50)
+        yield f"{classroom50}: put it into the classroom's repository as CLASSROOM/autograders/ASSIGNMENT/"
 
 
 @app.command()

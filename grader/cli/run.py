@@ -21,6 +21,7 @@ from grader.campaign.crowd import labs_here
 from grader.campaign.estimate import Estimate, in_words
 from grader.campaign.plan import Plan, make_plan
 from grader.campaign.progress import Display
+from grader.campaign.shard import Shard
 from grader.cli import app as program
 from grader.cli.app import LabKind, LinkEngine, app
 from grader.course_file import course_of
@@ -43,7 +44,7 @@ def run(
     lab: Annotated[LabKind, typer.Option(help="auto: Docker if an engine answers, else local")] = LabKind.auto,
     engine: Annotated[LinkEngine, typer.Option(help="what impairs the link")] = LinkEngine.auto,
     workers: Annotated[
-        int, typer.Option(min=0, max=64, help="submissions side by side at most; 0: as many as the machine carries")
+        int, typer.Option(min=0, max=64, help="labs side by side at most; 0: as many as the machine carries")
     ] = 0,
     seed: Annotated[
         str | None, typer.Option(help="the course's secret; else $SOCKETLAB_SECRET, else the run's own")
@@ -51,6 +52,9 @@ def run(
     trust_submissions: Annotated[
         bool, typer.Option("--trust-submissions", help="run them here without Docker")
     ] = False,
+    shard: Annotated[
+        str, typer.Option(help="only this part of the class: 2/5 is the second of five (grader merge joins them)")
+    ] = "1/1",
     again: Annotated[bool, typer.Option("--again", help="run again what waits for a person")] = False,
     wait: Annotated[float, typer.Option(help="seconds to wait for another one who writes into the run")] = 0.0,
 ) -> None:
@@ -66,6 +70,8 @@ def run(
         raise UsageError("--out is missing: where results go. A folder with a course.toml has a place for them.")
     submitted = submitted.absolute()
     plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
+    part = Shard.read(shard)
+    plan.jobs = [job for job in plan.jobs if part.has(job.student)]
     if out.resolve().is_relative_to(submitted.resolve()):
         raise UsageError(f"{out} is inside {submitted}: results among submissions. Give another folder.")
     with RunFolder(out, course=file, wait=wait) as folder:
@@ -81,13 +87,13 @@ def run(
             say=lambda text: console.print(Text(text, style="dim")),
         )
         with closing(place):
-            workers = min(workers or labs_here(), max(1, len(plan.jobs)))
+            workers = workers or labs_here()
             campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
             estimate = Estimate(plan.jobs, lambda: campaign.crowd.now, os.cpu_count() or 1)
             kind = f"{place.kind} lab, link engine {place.engine}"
             many = f"{len(plan.jobs)} submission{'s' if len(plan.jobs) != 1 else ''}"
             console.print(Text(line(f"Report: {folder.path / 'index.html'}")))
-            side = f"up to {workers} side by side" if workers > 1 else "one at a time"
+            side = f"up to {workers} labs side by side" if workers > 1 else "one lab"
             console.print(Text(f"{many}, {side}, {in_words(estimate.left())}, {kind}"))
             if place.unprotected:
                 console.print(Text(place.unprotected, style="yellow"))

@@ -18,8 +18,7 @@ from typing import Any
 from grader.bench.local import Bench
 from grader.bench.task import Task
 from grader.course import Versions
-from grader.job.listener import Progress
-from grader.job.run import Run
+from grader.job.run import Progress, Run
 from grader.submission import Submission
 from grader.verdict import pictures
 from grader.verdict.outcomes import Outcomes
@@ -66,7 +65,10 @@ def identity_of(**parts: str) -> str:
 
 
 class Grading:
-    """One submission while it is graded: a first run, and a second one, soon or later, if that can decide more."""
+    """One submission while it is graded: a first round of groups, and further ones, soon or later, if they can decide.
+
+    `run` says which groups there are (grader/job/run.py); None if the submission cannot be run at all.
+    """
 
     def __init__(
         self,
@@ -86,20 +88,21 @@ class Grading:
         self._scratch = submission.path.with_name(f"{submission.path.name}-scratch")
         self._taken = taken
         self._refused: Graded | None = None
+        self.run: Run | None = None
         try:
             programs = load_programs(task.assignment.programs, submission.path)
         except SubmissionError as error:
             self._refused = refuse(task, str(error), submission)
             return
-        self._run = Run(task, submission.path, self._scratch, show, programs)
+        self.run = run = Run(task, submission.path, self._scratch, show, programs)
         self._files: dict[str, Mapping[str, str]] = {}
         if known is not None:
-            self._build_on(known, only)
-        self._run.phases.append(Phase("copy", round(taken, 4)))
+            self._build_on(run, known, only)
+        run.phases.append(Phase("copy", round(taken, 4)))
 
-    def _build_on(self, known: Outcomes, only: Collection[str]) -> None:
+    def _build_on(self, run: Run, known: Outcomes, only: Collection[str]) -> None:
         """Run only what an earlier grading does not say, or what is named."""
-        run, assignment = self._run, self.task.assignment
+        assignment = self.task.assignment
         if not only:
             verdicts = verdicts_of(known, assignment)
             undecided = {verdict.check.id for verdict in verdicts if not verdict.outcome.decided}
@@ -114,29 +117,37 @@ class Grading:
 
     @property
     def open(self) -> bool:
-        """Whether another `go` can decide anything."""
-        return self._refused is None and self._run.open
+        """Whether another round can decide anything."""
+        return self.run is not None and self.run.open
 
     @property
     def reports(self) -> Collection[Report]:
         """What the testers have reported so far."""
-        return [] if self._refused is not None else self._run.reports.values()
+        return [] if self.run is None else self.run.reports.values()
 
     def go(self, bench: Bench) -> None:
-        """Run the checks that are to be run. Raises Cancelled, LabError."""
+        """Run a round on one bench. Raises Cancelled, LabError."""
         begun = time.monotonic()
-        if self._refused is None:
-            self._run.go(bench)
-        self._taken += time.monotonic() - begun
+        if self.run is not None:
+            self.run.go(bench)
+        self.spend(time.monotonic() - begun)
+
+    def spend(self, seconds: float) -> None:
+        """Count some seconds as the submission's, for the phases."""
+        self._taken += seconds
 
     def graded(self) -> Graded:
         """The result as it stands; the submission's copy has to be there still."""
         if self._refused is not None:
             return self._refused
-        run, path = self._run, self._submission.path
-        misplaced = misplaced_in(path, run.programs, run.build is not None, self.task.others)
+        assert self.run is not None
+        run, path = self.run, self._submission.path
+        run.settle()
+        message = misplaced_in(path, run.programs, run.build is not None, self.task.others)
+        if not message and not run.reports and run.broken:
+            message = f"The lab broke: {run.broken}"
         phases = [*run.phases, Phase("total", round(self._taken, 4))]
-        return _ran(self.task, self._submission, run, phases=phases, message=misplaced, files=self._files)
+        return _ran(self.task, self._submission, run, phases=phases, message=message, files=self._files)
 
     def close(self) -> None:
         """Remove what it has made beside the submission's copy."""

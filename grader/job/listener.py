@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 
-from grader.verdict.rubric import Reports, judge
-from harness.course.assignment import Assignment
+from grader.verdict.rubric import Reports
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import (
     BadRecord,
@@ -31,38 +30,20 @@ BLOCKED = (
 )
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Something to show while a job runs."""
-
-    phase: str  #: what it is doing
-    points: float = 0.0  #: earned so far
-    done: int = 0  #: checks that have reported
-
-
 class Listener:
     """Reads a tester's records as they come."""
 
     def __init__(
-        self,
-        assignment: Assignment,
-        checks: Iterable[str],
-        *,
-        known: Mapping[str, Report],
-        forbidden: Mapping[int, str] | None,
-        show: Callable[[Progress], None],
-        archive: BinaryIO | None = None,
+        self, checks: Iterable[str], *, see: Callable[[Start | Report], None], archive: BinaryIO | None = None
     ) -> None:
-        """`known` are reports that stand already, `forbidden` what is known of that; `archive` takes what was built."""
-        self._assignment, self.reports, self._known = assignment, Reports(frozenset(checks)), known
-        self._numbers = {check.id: n for n, check in enumerate(assignment.checks, 1)}
-        self._show = show
+        """`see` is told each check that begins, and each report that counts; `archive` takes what was built."""
+        self.reports = Reports(frozenset(checks))
+        self._see = see
         self._archive = archive
-        self.forbidden = forbidden  #: None: nobody has said yet
+        self.forbidden: Mapping[int, str] | None = None  #: None: nobody has said
         self.built: Built | None = None
         self.packed = False  #: all of what was built has come
         self._bad: Counter[str] = Counter()
-        self._phase = "starting"
         self._begun = ""  # the check that began last
         self.phases: list[Phase] = []
         self.trouble = ""
@@ -80,21 +61,21 @@ class Listener:
                 self.phases.append(record)
             case Built():
                 self.built = record
-                self._phase = "testing" if record.ok else "the build failed"
             case Forbidden():
                 self.forbidden = record.stages
             case Piece():
                 self._keep(record)
             case Start():
                 self._begun = record.check
-                self._phase = f"check {self._numbers.get(record.check, 0)} of {len(self._numbers)}"
+                self._see(record)
             case Mute():
                 if not record.ours:
                     self._blocked.add(record.check)
             case Report():
                 if record.check in self._blocked and not record.outcome.decided:
                     record = replace(record, outcome=Outcome.ERROR, message=BLOCKED)
-                self.reports.add(record)
+                if self.reports.add(record):
+                    self._see(record)
                 if self._lost is not None and record.check != self._lost and not record.outcome.decided:
                     self._nodeless.append(record.check)
             case Trouble():
@@ -103,7 +84,6 @@ class Listener:
                 self._lost = record.check
             case End():
                 self.ended = True
-        self._show(self.progress())
 
     def _keep(self, piece: Piece) -> None:
         if self._archive is not None:
@@ -120,12 +100,6 @@ class Listener:
         for later in self._nodeless:
             if later in reports and not reports[later].outcome.decided:
                 del reports[later]
-
-    def progress(self) -> Progress:
-        """Points so far, as far as reports tell."""
-        reports = {**self.reports.first, **self._known}
-        verdicts = judge(self._assignment, reports, forbidden=self.forbidden)
-        return Progress(self._phase, sum(verdict.points for verdict in verdicts), len(reports))
 
     def all_notes(self) -> list[str]:
         """What was odd about the lines."""

@@ -2,18 +2,21 @@
 
 Rule 1: only a tester that ended by itself, with its last record and status 0, may leave a check without a report to
         count as failed: everything else is ours.
-Rule 2: all public checks come before any hidden one, and the hidden ones have a node of their own, which nothing
+Rule 2: all public checks come before any hidden one, and the hidden ones have nodes of their own, which nothing
         leaves: what a submission keeps or says in there reaches no public story.
 Rule 3: what has to be built is built once, before the first check; what was built is copied to the other nodes.
 Rule 4: what stays undecided is tried once more, whenever the caller sees fit, and then waits for a person.
+Rule 5: what became of one group changes nothing of another's, but for what one suite tells the next: and it is put
+        together in the order of the groups, whichever came back first.
+
+Nothing in here runs a tester: `wave` says which groups may run now, `task_of` what a tester is told, `take` hears what
+came of it. Where they run, beside each other or not, is the caller's business.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,15 +25,16 @@ from typing import BinaryIO
 from grader.bench.local import Bench, Ended
 from grader.bench.task import Task
 from grader.job.built import take_built
-from grader.job.listener import Listener, Progress
+from grader.job.tester import Ran, run_tester
 from grader.verdict.rubric import Ending, Stopped, Verdict, everywhere, judge, to_repeat
 from harness.course.assignment import SUITES, Suite
+from harness.course.groups import Group, cut, group_of, split
 from harness.course.look import ENDED_AFTER
 from harness.errors import SubmissionError, cause_of
 from harness.lab.interface import LabError
-from harness.lab.node.proc import machine_queued
 from harness.tester.border.doubt import is_loud, was_starved
-from harness.tester.border.records import Phase, Report
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Phase, Report, Start
 
 #: How much longer than the assignment's own limit a grading may take before it is ended from outside.
 FACTOR = 1.25
@@ -38,14 +42,22 @@ FACTOR = 1.25
 MARGIN = 15.0
 #: The share of that time in which anything on the machine had no processor, from which on it says nothing.
 CROWDED = 0.7
-#: How often a build, and a suite, is run at most.
+#: How often a build, and a check, is run at most.
 _MOST_TRIES = 2
+#: What is run in a round, one after the other: the build, then the checks of a suite that may run beside others, then
+#: those that may not.
+_STEPS: tuple[tuple[Suite, bool] | None, ...] = (None, *((suite, alone) for suite in SUITES for alone in (False, True)))
 #: How a line of a log begins that says what was raised.
 _EXCEPTION = re.compile(r"(tester: )?[\w.]*(Error|Exception|Interrupt|Exit)\b")
 
 
-class Cancelled(Exception):
-    """Someone wanted the whole run to stop; there is no result."""
+@dataclass(frozen=True)
+class Progress:
+    """Something to show while a job runs."""
+
+    phase: str  #: what it is doing
+    points: float = 0.0  #: earned so far
+    done: int = 0  #: checks that have reported
 
 
 @dataclass
@@ -71,92 +83,244 @@ class Run:
         self.build = self.task.assignment.build_of(self.submission)
         self._to_build = self.build is not None
         self._builds = 0  # tries
-        self._last = Ending()
-        self._died: set[str] = set()  # the suites (or the build) in which the submission had its node ended
-        self._crowded = 0.0  # the share of the last run in which something on the machine had no processor
-        self._tries: dict[Suite, int] = dict.fromkeys(SUITES, 0)
+        self._tries = dict.fromkeys((check.id for check in self.task.assignment.checks), 0)
+        self._round = 0
+        self._steps = iter(_STEPS)
+        self._groups: list[Group] = []  # that run now, or are back
+        self._out = False  # whether one of them is still to come back
+        self._back: dict[Group, tuple[Ran, Ending]] = {}
+        self._broke: set[Group] = set()  # those whose lab broke
+        self._looker: Group | None = None  # that whose tester looks for forbidden names
+        self._last = Ending()  # of what broke last
+        self._died: dict[str, int] = {}  # the suites (or the build) in which the submission had its node ended -> round
+        self._seen: dict[str, Report] = {}  # of testers that run now
+        self._begun = ""  # the check that began last
         limit = FACTOR * self.task.assignment.limits.seconds + MARGIN
-        self._left = {1: limit, 2: limit}  # seconds for the checks, at the first and at the second try
+        self._left = {1: limit, 2: limit}  # seconds for the checks, over all groups, at the first and the second try
 
     @property
     def open(self) -> bool:
-        """Whether another `go` can decide anything."""
+        """Whether another round can decide anything."""
         return self._to_build or any(self._wanted(suite) for suite in SUITES)
 
     @property
-    def ours(self) -> bool:
-        """Whether a check is undecided whose last run broke through our fault or the machine's."""
-        ours = {check for check, ending in self.endings.items() if ending.stopped is Stopped.OURS}
-        return any(not verdict.outcome.decided and verdict.check.id in ours for verdict in self.verdicts())
+    def between_waves(self) -> bool:
+        """Whether all groups of the last wave are back."""
+        return not self._out
+
+    @property
+    def broken(self) -> str:
+        """Why the lab broke last; empty if it has not."""
+        return self._last.reason.strip("()")
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What is decided, as far as it goes."""
+        return judge(self.task.assignment, self.reports, endings=self.endings, forbidden=self.forbidden)
+
+    def settle(self) -> None:
+        """Nothing more is run: what could still have been is ours, for another run to take up."""
+        if self._unknown and self.reports:  # nobody knows what they are worth
+            self._last = Ending(Stopped.OURS, "(the tester did not look for forbidden names)")
+            self.reports, self.endings = {}, everywhere(self.task.assignment, self._last)
+        waits = [check for suite in SUITES for check in self._wanted(suite)]
+        if waits:
+            self.notes.append(f"{len(waits)} checks were not waited for: the run was stopped before")
+            self.endings |= dict.fromkeys(waits, Ending(Stopped.OURS, "(the run was stopped)"))
 
     def go(self, bench: Bench) -> None:
-        """Run everything, at the first call; after that, what is undecided and has not been run twice.
+        """Run a whole round on one bench, one group after the other. Raises Cancelled, LabError."""
+        self.begin()
+        while groups := self.wave():
+            for group in groups:
+                if (task := self.task_of(group)) is not None:
+                    self.take(group, run_tester(bench, task, self.see))
 
-        Raises Cancelled.
+    # -- rounds --------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin a round: everything, at the first call; after that, what is undecided and has not been run twice.
+
+        Raises LabError.
         """
-        self._bench, self._broke = bench, False
-        if self._tries["hidden"] and self._wanted("public"):
+        hidden = [check.id for check in self.task.assignment.checks_of(suite="hidden")]
+        if any(self._tries[check] for check in hidden) and self._wanted("public"):
             # Nothing that hidden checks have left in the cache of a file meets a public one.
             self.submission = self._copy_of(self.submission)
-        if self._to_build and not self._built():
-            return
-        for suite in SUITES:
-            self._suite(suite)
-            if self._broke:
-                self.endings = {**everywhere(self.task.assignment, self._last), **self.endings}
-                return
+        self._round += 1
+        self._steps = iter(_STEPS)
+        self._groups, self._broke = [], set()
 
-    def _give_up(self) -> None:
-        self._to_build = False
-        self._tries = dict.fromkeys(SUITES, _MOST_TRIES)
+    def give_up(self) -> None:
+        """Try nothing more: what is undecided stays so."""
+        self._to_build, self._steps = False, iter(())
+        self._tries = dict.fromkeys(self._tries, _MOST_TRIES)
+
+    def wave(self, pieces: int = 1) -> list[Group]:
+        """What may run now, at most so many groups; all of them have to be back before the next call.
+
+        None when the round is over. From the second round on each group wants the machine for itself.
+        """
+        if self._groups and self._broke.issuperset(self._groups):
+            self.endings = {**everywhere(self.task.assignment, self._last), **self.endings}
+            self._steps = iter(())
+        self._groups, self._broke, self._looker = [], set(), None
+        for step in self._steps:
+            if step is None:
+                groups = [Group(alone=self._round > 1)] if self._to_build else []
+            else:
+                groups = self._cut(*step, pieces=pieces)
+            if groups:
+                self._groups, self._out = groups, True
+                self._count()
+                return list(groups)
+        return []
+
+    def _cut(self, suite: Suite, alone: bool, pieces: int) -> list[Group]:
+        wanted = self._wanted(suite)
+        if self._round > 1:
+            checks = [self.task.assignment.check(check) for check in wanted]
+            return [group_of(checks, alone=True)] if checks and not alone else []
+        beside, apart = split(self.task.assignment, suite, wanted)
+        if not alone:
+            return cut(beside, pieces)
+        return [group_of(apart, alone=True)] if apart else []
+
+    def _count(self) -> None:
+        """Note that the groups are tried."""
+        checks = [check for group in self._groups for check in group.checks]
+        for check in checks:
+            self._tries[check] += 1
+        if again := [check for check in checks if self._tries[check] > 1]:
+            self.attempts = 2
+            suite = self._groups[0].suite
+            count = len(self.task.assignment.checks_of(suite=suite))
+            self.notes.append(f"{len(again)} of {count} {suite} checks were undecided and were run a second time")
+
+    def _wanted(self, suite: Suite) -> tuple[str, ...]:
+        """The checks of a suite that have not been run, and the undecided ones of those that have been run once."""
+        again = set(to_repeat(self.task.assignment, self.verdicts(), suite))
+        checks = [check.id for check in self.task.assignment.checks_of(suite=suite)]
+        checks = [check for check in checks if self.only is None or check in self.only]
+        return tuple(
+            check for check in checks if not self._tries[check] or (check in again and self._tries[check] < _MOST_TRIES)
+        )
 
     def _copy_of(self, folder: Path) -> Path:
-        target = self.scratch / f"copy-{self._tries['hidden']}"
+        target = self.scratch / f"copy-{self._round}"
         try:
             shutil.copytree(folder, target, symlinks=True)
         except OSError as error:
             raise LabError(f"the submission cannot be copied once more: {cause_of(error)}") from None
         return target
 
-    def verdicts(self) -> tuple[Verdict, ...]:
-        return judge(self.task.assignment, self.reports, endings=self.endings, forbidden=self.forbidden)
+    # -- one group -----------------------------------------------------------------------------------------------------
+
+    def task_of(self, group: Group) -> Task | None:
+        """What its tester is told; None if there is nothing to run: the time for the whole grading is used up."""
+        task = replace(self.task, submission=self.submission, programs=self.programs)
+        if not group.checks:
+            assert self.build is not None
+            task = replace(task, look=self._looks(group))
+            self._builds += 1
+            self.attempts = max(self.attempts, self._builds)
+            return replace(task, build=True, pack=True, seconds=self.build.timeout + ENDED_AFTER + MARGIN)
+        if (seconds := self._left[self._attempt(group)]) <= 0:
+            self.endings.update(dict.fromkeys(group.checks, Ending(Stopped.DEADLINE)))
+            self._groups.remove(group)
+            self._put_together()
+            return None
+        outcomes = self._outcomes(group)
+        return replace(task, checks=group.checks, outcomes=outcomes, look=self._looks(group), seconds=seconds)
+
+    def _looks(self, group: Group) -> bool:
+        """Whether this group's tester looks for forbidden names: the first one of a wave, until somebody has."""
+        if self._unknown and self._looker is None:
+            self._looker = group
+        return self._unknown and self._looker == group
+
+    def _attempt(self, group: Group) -> int:
+        return max(self._tries[check] for check in group.checks)
+
+    def _outcomes(self, group: Group) -> dict[str, Outcome]:
+        """What is known of all other checks, but for those that nobody has run yet in this suite."""
+        known = {check: report for check, report in self.reports.items() if check not in group.checks}
+        before = judge(self.task.assignment, known, endings=self.endings)
+        ran = {check for check in self.endings if check not in group.checks}
+        told = {v.check.id: v.outcome for v in before if v.check.suite != group.suite or v.check.id in ran}
+        return told | {check: report.outcome for check, report in known.items()}
+
+    def see(self, record: Start | Report) -> None:
+        """A check has begun or reported, in a tester that runs. Any thread may call this."""
+        if isinstance(record, Start):
+            self._begun = record.check
+        else:
+            self._seen[record.check] = record
+        reports = {**self.reports, **self._seen}
+        verdicts = judge(self.task.assignment, reports, forbidden=self.forbidden)
+        self.show(Progress(self._phase(), sum(verdict.points for verdict in verdicts), len(reports)))
+
+    def _phase(self) -> str:
+        side = len(self._groups) - len(self._back)
+        if side > 1:
+            return f"{self._groups[0].suite} checks, {side} groups"
+        if self._begun not in self._tries:
+            return "building"
+        return f"check {[*self._tries].index(self._begun) + 1} of {len(self._tries)}"
+
+    def take(self, group: Group, ran: Ran) -> None:
+        """Hear what came of a group's tester."""
+        ran, ending = self._ending(group, ran)
+        if group.checks and ending.stopped is not Stopped.OURS:  # what was lost through us is taken from nobody
+            self._left[self._attempt(group)] -= ran.own
+        self._back[group] = ran, ending
+        self._put_together()
+
+    def _put_together(self) -> None:
+        """When all groups are back: what they have reported, in the groups' order."""
+        if len(self._back) < len(self._groups):
+            return
+        for group in self._groups:
+            ran, ending = self._back.pop(group)
+            self.phases.extend([*ran.ended.phases, *ran.phases])
+            self.log = ran.ended.log or self.log
+            self.notes.extend(ran.notes)
+            self.forbidden = ran.forbidden if self.forbidden is None else self.forbidden
+            if group.checks:
+                self.endings.update(dict.fromkeys(group.checks, ending))
+                kept = {check: report for check, report in self.reports.items() if check not in group.checks}
+                self.reports = {**ran.reports, **kept}
+            else:
+                self._built(ran, ending)
+        self._seen, self._out = {}, False
 
     # -- the build -----------------------------------------------------------------------------------------------------
 
-    def _built(self) -> bool:
-        """Build in a node of its own and take in what was built; False, and every check's ending, if that failed."""
-        assert self.build is not None
-        seconds = self.build.timeout + ENDED_AFTER + MARGIN
-        task = replace(self._task(), build=True, look=self._unknown, pack=True, seconds=seconds)
-        self._builds += 1
-        self.attempts = max(self.attempts, self._builds)
-        with tempfile.TemporaryFile() as archive:
-            listener = self._listener((), archive)
-            ending = self._attempt(task, listener, "build")
-            late = listener.built is not None and listener.built.late and self._crowded > CROWDED
-            if ending.stopped is Stopped.ENDED and late and self._builds < _MOST_TRIES:
-                ending = Ending(Stopped.OURS, "(the build took too long, and the machine had no processor to give)")
-            if ending.stopped is Stopped.ENDED:
-                why = "" if listener.built is None or listener.built.ok else listener.built.text
-                if why or (why := self._take_in(archive, whole=listener.packed)):
-                    self.build_log = why
-                    ending = Ending(Stopped.BUILD)
+    def _built(self, ran: Ran, ending: Ending) -> None:
+        """Take in what was built; every check's ending, and nothing more to run, if that failed."""
+        late = ran.built is not None and ran.built.late and ran.crowded > CROWDED
+        if ending.stopped is Stopped.ENDED and late and self._builds < _MOST_TRIES:
+            ending = Ending(Stopped.OURS, "(the build took too long, and the machine had no processor to give)")
+        if ending.stopped is Stopped.ENDED:
+            why = "" if ran.built is None or ran.built.ok else ran.built.text
+            if why or (why := self._take_in(ran.archive, whole=ran.packed)):
+                self.build_log = why
+                ending = Ending(Stopped.BUILD)
         self._to_build = ending.stopped is Stopped.OURS and self._builds < _MOST_TRIES
         if ending.stopped is Stopped.ENDED:
             self.endings = {}
-            return True
+            return
         self.endings = everywhere(self.task.assignment, ending)
+        self._steps = iter(())
         if not self._to_build:
-            self._give_up()
-        return False
+            self.give_up()
 
-    def _take_in(self, archive: BinaryIO, *, whole: bool) -> str:
+    def _take_in(self, archive: BinaryIO | None, *, whole: bool) -> str:
         """Take in what was built; why it cannot be, for its author."""
         most = self.task.assignment.limits.disk_mb << 20
-        archive.seek(0)
         try:
-            if not whole:
+            if not whole or archive is None:
                 raise SubmissionError(f"what was built is larger than {most / 1e6:g} MB, or cannot be read")
+            archive.seek(0)
             self.scratch.mkdir(exist_ok=True)
             take_built(archive, self.scratch / "built", most)
         except SubmissionError as why:
@@ -164,116 +328,54 @@ class Run:
         self.submission = self.scratch / "built"
         return ""
 
-    # -- the checks ----------------------------------------------------------------------------------------------------
-
-    def _suite(self, suite: Suite) -> None:
-        """Run the checks of a suite that are wanted now."""
-        if checks := self._wanted(suite):
-            self._tries[suite] += 1
-            if self._tries[suite] > 1:
-                self.attempts = 2
-                count = len(self.task.assignment.checks_of(suite=suite))
-                self.notes.append(f"{len(checks)} of {count} {suite} checks were undecided and were run a second time")
-            self._run_checks(suite, checks, attempt=self._tries[suite])
-
-    def _wanted(self, suite: Suite) -> tuple[str, ...]:
-        """All checks of a suite that has not been run, the undecided ones of one that has been run once."""
-        if self._tries[suite] == 0:
-            checks = self.task.assignment.checks_of(suite=suite)
-            return tuple(check.id for check in checks if self.only is None or check.id in self.only)
-        if self._tries[suite] < _MOST_TRIES:
-            return to_repeat(self.task.assignment, self.verdicts(), suite)
-        return ()
-
-    def _run_checks(self, suite: Suite, checks: Sequence[str], *, attempt: int) -> None:
-        seconds = self._left[attempt]
-        if seconds <= 0:  # an earlier suite has used up the time for the whole grading
-            self.endings.update(dict.fromkeys(checks, Ending(Stopped.DEADLINE)))
-            return
-        begun = time.monotonic()
-        known = {check: report for check, report in self.reports.items() if check not in checks}
-        before = judge(self.task.assignment, known, endings=self.endings)
-        outcomes = {verdict.check.id: verdict.outcome for verdict in before if verdict.check.suite != suite}
-        outcomes |= {check: report.outcome for check, report in known.items()}
-        listener = self._listener(checks, known=known)
-        task = replace(self._task(), checks=checks, outcomes=outcomes, look=self._unknown, seconds=seconds)
-        self._last = self._attempt(task, listener, suite)
-        self.endings.update(dict.fromkeys(checks, self._last))
-        self.reports = {**listener.reports.first, **known}
-        if self._last.stopped is not Stopped.OURS:  # what was lost through us is taken from nobody
-            self._left[attempt] -= time.monotonic() - begun
-
-    def _task(self) -> Task:
-        return replace(self.task, submission=self.submission, programs=self.programs)
-
     @property
     def _unknown(self) -> bool:
         """Whether somebody still has to look for forbidden names."""
         return self.forbidden is None and bool(self.task.assignment.rules())
 
-    def _listener(
-        self, checks: Sequence[str], archive: BinaryIO | None = None, known: Mapping[str, Report] | None = None
-    ) -> Listener:
-        return Listener(
-            self.task.assignment, checks, known=known or {}, forbidden=self.forbidden, show=self.show, archive=archive
-        )
+    # -- how it ended --------------------------------------------------------------------------------------------------
 
-    # -- one tester ----------------------------------------------------------------------------------------------------
-
-    def _attempt(self, task: Task, listener: Listener, what: str) -> Ending:
-        """Run one tester for a suite or the build; how it ended. The listener has its reports."""
-        self._broke = False
-        begun, queued = time.monotonic(), machine_queued()
-        try:
-            ended = self._bench.run(task, listener)
-        except LabError as error:
-            ended, broken = Ended(status=None), str(error)
-        else:
-            broken = listener.trouble
-        if ended.cancelled:
-            raise Cancelled
-        seconds = max(time.monotonic() - begun, 0.001)
-        self._crowded = (machine_queued() - queued) / seconds
-        self.phases.extend([*ended.phases, *listener.phases])
-        self.log = ended.log or self.log
-        self.notes.extend(listener.all_notes())
-        self.forbidden = listener.forbidden
+    def _ending(self, group: Group, ran: Ran) -> tuple[Ran, Ending]:
+        """How a group's tester ended, with what it reported so far as that counts."""
+        ended = ran.ended
         if ended.late and not ended.stopped:
-            return self._late(listener, seconds)
+            return self._late(ran)
         if ended.died:
-            self.notes.append(f"the submission's node ended before its time: {ended.died}")
-            listener.blame(ended.died)
+            note = f"the submission's node ended before its time: {ended.died}"
             # What had not begun is tried in a second node; a submission that ends that, too, gets no third.
-            again = what in self._died
-            self._died.add(what)
-            return Ending(Stopped.NODE if again else Stopped.OURS, f"({ended.died})")
-        broken = broken or ended.stopped or why_improper(ended, listener.ended)
-        has_sources = listener.built is None or listener.built.ok
-        if not broken and task.look and self._unknown and has_sources:
+            again = self._died.setdefault(group.suite if group.checks else "build", self._round) < self._round
+            return _noted(ran, note), Ending(Stopped.NODE if again else Stopped.OURS, f"({ended.died})")
+        broken = ran.broken or ended.stopped or why_improper(ended, ran.last)
+        has_sources = ran.built is None or ran.built.ok
+        if not broken and self._looker == group and ran.forbidden is None and has_sources:
             broken = "the tester did not look for forbidden names"
-            listener.reports.first.clear()  # nobody knows what they are worth
+            ran = replace(ran, reports={})  # nobody knows what they are worth
         if broken:
-            self._broke = True
-            self.notes.append(f"the lab broke: {broken}")
-            return Ending(Stopped.OURS, f"({broken})")
-        return Ending()
+            self._broke.add(group)
+            self._last = Ending(Stopped.OURS, f"({broken})")
+            return _noted(ran, f"the lab broke: {broken}"), self._last
+        return ran, Ending()
 
-    def _late(self, listener: Listener, seconds: float) -> Ending:
+    def _late(self, ran: Ran) -> tuple[Ran, Ending]:
         """What it means that the time was up."""
-        self.notes.append("the time for the whole grading was up; it was ended from outside")
-        if any(not report.outcome.decided for report in listener.reports.first.values()):
+        ran = _noted(ran, "the time for the whole grading was up; it was ended from outside")
+        if any(not report.outcome.decided for report in ran.reports.values()):
             # Part of the time went where the lab or the machine could not do its part.
-            return Ending(Stopped.OURS, "(the time was up, after checks that stayed undecided)")
-        if self._without_processor(listener, seconds):
-            return Ending(Stopped.OURS, "(the time was up, and the machine had no processor to give)")
-        return Ending(Stopped.DEADLINE)
+            return ran, Ending(Stopped.OURS, "(the time was up, after checks that stayed undecided)")
+        if self._without_processor(ran):
+            return ran, Ending(Stopped.OURS, "(the time was up, and the machine had no processor to give)")
+        return ran, Ending(Stopped.DEADLINE)
 
-    def _without_processor(self, listener: Listener, seconds: float) -> bool:
+    def _without_processor(self, ran: Ran) -> bool:
         """Whether the machine was too busy for these seconds to say anything of the submission, not by its doing."""
-        reports = listener.reports.first.values()
-        waited, used = sum(report.waited for report in reports), sum(report.used for report in reports)
-        loud = is_loud(seconds, used=used, cpus=self.task.assignment.limits.cpus)
-        return was_starved(seconds, waited=waited, crowded=self._crowded, most=CROWDED) and not loud
+        waited = sum(report.waited for report in ran.reports.values())
+        used = sum(report.used for report in ran.reports.values())
+        loud = is_loud(ran.seconds, used=used, cpus=self.task.assignment.limits.cpus)
+        return was_starved(ran.seconds, waited=waited, crowded=ran.crowded, most=CROWDED) and not loud
+
+
+def _noted(ran: Ran, note: str) -> Ran:
+    return replace(ran, notes=(*ran.notes, note))
 
 
 def why_improper(ended: Ended, last_record: bool) -> str:

@@ -1,28 +1,27 @@
 """`lab check`: the public tests against a solution on this machine.
 
-Runs them and yields the records; `check_report` prints them.
-
-The tester is a process of its own, as when it is graded: a program that runs wild can end the tester at most.
+Runs them (`testers`) and yields the records; `check_report` prints them.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import subprocess
-import sys
-import tempfile
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
+from harness.cli.testers import run_testers
 from harness.course.assignment import Assignment, Check, load_assignment
+from harness.course.groups import cut, split
 from harness.course.misplaced import expected_files, misplaced_in
 from harness.course.programs import load_programs
 from harness.errors import UsageError
 from harness.tester.border.job import Job, LocalLab
-from harness.tester.border.records import BadRecord, End, Record, Report, Trouble, parse_record
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Forbidden, Record, Report
 from harness.text.nearest import nearest
 
 #: Where an assignment's folder is looked for, from the current folder upwards.
@@ -30,6 +29,8 @@ _PLACES = ("", "assignments")
 TESTS = "tests"
 #: Where failing checks leave files to look at, below the current folder.
 RESULTS = "lab-results"
+#: More testers than that take longer to start than they save.
+MOST_TESTERS = 4
 #: The repository this file belongs to: assignments are found from anywhere.
 HOME = Path(__file__).resolve().parents[2]
 
@@ -102,33 +103,67 @@ def checks_to_run(assignment: Assignment, stage: int | None, names: Sequence[str
     return [check for check in assignment.checks if check.id in needed]
 
 
-def run_checks(solution: Solution, checks: Sequence[Check], seed: str | None = None) -> Generator[Record, None, None]:
-    """Run public checks and yield the tester's records as they come. Raises SubmissionError."""
+def testers_here() -> int:
+    """How many testers this machine carries: most of a test is waiting, but somebody else works on it as well."""
+    return min(MOST_TESTERS, 2 * (os.cpu_count() or 1))
+
+
+def run_checks(
+    solution: Solution, checks: Sequence[Check], seed: str | None = None, *, testers: int | None = None
+) -> Generator[Record, None, None]:
+    """Run public checks and yield what comes of them, reports in the rubric's order. Raises SubmissionError.
+
+    `testers`: so many side by side at most (default: as this machine carries). What those leave undecided runs once
+    more, when nothing else does.
+    """
     assignment = solution.assignment
+    build = assignment.build_of(solution.folder) is not None
     job = Job(
         lab=LocalLab(solution.folder),
         assignment=assignment.path.resolve(),
         suites={"public": solution.tests.resolve()},
         checks=[check.id for check in checks],
         programs=load_programs(assignment.programs, solution.folder),
-        build=assignment.build_of(solution.folder) is not None,
+        build=build,
         look=True,
         seed="",
         public_seed=seed or secrets.token_hex(4),
     )
-    paths = [str(HOME), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    with tempfile.TemporaryFile() as log:  # not a pipe: nobody reads it while the tester writes
-        tester = subprocess.Popen(
-            [sys.executable, "-B", "-m", "harness.tester.run"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )
-        try:
-            yield from _records(tester, job, log)
-        finally:
-            _end(tester)
+    beside, alone = split(assignment, "public", set(job.checks))
+    groups = [] if build else cut(beside, testers or testers_here())  # what is built is built once
+    if len(groups) < 2:
+        yield from run_testers([job])
+        return
+    jobs = [replace(job, checks=group.checks, look=number == 0) for number, group in enumerate(groups)]
+    known: dict[str, Outcome] = {}
+    again = {check.id for check in alone}
+    with closing(run_testers(jobs)) as records:
+        for record in _in_order(job.checks, records):
+            if isinstance(record, Report):
+                known[record.check] = record.outcome
+                skipped = record.outcome is Outcome.SKIPPED and record.because in again
+                if skipped or (not record.outcome.decided and not record.unmeasured):
+                    again.add(record.check)
+                    continue
+            yield record
+    if again:
+        outcomes = {check: outcome for check, outcome in known.items() if check not in again}
+        wanted = [check for check in job.checks if check in again]
+        yield from run_testers([replace(job, checks=wanted, outcomes=outcomes, look=False)])
+
+
+def _in_order(checks: Sequence[str], records: Iterable[Record]) -> Iterator[Record]:
+    """The records, but reports in this order, and none before it is known what the sources use that is forbidden."""
+    left, came, looked = deque(checks), dict[str, Report](), False
+    for record in records:
+        if isinstance(record, Report):
+            came[record.check] = record
+        else:
+            looked = looked or isinstance(record, Forbidden)
+            yield record
+        while looked and left and left[0] in came:
+            yield came.pop(left.popleft())
+    yield from (came[check] for check in left if check in came)
 
 
 class Results:
@@ -163,35 +198,3 @@ def _shown(path: Path) -> Path:
         return path.relative_to(Path.cwd())
     except ValueError:
         return path
-
-
-def _records(tester: subprocess.Popen[bytes], job: Job, log: IO[bytes]) -> Iterator[Record]:
-    assert tester.stdin and tester.stdout
-    ended = False
-    try:
-        tester.stdin.write(job.to_json())
-        tester.stdin.close()
-    except BrokenPipeError:
-        pass  # it has ended already; its log says why
-    for line in tester.stdout:
-        try:
-            record = parse_record(line)
-        except BadRecord as error:
-            record = Trouble(f"the tester wrote a line that is no record ({error}); it is left out")
-        ended = ended or isinstance(record, End)
-        yield record
-    if not ended:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
-        text = log.read().decode("utf-8", "replace")
-        yield Trouble(f"the tester stopped before its end:\n{text}")
-
-
-def _end(tester: subprocess.Popen[bytes]) -> None:
-    """Let the tester tidy up (it does on SIGTERM); kill it after a while."""
-    if tester.poll() is None:
-        tester.terminate()
-    try:
-        tester.wait(10)
-    except subprocess.TimeoutExpired:
-        tester.kill()
-        tester.wait()

@@ -37,8 +37,10 @@ def write(result: Result, formats: Sequence[Wanted], context: Context) -> None:
         if one.file:
             save(Path(one.file), text)
         else:
-            sys.stdout.write(text)
+            # As it is in a file, whatever the terminal's encoding: a reader of XML or CSV is told nothing of that.
             sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode("utf-8"))
+            sys.stdout.buffer.flush()
 
 
 def save(file: Path, text: str, *, append: bool = False) -> None:

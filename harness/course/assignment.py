@@ -78,6 +78,8 @@ class Check:
     hint: str = ""  #: for public failures and the instructor
     feedback: str = ""  #: all that a student reads when this hidden check fails
     timeout: float = 10.0  #: seconds
+    takes: float = 0.3  #: seconds that it takes a correct program, about: to plan with, it decides nothing
+    alone: str = ""  #: why it has to run when nothing else does; empty if it may run beside others
 
     @property
     def file(self) -> str:
@@ -284,6 +286,8 @@ def _check(row: Row, before: Mapping[str, Check], public: bool) -> Check:
         hint=row.text("hint", ""),
         feedback=row.text("feedback", ""),
         timeout=row.number("timeout", Check.timeout),
+        takes=row.number("takes", Check.takes),
+        alone=row.text("alone", ""),
     )
     if not _CHECK_ID.fullmatch(check.id):
         row.wrong("id", f"{check.id!r} is not a test", 'Write: id = "test_file.py::test_name", from the suite on.')

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from harness.formats.result import CheckResult, Context, Result
-from harness.formats.words import NAMES, explanation, line, points, shown
+from harness.formats.words import NAMES, counted, explanation, line, points, shown
 from harness.tester.border.outcome import Outcome
 
 #: What students may see of a check that is told in full although it is hidden (the instructor's view).
@@ -40,7 +40,7 @@ def _overall(result: Result) -> str:
     rows = [result.message, result.remark]
     if result.undecided:
         rows.append(
-            f"{points(result.undecided)} points could not be decided, through no fault of yours. They count as 0 here "
+            f"Undecided, through no fault of yours: {counted(result.undecided)}. That counts as 0 here "
             "until a person has looked."
         )
     rows += [f"{points(result.points)} of {points(result.possible)} points"]

@@ -55,6 +55,15 @@ def points(number: float) -> str:
     return f"{number:g}"
 
 
+def counted(number: float) -> str:
+    """Points with their word.
+
+    >>> counted(1.0), counted(0.5)
+    ('1 point', '0.5 points')
+    """
+    return f"{number:g} point{'' if number == 1 else 's'}"
+
+
 #: How an outcome is called.
 NAMES = {
     Outcome.PASS: "passed",

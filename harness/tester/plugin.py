@@ -71,18 +71,21 @@ class StoryPlugin:
         self._emit = emit
         self._checks = {check.id: check for check in session.assignment.checks}
         self._outcomes = dict(session.outcomes)
-        self._found: dict[str, str] = {}  # pytest's node id -> check id
+        self._found: dict[object, str] = {}  # the test -> the id of its check
         self._scene: Scene | None = None
         self._began = (0.0, 0.0)  # wall clock, monotonic
         self._queued = self._crowd = 0.0
         self._cpu: tuple[float, ...] = ()  # of each node, before the check
         self._second_used = True  # until it has been made fresh once
         self._gone = False  # whether it was reported that the node is gone
+        self.collected = self.made_fresh = 0.0  #: seconds until the tests were found, and for fresh nodes and links
+        self._made = time.monotonic()
 
     # -- which tests, in which order ---------------------------------------------------------------------------
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the wanted checks, in the rubric's order; report those without a test."""
+        self.collected = time.monotonic() - self._made
         by_check: dict[str, pytest.Item] = {}
         for item in items:
             for suite, folder in self._session.suites.items():
@@ -91,7 +94,7 @@ class StoryPlugin:
                     check = self._checks.get(check_id)
                     if check is not None and check.suite == suite:
                         by_check[check_id] = item
-                        self._found[item.nodeid] = check_id
+                        self._found[item] = check_id
         for check_id in self._session.wanted:
             if check_id not in by_check:
                 self._emit(Trouble(f"no test was found for the check {check_id}"))
@@ -102,8 +105,8 @@ class StoryPlugin:
     @pytest.fixture
     def lab(self, request: pytest.FixtureRequest) -> Generator[Scene, None, None]:
         """The lab of one test: fresh folders, a clean link, nothing left of the test before."""
-        check = self._checks[self._found[request.node.nodeid]]
-        session = self._session
+        check = self._checks[self._found[request.node]]
+        session, begun = self._session, time.monotonic()
         session.node.fresh()
         if session.second is not None and self._second_used:
             session.second.fresh()
@@ -118,6 +121,7 @@ class StoryPlugin:
         )
         scene.link("clean")
         scene.story.steps.clear()
+        self.made_fresh += time.monotonic() - begun
         self._cpu = self._cpu_used()
         self._began = (time.time(), time.monotonic())
         self._queued, self._crowd = queued_here(), machine_queued()
@@ -129,7 +133,7 @@ class StoryPlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Announce the check; give it its time and no more."""
-        check = self._checks[self._found[item.nodeid]]
+        check = self._checks[self._found[item]]
         self._scene = None
         self._began = (time.time(), time.monotonic())
         self._queued, self._crowd = queued_here(), machine_queued()
@@ -139,14 +143,14 @@ class StoryPlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Run the test body under its time limit."""
-        check = self._checks[self._found[item.nodeid]]
+        check = self._checks[self._found[item]]
         with _time_limit(check.timeout):
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip what depends on a failed check, and everything when the build failed."""
-        check = self._checks[self._found[item.nodeid]]
+        check = self._checks[self._found[item]]
         if self._session.broken_build is not None:
             raise Broken("the build failed", seen=self._session.broken_build, verdict="error")
         for needed in check.needs:
@@ -160,7 +164,7 @@ class StoryPlugin:
         """Turn what happened into the check's record: after the call, or after a set-up that did not succeed."""
         error = call.excinfo.value if call.excinfo else None
         if call.when == "call" or (call.when == "setup" and error is not None):
-            self._report(self._checks[self._found[item.nodeid]], error)
+            self._report(self._checks[self._found[item]], error)
         elif call.when == "teardown" and error is not None:
             self._emit(Trouble(f"{item.name}: the lab could not be tidied up: {error}"))
         return (yield)

@@ -168,15 +168,18 @@ def _send(packed: int, emit: Callable[[Record], None]) -> None:
 def _run_pytest(session: SuiteRun, emit: Callable[[Record], None]) -> None:
     begun = time.monotonic()
     plugin = StoryPlugin(session, emit)
-    wanted = {check.suite for check in session.assignment.checks if check.id in set(session.wanted)}
+    wanted = [check for check in session.assignment.checks if check.id in set(session.wanted)]
     with tempfile.TemporaryDirectory(prefix="suites-") as neutral:
         # An empty folder as root: no ini file, and no conftest or plugin is picked up on the way.
-        folders = [str(folder) for name, folder in session.suites.items() if name in wanted]
+        files = {session.suites[check.suite] / check.file: None for check in wanted if check.suite in session.suites}
+        there = [str(file) for file in files if file.is_file()]
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        arguments = [*_PYTEST, f"--rootdir={neutral}", "-c", _empty_ini(neutral), *folders]
+        arguments = [*_PYTEST, f"--rootdir={neutral}", "-c", _empty_ini(neutral), *(there or [neutral])]
         status = pytest.main(arguments, plugins=[plugin])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         emit(Trouble(f"pytest stopped with {status!r}: see the log of the tester"))
+    emit(Phase("finding tests", round(plugin.collected, 4)))
+    emit(Phase("fresh nodes", round(plugin.made_fresh, 4)))
     emit(Phase("suites", round(time.monotonic() - begun, 4)))
 
 

@@ -169,7 +169,7 @@ def tester(images_node: str, volumes: Volumes) -> Recipe:
     return Recipe(
         image=images_node,
         command=["python3", "-m", "harness.tester.nursery"],
-        environment=_python_environment(),
+        environment={**_python_environment(), "TESTS_BYTECODE": "/tmp/pycache"},
         # Without swap: a test that takes more ends with its tester, and takes nothing from the labs beside it.
         host={**host, "sysctls": {**_IPV6, **_FORGETS}, "mem_limit": TESTER_MEMORY, "memswap_limit": TESTER_MEMORY},
         limits={"nofile": OUR_FILES, "core": 0},
@@ -277,7 +277,7 @@ def _python_environment() -> dict[str, str]:
 
     return {
         "PYTHONPATH": f"{CODE}:{PACKAGES_AT}",
-        "PYTHONPYCACHEPREFIX": "/tmp/pycache",
+        "PYTHONDONTWRITEBYTECODE": "1",  # it comes with the image and with the code
         "PYTHONUNBUFFERED": "1",
         "HOME": "/tmp",
         "LANG": "C.UTF-8",

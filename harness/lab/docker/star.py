@@ -24,7 +24,7 @@ from typing import Any
 from harness.lab.docker import owner
 from harness.lab.docker import recipes as nodes
 from harness.lab.docker.channel import ANSWER_WITHIN, Channel
-from harness.lab.docker.code_tar import HARNESS, agent_code, archive
+from harness.lab.docker.code_tar import agent_code, archive, harness_tar
 from harness.lab.docker.containers import DockerEngine, sweep
 from harness.lab.docker.description import DockerLab
 from harness.lab.docker.images import Images
@@ -131,9 +131,11 @@ class Star:
         }
         for name in dataclasses.astuple(self._volumes):
             self._docker.create_volume(name, self._labels)
-        ids = {name: self._create(name, make(self._images.node, self._volumes)) for name, make in recipes.items()}
-        self._ours = ids
-        self._docker.put(ids["warden"], nodes.CODE, archive({"harness": HARNESS, **code}))
+        with ThreadPoolExecutor(len(recipes)) as pool:
+            made = pool.map(lambda name: self._create(name, recipes[name](self._images.node, self._volumes)), recipes)
+            self._ours = ids = dict(zip(recipes, made, strict=True))
+        self._docker.put(ids["warden"], nodes.CODE, harness_tar())
+        self._docker.put(ids["warden"], nodes.CODE, archive(code))
         self._docker.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
         with ThreadPoolExecutor(len(ids)) as pool:
             list(pool.map(self._docker.start, ids.values()))

@@ -9,6 +9,7 @@ import os
 import platform
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from grader.bench.local import Ended, OnRecord
 from grader.bench.task import Task
 from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
-from grader.job import run
+from grader.job import tester
 from grader.record.journal import Journal
 from grader.record.run_folder import RunFolder
 from harness.errors import SetupError, UsageError
@@ -241,8 +242,8 @@ def test_time_that_was_lost_through_us_is_taken_from_no_other_check(
 ) -> None:
     hand_in(runs.submitted, "ann")
     clock = itertools.count(step=60.0)
-    monkeypatch.setattr(run.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(run, "machine_queued", lambda: 0.0)
+    monkeypatch.setattr(tester, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(tester, "machine_queued", lambda: 0.0)
     still = Ended(status=None, late=True, stopped="the lab's link node was stopped by a signal")
     runs.bench.scripts, runs.bench.endings = [[report(READS)], [*passing(), END]], [still]
     runs.go()
@@ -457,9 +458,9 @@ def test_time_that_the_machine_did_not_give_costs_nothing(
     """The time is up after 60 s; the tester waited, the machine was crowded, or the submission took the processor."""
     hand_in(runs.submitted, "ann")
     clock = itertools.count(step=60.0)
-    monkeypatch.setattr(run.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(tester, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     psi = itertools.count(step=60.0 * crowded)
-    monkeypatch.setattr(run, "machine_queued", lambda: next(psi))
+    monkeypatch.setattr(tester, "machine_queued", lambda: next(psi))
     runs.bench.scripts = [[report(READS, waited=waited, used=used)]]
     runs.bench.endings = [Ended(status=None, late=True)] * 3
     runs.go()

@@ -56,11 +56,15 @@ def job(name: str, assignment: str, seconds: float) -> GradingJob:
 def test_the_time_left_is_learnt_from_what_was_taken() -> None:
     jobs = [job(f"s{number}", "blocking", 200) for number in range(4)]
     left = Estimate(jobs, lambda: 2, cores=2)
-    assert left.left() == 4 * 50 / 2
-    for number, at in ((0, 0.0), (1, 0.0)):
-        left.see(JobEvent("begins", jobs[number]), at)
-    left.see(JobEvent("ends", jobs[0], result={}), 20.0)
-    assert left.left() == (2 + 20 + 20) / 2  # s1 takes longer than s0 took; two have not begun
-    for each in jobs[1:]:
-        left.see(JobEvent("ends", each, result={}, again=True), 20.0)
+    assert left.left() == 4 * 60 / 2
+    for each in jobs:
+        left.see(JobEvent("begins", each), 100.0)
+    left.see(JobEvent("goes on", jobs[0]), 110.0)
+    assert left.left() == 4 * 60 / 2 - 10
+    left.see(JobEvent("ends", jobs[0], result={}), 120.0)
+    assert left.left() == 3 * 20  # one in 20 s
+    left.see(JobEvent("ends", jobs[1], result={}, again=True), 120.0)  # was there already: says nothing
+    assert left.left() == 2 * 20
+    for each in jobs[2:]:
+        left.see(JobEvent("ends", each, result={}), 120.0)
     assert left.left() == 0.0

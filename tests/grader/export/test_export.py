@@ -187,9 +187,12 @@ def test_what_is_ours_ends_with_4(bench: FakeBench, tmp_path: Path) -> None:
     bench.endings = [Ended(status=None, stopped="the engine went away")] * 9
     said = grade(archive_of(tmp_path, **{"client.py": "x"}), "--json")
     assert (said.exit_code, json.loads(said.stdout)["verdict"]) == (4, "ours")
-    bench.endings = []
+
+
+def test_what_waits_for_a_person_ends_with_5(bench: FakeBench, tmp_path: Path) -> None:
     bench.scripts = [[*[report(check, "inconclusive") for check in ALL], END]]
-    assert grade(archive_of(tmp_path, **{"client.py": "x"})).exit_code == 4
+    said = grade(archive_of(tmp_path, **{"client.py": "x"}), "--json")
+    assert (said.exit_code, json.loads(said.stdout)["verdict"]) == (5, "undecided")
 
 
 def test_what_was_not_graded_at_all_ends_with_2(

@@ -54,6 +54,8 @@ section = "1.2"
 rule = "A stream has no message boundaries."
 feedback = "Read section 1.2 again."
 timeout = 5
+takes = 2.5
+alone = "measures idle CPU"
 """
 
 PATH = Path("reference/blocking/assignment.toml")
@@ -86,6 +88,7 @@ def test_reads_a_whole_file(tmp_path: Path) -> None:
     assert (assignment.limits.memory_mb, assignment.limits.processes) == (128, 128)
     assert assignment.stage(1).forbidden == ("socketserver", "os.fork")
     assert [check.timeout for check in assignment.checks] == [10, 5]
+    assert [(check.takes, check.alone) for check in assignment.checks] == [(0.3, ""), (2.5, "measures idle CPU")]
     assert [check.suite for check in assignment.checks_of(1, "hidden")] == ["hidden"]
     assert assignment.check("test_daytime_client.py::test_reads_slowly").file == "test_daytime_client.py"
     assert not assignment.public

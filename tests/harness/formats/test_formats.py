@@ -116,7 +116,7 @@ def test_gradescope_gets_points_for_each_check_and_the_score_of_the_whole() -> N
     assert [rows["test_passes"][key] for key in ("score", "max_score", "status")] == [2.0, 2.0, "passed"]
     assert [rows["test_fails"][key] for key in ("score", "max_score", "status")] == [0.0, 0.25, "failed"]
     assert "status" not in rows["test_undecided"] and "status" not in rows["test_silent"]
-    assert "4 points could not be decided" in told["output"]
+    assert "Undecided, through no fault of yours: 4 points." in told["output"]
     assert told["stdout_visibility"] == "hidden" and "leaderboard" not in told
 
 

@@ -71,7 +71,7 @@ def test_one_job_after_the_other(nursery: subprocess.Popen[bytes], tmp_path: Pat
     job = a_job(tmp_path, "def test_one(lab):\n    lab.says('hello')\n")
     for _ in range(2):
         say(nursery, {"job": job})
-        *_, report, _, end, done = until_done(nursery)
+        *_, report, _, _, _, end, done = until_done(nursery)
         assert (report["record"], report["outcome"]) == ("report", "pass")
         assert end == {"record": "end"}
         assert done == {"nursery": "done", "status": 0}

@@ -353,3 +353,27 @@ def test_a_tester_without_a_job_says_so_in_records(text: bytes) -> None:
     assert trouble["record"] == "trouble"
     assert "job" in trouble["text"]
     assert end == {"record": "end"}
+
+
+def test_tests_of_one_name_in_two_files_are_two(tmp_path: Path) -> None:
+    stage = '[[stages]]\nnumber = 1\ntitle = "Hello"\npoints = 2\nsection = "1"\n'
+    checks = [CHECK.format(name="test_it", needs="").replace("test_hello", f"test_{nth}") for nth in (1, 2)]
+    (tmp_path / "assignment.toml").write_text(ASSIGNMENT + stage + "".join(checks))
+    for folder in ("suite", "submission"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "suite/test_1.py").write_text("def test_it(lab): ...\n")
+    (tmp_path / "suite/test_2.py").write_text("def test_it(lab): lab.expect(False, 'it is')\n")
+    job = Job(
+        lab=LocalLab(tmp_path / "submission"),
+        assignment=tmp_path / "assignment.toml",
+        suites={"public": tmp_path / "suite"},
+        checks=["test_1.py::test_it", "test_2.py::test_it"],
+        programs={"hello": ["python3", "hello.py"]},
+        build=False,
+        seed="1",
+    )
+    reports = [row for row in told(job.to_json()) if row["record"] == "report"]
+    assert [(row["check"], row["outcome"]) for row in reports] == [
+        ("test_1.py::test_it", "pass"),
+        ("test_2.py::test_it", "fail"),
+    ]

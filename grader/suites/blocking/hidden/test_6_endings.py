@@ -4,7 +4,7 @@ import struct
 import threading
 from typing import Any
 
-from harness.testing import NotMeasured, Peer, Scene, Server
+from harness.testing import LabError, Peer, Scene, Server
 
 
 def frame(body: bytes) -> bytes:
@@ -70,7 +70,7 @@ def _reads_slowly(lab: Scene, peer: Peer, expected: bytes) -> None:
         lab.waits_until(lambda: False, within=0.05)
         longest, last = max(longest, lab.now() - last), lab.now()
     if seen != expected and longest > 0.15:
-        raise NotMeasured(f"the machine was busy: the slow reader did not read for {longest:.2f} s")
+        raise LabError(f"the machine was busy: the slow reader did not read for {longest:.2f} s")
     lab.expect(
         seen == expected,
         "answers that are read slowly come whole, too",

@@ -24,8 +24,9 @@ from harness.lab.docker import code_tar as parcel
 from harness.lab.docker import containers, images, owner
 from harness.lab.docker import recipes as nodes
 from harness.lab.docker.phases import Phases
-from harness.lab.docker.star import Star
+from harness.lab.docker.star import Star, filled
 from harness.lab.interface import LabError
+from harness.lab.node.captures import LARGE
 from harness.lab.tools import TOOLS
 from harness.tester.border.job import Job
 from tests.harness.lab.docker import star_suite
@@ -212,7 +213,7 @@ class TestStars:
 import sys, signal
 from pathlib import Path
 from harness.lab.docker import images, owner
-from harness.lab.docker.star import Star
+from harness.lab.docker.star import Star, filled
 from harness.course.assignment import Limits
 star = Star.start(images.Images({made.student!r}, {made.node!r}), code={{}})
 with star.session(Path({str(submission)!r}), Limits()):
@@ -451,3 +452,10 @@ def test_who_is_dead() -> None:
     boot, namespace = labels[owner.MACHINE].split("/", 1)
     assert not owner.is_dead({**labels, owner.MACHINE: f"{boot}/another namespace", owner.STARTED: "1"})
     assert owner.is_dead({**labels, owner.MACHINE: f"an earlier boot/{namespace}"})
+
+
+@pytest.mark.parametrize(
+    ("row", "whose"), [({}, "ours"), ({"carried": 2 * LARGE - 1}, "ours"), ({"carried": 2 * LARGE}, "")]
+)
+def test_a_wire_is_loud_from_more_than_any_check_needs(row: dict[str, Any], whose: str) -> None:
+    assert (filled({"nursery": "done", "status": -9, **row}) is None) == (whose == "ours")

@@ -1,0 +1,140 @@
+"""The lanes of this machine: threads, each with a bench of its own while it works. An executor (concurrent.futures).
+
+Rule: a lane keeps its bench for the next call; one that broke is closed, and another one is made when it is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from typing import Any, TypeVar
+
+from grader.bench.local import Bench, Place
+from harness.errors import SetupError, shortage
+from harness.lab.interface import LabError
+
+T = TypeVar("T")
+
+
+class Lanes(Executor):
+    """As many threads as were asked for, or as this machine has room for. Raises SetupError if that is none."""
+
+    def __init__(self, place: Place, count: int) -> None:
+        self._place = place
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._idle: list[Bench] = []
+        self._benches: list[Bench] = []
+        #: Making a bench takes processors: the first ones are there sooner if not all are made at a time.
+        self._makers = threading.Semaphore(os.cpu_count() or 1)
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._ahead: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+        for number in range(count):
+            thread = threading.Thread(target=self._work, name=f"lane-{number}")
+            try:
+                thread.start()
+            except RuntimeError as error:
+                if not number:
+                    raise SetupError(f"no worker can be started: {shortage(error) or error}") from None
+                break
+            self._threads.append(thread)
+
+    def __len__(self) -> int:
+        return len(self._threads)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Have a lane call that, soon."""
+        future: Future[T] = Future()
+
+        def call() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._calls.put(call)
+        return future
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+    @contextlib.contextmanager
+    def bench(self) -> Iterator[Bench]:
+        """A bench for the call that runs: an idle one, else a new one. Raises LabError. One that broke is closed."""
+        bench = self._an_idle_one()
+        if bench is None:
+            with self._makers:
+                bench = self._an_idle_one() or self._make()
+        try:
+            yield bench
+        except BaseException:
+            self._drop(bench)
+            raise
+        with self._lock:
+            self._idle.append(bench)
+
+    def make_ahead(self, count: int) -> None:
+        """Make benches in the background until there are so many."""
+
+        def make() -> None:
+            with contextlib.suppress(LabError):  # whoever needs one finds out
+                while not self._stopped:
+                    with self._makers:
+                        if len(self._benches) >= min(count, len(self._threads)):
+                            return
+                        bench = self._make()
+                    with self._lock:
+                        self._idle.append(bench)
+
+        self._ahead = threading.Thread(target=make, name="lanes-ahead")
+        with contextlib.suppress(RuntimeError):  # no room for a thread: then they are made when they are needed
+            self._ahead.start()
+
+    def _an_idle_one(self) -> Bench | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _make(self) -> Bench:
+        bench = self._place.bench()
+        with self._lock:
+            self._benches.append(bench)
+            stopped = self._stopped
+        if stopped:
+            bench.cancel()
+        return bench
+
+    def _drop(self, bench: Bench) -> None:
+        with self._lock:
+            self._benches.remove(bench)
+        with contextlib.suppress(Exception):  # the place sweeps up what is left when it is closed
+            bench.close()
+
+    def cancel(self) -> None:
+        """End what runs, soon."""
+        with self._lock:
+            self._stopped = True
+            benches = list(self._benches)
+        for bench in benches:
+            bench.cancel()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let the threads end when all calls are done, and close the benches."""
+        assert not cancel_futures  # nobody asks for that
+        self._stopped = True
+        for _ in self._threads:
+            self._calls.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
+        if self._ahead is not None and self._ahead.ident is not None:
+            self._ahead.join()
+        for bench in list(self._benches):
+            self._drop(bench)

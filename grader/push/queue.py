@@ -1,0 +1,209 @@
+"""The queue of pushes: one table in SQLite. The only place that opens it.
+
+Rule 1: everything in it is plain data and is read through `_push_of`; what does not pass is dropped and said.
+Rule 2: each change is one transaction, on the disk before the call returns: kill -9 loses nothing that was answered.
+Rule 3: the caller says what time it is.
+
+States: waiting -> running -> done; waiting -> dropped (a newer push took its place, or the row was no push).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.push.order import Push, fair_order
+from harness.errors import SetupError
+
+#: Gradings of one push that may be lost with the daemon; then it is dropped: it may be what ends the daemon.
+MOST_ATTEMPTS = 3
+#: Rows that may wait at all, and how long names may be (characters).
+MOST_WAITING, MOST_NAME = 10_000, 400
+#: Gradings whose time an estimate is made of.
+_LAST = 20
+_PATIENCE = 10.0  # seconds that a call waits for another one's transaction
+_TABLE = """
+CREATE TABLE IF NOT EXISTS pushes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    student TEXT NOT NULL, assignment TEXT NOT NULL, repository TEXT NOT NULL,
+    ref TEXT NOT NULL, commit_id TEXT NOT NULL,
+    pushed REAL NOT NULL, since REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'waiting', begun REAL, ended REAL, said TEXT NOT NULL DEFAULT ''
+)"""
+_COLUMNS = "id, student, assignment, repository, ref, commit_id, pushed, since, attempts"
+_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_NAME = re.compile(r"[^\x00-\x1f\x7f/][^\x00-\x1f\x7f/]*\Z")
+_PATH = re.compile(r"/[^\x00-\x1f\x7f]*\Z")
+_REF = re.compile(r"refs/heads/[^\x00-\x20\x7f~^:?*\[\\]+\Z")
+
+
+class BadPush(Exception):
+    """What was pushed cannot be graded; the message says why."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is said of a push that waits."""
+
+    push: Push
+    place: int  #: 0: it is next
+    instead_of: tuple[int, ...] = ()  #: older pushes that are not graded any more
+
+
+class Queue:
+    """An open queue. Raises SetupError when the file cannot be used."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        with self._transaction() as table:
+            table.execute(_TABLE)
+
+    def put(self, *, student: str, assignment: str, repository: str, ref: str, commit: str, now: float) -> Place:
+        """Add a push; older ones of the same student and assignment that still wait are dropped. Raises BadPush."""
+        _check(student, assignment, repository, ref, commit)
+        with self._transaction() as table:
+            if table.execute("SELECT count(*) FROM pushes WHERE state = 'waiting'").fetchone()[0] >= MOST_WAITING:
+                raise BadPush(f"{MOST_WAITING:,} pushes wait already. Push again later.")
+            same = "state = 'waiting' AND student = ? AND assignment = ?"
+            older = table.execute(f"SELECT id, since FROM pushes WHERE {same}", (student, assignment)).fetchall()
+            since = min([now, *(row[1] for row in older if isinstance(row[1], float))])
+            words = (student, assignment, repository, ref, commit, now, since)
+            names = "student, assignment, repository, ref, commit_id, pushed, since"
+            added = table.execute(f"INSERT INTO pushes ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)", words).lastrowid
+            assert added is not None
+            for number, _ in older:
+                _end(table, number, "dropped", now, f"a newer push took its place (number {added})")
+            waiting = self._waiting(table, now)
+        place = next(index for index, push in enumerate(waiting) if push.id == added)
+        return Place(waiting[place], place, tuple(row[0] for row in older))
+
+    def take(self, *, now: float) -> Push | None:
+        """The push to grade next, which is running from now on; None if none waits."""
+        with self._transaction() as table:
+            waiting = self._waiting(table, now)
+            if not waiting:
+                return None
+            table.execute("UPDATE pushes SET state = 'running', begun = ? WHERE id = ?", (now, waiting[0].id))
+        return waiting[0]
+
+    def done(self, push: Push, *, now: float, said: str) -> None:
+        """A grading has ended; `said` is what became of it, one line."""
+        with self._transaction() as table:
+            _end(table, push.id, "done", now, said)
+
+    def recover(self, *, now: float) -> list[Push]:
+        """To be called when a daemon starts: what ran when the last one ended waits again. Returns those."""
+        with self._transaction() as table:
+            lost = table.execute(f"SELECT {_COLUMNS} FROM pushes WHERE state = 'running'").fetchall()
+            for row in lost:
+                table.execute("UPDATE pushes SET state = 'waiting', attempts = attempts + 1 WHERE id = ?", row[:1])
+            for row in lost:
+                newer = table.execute(
+                    "SELECT max(id) FROM pushes WHERE state = 'waiting' AND student = ? AND assignment = ?", row[1:3]
+                ).fetchone()[0]
+                if newer != row[0]:
+                    _end(table, row[0], "dropped", now, f"a newer push took its place (number {newer})")
+                elif row[8] + 1 >= MOST_ATTEMPTS:
+                    _end(
+                        table,
+                        row[0],
+                        "dropped",
+                        now,
+                        "the grader ended each time while this was graded: tell your instructor",
+                    )
+            numbers = {row[0] for row in lost}
+            return [push for push in self._waiting(table, now) if push.id in numbers]
+
+    def place_of(self, number: int, *, now: float) -> Place | None:
+        """The place of a push that waits; None if it does not."""
+        with self._transaction() as table:
+            waiting = self._waiting(table, now)
+        return next((Place(push, index) for index, push in enumerate(waiting) if push.id == number), None)
+
+    def state_of(self, number: int) -> tuple[str, str]:
+        """The state of a push, and what is said of it. Raises KeyError."""
+        with self._transaction() as table:
+            row = table.execute("SELECT state, said FROM pushes WHERE id = ?", (number,)).fetchone()
+        if row is None:
+            raise KeyError(number)
+        return str(row[0]), str(row[1])
+
+    def seconds_each(self, default: float) -> float:
+        """How long a grading took lately (seconds, the median of the last ones)."""
+        with self._transaction() as table:
+            rows = table.execute(
+                "SELECT ended - begun FROM pushes WHERE state = 'done' AND typeof(ended - begun) = 'real'"
+                " ORDER BY ended DESC LIMIT ?",
+                (_LAST,),
+            ).fetchall()
+        times = sorted(row[0] for row in rows if math.isfinite(row[0]) and row[0] >= 0)
+        return float(times[len(times) // 2]) if times else default
+
+    def _waiting(self, table: sqlite3.Connection, now: float) -> list[Push]:
+        """What waits, in the order of its grading; rows that are no pushes are dropped."""
+        pushes = []
+        for row in table.execute(f"SELECT {_COLUMNS} FROM pushes WHERE state = 'waiting'").fetchall():
+            try:
+                pushes.append(_push_of(row))
+            except BadPush as why:
+                _end(table, row[0], "dropped", now, str(why))
+        rows = table.execute(
+            "SELECT student, max(begun) FROM pushes WHERE begun IS NOT NULL GROUP BY student"
+        ).fetchall()
+        served = {row[0]: row[1] for row in rows if isinstance(row[0], str) and isinstance(row[1], float)}
+        return fair_order(pushes, served)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that holds the file from its beginning, and is on the disk at its end."""
+        try:
+            with closing(sqlite3.connect(self._file, timeout=_PATIENCE, isolation_level=None)) as table:
+                table.execute("PRAGMA synchronous = FULL")
+                table.execute("PRAGMA trusted_schema = OFF")  # another account may have written the file
+                table.execute("BEGIN IMMEDIATE")
+                try:
+                    yield table
+                except BaseException:
+                    table.execute("ROLLBACK")
+                    raise
+                table.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise SetupError(
+                f"{self._file}, the queue of pushes, cannot be used: {error}. Move it away to begin with an empty one."
+            ) from None
+
+
+def _check(student: object, assignment: object, repository: object, ref: object, commit: object) -> None:
+    """Raises BadPush for what no push can be."""
+    for what, value, form in (
+        ("the student's name", student, _NAME),
+        ("the assignment", assignment, _NAME),
+        ("the repository", repository, _PATH),
+        ("the branch", ref, _REF),
+        ("the commit", commit, _COMMIT),
+    ):
+        if not isinstance(value, str) or len(value) > MOST_NAME or not form.match(value):
+            raise BadPush(f"{what} cannot be read")
+    for name in (student, assignment):
+        if str(name).startswith((".", "-")):
+            raise BadPush("a name may not begin with a dot or a dash")
+
+
+def _push_of(row: tuple[object, ...]) -> Push:
+    """A row of the table. Raises BadPush."""
+    number, student, assignment, repository, ref, commit, pushed, since, attempts = row
+    _check(student, assignment, repository, ref, commit)
+    times = [value for value in (pushed, since) if isinstance(value, float) and math.isfinite(value)]
+    if not isinstance(number, int) or not isinstance(attempts, int) or len(times) != 2:
+        raise BadPush("the row cannot be read")
+    texts = (str(student), str(assignment), str(repository), str(ref), str(commit))
+    return Push(number, *texts, pushed=times[0], since=times[1], attempts=attempts)
+
+
+def _end(table: sqlite3.Connection, number: object, state: str, now: float, said: str) -> None:
+    table.execute("UPDATE pushes SET state = ?, ended = ?, said = ? WHERE id = ?", (state, now, said[:1_000], number))
