@@ -73,9 +73,13 @@ class Lanes(Executor):
         """A bench for the call that runs: an idle one, else a new one. Raises LabError. One that broke is closed."""
         bench = self._an_idle_one()
         if bench is None:
+            self._count(+1)
             self._make_ahead()
             with self._makers:
-                bench = self._an_idle_one() or self._make()
+                if (bench := self._an_idle_one()) is None:
+                    bench = self._make()
+                else:
+                    self._count(-1)
         try:
             yield bench
         except BaseException:
@@ -88,11 +92,11 @@ class Lanes(Executor):
         """Make benches in the background until there are enough. Once."""
 
         def make() -> None:
+            wanted = min(self._count_ahead, len(self._threads))
             with contextlib.suppress(LabError):  # whoever needs one finds out
-                while not self._stopped:
+                while not self._stopped and len(self._benches) + self._coming < wanted:
+                    self._count(+1)
                     with self._makers:
-                        if len(self._benches) + self._coming >= min(self._count_ahead, len(self._threads)):
-                            return
                         bench = self._make()
                     with self._lock:
                         self._idle.append(bench)
@@ -107,17 +111,21 @@ class Lanes(Executor):
         with self._lock:
             return self._idle.pop() if self._idle else None
 
-    def _make(self) -> Bench:
+    def _count(self, more: int) -> None:
         with self._lock:
-            self._coming += 1
+            self._coming += more
+
+    def _make(self) -> Bench:
+        """Make a bench that is counted as coming."""
         try:
             bench = self._place.bench()
-            with self._lock:
-                self._benches.append(bench)
-                stopped = self._stopped
-        finally:
-            with self._lock:
-                self._coming -= 1
+        except BaseException:
+            self._count(-1)
+            raise
+        with self._lock:
+            self._benches.append(bench)
+            self._coming -= 1
+            stopped = self._stopped
         if stopped:
             bench.cancel()
         return bench
