@@ -27,7 +27,7 @@ check: $(VENV)/ready-dev  ## types, style, layers, freshness of assignments/
 audit: $(VENV)/ready-dev  ## the long calibrations: every mutant and alternate, the reference again and again
 	@$(BIN)/python -m pytest tests -m audit --durations=10
 
-course: $(VENV)/ready  ## bring nbgrader, for a term with a gradebook: about 330 MB more, JupyterLab among it
+course: $(VENV)/ready  ## bring nbgrader, for a term with a gradebook: about 300 MB more, JupyterLab among it
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[course]'
 	@echo "nbgrader is there; $(VENV) now holds $$(du -sm $(VENV) | cut -f1) MB"
 

@@ -25,6 +25,7 @@ from grader.reports.text import line
 from grader.term.leaving import System, Undecided
 from grader.verdict.decisions import Decision
 from grader.verdict.scoring import number
+from harness.errors import UsageError
 
 gradebook = typer.Typer(cls=GraderCommands, no_args_is_help=True, help="nbgrader's gradebook and its formgrader.")
 app.add_typer(gradebook, name="gradebook")
@@ -60,6 +61,8 @@ def put(
     course = _course(folder)
     books.needed()
     where = (run or course.run).absolute()
+    if run is None and not where.exists():
+        raise UsageError(f"{where} is not there: nothing was graded yet. Grade first: grader run {folder}")
     found = Record(where)
     roster = terms.roster_of(course)
     with _opened(course) as book:
@@ -161,6 +164,7 @@ def leave(
             book,
             course,
             terms.roster_of(course),
+            courses.this_course().names(),
             courses.this_course().load,
             system,
             assignment or [],

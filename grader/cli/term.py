@@ -127,6 +127,8 @@ def git(
     """From each student's repository: the last commit before the student's own deadline."""
     term = _Collecting(folder, assignment)
     done: set[str] = set()
+    if not any(person.repository for person in term.people().active):
+        raise UsageError(f"nobody in {term.course.roster} has a repository. Fill in its column `repository`.")
     with collecting(term.course.folder) as place:
         for person in term.people().active:
             if not person.repository or (person.group and person.group in done):
@@ -243,6 +245,6 @@ def from_folder(
     if source.resolve() == term.course.submitted.resolve():
         raise UsageError(f"{source} is where submissions are taken to. Give the folder that they come from.")
     with collecting(term.course.folder) as place:
-        for one in folders.plain(source, assignment):
+        for one in folders.plain(source, assignment, courses.this_course().names()):
             term.put(place, one.student, one.path, one.moment, one.clock, str(one.path))
     term.ends()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,10 +43,15 @@ def inbound(folder: Path, assignment: str, *, until: dict[str, datetime | None] 
     return sorted(latest.values(), key=lambda one: one.student)
 
 
-def plain(folder: Path, assignment: str) -> Iterator[Handed]:
-    """FOLDER/<student>/<assignment>/, or FOLDER/<student>/ with the files in it. Raises UsageError."""
+def plain(folder: Path, assignment: str, known: Collection[str]) -> Iterator[Handed]:
+    """FOLDER/<student>/<assignment>/, or FOLDER/<student>/ with the files in it. Raises UsageError.
+
+    `known`: all assignments; who has folders of others only has handed in nothing of this one.
+    """
     for path in _folders(folder):
         inner = path / assignment
+        if not inner.is_dir() and any((path / name).is_dir() for name in known):
+            continue
         yield Handed(path.name, inner if inner.is_dir() else path, _newest(path), "file")
 
 

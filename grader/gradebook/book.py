@@ -304,9 +304,10 @@ class Book:
             raise
 
     def rows(self) -> Iterator[Row]:
-        """Every submission there is, by assignment and student."""
+        """Every submission that has the notebook `checks`, by assignment and student."""
         found = self._book.db.query(self._api.SubmittedNotebook).all()
-        for notebook in sorted(found, key=lambda one: (one.assignment.assignment.name, one.student.id, one.name)):
+        ours = [one for one in found if one.name == NAME]
+        for notebook in sorted(ours, key=lambda one: (one.assignment.assignment.name, one.student.id, one.name)):
             submission = notebook.assignment
             moment = submission.timestamp
             yield Row(
@@ -333,6 +334,11 @@ class Book:
                 for cell, one in self.given(name, student).items()
             }
         return found
+
+    def of_others(self, student: str) -> list[str]:
+        """The assignments of a student that nbgrader graded itself."""
+        found = self._book.student_submissions(student) if student in self.students() else []
+        return sorted(one.assignment.name for one in found if {book.name for book in one.notebooks} != {NAME})
 
     def remove(self, student: str) -> None:
         """Take a student and all submissions out."""

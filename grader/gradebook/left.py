@@ -25,6 +25,9 @@ def set_aside(book: Book, folder: Path, student: str) -> bool:
     """Take somebody who left out of the gradebook and the folders, into left/. False if there was nothing to take."""
     if not student or student in (".", "..") or "/" in student:
         raise UsageError(f"{student!r} cannot be the name of a student's folder.")
+    if others := book.of_others(student):
+        what = f"{student} has left, and has submissions that nbgrader itself graded ({', '.join(others)})"
+        raise UsageError(f"{what}. Take them out yourself: nbgrader db student remove {student} --force")
     kept = book.all_given(student)
     here = [step for step in _STEPS if (folder / step / student).is_dir()]
     if student not in book.students() and not here:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from grader.course_file import CourseFile
@@ -52,6 +53,7 @@ def terms_of(
 ) -> Terms:
     """What a sync has to know."""
     moments = moments_of(course, roster, receipts)
+    load = cache(load)  # each reads a file
 
     def lateness(assignment: str, student: str) -> Lateness | None:
         known = (student, assignment) in moments

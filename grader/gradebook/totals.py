@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from grader.course_file import CourseFile
@@ -18,6 +18,7 @@ def exported(
     book: Book,
     course: CourseFile,
     roster: Roster | None,
+    ours: Collection[str],
     load: Callable[[str], Assignment],
     system: System,
     wanted: Sequence[str],
@@ -27,7 +28,7 @@ def exported(
 ) -> str:
     """The text of a file of grades. Raises UsageError where a person still decides and `word` is None."""
     people = roster.active if roster else tuple(Person(id=student) for student in book.students())
-    columns = _columns(book, course, load, system, wanted, now)
+    columns = _columns(book, course, ours, load, system, wanted, now)
     marks = {(row.student, row.assignment): Mark(row.points, row.penalty, row.needed) for row in book.rows()}
     waiting = undecided(people, columns, marks)
     if waiting and word is None:
@@ -43,12 +44,14 @@ def exported(
 def _columns(
     book: Book,
     course: CourseFile,
+    ours: Collection[str],
     load: Callable[[str], Assignment],
     system: System,
     wanted: Sequence[str],
     now: datetime,
 ) -> list[Column]:
-    known = book.assignments()
+    """The assignments in the gradebook that the course has; nbgrader's own are left to its export."""
+    known = [name for name in book.assignments() if name in ours]
     for name in wanted:
         if name not in known:
             raise UsageError(f'the gradebook has no assignment "{name}". {nearest(name, known)}')

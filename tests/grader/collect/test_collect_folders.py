@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fakes import hand_in
 
+from grader.course import Course
 from grader.term.receipts import parse
 
 if TYPE_CHECKING:
@@ -65,3 +67,16 @@ def test_a_roster_is_brought_up_to_date(term: Collecting, tmp_path: Path) -> Non
     assert f"{term.folder.parent}/ann.git" in (term.folder / "roster.csv").read_text()
     (tmp_path / "canvas.csv").write_text("id\n../x\n")
     assert "line 2" in term.does("roster", term.folder, tmp_path / "canvas.csv", status=2)
+
+
+def test_a_folder_of_another_assignment_is_not_taken_for_this_one(
+    term: Collecting, course: Course, tmp_path: Path
+) -> None:
+    shutil.copytree(course.reference("blocking"), course.reference("transport"))
+    hand_in(tmp_path / "in", "ann", "transport")
+    assert "0 taken, 0 as before, 0 not taken" in term.collects("folder", tmp_path / "in")
+
+
+def test_collecting_from_git_needs_a_repository(term: Collecting) -> None:
+    (term.folder / "roster.csv").write_text("id\nann\n")
+    assert "nobody in" in term.collects("git", status=2)

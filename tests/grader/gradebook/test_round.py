@@ -65,15 +65,14 @@ def test_a_term_from_the_roster_to_the_grades(graded: Term) -> None:
     term.roster(cyd="no")
     assert "cyd has left" in term.does("gradebook", "sync", term.folder)
     assert "cyd" not in term.points()
-    assert "cyd" not in term.nbgrader("export") + (term.folder / "grades.csv").read_text()
+    assert "cyd" not in term.nbgraders_table()
     assert {path.parent.name for path in term.folder.glob("*/cyd")} == {"left", "run"}
     term.roster()
     term.does("gradebook", "sync", term.folder)
     assert term.points("--undecided", "zero")["cyd"] == "12"
 
     # nbgrader's own export takes what was made, and says the same.
-    term.nbgrader("export")
-    rows = {row["student_id"]: row for row in csv.DictReader(io.StringIO((term.folder / "grades.csv").read_text()))}
+    rows = {row["student_id"]: row for row in csv.DictReader(io.StringIO(term.nbgraders_table()))}
     assert len(rows) == 12
     assert (float(rows["cyd"]["score"]), float(rows["ann"]["score"]), float(rows["ann"]["max_score"])) == (12, 14, 15)
 
@@ -151,8 +150,7 @@ def test_being_late_costs_what_the_course_says_and_nothing_of_the_score(term: Te
     assert "0 changed" in term.does("gradebook", "sync", term.folder)
     with opened(term) as book:
         assert {row.student: (row.points, row.penalty) for row in book.rows()} == {"ann": (15, 0), "cyd": (15, 1.5)}
-    term.nbgrader("export")
-    assert ",15.0,1.5,13.5,15.0" in (term.folder / "grades.csv").read_text()
+    assert ",15.0,1.5,13.5,15.0" in term.nbgraders_table()
     page = (term.folder / "autograded/cyd/blocking/checks.ipynb").read_text()
     assert "Handed in 2 days late: 1 late day was used, and 1.5 points are taken off (10 % of 15)." in page
 
@@ -189,8 +187,7 @@ def test_a_sum_never_exceeds_what_is_possible(term: Term) -> None:
     term.will_see()
     term.grades()
     assert "nothing -> 15" in term.does("gradebook", "sync", term.folder)
-    term.nbgrader("export")
-    assert ",15.0,0.0,15.0,15.0" in (term.folder / "grades.csv").read_text()
+    assert ",15.0,0.0,15.0,15.0" in term.nbgraders_table()
 
 
 def test_before_the_deadline_a_page_holds_what_the_course_says(term: Term) -> None:
@@ -257,3 +254,32 @@ def test_the_source_notebook_has_a_cell_for_each_stage(term: Term) -> None:
     term.does("gradebook", "sync", term.folder)
     whole = json.loads((term.folder / "source/blocking/checks.ipynb").read_text())
     assert [cell["id"] for cell in whole["cells"]] == ["head", "stage-1", "stage-2", "stage-3", "remarks"]
+
+
+def test_an_nbgrader_course_that_was_there_before_keeps_what_it_has(term: Term) -> None:
+    """docs/moving.md: an assignment of nbgrader's own, with its grades, in the same gradebook."""
+    own = term.folder / "nbgrader_config.py"
+    own.write_text("c = get_config()\nc.Exchange.timezone = 'UTC'\n")
+    term.does("gradebook", "settings", term.folder)
+    assert "c.Exchange.timezone = 'UTC'" in own.read_text() and "Autograde.start = _refuse" in own.read_text()
+    with opened(term) as book:
+        theirs = book._book
+        theirs.add_assignment("ps1")
+        theirs.add_notebook("p1", "ps1")
+        theirs.add_grade_cell("q1", "p1", "ps1", max_score=3, cell_type="code")
+        theirs.add_student("ann")
+        with theirs.db.no_autoflush:
+            theirs.add_submission("ps1", "ann")
+        theirs.find_grade("q1", "p1", "ps1", "ann").manual_score = 2
+        theirs.db.commit()
+    term.roster()
+    term.hands_in("ann")
+    term.will_see()
+    term.grades()
+    term.does("gradebook", "sync", term.folder)
+    assert term.points()["ann"] == "15"
+    assert term.brings() == "0 new decisions\n"
+    term.roster(ann="no")
+    said = term.does("gradebook", "sync", term.folder, status=2)
+    assert "ann has left, and has submissions that nbgrader itself graded (ps1)" in said
+    assert "ps1,,,ann,Student,Ann,ann@example.org,2.0,0.0,2.0,3.0" in term.nbgraders_table()
