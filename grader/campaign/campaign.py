@@ -37,7 +37,7 @@ from grader.job.tester import Cancelled, Ran, broken, run_tester
 from grader.record.run_folder import RunFolder
 from grader.submission import take_submission
 from harness.course.groups import Group
-from harness.errors import SubmissionError, shortage
+from harness.errors import SetupError, SubmissionError, shortage
 from harness.lab.interface import LabError
 from harness.tester.border.records import Report, Start
 
@@ -114,17 +114,16 @@ class Campaign:
         self._tools = tools_of_place(self.place)
         for name in {job.assignment.name for job in jobs}:
             self._versions[name] = self.course.versions(name)
-        self._lanes = Lanes(self.place, self.crowd.most)
+        work = sum(check.takes for job in jobs for check in job.assignment.checks)
+        self._worth = max(1, round(work / WORTH_A_LANE))
+        self._lanes = Lanes(self.place, self.crowd.most, ahead=self._worth)
         self.crowd = Crowd(len(self._lanes))
         self._jobs = [_Open(number, job, self.run.work / str(number)) for number, job in enumerate(jobs)]
         first = [Step(each.number, self._copying(each)) for each in self._jobs]
         self._schedule = Schedule(first, most_open=2 * self.crowd.most - 1)
-        work = sum(check.takes for job in jobs for check in job.assignment.checks)
-        self._worth = max(1, round(work / WORTH_A_LANE))
         decides = threading.Thread(target=self._decide, name="campaign")
         try:
-            decides.start()
-            self._lanes.make_ahead(self._worth)
+            _start(decides)
             while True:
                 try:
                     # With a time-out, so that an interrupt is seen at once on every system.
@@ -373,6 +372,13 @@ class Campaign:
 
     def _shower(self, job: GradingJob) -> Callable[[Progress], None]:
         return lambda progress: self._events.put(JobEvent("goes on", job, progress=progress))
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise SetupError(f"nothing can be begun: {shortage(error) or error}") from None
 
 
 def _what_broke(error: Exception) -> tuple[str, str]:

@@ -23,13 +23,15 @@ T = TypeVar("T")
 class Lanes(Executor):
     """As many threads as were asked for, or as this machine has room for. Raises SetupError if that is none."""
 
-    def __init__(self, place: Place, count: int) -> None:
-        self._place = place
+    def __init__(self, place: Place, count: int, *, ahead: int = 1) -> None:
+        """`ahead`: when the first bench is needed, so many are made."""
+        self._place, self._count_ahead = place, ahead
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._idle: list[Bench] = []
         self._benches: list[Bench] = []
         #: Making a bench takes processors: the first ones are there sooner if not all are made at a time.
         self._makers = threading.Semaphore(os.cpu_count() or 1)
+        self._coming = 0  # benches that are being made
         self._lock = threading.Lock()
         self._stopped = False
         self._ahead: threading.Thread | None = None
@@ -71,8 +73,13 @@ class Lanes(Executor):
         """A bench for the call that runs: an idle one, else a new one. Raises LabError. One that broke is closed."""
         bench = self._an_idle_one()
         if bench is None:
+            self._count(+1)
+            self._make_ahead()
             with self._makers:
-                bench = self._an_idle_one() or self._make()
+                if (bench := self._an_idle_one()) is None:
+                    bench = self._make()
+                else:
+                    self._count(-1)
         try:
             yield bench
         except BaseException:
@@ -81,31 +88,43 @@ class Lanes(Executor):
         with self._lock:
             self._idle.append(bench)
 
-    def make_ahead(self, count: int) -> None:
-        """Make benches in the background until there are so many."""
+    def _make_ahead(self) -> None:
+        """Make benches in the background until there are enough. Once."""
 
         def make() -> None:
+            wanted = min(self._count_ahead, len(self._threads))
             with contextlib.suppress(LabError):  # whoever needs one finds out
-                while not self._stopped:
+                while not self._stopped and len(self._benches) + self._coming < wanted:
+                    self._count(+1)
                     with self._makers:
-                        if len(self._benches) >= min(count, len(self._threads)):
-                            return
                         bench = self._make()
                     with self._lock:
                         self._idle.append(bench)
 
-        self._ahead = threading.Thread(target=make, name="lanes-ahead")
-        with contextlib.suppress(RuntimeError):  # no room for a thread: then they are made when they are needed
-            self._ahead.start()
+        with self._lock:
+            if self._ahead is None:
+                self._ahead = threading.Thread(target=make, name="lanes-ahead")
+                with contextlib.suppress(RuntimeError):  # no room for a thread: they are made when they are needed
+                    self._ahead.start()
 
     def _an_idle_one(self) -> Bench | None:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self._coming += more
+
     def _make(self) -> Bench:
-        bench = self._place.bench()
+        """Make a bench that is counted as coming."""
+        try:
+            bench = self._place.bench()
+        except BaseException:
+            self._count(-1)
+            raise
         with self._lock:
             self._benches.append(bench)
+            self._coming -= 1
             stopped = self._stopped
         if stopped:
             bench.cancel()

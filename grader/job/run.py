@@ -122,6 +122,8 @@ class Run:
         if self._unknown and self.reports:  # nobody knows what they are worth
             self._last = Ending(Stopped.OURS, "(the tester did not look for forbidden names)")
             self.reports, self.endings = {}, everywhere(self.task.assignment, self._last)
+        for group in self._groups if self._out else ():  # nobody heard what came of these
+            self._tries.update((check, self._tries[check] - 1) for check in group.checks)
         waits = [check for suite in SUITES for check in self._wanted(suite)]
         if waits:
             self.notes.append(f"{len(waits)} checks were not waited for: the run was stopped before")

@@ -16,7 +16,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from grader.record.journal import write_file
 from grader.record.lock import writing
 from grader.record.pages import Pages
 from grader.record.record import BROKEN, HISTORY, Record
+from grader.record.scores import Changed, Scores, json_of, note_of, rescored
 from grader.submission import readable_name
 from grader.verdict.decisions import Decision
 from grader.verdict.outcomes import Outcomes
@@ -39,23 +39,6 @@ from harness.errors import SetupError, UsageError, cause_of
 _PARTS = ("captures", "report.html", "student.html", "source.html", "outcomes.json", "result.json")
 #: Bytes that have to be free before a submission is graded: its result would have nowhere to go.
 LEAST_FREE = 4_000_000
-
-
-@dataclass(frozen=True)
-class Changed:
-    """A score that is not what it was."""
-
-    student: str
-    assignment: str
-    before: float
-    now: float
-    possible: float
-    undecided: float
-
-    @property
-    def name(self) -> str:
-        """Whose, in messages."""
-        return f"{readable_name(self.student)}/{self.assignment}"
 
 
 @contextlib.contextmanager
@@ -84,6 +67,7 @@ class RunFolder(Record):
             self._open.enter_context(writing(path / ".lock", wait=wait))
             _ensure_secret(path / "campaign.json")
             super().__init__(path)
+            self._scores = Scores(self, self.pages)
             shutil.rmtree(self.work, ignore_errors=True)
             self.work.mkdir(mode=0o755)
             self._open = self._open.pop_all()
@@ -110,10 +94,11 @@ class RunFolder(Record):
         outcomes = self._same(task)
         if outcomes is None or outcomes.stale(task.versions):
             return None
-        result = self._score(outcomes, task.assignment, task.versions)
+        result = self._scores.of(outcomes, task.assignment, task.versions)
         if result["state"] == "ours" or (again and result["state"] == "undecided"):
             return None
-        self._replace_score(outcomes, result)
+        if self._scores.replace(outcomes, result):
+            self.journal.add(note_of(result, "rescore"))
         return result
 
     def known(self, task: Task) -> Outcomes | None:
@@ -134,12 +119,12 @@ class RunFolder(Record):
         Raises OSError; then the one before it stands.
         """
         outcomes = graded.outcomes
-        result = self._score(outcomes, graded.assignment, versions)
+        result = self._scores.of(outcomes, graded.assignment, versions)
         folder = self.folder(outcomes.student, outcomes.assignment)
         folder.mkdir(parents=True, exist_ok=True)
         earlier = self.load(outcomes.student, outcomes.assignment)
         if result["state"] == "ours" and earlier is not None and earlier.get("state") != "ours":
-            write_file(folder / BROKEN, _json(result))
+            write_file(folder / BROKEN, json_of(result))
             return result
         if graded.copy is not None and result["submission"]["hash"]:
             self.copies.keep(result["submission"]["hash"], graded.copy)
@@ -198,9 +183,9 @@ class RunFolder(Record):
                 if what != "ladder" and name not in captures and (front / name).is_file():
                     (new / name).parent.mkdir(parents=True, exist_ok=True)
                     _link(front / name, new / name)
-        write_file(new / "outcomes.json", _json(outcomes.to_json()))
+        write_file(new / "outcomes.json", json_of(outcomes.to_json()))
         self.pages.write(new, result, copy=self._copy_of(result), earlier=earlier, home=self._home(new, front))
-        write_file(new / "result.json", _json(result))
+        write_file(new / "result.json", json_of(result))
 
     def _copy_of(self, result: Mapping[str, Any]) -> Path | None:
         return self.copies.of(result["submission"]["hash"] or "-")
@@ -211,10 +196,6 @@ class RunFolder(Record):
         return "../../" if new.parent == front else "../../../../"
 
     # -- scores --------------------------------------------------------------------------------------------------------
-
-    def _score(self, outcomes: Outcomes, assignment: Assignment, versions: Versions | None) -> dict[str, Any]:
-        words = self.decisions(outcomes.student, outcomes.assignment)
-        return result_of(outcomes, assignment, words, versions)
 
     def decide(self, decision: Decision) -> None:
         """Keep a person's word. The score follows with `rescore`. Raises OSError."""
@@ -230,40 +211,20 @@ class RunFolder(Record):
 
         `only`: one student's assignment; `say` is told of each that cannot be scored again.
         """
+        asked = [pair for pair in sorted(self.journal.finished()) if only in (None, pair)]
+        rubrics = {name: rubric(name) for name in sorted({name for _, name in asked})}
         changed = []
-        for student, name in sorted(self.journal.finished()):
-            before = self.load(student, name)
-            if before is None or only not in (None, (student, name)):
-                continue
-            outcomes = self.outcomes(student, name)
-            if outcomes is None:
-                say(f"{readable_name(student)}/{name}: an earlier version graded it; grader run grades it again.")
-                continue
-            result = self._score(outcomes, *rubric(name))
-            if self._replace_score(outcomes, result) and before["points"] != result["points"]:
-                points = before["points"], result["points"], result["possible"], result["undecided"]
-                changed.append(Changed(student, name, *points))
+        for row in rescored(self.path, self.pages.course, rubrics, asked):
+            if row.remark:
+                say(f"{readable_name(row.student)}/{row.assignment}: {row.remark}")
+            if row.note is not None:
+                self.journal.add(row.note)
+            if row.changed is not None:
+                changed.append(row.changed)
         return changed
 
-    def _replace_score(self, outcomes: Outcomes, result: Mapping[str, Any]) -> bool:
-        """Write a score that is made again, if it is another one; whether it is."""
-        folder = self.folder(outcomes.student, outcomes.assignment)
-        text = _json(result)
-        with contextlib.suppress(FileNotFoundError):
-            if text == (folder / "result.json").read_bytes():
-                return False
-        history = [one for one in self.history(outcomes.student, outcomes.assignment) if not one.current]
-        earlier = next((one.result for one in reversed(history) if one.result.get("kind") != "rerun"), None)
-        self.pages.write(folder, result, copy=self._copy_of(result), earlier=earlier, home="../../")
-        write_file(folder / "result.json", text)
-        self._note(result, kind="rescore")
-        return True
-
-    def _note(self, result: Mapping[str, Any], kind: str = "") -> None:
-        seconds = sum(row["seconds"] for row in result["phases"] if row["name"] == "total")
-        keys = ("student", "assignment", "identity", "state", "points", "possible", "undecided", "graded_at", "short")
-        row = {**{key: result[key] for key in keys}, "kind": kind or result["kind"], "seconds": seconds}
-        self.journal.add(row)
+    def _note(self, result: Mapping[str, Any]) -> None:
+        self.journal.add(note_of(result, result["kind"]))
 
     def forget_reruns(self) -> int:
         """Remove the gradings that were made to be compared; how many. Raises OSError."""
@@ -325,10 +286,6 @@ def _ensure_secret(file: Path) -> bytes:
         return bytes.fromhex(kept["secret"])
     except ValueError:
         raise SetupError(f"{file} is damaged, so results could not be told apart. Give a new folder.") from None
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 Rule 1: costly, so never thrown away; decided by submission, tests, image, lab, engine and seed alone. Points, weights,
         wording, hints and a person's word come on top (`result.py`), in seconds, any time again.
-Rule 2: reports are kept as the tester's records (docs/records.md), and read by the same function. Packets and pictures
-        are files beside it, which it names.
+Rule 2: reports are kept as the tester's records (docs/records.md), as they were taken in. Packets and pictures are
+        files beside it, which it names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any
 
 from grader.course import Versions
 from grader.verdict.rubric import Ending, Stopped
-from harness.tester.border.records import BadRecord, Phase, Report, record_of, row_of
+from harness.actors.story import Step
+from harness.tester.border.outcome import Outcome
+from harness.tester.border.records import Phase, Report, row_of
 
 #: Version of outcomes.json; it grows when a key changes its meaning or goes away.
 SCHEMA = 1
@@ -91,11 +93,11 @@ def outcomes_of(row: Mapping[str, Any]) -> Outcomes:
     plain = ("student", "assignment", "graded_at", "identity", "submission", "lab", "seed", "refused", "broke")
     more = ("message", "build_log", "attempts", "notes", "log", "kind")
     try:
-        reports = [record_of(report) for report in row["reports"]]
+        reports = [_report(report) for report in row["reports"]]
         return Outcomes(
             **{key: row[key] for key in (*plain, *more)},
             versions=Versions(base=row["versions"]["base"], checks=row["versions"]["checks"]),
-            reports={report.check: report for report in reports if isinstance(report, Report)},
+            reports={report.check: report for report in reports},
             endings={
                 check: Ending(Stopped[ending["stopped"]], ending["reason"]) for check, ending in row["endings"].items()
             },
@@ -103,8 +105,16 @@ def outcomes_of(row: Mapping[str, Any]) -> Outcomes:
             files=row["files"],
             phases=tuple(Phase(phase["name"], phase["seconds"]) for phase in row["phases"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, BadRecord) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadOutcomes(f"they are damaged ({type(error).__name__}: {error})") from None
+
+
+def _report(row: Mapping[str, Any]) -> Report:
+    """A report from a file of our own: it was bounded and checked when it came from the tester."""
+    fields = {key: value for key, value in row.items() if key != "record"}
+    story = row["story"]
+    steps = None if story is None else tuple(Step(step["at"], step["who"], step["what"]) for step in story)
+    return Report(**{**fields, "outcome": Outcome(row["outcome"]), "story": steps})
 
 
 def _stages(row: Mapping[str, str] | None) -> dict[int, str] | None:

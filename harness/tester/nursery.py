@@ -126,9 +126,7 @@ def _preload() -> None:
     """Import what every job imports, so that a fork has it already."""
     import dpkt.pcapng  # noqa: F401
 
-    import harness.lab.docker.lab
-    import harness.tls.words
-    import harness.transport.words  # noqa: F401
+    import harness.lab.docker.lab  # noqa: F401
 
     if folder := os.environ.get("TESTS_BYTECODE"):  # pytest compiles tests in its own way: once for all jobs of a node
         sys.pycache_prefix, sys.dont_write_bytecode = folder, False

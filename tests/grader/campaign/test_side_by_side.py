@@ -219,3 +219,39 @@ def test_checks_that_want_the_machine_for_themselves_get_it(runs: Runs) -> None:
     assert {result["points"] for result in results.values()} == {15}
     assert beside == [1, 1]
     assert [task.checks for task in stage.tasks].count((SURVIVES,)) == 2
+
+
+def test_an_interrupt_in_the_second_round_leaves_it_to_the_next_run(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+
+    def doubtful(_task: Task, on_record: OnRecord) -> Ended:
+        for record in (report(READS), report(SERVES, "inconclusive"), END):
+            on_record(said(record))
+        return Ended(status=0)
+
+    def goes_on(_task: Task, on_record: OnRecord) -> Ended:
+        on_record(said(report(SERVES)))  # but nobody can rely on it: its tester has not come to its end
+        stage.cancelled.wait(20)
+        return Ended(status=None, cancelled=True)
+
+    stage = Stage(runs, {READS: [doubtful], SERVES: [goes_on]})
+    plan = make_plan(runs.course, runs.submitted)
+    with RunFolder(runs.out) as folder:
+        events = Campaign(runs.course, folder, runs.place, folder.secret("course secret")).events(plan.jobs)
+        for event in events:
+            if stage.tried()[-1:] == [[SERVES]] and event.progress and event.progress.done == 4:
+                break
+        events.close()  # type: ignore[attr-defined]
+    assert (runs.result("ann")["state"], runs.result("ann")["points"]) == ("ours", 11)
+    assert runs.go(workers=2)["ann"]["points"] == 15
+
+
+def test_a_run_that_has_nothing_to_do_makes_no_lab(runs: Runs) -> None:
+    hand_in(runs.submitted, "ann")
+    Stage(runs)
+    runs.go(workers=2)
+    made: list[None] = []
+    make = runs.place.make
+    runs.place.make = lambda: made.append(None) or make()  # type: ignore[func-returns-value]
+    assert runs.go(workers=2)["ann"]["points"] == 15
+    assert made == []
