@@ -277,7 +277,7 @@ def test_an_nbgrader_course_that_was_there_before_keeps_what_it_has(term: Term) 
     own = term.folder / "nbgrader_config.py"
     own.write_text("c = get_config()\nc.Exchange.timezone = 'UTC'\n")
     term.does("gradebook", "settings", term.folder)
-    assert "c.Exchange.timezone = 'UTC'" in own.read_text() and "Autograde.start = _refuse" in own.read_text()
+    assert "c.Exchange.timezone = 'UTC'" in own.read_text() and "_start, _refusing, _refuse" in own.read_text()
     with opened(term) as book:
         theirs = book._book
         theirs.add_assignment("ps1")
@@ -299,3 +299,22 @@ def test_an_nbgrader_course_that_was_there_before_keeps_what_it_has(term: Term) 
     said = term.does("gradebook", "sync", term.folder, status=2)
     assert "ann has left, and has submissions that nbgrader itself graded (ps1)" in said
     assert "ps1,,,ann,Student,Ann,ann@example.org,2.0,0.0,2.0,3.0" in term.nbgraders_table()
+
+
+def test_autograde_is_refused_in_each_of_two_courses_of_one_server(term: Term, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbgrader.converters import Autograde, NbGraderException
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config import PyFileConfigLoader
+
+    for name in ("started_by_nbgrader", "refusing"):
+        monkeypatch.setattr(Autograde, name, Autograde.start if name == "started_by_nbgrader" else frozenset(), False)
+    monkeypatch.setattr(Autograde, "start", Autograde.start)
+    other = term.folder.parent / "other"
+    term.does("course", "new", other)
+    for folder in (term.folder, other, term.folder):
+        PyFileConfigLoader("nbgrader_config.py", str(folder)).load_config()
+    for folder in (term.folder, other):
+        with pytest.raises(NbGraderException, match="Submissions are not run here"):
+            Autograde(coursedir=CourseDirectory(root=str(folder), assignment_id="x")).start()
+    with pytest.raises(NbGraderException, match="No notebooks were matched"):  # nbgrader's own course goes on
+        Autograde(coursedir=CourseDirectory(root=str(term.folder.parent), assignment_id="x")).start()
