@@ -42,7 +42,7 @@ from harness.lab.interface import LabError
 from harness.tester.border.records import Report, Start
 
 #: So many groups for each lane that a submission has for itself: they are not as long as expected.
-GROUPS_PER_LANE = 1.5
+GROUPS_PER_LANE = 2.0
 #: Seconds of checks that one more lab has to take over, so that it is worth the processor that it takes to start.
 WORTH_A_LANE = 14.0
 
