@@ -229,8 +229,6 @@ class Campaign:
             return
         each.rounds += 1
         if each.rounds == 1:
-            assert each.grading is not None
-            self.crowd.learn(suffered(each.grading.reports))
             self._schedule.closes(each.number)
             if each.run.open:
                 self._events.put(JobEvent("waits", each.job, text="some checks are undecided; once more at the end"))
@@ -254,6 +252,7 @@ class Campaign:
 
         def then(ran: Ran | None) -> None:
             if ran is not None:
+                self.crowd.learn(suffered(ran.reports.values()))
                 each.run.take(group, ran)
             if each.run.between_waves:
                 self._next_wave(each)
