@@ -17,8 +17,8 @@ from harness.tester.border.records import Report
 LABS_PER_CORE, MEMORY_PER_LAB = 4, 1 << 30
 #: No more than that: the engine's own work grows with them.
 MOST_LABS = 64
-#: Fewer labs start after a group of checks whose link delivered later than this (99th percentile, seconds), or whose tester was
-#: ready and had no processor for more than this share of the checks' time.
+#: Fewer labs start after a group of checks whose link delivered later than this (99th percentile, seconds), or whose
+#: tester was ready and had no processor for more than this share of the checks' time.
 LATE, WAITED = 0.05, 0.35
 
 
