@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,18 +69,19 @@ def put(
         receipts = Ledger(course.folder).receipts()
         rules = terms.terms_of(course, where, roster, receipts, courses.this_course().load, now=datetime.now(UTC))
         terms.people(book, course.folder, roster, say=_say)
-        said = sync(book, rules, results_of(found))
+        counting, twice = terms.one_for_each_group(found.journal.finished(), course, roster, receipts)
+        said = sync(book, rules, results_of(found, counting))
         terms.who_is_back(book, course.folder, roster)
     for change in said.changes:
         _say(_told(change))
-    for remark in said.remarks:
+    for remark in [*twice, *said.remarks]:
         _say(remark, "yellow")
     _say(f"{len(said.changes)} changed, {said.same} as before: {books.without_password(terms.url_of(course))}")
 
 
-def results_of(found: Record) -> Iterator[Mapping[str, Any]]:
+def results_of(found: Record, pairs: Sequence[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
     """The results of a run, one at a time: a class of them is large."""
-    for student, assignment in sorted(found.journal.finished()):
+    for student, assignment in pairs:
         result = found.load(student, assignment)
         if result is not None:
             yield result

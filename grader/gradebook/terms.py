@@ -85,11 +85,35 @@ def moments_of(
     course: CourseFile, roster: Roster | None, receipts: Iterable[Receipt]
 ) -> dict[tuple[str, str], datetime]:
     """(student, assignment) -> when it was handed in, for every member of a group."""
-    found = {}
+    found: dict[tuple[str, str], datetime] = {}
     for (folder, assignment), receipt in current(receipts).items():
         for student in members(course, roster, assignment, folder):
-            found[student, assignment] = receipt.moment
+            found[student, assignment] = max(receipt.moment, found.get((student, assignment), receipt.moment))
     return found
+
+
+def one_for_each_group(
+    pairs: Iterable[tuple[str, str]], course: CourseFile, roster: Roster | None, receipts: Iterable[Receipt]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """The (student, assignment) that count, and what is to be said: of a group's members the last who handed in."""
+    known = current(receipts)
+    found: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
+    remarks = []
+    for pair in sorted(pairs):
+        student, assignment = pair
+        who = members(course, roster, assignment, student) or (student,)
+        before = found.get((assignment, who))
+        found[assignment, who] = max(
+            filter(None, (before, (student, assignment))), key=lambda pair: _moment(known, pair)
+        )
+        if before is not None:
+            counts = found[assignment, who][0]
+            remarks.append(f"{before[0]} and {student} of one group both handed in {assignment}: {counts}'s counts.")
+    return sorted(found.values()), remarks
+
+
+def _moment(known: Mapping[tuple[str, str], Receipt], pair: tuple[str, str]) -> tuple[float, str]:
+    return (known[pair].moment.timestamp() if pair in known else 0.0, pair[0])
 
 
 def latenesses(course: CourseFile, student: str, moments: Mapping[tuple[str, str], datetime]) -> dict[str, Lateness]:

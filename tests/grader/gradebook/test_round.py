@@ -132,6 +132,22 @@ def test_group_work_is_graded_once_and_counts_for_all(term: Term) -> None:
     assert (term.points()["ann"], term.points()["bob"]) == ("11", "11")
 
 
+def test_when_two_of_a_group_hand_in_the_last_one_counts(term: Term, tmp_path: Path) -> None:
+    term.says("groups = true\n")
+    term.roster()
+    inbound = tmp_path / "inbound"
+    for name in ("ann+blocking+2026-10-26 12:00:00 UTC", "bob+blocking+2026-10-26 10:00:00 UTC"):
+        (inbound / name).mkdir(parents=True)
+        (inbound / name / "client.py").write_text(name)
+    term.does("collect", "exchange", term.folder, "blocking", inbound)
+    term.will_see()
+    term.grades()
+    said = term.does("gradebook", "sync", term.folder)
+    assert "ann and bob of one group both handed in blocking: ann's counts." in said
+    assert "2 changed" in said
+    assert "0 changed, 2 as before" in term.does("gradebook", "sync", term.folder)
+
+
 def test_being_late_costs_what_the_course_says_and_nothing_of_the_score(term: Term, tmp_path: Path) -> None:
     file = term.folder / "course.toml"
     text = file.read_text().replace("# due = 2026", "due = 2026").replace("# percent_per_day", "percent_per_day")
