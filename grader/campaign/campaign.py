@@ -42,7 +42,7 @@ from harness.lab.interface import LabError
 from harness.tester.border.records import Report, Start
 
 #: So many groups for each lane that a submission has for itself: they are not as long as expected.
-GROUPS_PER_LANE = 1.5
+GROUPS_PER_LANE = 2.0
 #: Seconds of checks that one more lab has to take over, so that it is worth the processor that it takes to start.
 WORTH_A_LANE = 14.0
 
@@ -229,8 +229,6 @@ class Campaign:
             return
         each.rounds += 1
         if each.rounds == 1:
-            assert each.grading is not None
-            self.crowd.learn(suffered(each.grading.reports))
             self._schedule.closes(each.number)
             if each.run.open:
                 self._events.put(JobEvent("waits", each.job, text="some checks are undecided; once more at the end"))
@@ -254,6 +252,7 @@ class Campaign:
 
         def then(ran: Ran | None) -> None:
             if ran is not None:
+                self.crowd.learn(suffered(ran.reports.values()))
                 each.run.take(group, ran)
             if each.run.between_waves:
                 self._next_wave(each)

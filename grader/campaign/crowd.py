@@ -17,8 +17,8 @@ from harness.tester.border.records import Report
 LABS_PER_CORE, MEMORY_PER_LAB = 4, 1 << 30
 #: No more than that: the engine's own work grows with them.
 MOST_LABS = 64
-#: Fewer labs start after a result whose link delivered later than this (99th percentile, seconds), or whose tester was
-#: ready and had no processor for more than this share of the checks' time.
+#: Fewer labs start after a group of checks whose link delivered later than this (99th percentile, seconds), or whose
+#: tester was ready and had no processor for more than this share of the checks' time.
 LATE, WAITED = 0.05, 0.35
 
 
@@ -38,14 +38,14 @@ def labs_here() -> int:
 
 
 class Crowd:
-    """How many labs may run now. One step down for each result that suffered, one up for as many good ones."""
+    """How many labs may run now. One step down for each group that suffered, one up for as many good ones."""
 
     def __init__(self, most: int) -> None:
         self.most = self.now = most
-        self._well = 0  # results that did not suffer, in a row
+        self._well = 0  # groups that did not suffer, in a row
 
     def learn(self, suffered: bool) -> None:
-        """Take note of a result."""
+        """Take note of a group of checks."""
         self._well = 0 if suffered else self._well + 1
         if suffered:
             self.now = max(1, self.now - 1)

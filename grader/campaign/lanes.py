@@ -30,7 +30,7 @@ class Lanes(Executor):
         self._idle: list[Bench] = []
         self._benches: list[Bench] = []
         #: Making a bench takes processors: the first ones are there sooner if not all are made at a time.
-        self._makers = threading.Semaphore(os.cpu_count() or 1)
+        self._makers = threading.Semaphore(max(1, (os.cpu_count() or 1) // 2))
         self._coming = 0  # benches that are being made
         self._lock = threading.Lock()
         self._stopped = False

@@ -28,7 +28,7 @@ from harness.course.assignment import Assignment
 from harness.course.misplaced import misplaced_in
 from harness.course.programs import load_programs
 from harness.errors import SubmissionError
-from harness.tester.border.records import Phase, Report
+from harness.tester.border.records import Phase
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,6 @@ class Grading:
     def open(self) -> bool:
         """Whether another round can decide anything."""
         return self.run is not None and self.run.open
-
-    @property
-    def reports(self) -> Collection[Report]:
-        """What the testers have reported so far."""
-        return [] if self.run is None else self.run.reports.values()
 
     def go(self, bench: Bench) -> None:
         """Run a round on one bench. Raises Cancelled, LabError."""
