@@ -1,46 +1,160 @@
-"""The pages beside a result, as the course has them: what students see and when, times in its zone."""
+"""The pages beside a result, as the course has them: what students see and when, times in its zone.
+
+Rule: a page says what the result says. What is added here is where it stands: course, time, history, commands.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from grader.course_file import CourseFile
 from grader.record.journal import write_file
-from grader.reports.html import index_page, instructor_page, student_page
+from grader.reports.explain import commands
+from grader.reports.html import closed_page, index_page, instructor_page, student_page
+from grader.reports.source import source_page, sources_of
+from grader.reports.view import student_view
+
+#: Of a submission, what its page of sources is made from at most (bytes; files).
+_MOST_SOURCE, _MOST_FILES = 4_000_000, 300
 
 
 class Pages:
     """Makes them."""
 
-    def __init__(self, course: CourseFile | None) -> None:
-        self.course = course
+    def __init__(self, run: Path, course: CourseFile | None) -> None:
+        self.run, self.course = run, course
 
     def write(
         self,
         folder: Path,
         result: Mapping[str, Any],
         *,
-        copy: Path | None,  # noqa: ARG002
-        earlier: Mapping[str, Any] | None,  # noqa: ARG002
-        home: str,  # noqa: ARG002
+        copy: Path | None,
+        history: Sequence[Mapping[str, Any]] = (),
+        back: str = "",
     ) -> None:
-        """The instructor's and the student's page of a result. Raises OSError.
+        """The instructor's and the student's page of a result, and that of its sources. Raises OSError.
 
-        `copy`: the submission; `earlier`: the result before this one; `home`: the way to the class page.
+        `copy`: the submission; `history`: the results before this one, the newest first; `back`: the way from here to
+        the result that stands in front, where that is another one.
         """
-        write_file(folder / "report.html", instructor_page(result).encode("utf-8"))
-        write_file(folder / "student.html", student_page(result).encode("utf-8"))
+        told = self.told(result, history, back)
+        before = next((one for one in history if one.get("kind") != "rerun"), None)
+        earlier = student_view(self._for_student(before)) if before is not None else None
+        files = _files(copy)
+        if files:
+            write_file(folder / "source.html", source_page(files).encode("utf-8"))
+        sources = sources_of(files) if files else None
+        write_file(folder / "report.html", instructor_page(told, before=earlier, sources=sources).encode("utf-8"))
+        write_file(folder / "student.html", self._student(told, earlier).encode("utf-8"))
+
+    def shown(self, assignment: str) -> dict[str, Any]:
+        """What a result says of who may see what now; nothing where a student's page holds everything."""
+        shown = self.course.shown(assignment, datetime.now(UTC)) if self.course else "all"
+        return {} if shown == "all" else {"shown": shown}
+
+    def _student(self, told: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> str:
+        if told.get("shown") == "nothing":
+            return closed_page(told, self._opens(told["assignment"]))
+        return student_page(self._for_student(told), before=earlier)
+
+    def _opens(self, assignment: str) -> str:
+        due = self.course.assignment(assignment).due if self.course else None
+        return self.course.local(due) if self.course and due else ""
+
+    def _for_student(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        return public_part(result) if result.get("shown") == "public" else result
+
+    def told(
+        self, result: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = (), back: str = ""
+    ) -> dict[str, Any]:
+        """The result with what pages show besides it (docs/result.md)."""
+        return {
+            **result,
+            **({"course": {"name": self.course.title, "term": self.course.term}} if self.course else {}),
+            "when": self.when(result["graded_at"]),
+            "version": str(result.get("versions", ""))[:12],
+            "home": f"{back}../../",
+            "history": [self._earlier(one, back) for one in history],
+            "stages": [self._decided(stage) for stage in result["stages"]],
+            "checks": [{**self._decided(check), "repeat": self._repeat(result, check)} for check in result["checks"]],
+        }
+
+    def _repeat(self, result: Mapping[str, Any], check: Mapping[str, Any]) -> list[str]:
+        return commands(result, check, str(self.run)) if check["outcome"] != "pass" else []
+
+    def _decided(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row whose decision has its time as people read it."""
+        word = row.get("decided")
+        return {**row, "decided": {**word, "when": self.when(word["at"])}} if word else dict(row)
+
+    def _earlier(self, result: Mapping[str, Any], back: str) -> dict[str, Any]:
+        short = str(result.get("short") or result["identity"][:8])
+        keys = ("points", "possible", "state")
+        href = f"{back}history/{short}/report.html"
+        return {
+            **{key: result[key] for key in keys},
+            "when": self.when(result["graded_at"]),
+            "short": short,
+            "href": href,
+        }
 
     def index(
         self, results: Sequence[Mapping[str, Any]], remarks: Sequence[str], *, left: int = 0, going: bool = False
     ) -> bytes:
         """The class as a page."""
-        return index_page(results, remarks, left=left, going=going).encode("utf-8")
+        named: dict[str, Any] = {"when": self.when(datetime.now(UTC).isoformat())}
+        if self.course:
+            weights = {row.name: row.weight for row in self.course.assignments}
+            named |= {"name": self.course.title, "term": self.course.term, "weights": weights}
+        return index_page(results, remarks, left=left, going=going, course=named).encode("utf-8")
 
-    def when(self, result: Mapping[str, Any]) -> str:
-        """When it was graded, in the course's zone."""
-        at = datetime.fromisoformat(result["graded_at"])
-        return self.course.local(at) if self.course else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    def when(self, iso: str) -> str:
+        """A moment as people in the course write it: Mon 30 Nov 2026, 23:15 CET."""
+        zone = self.course.zone if self.course else UTC
+        return datetime.fromisoformat(iso).astimezone(zone).strftime("%a %-d %b %Y, %H:%M %Z")
+
+
+def public_part(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result without its hidden checks: what a student's page holds while the course shows no more."""
+    checks = [check for check in result["checks"] if check["suite"] == "public"]
+    stages = [_public_stage(stage, checks) for stage in result["stages"]]
+    counted = [stage for stage in stages if not stage.get("bonus")]
+    possible = math.fsum(stage["possible"] for stage in counted)
+    points = min(math.fsum(stage["points"] for stage in stages), possible)
+    undecided = min(math.fsum(stage["undecided"] for stage in stages), possible - points)
+    hidden = {"points": points, "possible": possible, "undecided": undecided}
+    return {**result, **hidden, "checks": checks, "stages": [stage for stage in stages if stage["possible"]]}
+
+
+def _public_stage(stage: Mapping[str, Any], checks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    mine = [check for check in checks if check["stage"] == stage["number"]]
+    lost = bool(stage["forbidden"])
+    return {
+        **stage,
+        "decided": None,
+        "points": 0.0 if lost else math.fsum(check["points"] for check in mine),
+        "possible": math.fsum(check["possible"] for check in mine),
+        "undecided": math.fsum(check["possible"] for check in mine if check["outcome"] == "inconclusive"),
+    }
+
+
+def _files(copy: Path | None) -> dict[str, bytes]:
+    """The files of a kept copy, as far as a page has room for them."""
+    found: dict[str, bytes] = {}
+    room = _MOST_SOURCE
+    for root, folders, names in os.walk(copy) if copy is not None else ():
+        folders.sort()
+        for name in sorted(names):
+            path = Path(root) / name
+            if path.is_symlink() or not path.is_file() or len(found) >= _MOST_FILES or path.stat().st_size > room:
+                continue
+            data = path.read_bytes()
+            room -= len(data)
+            found[str(path.relative_to(copy or Path()))] = data
+    return found

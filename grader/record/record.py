@@ -94,6 +94,11 @@ class Record:
             kept.append(Kept(folder, front, True))
         return sorted(kept, key=lambda one: (str(one.result["graded_at"]), one.current))
 
+    def before(self, result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The results of the same submission before that one, and its reruns, the newest first."""
+        kept = [one.result for one in self.history(result["student"], result["assignment"]) if not one.current]
+        return [one for one in reversed(kept) if one.get("short") != result.get("short")]
+
     def front(self, student: str, assignment: str) -> Kept:
         """The result in front. Raises UsageError, which names what there is."""
         names = {name for name, _ in self.journal.finished()}

@@ -31,7 +31,6 @@ from grader.record.scores import Changed, Scores, json_of, note_of, rescored
 from grader.submission import readable_name
 from grader.verdict.decisions import Decision
 from grader.verdict.outcomes import Outcomes
-from grader.verdict.result import result_of
 from harness.course.assignment import Assignment
 from harness.errors import SetupError, UsageError, cause_of
 
@@ -55,7 +54,7 @@ class RunFolder(Record):
     def __init__(self, path: Path, *, course: CourseFile | None = None, new: bool = True, wait: float = 0.0) -> None:
         """`new`: make it if it is not there; `wait`: at most so many seconds for another writer."""
         self.path = path = path.absolute()  # testers start in other folders
-        self.pages = Pages(course)
+        self.pages = Pages(path, course)
         self.work = path / ".work"
         if new:
             _make(path)
@@ -129,9 +128,9 @@ class RunFolder(Record):
         if graded.copy is not None and result["submission"]["hash"]:
             self.copies.keep(result["submission"]["hash"], graded.copy)
         with _beside(folder / ".new") as new:
-            self._write(new, outcomes, result, graded.captures, folder, earlier)
             if earlier is not None and earlier.get("state") != "ours":
                 self._archive(folder, earlier)
+            self._write(new, outcomes, result, graded.captures, folder)
             (folder / BROKEN).unlink(missing_ok=True)
             _take_place(new, folder)
         self._note(result)
@@ -140,11 +139,11 @@ class RunFolder(Record):
     def save_rerun(self, graded: Graded) -> dict[str, Any]:
         """Keep a grading that was made to be compared: in the history, in front of nothing. Raises OSError."""
         outcomes = graded.outcomes
-        result = result_of(outcomes, graded.assignment)
+        result = self._scores.of(outcomes, graded.assignment, None)
         folder = self.folder(outcomes.student, outcomes.assignment)
         (folder / HISTORY).mkdir(parents=True, exist_ok=True)
         with _beside(folder / HISTORY / ".new") as new:
-            self._write(new, outcomes, result, graded.captures, folder, None)
+            self._write(new, outcomes, result, graded.captures, folder)
             shutil.rmtree(folder / HISTORY / outcomes.short, ignore_errors=True)
             os.rename(new, folder / HISTORY / outcomes.short)
         self._note(result)
@@ -162,17 +161,11 @@ class RunFolder(Record):
                     shutil.copytree(folder / part, new / part, copy_function=_link)
                 elif (folder / part).exists():
                     _link(folder / part, new / part)
-            self.pages.write(new, result, copy=self._copy_of(result), earlier=None, home="../../../../")
+            self.pages.write(new, result, copy=self._copy_of(result), back="../../")
             os.rename(new, target)
 
     def _write(
-        self,
-        new: Path,
-        outcomes: Outcomes,
-        result: Mapping[str, Any],
-        captures: Mapping[str, bytes],
-        front: Path,
-        earlier: Mapping[str, Any] | None,
+        self, new: Path, outcomes: Outcomes, result: Mapping[str, Any], captures: Mapping[str, bytes], front: Path
     ) -> None:
         """All parts of a result into the folder `new`; captures of checks that did not run again come from `front`."""
         for name, data in captures.items():
@@ -184,16 +177,12 @@ class RunFolder(Record):
                     (new / name).parent.mkdir(parents=True, exist_ok=True)
                     _link(front / name, new / name)
         write_file(new / "outcomes.json", json_of(outcomes.to_json()))
-        self.pages.write(new, result, copy=self._copy_of(result), earlier=earlier, home=self._home(new, front))
+        back = "" if new.parent == front else "../../"
+        self.pages.write(new, result, copy=self._copy_of(result), history=self.before(result), back=back)
         write_file(new / "result.json", json_of(result))
 
     def _copy_of(self, result: Mapping[str, Any]) -> Path | None:
         return self.copies.of(result["submission"]["hash"] or "-")
-
-    @staticmethod
-    def _home(new: Path, front: Path) -> str:
-        """The way from a result's page to the class page."""
-        return "../../" if new.parent == front else "../../../../"
 
     # -- scores --------------------------------------------------------------------------------------------------------
 

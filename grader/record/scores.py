@@ -67,17 +67,15 @@ class Scores:
     def of(self, outcomes: Outcomes, assignment: Assignment, versions: Versions | None) -> dict[str, Any]:
         """The result under that rubric and the words of people."""
         words = self._record.decisions(outcomes.student, outcomes.assignment)
-        return result_of(outcomes, assignment, words, versions)
+        return {**result_of(outcomes, assignment, words, versions), **self._pages.shown(assignment.name)}
 
     def replace(self, outcomes: Outcomes, result: Mapping[str, Any]) -> bool:
         """Write a score that is made again, with its pages, if it is another one; whether it is. Raises OSError."""
         if self._stands(result):
             return False
         folder = self._record.folder(outcomes.student, outcomes.assignment)
-        history = [one for one in self._record.history(outcomes.student, outcomes.assignment) if not one.current]
-        earlier = next((one.result for one in reversed(history) if one.result.get("kind") != "rerun"), None)
         copy = self._record.copies.of(result["submission"]["hash"] or "-")
-        self._pages.write(folder, result, copy=copy, earlier=earlier, home="../../")
+        self._pages.write(folder, result, copy=copy, history=self._record.before(result))
         write_file(folder / "result.json", json_of(result))
         return True
 
@@ -107,7 +105,7 @@ def rescored(
     run: Path, course: CourseFile | None, rubrics: Rubrics, asked: Sequence[tuple[str, str]]
 ) -> Iterator[Rescored]:
     """Score some submissions again, in their order. The caller holds the run's lock. Raises OSError."""
-    scores = Scores(Record(run), Pages(course))
+    scores = Scores(Record(run), Pages(run, course))
     if len(asked) < _MANY:
         yield from (scores.again(*pair, rubrics) for pair in asked)
         return

@@ -1,0 +1,128 @@
+"""Templates -> pages. Pure but for reading the templates once.
+
+Rule 1: a page is self-contained: no font, nothing from elsewhere; the pictures are files next to it, shown as images,
+        in which a browser runs nothing. The one script there is stands in the page of a class, and the page's policy
+        allows exactly that one, by its hash.
+Rule 2: every value passes `visible` and then HTML escaping, because the environment does it, not because someone
+        remembered to. Only the style sheet and the script, which are ours, are exempt.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup, escape
+
+from grader.reports.link_words import duration, figures, link_words
+from grader.reports.text import line, visible
+from grader.reports.traces import Shown, parts
+from grader.verdict.scoring import number
+from harness.tester.border.outcome import Outcome
+
+#: The name of a state, in a word or two.
+STATE_WORDS = {
+    "graded": "graded",
+    "refused": "could not be run",
+    "undecided": "waits for a person",
+    "ours": "our fault: grade again",
+}
+
+
+def render(template: str, **values: object) -> str:
+    """A template with values as a page that UTF-8 can encode."""
+    page = _environment().get_template(template).render(**values)
+    # Nothing that UTF-8 cannot encode should be left; this is the last line of defence, not the first.
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    folder = Path(__file__).parent / "templates"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_seen,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = (folder / "class.js").read_text(encoding="utf-8")
+    environment.globals.update(
+        style=Markup((folder / "style.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+        outcomes={outcome.value: outcome for outcome in Outcome},
+        state_words=STATE_WORDS,
+    )
+    environment.filters.update(
+        number=number,
+        line=line,
+        seconds=_seconds,
+        link=_link,
+        percent=_percent,
+        traced=_traced,
+        link_words=link_words,
+        figures=figures,
+        duration=duration,
+        counted=counted,
+    )
+    return environment
+
+
+def _seen(value: object) -> object:
+    """Applied to every value of every template before it is escaped."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _seconds(value: float) -> str:
+    """A time as people read it.
+
+    >>> _seconds(0.02134), _seconds(12.345)
+    ('0.021 s', '12.3 s')
+    """
+    return f"{value:.3f} s" if value < 1 else f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+
+
+def _link(*parts: str) -> str:
+    """A relative link to a file, whatever bytes its name is made of."""
+    return "./" + "/".join(quote(_bytes(part), safe="/") for part in parts)
+
+
+def _bytes(name: str) -> bytes:
+    """The bytes of a file's name, as the system spells it."""
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:  # no file has this name
+        return name.encode("utf-8", "replace")
+
+
+def _percent(points: float, possible: float) -> str:
+    """A share of the possible points, for the width of a bar."""
+    return f"{max(0.0, min(100.0, 100 * points / possible if possible else 0.0)):.1f}%"
+
+
+def _traced(text: str, sources: Mapping[str, Shown], *, one_line: bool = False) -> Markup:
+    """The text, escaped, with links to the lines of the submission that it names."""
+    show = line if one_line else visible
+    return Markup("").join(
+        Markup('<a href="./source.html#{}">{}</a>').format(part.anchor, show(part.text))
+        if part.anchor
+        else escape(show(part.text))
+        for part in parts(text, sources)
+    )
+
+
+def counted(count: float, one: str, many: str = "") -> str:
+    """A number and what is counted.
+
+    >>> counted(1, "check"), counted(2.5, "point")
+    ('1 check', '2.5 points')
+    """
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
