@@ -23,9 +23,11 @@ from grader.cli.app import app, console
 from grader.course import Versions
 from grader.course_file import CourseFile, course_of
 from grader.record.backup import back_up
+from grader.record.journal import write_file
 from grader.record.record import Kept, Record, check_of, run_of
 from grader.record.run_folder import RunFolder
 from grader.reports.explain import explain as explained
+from grader.reports.explain import explain_page
 from grader.reports.terminal import class_table, result_line
 from grader.reports.text import no_command, visible
 from grader.reports.waiting import waiting
@@ -33,7 +35,7 @@ from grader.submission import readable_name
 from grader.verdict.decisions import BadDecision, Decision, Given, points, stage_target
 from grader.verdict.scoring import number
 from harness.course.assignment import Assignment
-from harness.errors import UsageError
+from harness.errors import UsageError, cause_of
 
 RunOf = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a run, or of a course")]
 Student = Annotated[str, typer.Argument(help="as the folder is called")]
@@ -102,11 +104,20 @@ def explain(
     student: Student,
     assignment: OfAssignment,
     check: Annotated[str, typer.Argument(help="its number, its name, or its id")],
+    page: Annotated[Path | None, typer.Option(help="write it as one page into this file")] = None,
 ) -> None:
     """Everything that a check's verdict rests on, and the commands that repeat it."""
     record = _record(run)
     kept = record.front(student, assignment)
-    _explain(record, kept, check)
+    if page is None:
+        _explain(record, kept, check)
+        return
+    text = explain_page(kept.result, check_of(kept.result, check), str(record.path))
+    try:
+        write_file(page, text.encode("utf-8"), mode=0o600)
+    except OSError as error:
+        raise UsageError(f"{page} cannot be written: {cause_of(error)}.") from None
+    _say(f"{page} holds what no student may see.")
 
 
 def _explain(record: Record, kept: Kept, name: str) -> None:

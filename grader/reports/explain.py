@@ -1,4 +1,4 @@
-"""Everything that a verdict rests on, for a person who has to defend it. Pure: a result's row in, sections out.
+"""Everything that a verdict rests on, for a person who has to defend it. Pure: a check's row in, sections out.
 
 Rule: nothing is judged here. What is not known is left out, not guessed.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grader.reports.pages import render
 from grader.submission import readable_name
 from harness.tester.border.outcome import Outcome
 
@@ -33,6 +34,7 @@ class Section:
     title: str
     lines: Sequence[str] = ()  #: one after the other, as text
     drawn: str = ""  #: shown in a fixed font as it is
+    told: bool = False  #: so are the lines
 
 
 def explain(result: Mapping[str, Any], check: Mapping[str, Any], run: str) -> list[Section]:
@@ -41,7 +43,7 @@ def explain(result: Mapping[str, Any], check: Mapping[str, Any], run: str) -> li
         Section("The rule", _rule(check)),
         Section("The verdict", _verdict(result, check)),
         Section("A person's word", _word(check)),
-        Section("What happened", _story(check)),
+        Section("What happened", _story(check), told=True),
         Section("Expected", drawn=check["expected"] or ""),
         Section("Seen", drawn=check["seen"] or ""),
         Section("Where in the submission", places(check)),
@@ -49,9 +51,22 @@ def explain(result: Mapping[str, Any], check: Mapping[str, Any], run: str) -> li
         Section("What the link did", _link(check)),
         Section("The machine", _machine(result, check)),
         Section("What was graded, by what", _versions(result)),
-        Section("To see it again", commands(result, check, run)),
+        Section("To see it again", commands(result, check, run), told=True),
     ]
     return [section for section in sections if section.lines or section.drawn]
+
+
+def explain_page(result: Mapping[str, Any], check: Mapping[str, Any], run: str) -> str:
+    """The same as one page, to keep or to send to a colleague. It holds what no student may see."""
+    return render(
+        "explain.html.j2",
+        name=result["student"],
+        title=result["title"],
+        check=check,
+        short=str(result.get("short", "")),
+        graded_at=result["graded_at"],
+        sections=explain(result, check, run),
+    )
 
 
 def _rule(check: Mapping[str, Any]) -> list[str]:
