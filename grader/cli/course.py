@@ -17,7 +17,7 @@ from grader.gradebook import settings, terms
 from grader.reports.text import line
 
 course = typer.Typer(cls=GraderCommands, no_args_is_help=True, help="The file of a course, course.toml.")
-app.add_typer(course, name="course")
+app.add_typer(course, name="course", rich_help_panel="A term")
 
 
 @course.command()

@@ -18,7 +18,7 @@ from harness.errors import UsageError
 from harness.formats.choose import FORMATS, wanted
 
 
-@app.command()
+@app.command(rich_help_panel="Grade")
 def export(
     run: Annotated[Path, typer.Argument(help="folder of a run, that of `grader run --out`")],
     student: Annotated[str, typer.Argument(help="the student's folder in it")],

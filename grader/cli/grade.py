@@ -51,7 +51,7 @@ class Verdict(IntEnum):
     undecided = 5
 
 
-@app.command()
+@app.command(rich_help_panel="Grade")
 def grade(
     archive: Annotated[Path, typer.Option(help="the submission: a ZIP, a tar (.gz, .bz2, .xz) or a folder")],
     assignment: Annotated[str, typer.Option(help="what it is a submission of")],

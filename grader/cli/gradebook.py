@@ -28,7 +28,7 @@ from grader.verdict.scoring import number
 from harness.errors import UsageError
 
 gradebook = typer.Typer(cls=GraderCommands, no_args_is_help=True, help="nbgrader's gradebook and its formgrader.")
-app.add_typer(gradebook, name="gradebook")
+app.add_typer(gradebook, name="gradebook", rich_help_panel="A term")
 
 Folder = Annotated[Path, typer.Argument(help="the course's folder")]
 

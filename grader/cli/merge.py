@@ -18,7 +18,7 @@ from grader.reports.text import line, no_command
 from harness.errors import UsageError, cause_of
 
 
-@app.command()
+@app.command(rich_help_panel="Grade")
 def merge(
     runs: Annotated[list[Path], typer.Argument(help="folders of runs, such as grader run --shard made them")],
     out: Annotated[Path, typer.Option(help="folder of the run that gets their results")],

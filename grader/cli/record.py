@@ -70,7 +70,7 @@ def _rubric(name: str) -> tuple[Assignment, Versions]:
     return course.load(name), course.versions(name)
 
 
-@app.command()
+@app.command(rich_help_panel="Defend a point")
 def show(
     run: RunOf,
     student: Student,
@@ -98,7 +98,7 @@ def _line_of(kept: Kept) -> str:
     return f"{result['graded_at'][:19]}  {kept.short:<8}  {what:<8}  copy {copy}  {result_line(result)}"
 
 
-@app.command()
+@app.command(rich_help_panel="Defend a point")
 def explain(
     run: RunOf,
     student: Student,
@@ -131,7 +131,7 @@ def _explain(record: Record, kept: Kept, name: str) -> None:
     _say(f"On the page: {kept.folder / 'report.html'}#check-{check['number']}", style="dim")
 
 
-@app.command()
+@app.command(rich_help_panel="Defend a point")
 def appeal(
     short: Annotated[str, typer.Argument(metavar="ID", help="as on the student's page: abcd2345, abcd2345.17")],
     run: Annotated[Path, typer.Option(help="the folder of the run, or of the course")] = Path(),
@@ -151,7 +151,7 @@ def appeal(
         _say(f"Report: {kept.folder / 'report.html'}")
 
 
-@app.command()
+@app.command(rich_help_panel="Defend a point")
 def queue(run: RunOf) -> None:
     """What waits for a person, most points first: the likely cause, and what to type."""
     record = _record(run)
@@ -166,7 +166,7 @@ def queue(run: RunOf) -> None:
     _say(f"{len(rows)} to decide." if rows else "Nothing waits for a person.")
 
 
-@app.command()
+@app.command(rich_help_panel="Defend a point")
 def decide(
     run: RunOf,
     student: Student,
@@ -232,7 +232,7 @@ def _given(given: Given) -> str:
     return "taken back" if given is None else given if isinstance(given, str) else f"{number(given)} points"
 
 
-@app.command()
+@app.command(rich_help_panel="Defend a point")
 def rescore(run: RunOf, wait: Wait = 0.0) -> None:
     """Count every result again under the rubric as it is now. Nothing is run; who has other points is listed."""
     with _writing(run, wait) as folder:
@@ -247,7 +247,7 @@ def rescore(run: RunOf, wait: Wait = 0.0) -> None:
         _say(f"{stale} have checks whose tests have changed since: grader run runs these again.", style="yellow")
 
 
-@app.command()
+@app.command(rich_help_panel="Defend a point")
 def rerun(
     run: RunOf,
     student: Student,
@@ -292,7 +292,7 @@ def _agrees(checks: int, differences: int) -> str:
     return f"agrees in {what}" if not differences else f"differs in {differences} of {what}"
 
 
-@app.command()
+@app.command(rich_help_panel="Defend a point")
 def prune(
     run: RunOf,
     reruns: Annotated[bool, typer.Option("--reruns", help="forget what grader rerun has kept, too")] = False,
@@ -305,7 +305,7 @@ def prune(
     _say(f"{len(removed)} copies removed{f', {gone} reruns forgotten' if reruns else ''}; everything else is kept.")
 
 
-@app.command()
+@app.command(rich_help_panel="Defend a point")
 def backup(
     run: RunOf,
     to: Annotated[Path, typer.Argument(help="the archive to write, a .tar.gz that is not there yet")],

@@ -21,7 +21,7 @@ from grader.release.starters import differences, write_starters
 from harness.errors import UsageError, cause_of
 
 
-@app.command()
+@app.command(rich_help_panel="What students get")
 def release(
     out: Annotated[Path | None, typer.Option(help="write the whole student repository into this folder")] = None,
     check: Annotated[bool, typer.Option("--check", help="only list what is out of date in assignments/")] = False,
@@ -77,7 +77,7 @@ def _write_autograders(
         yield f"{classroom50}: put it into the classroom's repository as CLASSROOM/autograders/ASSIGNMENT/"
 
 
-@app.command()
+@app.command(rich_help_panel="What students get")
 def images() -> None:
     """Make the Docker lab's images now instead of at the first grading."""
     console = program.console()

@@ -31,7 +31,7 @@ from grader.reports.text import line, no_command
 from harness.errors import UsageError, cause_of
 
 
-@app.command()
+@app.command(rich_help_panel="Grade")
 def run(
     submitted: Annotated[
         Path, typer.Argument(help="folder of submissions, SUBMITTED/<student>/<assignment>/, or of a course")

@@ -26,7 +26,7 @@ from harness.errors import SubmissionError, UsageError, cause_of
 collect = typer.Typer(
     cls=GraderCommands, no_args_is_help=True, help="Take what was handed in to submitted/, with a receipt each."
 )
-app.add_typer(collect, name="collect")
+app.add_typer(collect, name="collect", rich_help_panel="A term")
 
 Folder = Annotated[Path, typer.Argument(help="the course's folder")]
 Name = Annotated[str, typer.Argument(help="the assignment")]
@@ -44,7 +44,7 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be read: {cause_of(error)}.") from None
 
 
-@app.command()
+@app.command(rich_help_panel="A term")
 def roster(
     folder: Folder,
     source: Annotated[Path, typer.Argument(help="CSV: our own, or as Canvas, Moodle or Gradescope export it")],
