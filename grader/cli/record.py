@@ -26,8 +26,10 @@ from grader.record.backup import back_up
 from grader.record.journal import write_file
 from grader.record.record import Kept, Record, check_of, run_of
 from grader.record.run_folder import RunFolder
+from grader.reports.class_view import run_row
 from grader.reports.explain import explain as explained
 from grader.reports.explain import explain_page
+from grader.reports.html import runs_page
 from grader.reports.terminal import class_table, result_line
 from grader.reports.text import no_command, visible
 from grader.reports.waiting import waiting
@@ -316,3 +318,24 @@ def backup(
     with _writing(run, wait) as folder:
         size = back_up(run if course is not None and run.resolve() == course.folder.resolve() else folder.path, to)
     _say(f"{to}: {size / 1e6:.1f} MB. It holds secrets and submissions: keep it where only you can read it.")
+
+
+@app.command(rich_help_panel="Defend a point")
+def runs(folder: Annotated[Path, typer.Argument(help="a folder that holds run folders")]) -> None:
+    """Write an index of the runs in a folder: FOLDER/index.html, the newest first."""
+    if (folder / "campaign.json").exists():
+        raise UsageError(f"{folder} is a run itself. Give the folder that holds it.")
+    rows = [_row_of(path) for path in sorted(folder.glob("*/campaign.json"))]
+    if not rows:
+        raise UsageError(f"{folder} holds no runs. Give the folder in which runs lie side by side.")
+    try:
+        write_file(folder / "index.html", runs_page(rows).encode("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{folder / 'index.html'} cannot be written: {cause_of(error)}.") from None
+    _say(f"{folder / 'index.html'}: {len(rows)} run{'s' if len(rows) != 1 else ''}")
+
+
+def _row_of(path: Path) -> dict[str, Any]:
+    record, course = Record(path.parent), _course(path.parent)
+    row = run_row(path.parent.name, record.results())
+    return {**row, "name": course.title, "term": course.term} if course else row

@@ -180,3 +180,12 @@ def test_a_course_folder_needs_no_options(bench: FakeBench, tmp_path: Path) -> N
     assert "MB" in run("backup", folder, tmp_path / "networks.tar.gz").output
     with tarfile.open(tmp_path / "networks.tar.gz") as tar:
         assert "networks/.secret" in tar.getnames()
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_runs_of_a_folder_have_an_index(tmp_path: Path) -> None:
+    assert "1 run" in run("runs", tmp_path).output
+    page = (tmp_path / "index.html").read_text()
+    assert "./out/index.html" in page
+    assert "is a run itself" in run("runs", tmp_path / "out", status=2).output
+    assert "holds no runs" in run("runs", tmp_path / "in", status=2).output
