@@ -91,6 +91,10 @@ def npm() -> Path:
         )
         if done.returncode:
             missing("npm cannot install what is needed")
+    # The compiled half of `re2` comes from outside the registry, or from a compiler; its interface is RegExp's.
+    re2 = BUILD / "node_modules" / "re2"
+    if re2.is_dir() and not (re2 / "build").is_dir():
+        (re2 / "re2.js").write_text("module.exports = RegExp;\n")
     return BUILD
 
 
