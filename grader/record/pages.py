@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,10 @@ from grader.reports.view import student_view
 
 #: Of a submission, what its page of sources is made from at most (bytes; files).
 _MOST_SOURCE, _MOST_FILES = 4_000_000, 300
+
+
+#: What a public check says that waits for a hidden one, while hidden ones are not shown.
+WAITS = "Not run, because it builds on more than is shown yet."
 
 
 class Pages:
@@ -45,13 +49,18 @@ class Pages:
         """
         told = self.told(result, history, back)
         before = next((one for one in history if one.get("kind") != "rerun"), None)
-        earlier = student_view(self._for_student(before)) if before is not None else None
+        earlier = self._before(before, told) if before is not None else None
         files = _files(copy)
         if files:
             write_file(folder / "source.html", source_page(files).encode("utf-8"))
         sources = sources_of(files) if files else None
         write_file(folder / "report.html", instructor_page(told, before=earlier, sources=sources).encode("utf-8"))
         write_file(folder / "student.html", self._student(told, earlier).encode("utf-8"))
+
+    def _before(self, before: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+        """What a student may see now of the result before, whatever they could see of it then."""
+        now = {**before, "when": self.when(before["graded_at"]), "shown": told.get("shown")}
+        return student_view(self._for_student(now))
 
     def shown(self, assignment: str) -> dict[str, Any]:
         """What a result says of who may see what now; nothing where a student's page holds everything."""
@@ -68,7 +77,10 @@ class Pages:
         return self.course.local(due) if self.course and due else ""
 
     def _for_student(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
-        return public_part(result) if result.get("shown") == "public" else result
+        if result.get("shown") != "public":
+            return result
+        history = [{**row, **row.get("public", {})} for row in result.get("history", [])]
+        return {**public_part(result), "history": history}
 
     def told(
         self, result: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = (), back: str = ""
@@ -102,6 +114,7 @@ class Pages:
             "when": self.when(result["graded_at"]),
             "short": short,
             "href": href,
+            "public": {key: value for key, value in public_part(result).items() if key in keys},
         }
 
     def index(
@@ -122,7 +135,8 @@ class Pages:
 
 def public_part(result: Mapping[str, Any]) -> dict[str, Any]:
     """A result without its hidden checks: what a student's page holds while the course shows no more."""
-    checks = [check for check in result["checks"] if check["suite"] == "public"]
+    hidden_ids = {check["id"] for check in result["checks"] if check["suite"] == "hidden"}
+    checks = [_public_check(check, hidden_ids) for check in result["checks"] if check["suite"] == "public"]
     stages = [_public_stage(stage, checks) for stage in result["stages"]]
     counted = [stage for stage in stages if not stage.get("bonus")]
     possible = math.fsum(stage["possible"] for stage in counted)
@@ -130,6 +144,13 @@ def public_part(result: Mapping[str, Any]) -> dict[str, Any]:
     undecided = min(math.fsum(stage["undecided"] for stage in stages), possible - points)
     hidden = {"points": points, "possible": possible, "undecided": undecided}
     return {**result, **hidden, "checks": checks, "stages": [stage for stage in stages if stage["possible"]]}
+
+
+def _public_check(check: Mapping[str, Any], hidden: Container[str]) -> Mapping[str, Any]:
+    """A public check, which says nothing of a hidden one that it waits for."""
+    if check["because"] not in hidden:
+        return check
+    return {**check, "because": None, "message": WAITS}
 
 
 def _public_stage(stage: Mapping[str, Any], checks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

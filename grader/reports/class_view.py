@@ -15,8 +15,8 @@ from grader.reports.moments import moment, when_of
 from grader.reports.view import said_of
 from grader.verdict.causes import Cause, causes_of
 
-#: How many causes, slow checks and open ones an assignment shows.
-MOST_CAUSES, MOST_SLOW, MOST_OPEN = 12, 5, 60
+#: How many causes, slow checks and open ones an assignment shows; and how many causes unfolded.
+MOST_CAUSES, MOST_SLOW, MOST_OPEN, FIRST_CAUSES = 12, 5, 60, 5
 #: Bars of a histogram: from nothing to everything in equal parts.
 BARS = 10
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from grader.reports.class_view import MOST_CAUSES, MOST_OPEN, class_view
+from grader.reports.class_view import FIRST_CAUSES, MOST_CAUSES, MOST_OPEN, class_view
 from grader.reports.pages import STATE_WORDS as STATE_WORDS
 from grader.reports.pages import render
 from grader.reports.traces import Shown
@@ -52,8 +52,9 @@ def index_page(
     `left`: submissions without a result yet; `going`: the run goes on, and the page renews itself. Otherwise it was
     interrupted. `course`: what is known of it of `name`, `term`, `when` (texts) and `weights` (by assignment).
     """
-    values = {"remarks": remarks, "left": left, "going": going, "most_causes": MOST_CAUSES, "most_open": MOST_OPEN}
-    return render("index.html.j2", view=class_view(results, course or {}), **values)
+    most = {"first_causes": FIRST_CAUSES, "most_causes": MOST_CAUSES, "most_open": MOST_OPEN}
+    view = class_view(results, course or {})
+    return render("index.html.j2", view=view, remarks=remarks, left=left, going=going, **most)
 
 
 def runs_page(runs: Sequence[Mapping[str, Any]], *, title: str = "Runs") -> str:

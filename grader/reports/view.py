@@ -37,6 +37,7 @@ def instructor_view(result: Mapping[str, Any], *, before: Mapping[str, Any] | No
             **_with_story(check),
             **_extras(check),
             "failing": _failing(check),
+            "at": f"check-{check['number']}",
             "reads": read[check["number"]].get("title"),
         }
         for check in result["checks"]
@@ -66,7 +67,14 @@ HIDDEN = "Hidden check"
 def student_view(result: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the student may see, arranged by stage. `before`: the same of their submission before this one."""
     ids = {check["id"]: check for check in result["checks"]}
-    checks = [_students_check(check, ids, _never_ran(result)) for check in result["checks"]]
+    closed = {stage["number"] for stage in result["stages"] if stage["forbidden"] and not stage.get("decided")}
+    checks = [
+        {
+            **_students_check(check, ids, _never_ran(result)),
+            "at": f"stage-{check['stage']}" if check["stage"] in closed else f"check-{check['number']}",
+        }
+        for check in result["checks"]
+    ]
     keys = ("title", "assignment", "state", "message", "points", "possible", "undecided", "build", "graded_at")
     stages = _by_stage(result["stages"], checks)
     reasons = reasons_of({**result, "message": OUR_FAULT} if result["state"] == "ours" else result, checks)
@@ -274,7 +282,7 @@ def _by_stage(stages: Sequence[Mapping[str, Any]], checks: Sequence[Mapping[str,
 
 def _quiet(check: Mapping[str, Any]) -> bool:
     """Whether a line says enough of a check: it passed, or was not run."""
-    if check["decided"] or check["stale"]:
+    if check["decided"]:
         return False
     waits = check["outcome"] == "inconclusive" and bool(check.get("because") or check.get("waits"))
     return check["outcome"] in ("pass", "skipped") or waits

@@ -2,7 +2,8 @@
 
 Rule 1: every point that is lost or open belongs to exactly one cause: they add up to what the stages lack.
 Rule 2: a check that was not run belongs to the check it waits for, however long the chain is.
-Rule 3: this file names places in the list of checks; what of them a reader may see decides whoever shows it.
+Rule 3: what a person gave a whole stage settles what its checks left open.
+Rule 4: this file names places in the list of checks; what of them a reader may see decides whoever shows it.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ def causes_of(result: Mapping[str, Any]) -> list[Cause]:
     checks = result["checks"]
     forbidden = {stage["number"] for stage in result["stages"] if stage["forbidden"] and not stage.get("decided")}
     groups: dict[tuple[Kind, object], list[int]] = {}
+    settled = {stage["number"] for stage in result["stages"] if stage.get("decided")}
     for place, check in enumerate(checks):
-        if _lost(check) or _open(check):
+        if _lost(check) or (_open(check) and check["stage"] not in settled):
             groups.setdefault(_key(result, _root(checks, place), place, forbidden), []).append(place)
     found = [_cause(result, kind, what, places) for (kind, what), places in groups.items()]
     found += [*_words_of_a_person(result), *_penalty(result)]
@@ -116,11 +118,10 @@ def _words_of_a_person(result: Mapping[str, Any]) -> list[Cause]:
     found = []
     for stage in result["stages"]:
         mine = [check for check in result["checks"] if check["stage"] == stage["number"]]
-        open_ = stage["undecided"] - math.fsum(map(_open, mine))
         lost = stage["possible"] - stage["points"] - stage["undecided"] - math.fsum(map(_lost, mine))
-        if stage.get("decided") and (abs(lost) > _ROUNDING or abs(open_) > _ROUNDING):
+        if stage.get("decided") and abs(lost) > _ROUNDING:
             text = stage["decided"]["because"]
-            row = Cause(kind="decision", text=text, lost=round(lost, 6), open=round(open_, 6), stage=stage["number"])
+            row = Cause(kind="decision", text=text, lost=round(lost, 6), open=0.0, stage=stage["number"])
             found.append(row)
     return found
 
