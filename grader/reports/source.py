@@ -80,17 +80,18 @@ def _file(name: str, data: bytes, room: int) -> _File:
 def _coloured(file: _File) -> Iterator[Markup]:
     """The lines as markup."""
     lexer = next((lexer for ending, lexer in _LEXERS.items() if file.name.endswith(ending)), None)
-    if lexer is None:
-        yield from (escape(visible(row, keep="\t")) for row in file.lines)
+    rows = [visible(row, keep="\t") for row in file.lines]  # before the lexer, which takes \r for the end of a line
+    if lexer is None or not rows:
+        yield from map(escape, rows)
         return
-    tokens = lexer(stripnl=False, ensurenl=False).get_tokens("\n".join(file.lines))
+    tokens = lexer(stripnl=False, ensurenl=False).get_tokens("\n".join(rows))
     line: list[Markup] = []
     for kind, found in groupby(tokens, key=lambda token: _class(token[0])):
         for number, text in enumerate("".join(text for _, text in found).split("\n")):
             if number:
                 yield Markup("").join(line)
                 line = []
-            piece = escape(visible(text, keep="\t"))
+            piece = escape(text)
             line.append(Markup('<i class="{}">{}</i>').format(kind, piece) if kind and text.strip() else piece)
     yield Markup("").join(line)
 

@@ -16,7 +16,9 @@ from grader.bench.task import Task
 from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
 from grader.course import Course
+from grader.job.grading import grade
 from grader.record.run_folder import RunFolder
+from grader.submission import Submission
 from harness.tester.border.records import PCAPNG_MAGIC, BadRecord, Built, End, Forbidden, Piece, Record
 
 TOML = """\
@@ -242,3 +244,24 @@ def hand_in(submitted: Path, student: str, assignment: str = "blocking", **files
     for name, text in (files or {"client.py": "print(1)\n"}).items():
         (folder / name).write_text(text)
     return folder
+
+
+def result_of(course: Course, *records: dict[str, Any], student: str = "ann") -> dict[str, Any]:
+    """A result as a grading makes it. A check without a report was not run, because of the one before it."""
+    told = {record["check"] for record in records}
+    skipped = [
+        report(check, "skipped", because=first)
+        for first, check in ((READS, SECRET), (SERVES, SURVIVES))
+        if check not in told
+    ]
+    task = Task(
+        student=student,
+        assignment=course.load("blocking"),
+        suites=course.suites("blocking"),
+        seed="ab",
+        identity="id",
+        lab={"kind": "fake", "engine": "none", "image": None, "unprotected": None},
+    )
+    (course.root / "copy").mkdir(exist_ok=True)
+    submission = Submission(student, "blocking", course.root / "copy", "hash", 1, 10)
+    return grade(task, submission, FakeBench([[*records, *skipped, END]]), lambda _: None).result
