@@ -80,9 +80,18 @@ _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR:
 
 
 def take_submission(
-    source: Path, target: Path, *, student: str, assignment: str, caps: SubmissionLimits | None = None
+    source: Path,
+    target: Path,
+    *,
+    student: str,
+    assignment: str,
+    caps: SubmissionLimits | None = None,
+    unwrap: bool = True,
 ) -> Submission:
-    """Copy the folder `source` to the new folder `target`. Raises SubmissionError; the copy is then incomplete."""
+    """Copy the folder `source` to the new folder `target`. Raises SubmissionError; the copy is then incomplete.
+
+    `unwrap`: take off a folder around everything; a copy of a copy has none any more. Its hash is the same.
+    """
     copier = _Copier(caps or SubmissionLimits())
     target.mkdir(mode=0o755, parents=True)
     target.chmod(0o755)
@@ -91,7 +100,7 @@ def take_submission(
     except OSError as error:
         raise SubmissionError(_why_not_opened(error, "the folder of the submission", is_folder=True)) from None
     try:
-        root = copier.unwrapped(root)
+        root = copier.unwrapped(root) if unwrap else root
         into = os.open(target, _FOLDER)
         try:
             copier.folder(root, into, ())
@@ -243,18 +252,18 @@ class _Copier:
         content = hashlib.sha256()
         if os.fstat(inner).st_size > self.caps.bytes:
             self._too_large(path)
-        for chunk in self._unix_lines(self._counted(inner, path, content), path):
+        for chunk in self._unix_lines(self._counted(inner, path), path):
+            content.update(chunk)  # as it is in the copy, so that a copy of the copy has the same hash
             view = memoryview(chunk)
             while view:
                 view = view[os.write(into, view) :]
         self._hash(b"program" if runs else b"file", path, content.digest())
 
-    def _counted(self, inner: int, path: tuple[str, ...], content: hashlib._Hash) -> Iterator[bytes]:
+    def _counted(self, inner: int, path: tuple[str, ...]) -> Iterator[bytes]:
         while chunk := os.read(inner, 1 << 20):
             self.size += len(chunk)
             if self.size > self.caps.bytes:
                 self._too_large(path)
-            content.update(chunk)
             yield chunk
 
     def _unix_lines(self, chunks: Iterator[bytes], path: tuple[str, ...]) -> Iterator[bytes]:

@@ -90,8 +90,11 @@ class Rerun:
         wanted = outcomes.submission["hash"]
         kept = self.run.copies.of(wanted or "-")
         if kept is None:
-            raise SetupError(f"the copy of {self.kept.short} is not kept any more, so it cannot be graded again.")
-        copy = take_submission(kept, folder / "submission", student=outcomes.student, assignment=outcomes.assignment)
+            why = "is not kept any more" if wanted else "was never taken"
+            raise SetupError(f"the copy of {self.kept.short} {why}, so it cannot be graded again. Use grader run.")
+        copy = take_submission(
+            kept, folder / "submission", student=outcomes.student, assignment=outcomes.assignment, unwrap=False
+        )
         if copy.hash != wanted:
             raise SetupError(f"{kept} is not what was graded: somebody has changed it. Restore it from a backup.")
         return copy
