@@ -3,62 +3,81 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import sqlite3
 import tarfile
 import tempfile
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.errors import UsageError, cause_of
 
 #: Not part of what is worth keeping: what a run makes anew.
 _LEFT_OUT = frozenset({".work", ".lock", ".new"})
 #: Databases are copied by SQLite itself, so that what is being written is in them whole or not at all.
 _DATABASES = (".db", ".sqlite")
+#: What SQLite keeps beside a database while it writes. Beside a copy it would be taken for what is left to be undone.
+_BESIDE = ("-journal", "-wal", "-shm")
 
 
 def back_up(folder: Path, to: Path) -> int:
     """Write a folder into a new gzip'ed tar, readable by its owner only; its size in bytes. Raises UsageError."""
-    folder, to = folder.absolute(), to.absolute()
-    if to.is_relative_to(folder):
+    folder, to = folder.resolve(), to.absolute()
+    if (to.parent.resolve() / to.name).is_relative_to(folder):
         raise UsageError(f"{to} is inside {folder}, which it is to hold. Give a place outside.")
+    part = to.with_name(f"{to.name}.part")  # a killed one leaves this, which nobody takes for a backup
     try:
-        descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        if os.path.lexists(to):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise UsageError(f"{to} cannot be written: {error.strerror}. Give the name of a new file.") from None
     try:
-        with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as tar:
-            _add(tar, folder, folder.name)
+        with os.fdopen(descriptor, "wb") as file:
+            with tarfile.open(fileobj=file, mode="w:gz") as tar:
+                _add(tar, folder, folder.name)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(part, to)
     except OSError as error:
         with contextlib.suppress(OSError):
-            to.unlink()
-        raise UsageError(f"{to} could not be finished: {error.strerror}, and was removed.") from None
+            part.unlink()
+        raise UsageError(f"{to} could not be finished: {cause_of(error)}. What there was of it was removed.") from None
     return to.stat().st_size
 
 
 def _add(tar: tarfile.TarFile, folder: Path, name: str) -> None:
     tar.add(folder, name, recursive=False)
-    for path in sorted(folder.iterdir()):
+    there = sorted(folder.iterdir())
+    done: set[str] = set()  # what a database that is in the archive already has beside it
+    for path in there:
         inside = f"{name}/{path.name}"
-        if path.name in _LEFT_OUT:
+        if path.name in _LEFT_OUT or path.name in done:
             continue
         if path.is_dir() and not path.is_symlink():
             _add(tar, path, inside)
-        elif path.suffix in _DATABASES and path.is_file():
-            _add_database(tar, path, inside)
+        elif path.suffix in _DATABASES and path.is_file() and _add_database(tar, path, inside):
+            done.update(path.name + end for end in _BESIDE)
         else:
-            tar.add(path, inside, recursive=False)
+            with contextlib.suppress(FileNotFoundError):  # gone since: who writes a course's other files asks no run
+                tar.add(path, inside, recursive=False)
 
 
-def _add_database(tar: tarfile.TarFile, path: Path, name: str) -> None:
+def _add_database(tar: tarfile.TarFile, path: Path, name: str) -> bool:
+    """Add a database as SQLite copies it; False, and nothing is added, if it is none."""
     with tempfile.TemporaryDirectory(prefix="socketlab-") as scratch:
         copy = Path(scratch) / path.name
         try:
             with (
-                contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,
+                # Not read only: what a killed writer has left half done is undone first.
+                contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as source,
                 contextlib.closing(sqlite3.connect(copy)) as target,
             ):
                 source.backup(target)
-        except sqlite3.Error:  # no database after all: as it is
-            copy = path
+        except sqlite3.Error:  # no database after all, or of a disk that is read only: as it is, with all beside it
+            return False
+        shutil.copystat(path, copy)
         tar.add(copy, name, recursive=False)
+    return True
