@@ -123,8 +123,8 @@ class CourseFile:
             raise SetupError(f"{self.path}: the secret in {file} cannot be read: {why}.") from None
         if not text:
             raise SetupError(f"{self.path}: the secret in {file} is empty. Put a long random line into it.")
-        if os.name == "posix" and file.stat().st_mode & 0o044:
-            raise SetupError(f"{file} can be read by others, and is the course's secret: chmod 600 '{file}'")
+        if os.name == "posix" and file.stat().st_mode & 0o066:
+            raise SetupError(f"{file} can be read or changed by others, and is the course's secret: chmod 600 '{file}'")
         return text
 
 
@@ -214,6 +214,8 @@ def _shown(row: Row, key: str) -> Shown:
     return value
 
 
+#: So many days are no time that anybody waits.
+_MOST_DAYS = 3650
 _LATE = ("grace_minutes", "percent_per_day", "most_percent", "late_days", "cut_off_days")
 
 
@@ -222,12 +224,15 @@ def _late(row: Row) -> LatePolicy:
         if row.number(key, 100.0) > 100:
             row.wrong(key, "more than everything", f"Write a number up to 100: {key} = 10")
     cut_off = row.number("cut_off_days", math.inf)
+    grace = row.whole("grace_minutes") if "grace_minutes" in row.data else 0
+    if grace > _MOST_DAYS * 24 * 60:
+        row.wrong("grace_minutes", "that is more than ten years", "Write: grace_minutes = 10")
     return LatePolicy(
-        grace=timedelta(minutes=row.whole("grace_minutes")) if "grace_minutes" in row.data else timedelta(0),
+        grace=timedelta(minutes=grace),
         percent_per_day=row.number("percent_per_day") if "percent_per_day" in row.data else 0.0,
         most_percent=row.number("most_percent", 100.0),
         late_days=row.whole("late_days") if "late_days" in row.data else 0,
-        cut_off=timedelta(days=min(cut_off, 3650)) if math.isfinite(cut_off) else None,
+        cut_off=timedelta(days=min(cut_off, _MOST_DAYS)) if math.isfinite(cut_off) else None,
     )
 
 
@@ -251,6 +256,8 @@ def _extensions(file: TomlFile, zone: ZoneInfo, known: Sequence[CourseAssignment
         due = moment(row, "due", zone)
         if (due is None) == ("days" not in row.data):
             row.wrong(None, "an extension has either due or days", "Write: days = 2")
+        if due is None and row.number("days") > _MOST_DAYS:
+            row.wrong("days", "that is more than ten years", "Write: days = 2")
         found.append(
             Extension(
                 student=row.text("student"),
@@ -310,6 +317,8 @@ def moment(row: Row, key: str, zone: ZoneInfo) -> datetime | None:
         value = datetime(value.year, value.month, value.day, 23, 59, 59)
     if not isinstance(value, datetime):
         row.wrong(key, f'"{key}" has to be a date with a time', f"Write: {key} = 2026-10-26T23:59:00")
+    if not 1971 <= value.year <= 9000:  # beyond, a time zone cannot be reckoned with
+        row.wrong(key, f"{value.year} is not a year of a course", f"Write: {key} = 2026-10-26T23:59:00")
     if value.tzinfo is not None:
         return value
     return _in_zone(row, key, value, zone)
