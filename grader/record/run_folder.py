@@ -2,8 +2,8 @@
 
 Rule 1: one writer at a time, held by a lock on the folder (`lock.py`).
 Rule 2: a result is written whole beside the one before it; the one before goes into the history; then the new one takes
-        its place by rename, and the journal's line follows: a disk that is full, or a kill, at any of these leaves the
-        earlier result as it was, or twice, and never none.
+        its place (`front.py`), and the journal's line follows: a disk that is full, or a kill, at any of these leaves
+        the earlier result as it was, or the new one, whole as soon as the next one writes.
 Rule 3: nothing overwrites what happened. A score is made again from it whenever rubric or decisions change.
 """
 
@@ -23,6 +23,7 @@ from grader.bench.task import Task
 from grader.course import Versions
 from grader.course_file import CourseFile
 from grader.job.grading import Graded
+from grader.record import front
 from grader.record.journal import write_file
 from grader.record.lock import writing
 from grader.record.pages import Pages
@@ -34,8 +35,6 @@ from grader.verdict.outcomes import Outcomes
 from harness.course.assignment import Assignment
 from harness.errors import SetupError, UsageError, cause_of
 
-#: What takes a result's place, in this order: the last one makes it count.
-_PARTS = ("captures", "report.html", "student.html", "source.html", "outcomes.json", "result.json")
 #: Bytes that have to be free before a submission is graded: its result would have nowhere to go.
 LEAST_FREE = 4_000_000
 
@@ -69,6 +68,8 @@ class RunFolder(Record):
             self._scores = Scores(self, self.pages)
             shutil.rmtree(self.work, ignore_errors=True)
             self.work.mkdir(mode=0o755)
+            for folder in front.unfinished(path):
+                self._go_on(folder)
             self._open = self._open.pop_all()
 
     def __enter__(self) -> RunFolder:
@@ -132,9 +133,20 @@ class RunFolder(Record):
                 self._archive(folder, earlier)
             self._write(new, outcomes, result, graded.captures, folder)
             (folder / BROKEN).unlink(missing_ok=True)
-            _take_place(new, folder)
+            front.take_place(new, folder)
         self._note(result)
+        front.settled(folder)
         return result
+
+    def _go_on(self, folder: Path) -> None:
+        """Finish what a killed writer has begun: its result was whole."""
+        front.go_on(folder)
+        (folder / BROKEN).unlink(missing_ok=True)
+        student, assignment = folder.parent.name, folder.name
+        row, result = self.journal.finished().get((student, assignment)), self.load(student, assignment)
+        if result is not None and (row is None or row.get("short") != result["short"]):
+            self._note(result)
+        front.settled(folder)
 
     def save_rerun(self, graded: Graded) -> dict[str, Any]:
         """Keep a grading that was made to be compared: in the history, in front of nothing. Raises OSError."""
@@ -152,32 +164,32 @@ class RunFolder(Record):
     def _archive(self, folder: Path, result: Mapping[str, Any]) -> None:
         """Put what stands in front into the history as well, by links: it goes on to stand in front."""
         target = folder / HISTORY / str(result.get("short") or result["identity"][:8])
-        if target.exists():
-            return
         target.parent.mkdir(exist_ok=True)
         with _beside(target.parent / ".new") as new:
-            for part in _PARTS:
+            for part in front.PARTS:
                 if (folder / part).is_dir():
                     shutil.copytree(folder / part, new / part, copy_function=_link)
                 elif (folder / part).exists():
                     _link(folder / part, new / part)
             self.pages.write(new, result, copy=self._copy_of(result), back="../../")
+            if target.exists():  # whoever was killed then has put it here; people may have said something since
+                shutil.rmtree(target)
             os.rename(new, target)
 
     def _write(
-        self, new: Path, outcomes: Outcomes, result: Mapping[str, Any], captures: Mapping[str, bytes], front: Path
+        self, new: Path, outcomes: Outcomes, result: Mapping[str, Any], captures: Mapping[str, bytes], before: Path
     ) -> None:
-        """All parts of a result into the folder `new`; captures of checks that did not run again come from `front`."""
+        """All parts of a result into the folder `new`; captures of checks that did not run again come from `before`."""
         for name, data in captures.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             write_file(new / name, data)
         for named in outcomes.files.values():
             for what, name in named.items():
-                if what != "ladder" and name not in captures and (front / name).is_file():
+                if what != "ladder" and name not in captures and (before / name).is_file():
                     (new / name).parent.mkdir(parents=True, exist_ok=True)
-                    _link(front / name, new / name)
+                    _link(before / name, new / name)
         write_file(new / "outcomes.json", json_of(outcomes.to_json()))
-        back = "" if new.parent == front else "../../"
+        back = "" if new.parent == before else "../../"
         self.pages.write(new, result, copy=self._copy_of(result), history=self.before(result), back=back)
         write_file(new / "result.json", json_of(result))
 
@@ -199,9 +211,16 @@ class RunFolder(Record):
         """Make every score again from what happened, under the rubric as it is now; who has other points.
 
         `only`: one student's assignment; `say` is told of each that cannot be scored again.
+        Raises SetupError (a mistake in a rubric), and then nothing was written.
         """
         asked = [pair for pair in sorted(self.journal.finished()) if only in (None, pair)]
-        rubrics = {name: rubric(name) for name in sorted({name for _, name in asked})}
+        rubrics = {}
+        for name in sorted({name for _, name in asked}):
+            try:
+                rubrics[name] = rubric(name)
+            except UsageError as error:  # it is not graded any more; the others are
+                say(f"{readable_name(name)}: {error} Its results stay as they are.")
+        asked = [pair for pair in asked if pair[1] in rubrics]
         changed = []
         for row in rescored(self.path, self.pages.course, rubrics, asked):
             if row.remark:
@@ -293,12 +312,3 @@ def _link(source: str | Path, target: str | Path) -> None:
         os.link(source, target)
     except OSError:  # a file system without links
         shutil.copy2(source, target)
-
-
-def _take_place(new: Path, folder: Path) -> None:
-    shutil.rmtree(folder / "captures", ignore_errors=True)
-    for part in _PARTS:
-        if (new / part).exists():
-            os.replace(new / part, folder / part)
-        elif part != "captures":
-            (folder / part).unlink(missing_ok=True)
