@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from grader.bench.local import Place
 from grader.bench.task import Task
 from grader.course import Course, Versions
-from grader.job.grading import identity_of
+from grader.job.grading import fingerprint_of, identity_of, seed_of
+from grader.record.record import Record
+from grader.submission import readable_name
 from harness.course.assignment import Assignment
 
 
@@ -48,3 +50,18 @@ def make_task(
             "machine": {**tools, "processors": assignment.limits.cpus, "memory_mb": assignment.limits.memory_mb},
         },
     )
+
+
+def of_another_secret(record: Record, secret: bytes, asked: Iterable[tuple[str, str]]) -> list[str]:
+    """Whose results (of some students' assignments) derive from another secret, as names for messages.
+
+    What was not run has no seed that anybody would miss.
+    """
+    found = []
+    for student, name in asked:
+        result = record.load(student, name)
+        if result is None or result["state"] in ("refused", "ours"):
+            continue
+        if result["seed"]["fingerprint"] != fingerprint_of(seed_of(secret, student, name)):
+            found.append(f"{readable_name(student)}/{name}")
+    return found

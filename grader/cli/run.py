@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +20,13 @@ from grader.bench.local import closing
 from grader.campaign.campaign import Campaign
 from grader.campaign.crowd import labs_here
 from grader.campaign.estimate import Estimate, in_words
-from grader.campaign.plan import Plan, make_plan
+from grader.campaign.plan import GradingJob, Plan, make_plan
 from grader.campaign.progress import Display
 from grader.campaign.shard import Shard
+from grader.campaign.tasks import of_another_secret
 from grader.cli import app as program
 from grader.cli.app import LabKind, LinkEngine, app
-from grader.course_file import course_of
+from grader.course_file import CourseFile, course_of
 from grader.record.run_folder import RunFolder
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
@@ -55,6 +57,7 @@ def run(
     shard: Annotated[
         str, typer.Option(help="only this part of the class: 2/5 is the second of five (grader merge joins them)")
     ] = "1/1",
+    reseed: Annotated[bool, typer.Option("--reseed", help="grade again what was graded with another secret")] = False,
     again: Annotated[bool, typer.Option("--again", help="run again what waits for a person")] = False,
     wait: Annotated[float, typer.Option(help="seconds to wait for another one who writes into the run")] = 0.0,
 ) -> None:
@@ -75,8 +78,8 @@ def run(
     if out.resolve().is_relative_to(submitted.resolve()):
         raise UsageError(f"{out} is inside {submitted}: results among submissions. Give another folder.")
     with RunFolder(out, course=file, wait=wait) as folder:
-        given = seed or os.environ.get("SOCKETLAB_SECRET") or (file.read_secret() if file else None)
-        secret = folder.secret(given)
+        secret = folder.secret(_secret(file, seed))
+        _refuse_another_secret(folder, secret, [] if reseed else plan.jobs)
         place = choose_place(
             course,
             lab=lab,
@@ -99,6 +102,30 @@ def run(
                 console.print(Text(place.unprotected, style="yellow"))
             status = _show(console, campaign, plan, folder, estimate)
     raise typer.Exit(status)
+
+
+def _secret(file: CourseFile | None, typed: str | None) -> str | None:
+    """The secret that seeds derive from; None: the run's own. Raises UsageError where two are given, SetupError."""
+    told = [("--seed", typed), ("$SOCKETLAB_SECRET", os.environ.get("SOCKETLAB_SECRET"))]
+    name, given = next(((name, secret) for name, secret in told if secret), ("", None))
+    kept = file.read_secret() if file else None
+    if file and given and kept and given != kept:
+        raise UsageError(
+            f"{name} is another secret than the one that {file.path} names, so nobody could repeat this grading."
+            f" Leave {name} out, or put it where {file.path} says."
+        )
+    return given or kept
+
+
+def _refuse_another_secret(folder: RunFolder, secret: bytes, jobs: Sequence[GradingJob]) -> None:
+    """Raises UsageError where results would be graded again only because the secret is another one."""
+    others = of_another_secret(folder, secret, [(job.student, job.assignment.name) for job in jobs])
+    if others:
+        raise UsageError(
+            f"{len(others)} of the results in {folder.path} were graded with another secret, as that of {others[0]},"
+            " and would all be graded again. Give the secret that they were graded with (--seed, $SOCKETLAB_SECRET),"
+            " or another --out; if they are to be graded again: --reseed."
+        )
 
 
 #: Seconds between two pages of a class while it is graded, at least.
