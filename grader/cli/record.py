@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from grader.course import Versions
 from grader.course_file import CourseFile, course_of
 from grader.record.backup import back_up
 from grader.record.journal import write_file
+from grader.record.lock import user_name
 from grader.record.record import Kept, Record, check_of, run_of
 from grader.record.run_folder import RunFolder
 from grader.reports.class_view import run_row
@@ -34,7 +34,7 @@ from grader.reports.terminal import class_table, result_line
 from grader.reports.text import no_command, visible
 from grader.reports.waiting import waiting
 from grader.submission import readable_name
-from grader.verdict.decisions import BadDecision, Decision, Given, points, stage_target
+from grader.verdict.decisions import BadDecision, Decision, Given, points, stage_target, standing
 from grader.verdict.scoring import number
 from harness.course.assignment import Assignment
 from harness.errors import UsageError, cause_of
@@ -185,6 +185,7 @@ def decide(
     with _writing(run, wait) as folder:
         kept = folder.front(student, assignment)
         target = _target(kept.result, check)
+        _can_be_decided(kept, target)
         decision = Decision(
             id=secrets.token_hex(4),
             student=student,
@@ -193,18 +194,28 @@ def decide(
             target=target,
             given=_parsed(given),
             because=because.strip(),
-            by=by.strip() or getpass.getuser(),
+            by=by.strip() or user_name(),
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        kept.outcomes()  # raises where nothing could be scored again
-        if decision.taken_back and not any(word.target == target for word in folder.decisions(student, assignment)):
-            raise UsageError(f"nobody has said anything of {target}, so there is nothing to undo.")
+        if decision.taken_back and target not in standing(folder.decisions(student, assignment), decision.submission):
+            raise UsageError(f"nobody has said anything of {target} that still counts, so there is nothing to undo.")
         folder.decide(decision)
         folder.rescore(_rubric, (student, assignment))
         after = folder.front(student, assignment).result
         folder.write_index()
     before = f"{number(kept.result['points'])} -> " if kept.result["points"] != after["points"] else ""
     _say(f"{readable_name(student)}/{assignment}, {target}: {_given(decision.given)}. {before}{result_line(after)}")
+
+
+def _can_be_decided(kept: Kept, target: str) -> None:
+    """Raises where a word on that could not count, before it is kept: SetupError, UsageError."""
+    outcomes = kept.outcomes()
+    if outcomes.broke:
+        raise UsageError(f"nothing was graded yet: {outcomes.message} Grade it first: grader run.")
+    assignment, _ = _rubric(outcomes.assignment)
+    there = {check.id for check in assignment.checks} | {stage_target(stage.number) for stage in assignment.stages}
+    if target not in there:
+        raise UsageError(f"the rubric has no {target} any more. Count by it first: grader rescore.")
 
 
 def _target(result: Mapping[str, Any], name: str) -> str:

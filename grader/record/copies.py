@@ -11,6 +11,9 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+#: How the name of a copy begins while it is removed: so half of one never goes for all of it.
+_GONE = ".gone-"
+
 
 class Copies:
     """The kept copies of a run."""
@@ -37,7 +40,11 @@ class Copies:
     def prune(self, wanted: Collection[str]) -> list[str]:
         """Remove the copies that are not wanted; their hashes."""
         there = [path.name for path in sorted(self.path.iterdir())] if self.path.is_dir() else []
-        removed = [name for name in there if name not in wanted]
+        for name in there:
+            if name.startswith(_GONE):  # whoever removed it was killed
+                shutil.rmtree(self.path / name)
+        removed = [name for name in there if name not in wanted and not name.startswith(_GONE)]
         for name in removed:
-            shutil.rmtree(self.path / name)
+            os.rename(self.path / name, self.path / f"{_GONE}{name}")
+            shutil.rmtree(self.path / f"{_GONE}{name}")
         return removed

@@ -14,6 +14,14 @@ from pathlib import Path
 from typing import Any
 
 
+def parsed(data: bytes) -> Any:
+    """The value in some JSON, however it is damaged. Raises ValueError."""
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 class Lines:
     """One such file. Safe to use from several threads of the one process that writes it."""
 
@@ -56,7 +64,7 @@ class Lines:
         rows = []
         for line in data.split(b"\n"):
             try:
-                row = json.loads(line)
+                row = parsed(line)
             except ValueError:
                 continue
             if isinstance(row, dict) and all(isinstance(row.get(key), str) for key in self._needed):

@@ -50,7 +50,7 @@ def _take(descriptor: int, path: Path, until: float) -> None:
 
 def _sign(descriptor: int) -> None:
     told = {
-        "user": _user(),
+        "user": user_name(),
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -70,7 +70,8 @@ def _holder(descriptor: int) -> str:
     return printable(text)
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who types."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name

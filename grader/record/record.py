@@ -7,8 +7,7 @@ RUN/<student>/<assignment>/history/<short>/    earlier ones, and reruns
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from grader.course_file import CourseFile
 from grader.record.copies import Copies
 from grader.record.journal import Journal
-from grader.record.lines import Lines
+from grader.record.lines import Lines, parsed
 from grader.submission import readable_name
 from grader.verdict.decisions import BadDecision, Decision, decision_of
 from grader.verdict.outcomes import BadOutcomes, Outcomes, outcomes_of
@@ -27,6 +26,12 @@ from harness.text.nearest import nearest
 BROKEN = "broken.json"
 #: Beside the result in front: those before it.
 HISTORY = "history"
+#: Without these a result is none.
+_NEEDED = {"student", "assignment", "state", "points", "possible", "undecided", "graded_at", "stages", "checks"} | {
+    "submission",
+    "identity",
+    "seed",
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Kept:
         """What happened. Raises SetupError where that was not kept."""
         path = self.folder / "outcomes.json"
         try:
-            return outcomes_of(json.loads(path.read_bytes()))
+            return _outcomes(path)
         except FileNotFoundError:
             why = f"{path} is missing: an earlier version graded it, which kept points only"
         except (BadOutcomes, OSError, ValueError) as error:
@@ -76,7 +81,7 @@ class Record:
     def outcomes(self, student: str, assignment: str) -> Outcomes | None:
         """What the result in front was made from; None if that is not kept or damaged."""
         with contextlib.suppress(OSError, ValueError):
-            return outcomes_of(json.loads((self.folder(student, assignment) / "outcomes.json").read_bytes()))
+            return _outcomes(self.folder(student, assignment) / "outcomes.json")
         return None
 
     def results(self) -> list[dict[str, Any]]:
@@ -91,6 +96,7 @@ class Record:
         names = sorted(path for path in earlier.iterdir() if path.name[0] != ".") if earlier.is_dir() else []
         kept = [Kept(path, result, False) for path in names if (result := _result(path)) is not None]
         if (front := _result(folder)) is not None:
+            kept = [one for one in kept if one.short != front.get("short")]  # both, where a writer was killed
             kept.append(Kept(folder, front, True))
         return sorted(kept, key=lambda one: (str(one.result["graded_at"]), one.current))
 
@@ -125,8 +131,8 @@ class Record:
         """Whose result stands although a later grading broke through our fault, a sentence each."""
         found = []
         for student, assignment in sorted(self.journal.finished()):
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                why = json.loads((self.folder(student, assignment) / BROKEN).read_bytes())
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                why = parsed((self.folder(student, assignment) / BROKEN).read_bytes())
                 name = f"{readable_name(student)}/{assignment}"
                 found.append(f"{name}: grading it again broke ({why['graded_at']}); the result before it stands.")
         return found
@@ -134,16 +140,31 @@ class Record:
     def find(self, short: str) -> tuple[Kept, str]:
         """The grading of a short name, and what follows its dot: a check's number. Raises UsageError."""
         name, _, number = short.strip().lower().partition(".")
-        for student, assignment in sorted(self.journal.finished()):
-            for kept in self.history(student, assignment):
-                if kept.short == name:
-                    return kept, number
-        raise UsageError(f"{self.path} has no result {short!r}. It stands at the end of the student's page.")
+        pairs = sorted(self.journal.finished())
+        found = [kept for pair in pairs for kept in self.history(*pair) if kept.short == name]
+        if not found:
+            raise UsageError(f"{self.path} has no result {short!r}. It stands at the end of the student's page.")
+        if len(found) > 1:
+            folders = ", ".join(str(kept.folder) for kept in found)
+            raise UsageError(f"{short!r} is the name of {len(found)} results: {folders}. Look at each: grader show.")
+        return found[0], number
 
     def copies_wanted(self) -> set[str]:
-        """The hashes of all copies that a result is about."""
-        kept = (one for pair in self.journal.finished() for one in self.history(*pair))
-        return {hash_ for one in kept if (hash_ := one.result["submission"]["hash"])}
+        """The hashes of all copies that a result is about, whatever the journal says.
+
+        Raises SetupError where a result cannot be read: nobody knows which copy that one is about.
+        """
+        wanted = set()
+        for pattern in ("*/*", f"*/*/{HISTORY}/*"):
+            for path in sorted(self.path.glob(f"{pattern}/result.json")):
+                result = _result(path.parent)
+                if result is None:
+                    raise SetupError(
+                        f"{path} is damaged, so nobody knows which copy it is about; nothing was removed."
+                        " Restore it from a backup, or grade the submission again: grader run."
+                    )
+                wanted.add(str(result["submission"]["hash"] or ""))
+        return wanted - {""}
 
 
 def run_of(path: Path, course: CourseFile | None) -> Path:
@@ -155,12 +176,20 @@ def run_of(path: Path, course: CourseFile | None) -> Path:
 
 def check_of(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A check of a result by its number, its id, or the end of its id. Raises UsageError."""
-    checks: Iterable[Mapping[str, Any]] = result["checks"]
-    for check in checks:
-        if name in (str(check["number"]), check["id"], check["id"].partition("::")[2], _short_name(check["id"])):
-            return check
+    checks: Sequence[Mapping[str, Any]] = result["checks"]
+    for of in (lambda one: str(one["number"]), lambda one: one["id"], _function, lambda one: _short_name(one["id"])):
+        found = [check for check in checks if of(check) == name]
+        if len(found) > 1:
+            ids = ", ".join(check["id"] for check in found)
+            raise UsageError(f'"{name}" is the name of {len(found)} checks: {ids}. Give the id, or the number.')
+        if found:
+            return found[0]
     known = [_short_name(check["id"]) for check in checks]
     raise UsageError(f'{result["assignment"]} has no check "{name}". {nearest(name, known)}')
+
+
+def _function(check: Mapping[str, Any]) -> str:
+    return str(check["id"]).partition("::")[2]
 
 
 def _short_name(check: str) -> str:
@@ -169,7 +198,16 @@ def _short_name(check: str) -> str:
 
 def _result(folder: Path) -> dict[str, Any] | None:
     try:
-        data = json.loads((folder / "result.json").read_bytes())
+        data = parsed((folder / "result.json").read_bytes())
     except (OSError, ValueError):
         return None
-    return data if isinstance(data, dict) else None
+    whole = isinstance(data, dict) and data.keys() >= _NEEDED and isinstance(data["submission"], dict)
+    return data if whole and "hash" in data["submission"] else None
+
+
+def _outcomes(path: Path) -> Outcomes:
+    """Raises OSError, BadOutcomes, ValueError."""
+    row = parsed(path.read_bytes())
+    if not isinstance(row, dict):
+        raise BadOutcomes("they are damaged")
+    return outcomes_of(row)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from grader.record.journal import write_file
 from grader.record.pages import Pages
 from grader.record.record import Record
 from grader.submission import readable_name
+from grader.verdict.decisions import stage_target, standing
 from grader.verdict.outcomes import Outcomes
 from grader.verdict.result import result_of
 from harness.course.assignment import Assignment
@@ -55,7 +57,7 @@ class Rescored:
     assignment: str
     note: Mapping[str, Any] | None = None  #: the journal's line, if its result is another one now
     changed: Changed | None = None  #: its points are
-    remark: str = ""  #: why it could not be scored again
+    remark: str = ""  #: why it could not be scored again, or what does not count any more
 
 
 class Scores:
@@ -92,13 +94,23 @@ class Scores:
         if outcomes is None:
             return Rescored(student, name, remark="an earlier version graded it; grader run grades it again.")
         result = self.of(outcomes, *rubrics[name])
+        remark = self._lost_words(result)
         if self._stands(result):
-            return Rescored(student, name)
+            return Rescored(student, name, remark=remark)
         before = self._record.load(student, name) or result
         self.replace(outcomes, result)
         points = before["points"], result["points"], result["possible"], result["undecided"]
         other = Changed(student, name, *points) if points[0] != points[1] else None
-        return Rescored(student, name, note_of(result, "rescore"), other)
+        return Rescored(student, name, note_of(result, "rescore"), other, remark)
+
+    def _lost_words(self, result: Mapping[str, Any]) -> str:
+        """What people said that is about nothing that the rubric has, in a sentence; it counts for nothing."""
+        there = {check["id"] for check in result["checks"]} | {stage_target(row["number"]) for row in result["stages"]}
+        words = standing(self._record.decisions(result["student"], result["assignment"]), result["submission"]["hash"])
+        lost = [f"{one.by}'s word on {target}" for target, one in words.items() if target not in there]
+        if not lost:
+            return ""
+        return f"{', '.join(lost)} does not count: the rubric has nothing of that name. Say it again: grader decide."
 
 
 def rescored(
@@ -111,17 +123,34 @@ def rescored(
         return
     # Forked, so that each has the rubrics and what has been read already. No thread of ours runs beside this.
     context = multiprocessing.get_context("fork")
-    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context, _begin, (scores, rubrics)) as pool:
-        yield from pool.map(_again, asked, chunksize=8)
+    alive = os.pipe()
+    try:
+        given = (scores, rubrics, alive)
+        with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context, _begin, given) as pool:
+            yield from pool.map(_again, asked, chunksize=8)
+    finally:
+        for end in alive:
+            os.close(end)
 
 
 #: In a process of the pool: what it scores with.
 _given: tuple[Scores, Rubrics]
 
 
-def _begin(scores: Scores, rubrics: Rubrics) -> None:
+def _begin(scores: Scores, rubrics: Rubrics, alive: tuple[int, int]) -> None:
+    """In a new process: it has the run's lock as well, so it must not outlive whoever took that.
+
+    `alive`: a pipe that only the parent keeps open for writing: its end is the parent's.
+    """
     global _given
     _given = scores, rubrics
+    os.close(alive[1])
+    threading.Thread(target=_end_with, args=(alive[0],), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    os.read(parent, 1)
+    os._exit(1)
 
 
 def _again(pair: tuple[str, str]) -> Rescored:

@@ -31,7 +31,7 @@ class Decision:
     id: str  #: short, of its own
     student: str
     assignment: str
-    submission: str  #: hash of the copy it is about
+    submission: str  #: hash of the copy it is about; empty: no copy could be taken
     target: str  #: a check's id, or "stage N"
     given: Given
     because: str
@@ -80,12 +80,15 @@ def points(value: object) -> float:
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number) or number < 0:
         raise BadDecision(f"{str(value)[:40]!r} is not pass, fail or a number of points")
-    return number
+    return number + 0.0  # -0.0 is 0.0
 
 
 def standing(decisions: Iterable[Decision], submission: str | None) -> dict[str, Decision]:
-    """Target -> the word that counts for a copy. `decisions` in the order in which they were said."""
-    latest = {one.target: one for one in decisions if one.submission == submission}
+    """Target -> the word that counts for a copy. `decisions` in the order in which they were said.
+
+    A submission that could not be taken has no hash: what is said of it holds until a copy can be taken.
+    """
+    latest = {one.target: one for one in decisions if one.submission == (submission or "")}
     return {target: one for target, one in latest.items() if not one.taken_back}
 
 
