@@ -191,3 +191,28 @@ def test_a_new_course_can_be_read_and_keeps_what_is_there(tmp_path: Path) -> Non
     assert find_course_file(tmp_path) is None
     with pytest.raises(UsageError, match="grader course new"):
         the_course_of(tmp_path, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("[late]\ngrace_minutes = 99999999999999999", r"line \d+: that is more than ten years"),
+        (
+            '[[extensions]]\nstudent = "ann"\nassignment = "transport"\ndays = 1e12',
+            "more than ten years. Write: days = 2",
+        ),
+    ],
+)
+def test_times_that_nobody_waits_for_are_mistakes(tmp_path: Path, more: str, says: str) -> None:
+    with pytest.raises(SetupError, match=says):
+        read(tmp_path, f"{GOOD}{more}\n")
+    for year in ("0001", "9999"):
+        with pytest.raises(SetupError, match="is not a year of a course"):
+            read(tmp_path, GOOD.replace("2026-12-01", f"{year}-12-01"))
+
+
+def test_a_secret_that_others_may_write_is_none(tmp_path: Path) -> None:
+    (tmp_path / ".secret").write_text("s")
+    (tmp_path / ".secret").chmod(0o622)
+    with pytest.raises(SetupError, match="chmod 600"):
+        read(tmp_path, GOOD).read_secret()
