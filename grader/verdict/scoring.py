@@ -43,8 +43,7 @@ def score(verdicts: Iterable[Verdict], possible: float) -> Score:
     verdicts = list(verdicts)
     possible = _clamp(possible, sys.float_info.max)
     points = _clamp(math.fsum(verdict.points for verdict in verdicts), possible)
-    undecided = _clamp(math.fsum(verdict.undecided for verdict in verdicts), possible - points)
-    return Score(points, possible, undecided)
+    return Score(points, possible, _open(math.fsum(verdict.undecided for verdict in verdicts), points, possible))
 
 
 def score_stages(
@@ -68,7 +67,7 @@ def total(stages: Iterable[StageScore]) -> Score:
     scores = [row.score for row in rows]
     possible = math.fsum(row.score.possible for row in rows if not row.stage.bonus)
     points = _clamp(math.fsum(one.points for one in scores), possible)
-    return Score(points, possible, _clamp(math.fsum(one.undecided for one in scores), possible - points))
+    return Score(points, possible, _open(math.fsum(one.undecided for one in scores), points, possible))
 
 
 def number(value: float) -> str:
@@ -78,6 +77,12 @@ def number(value: float) -> str:
     ('15', '2.5', '0.33')
     """
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _open(undecided: float, points: float, possible: float) -> float:
+    """What is undecided, so that it and the points are never more than what is possible, not by a rounding either."""
+    undecided = _clamp(undecided, possible - points)
+    return undecided if points + undecided <= possible else math.nextafter(undecided, 0.0)
 
 
 def _clamp(value: float, most: float) -> float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from dataclasses import replace
 
 import pytest
 from fakes import ALL, READS, SECRET, SERVES, SURVIVES, report
 
-from grader.verdict.rubric import Ending, Reports, Stopped, everywhere, judge, to_repeat
+from grader.verdict.rubric import Ending, Reports, Stopped, Verdict, everywhere, judge, to_repeat
 from grader.verdict.scoring import Score, number, score, score_stages, total
 from harness.course.assignment import Assignment
 from harness.tester.border.outcome import Outcome
@@ -146,3 +147,15 @@ def test_thirds_add_up() -> None:
 def test_each_outcome_has_a_symbol_and_a_sentence() -> None:
     assert len({outcome.symbol for outcome in Outcome}) == 6
     assert all(outcome.sentence.endswith(".") for outcome in Outcome)
+
+
+def test_what_is_undecided_never_goes_beyond_what_is_possible_by_a_rounding(assignment: Assignment) -> None:
+    check, rng = assignment.checks[0], random.Random(1)
+    for _ in range(3_000):
+        possible, share = rng.randint(1, 40) / 7, rng.random()
+        rows = [
+            Verdict(check=replace(check, points=possible * share), outcome=Outcome.PASS),
+            Verdict(check=replace(check, points=possible), outcome=Outcome.INCONCLUSIVE),
+        ]
+        one = score(rows, possible)
+        assert one.points + one.undecided <= one.possible
