@@ -16,6 +16,8 @@ import pytest
 from tests.redteam.attacks import ATTACKS
 
 ROOT = Path(__file__).resolve().parents[2]
+#: The one script that a page has, ours: it sorts and filters the class.
+OUR_SCRIPT = b"<script>" + (ROOT / "grader/reports/templates/class.js").read_bytes() + b"</script>"
 HONEST = ROOT / "examples" / "class" / "ada" / "blocking"
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -92,5 +94,5 @@ def test_the_run_ends_well_and_leaves_nothing(run: Run) -> None:
 def test_nothing_that_is_shown_is_more_than_text(run: Run) -> None:
     assert not [line for line in run.said.splitlines() if line.lstrip().startswith("::") or "\x1b" in line]
     for page in run.folder.rglob("*.html"):
-        text = page.read_bytes()
+        text = page.read_bytes().replace(OUR_SCRIPT, b"", 1)
         assert not [bad for bad in (b"<script", b"<img", b"\x1b", b"\0") if bad in text], page

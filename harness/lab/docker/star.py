@@ -69,6 +69,8 @@ _FIFO = 1  # sched.h: SCHED_FIFO
 _LOOK = 0.1
 #: Seconds within which the engine has to know of an end that the tester has noticed.
 _KNOWN_WITHIN = 5.0
+#: How long the channel of a part that was killed takes to hang up, at most (seconds).
+_HANGS_UP = 0.5
 #: Exit status of a node whose first process got SIGKILL, as from the kernel when memory is full.
 _KILLED = 128 + 9
 _taking_users = threading.Lock()
@@ -242,7 +244,7 @@ class Star:
         channel = self._channel("tester")
         channel.complaints = b""
         channel.say({"job": job.decode("ascii")})
-        stopped, died, still = False, None, ""
+        stopped, died, still, undecided = False, None, "", False
         others = {name: self._channel(name) for name in ("link", "warden")}
         vigil = Vigil(others, lambda: self._standing_still(watch, unknown=""), now=time.monotonic())
         while True:
@@ -251,7 +253,7 @@ class Star:
                     pass
                 case {"nursery": "done", "status": int(code)} as row:
                     complaints = channel.complaints.decode("utf-8", "replace")
-                    still = still or vigil.gone()  # a tester that is refused everything may be the first to be done
+                    still = still or vigil.gone() or (self._known_soon(vigil, watch) if undecided else "")
                     return TesterExit(None if stopped else code, complaints, died or filled(row), still)
                 case {"record": "gone"} as row:
                     on_record(row)
@@ -259,6 +261,7 @@ class Star:
                 case {"record": "mute"} as row:
                     on_record({**row, "ours": self._standing_still(watch)})
                 case row:
+                    undecided = undecided or _says_undecided(row)
                     on_record(row)
             late = time.monotonic() >= deadline
             if stopped and late:
@@ -269,6 +272,15 @@ class Star:
                 # Without one of its nodes a job can learn nothing more, and would wait for it at every step.
                 stopped, died, deadline = True, watch.end, time.monotonic() + ANSWER_WITHIN
                 channel.say({"stop": True})
+
+    def _known_soon(self, vigil: Vigil, watch: NodeWatch) -> str:
+        """Which part serves nobody any more: a tester that is refused everything may be done before that hangs up."""
+        until = time.monotonic() + _HANGS_UP
+        while time.monotonic() < until:
+            if gone := vigil.gone():
+                return gone
+            time.sleep(0.02)
+        return self._standing_still(watch, unknown="")
 
     def _standing_still(self, watch: NodeWatch, *, unknown: str | None = None) -> str:
         """Which part of ours does nothing any more, in a sentence; empty if all do, so far as is known.
@@ -310,6 +322,11 @@ class Star:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _says_undecided(row: object) -> bool:
+    """Whether a tester's record says that something could not be decided."""
+    return isinstance(row, dict) and (row.get("record") == "trouble" or row.get("outcome") == "inconclusive")
 
 
 class NodeWatch:
