@@ -235,8 +235,9 @@ def _notes(body: ET.Element, placed: Iterable[Placed]) -> float:
     placed = list(placed)
     having: dict[Note, list[int]] = {}
     for place in placed:
-        for note in () if isinstance(place.row, Fold) else place.row.notes:
-            having.setdefault(note, []).append(place.row.number)
+        if isinstance(place.row, Rung):
+            for note in place.row.notes:
+                having.setdefault(note, []).append(place.row.number)
     for place in placed:
         if isinstance(place.row, Fold):
             continue
