@@ -23,6 +23,9 @@ def _nbgrader() -> Capability:
 
 
 def _browser() -> Capability:
+    lacking = [name for name in ("websocket", "axe_core_python") if importlib.util.find_spec(name) is None]
+    if lacking:
+        return Capability("browser", False, f"{' and '.join(lacking)} cannot be imported", "rm .venv/ready; make check")
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
     return Capability("browser", bool(found), found or "there is no Chromium", "sudo apt-get install chromium")
 

@@ -22,7 +22,7 @@ _TOP = 140.0  # where the lanes begin
 _LOST_AT = 0.66  # of the way, where a lost packet ends
 _LABEL_CHARACTERS = 74
 
-_INK, _SOFT, _LANE, _PAPER = "#20242b", "#666b74", "#3d4450", "#fcfbf8"
+_LANE, _PAPER = "#3d4450", "#fcfbf8"
 _COLOURS: Mapping[Mark, str] = {
     "": "#2f4a6d",
     "lost": "#b3261e",
@@ -41,8 +41,32 @@ _LEGEND: tuple[tuple[Mark, str], ...] = (
 _STYLE = (
     "text{font-family:system-ui,'Segoe UI','Noto Sans','DejaVu Sans',sans-serif;font-size:12px;fill:#20242b}"
     ".soft{fill:#666b74;font-size:11px}.n{font-variant-numeric:tabular-nums}.b{font-weight:600}"
+    ".left-out{fill:#666b74;stroke-width:12px}.on{fill:#fff}"
+    "svg{max-width:100%;height:auto}"  # a phone's width; opened by itself it zooms
     ".halo{paint-order:stroke;stroke:#fcfbf8;stroke-width:3.6px;stroke-linejoin:round}"
 )
+
+
+#: Colours for those who prefer a dark screen, by the light ones.
+_DARK: Mapping[str, str] = {
+    _PAPER: "#17191c",
+    _LANE: "#69727f",
+    "#2f4a6d": "#9dbbe6",
+    "#b3261e": "#f0776d",
+    "#a15c00": "#e0a64f",
+    "#7a3e9d": "#c99be8",
+    "#00707a": "#5cc4cf",
+    _BROKEN_PAPER: "#3a201f",
+    _NOTE_PAPER: "#262a2f",
+    "#b9b4a8": "#6d6a63",
+}
+
+
+def _style() -> str:
+    """The style sheet; in the dark, rules win over the colours that elements name themselves."""
+    rules = [f'[fill="{old}"]{{fill:{new}}}[stroke="{old}"]{{stroke:{new}}}' for old, new in _DARK.items()]
+    words = "text{fill:#e6e4df}.soft,.left-out{fill:#a2a6ad}.on{fill:#fff}.halo{stroke:#17191c}"
+    return f"{_STYLE}@media(prefers-color-scheme:dark){{{''.join(rules)}{words}}}"
 
 
 def ladder_svg(rows: Sequence[Row], *, names: tuple[str, str] = NAMES, title: str = "", remark: str = "") -> str:
@@ -50,7 +74,7 @@ def ladder_svg(rows: Sequence[Row], *, names: tuple[str, str] = NAMES, title: st
     layout = lay_out(rows)
     svg = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
     svg.set("aria-label", printable(title or "packets between the two ends"))
-    ET.SubElement(svg, "style").text = _STYLE
+    ET.SubElement(svg, "style").text = _style()
     paper = ET.SubElement(svg, "rect", width=str(WIDTH), fill=_PAPER)
     _head(svg, title, remark, names)
     body = ET.SubElement(svg, "g", transform=f"translate(0 {_TOP:g})")
@@ -92,7 +116,7 @@ def _head(svg: ET.Element, title: str, remark: str, names: tuple[str, str]) -> N
         ET.SubElement(
             svg, "rect", x=f"{lane - box / 2:g}", y=f"{_TOP - 42:g}", width=f"{box:g}", height="24", rx="6", fill=_LANE
         )
-        _text(svg, lane, _TOP - 25.5, name, "b", "middle").set("style", "fill:#fff;font-size:13px")
+        _text(svg, lane, _TOP - 25.5, name, "b on", "middle").set("style", "font-size:13px")
 
 
 def _lanes(body: ET.Element, layout: Layout) -> None:
@@ -174,7 +198,6 @@ def _words(parent: ET.Element, rung: Rung, place: Placed) -> None:
     if rung.remark:
         tail = ET.SubElement(label, "tspan", fill=_COLOURS[rung.mark])
         tail.set("class", "b")
-        tail.set("style", f"fill:{_COLOURS[rung.mark]}")
         tail.text = f"  {rung.remark}"
     own, other = (LEFT - 10, RIGHT + 10) if up else (RIGHT + 10, LEFT - 10)
     number = _text(parent, own, place.y_sent + 4, "", "n", "end" if up else "start")
@@ -190,7 +213,7 @@ def _words(parent: ET.Element, rung: Rung, place: Placed) -> None:
     if any(note.broken for note in rung.notes):
         dot = ET.SubElement(parent, "circle", cx=f"{start[0]:g}", cy=f"{place.y_sent:.1f}", r="7.5", fill=_BROKEN)
         dot.set("stroke", _PAPER)
-        _text(parent, start[0], place.y_sent + 4.2, "!", "b", "middle").set("style", "fill:#fff")
+        _text(parent, start[0], place.y_sent + 4.2, "!", "b on", "middle")
 
 
 def _fold(parent: ET.Element, fold: Fold, y: float) -> None:
@@ -200,18 +223,30 @@ def _fold(parent: ET.Element, fold: Fold, y: float) -> None:
     band.set("stroke-width", "9")
     edge = ET.SubElement(parent, "polyline", points=wave, fill="none", stroke="#b9b4a8")
     edge.set("stroke-width", "1.2")
-    words = _text(parent, (left + right) / 2, y + 4, fold.sentence, "halo n", "middle")
-    words.set("style", f"stroke-width:12px;fill:{_SOFT}")
+    _text(parent, (left + right) / 2, y + 4, fold.sentence, "halo n left-out", "middle")
 
 
 def _notes(body: ET.Element, placed: Iterable[Placed]) -> float:
-    """Draw the notes in their column, each as near to its packet as the one before allows; returns where they end."""
+    """Draw the notes in their column, each as near to its packet as the one before allows; returns where they end.
+
+    A note that several packets have stands once, at the first of them.
+    """
     free = -_TOP
+    placed = list(placed)
+    having: dict[Note, list[int]] = {}
+    for place in placed:
+        if isinstance(place.row, Rung):
+            for note in place.row.notes:
+                having.setdefault(note, []).append(place.row.number)
     for place in placed:
         if isinstance(place.row, Fold):
             continue
         for note in place.row.notes:
-            lines = textwrap.wrap(f"#{place.row.number}  {note.text}", _NOTE_CHARACTERS - 6 * note.broken)[:7]
+            numbers = having[note]
+            if numbers[0] != place.row.number:
+                continue
+            text = f"{_numbers(numbers)}  {note.text}"
+            lines = textwrap.wrap(text, _NOTE_CHARACTERS - 6 * note.broken)[:7]
             height = _NOTE_LINE * len(lines) + 4
             top = max(place.y_sent - _NOTE_LINE / 2 - 2, free)
             _note(body, note, lines, top, height)
@@ -222,6 +257,16 @@ def _notes(body: ET.Element, placed: Iterable[Placed]) -> float:
                 _line(body, lead, (_NOTES - 8, middle), colour, "1")
             free = top + height + 1.5
     return free
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """Packets by number, not too many.
+
+    >>> _numbers([3]), _numbers([3, 5]), _numbers([1, 2, 3, 4, 5, 6])
+    ('#3', '#3, #5', '#1, #2, #3, #4 and 2 more')
+    """
+    shown, more = numbers[:4], len(numbers) - 4
+    return ", ".join(f"#{number}" for number in shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _note(body: ET.Element, note: Note, lines: Sequence[str], top: float, height: float) -> None:

@@ -263,5 +263,7 @@ def result_of(course: Course, *records: dict[str, Any], student: str = "ann") ->
         lab={"kind": "fake", "engine": "none", "image": None, "unprotected": None},
     )
     (course.root / "copy").mkdir(exist_ok=True)
+    for name in ("client.py", "server.py"):
+        (course.root / "copy" / name).write_text("print(1)\n")
     submission = Submission(student, "blocking", course.root / "copy", "hash", 1, 10)
     return grade(task, submission, FakeBench([[*records, *skipped, END]]), lambda _: None).result

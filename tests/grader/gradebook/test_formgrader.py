@@ -11,7 +11,7 @@ import pytest
 from fakes import story
 from terms import Term
 
-if importlib.util.find_spec("websocket") is not None:  # comes with nbgrader
+if importlib.util.find_spec("websocket") is not None:  # comes with the extra dev
     from chromium import Page, chromium
 
 pytestmark = [pytest.mark.nbgrader, pytest.mark.browser]

@@ -322,3 +322,30 @@ def test_a_fold_is_drawn_with_its_sentence() -> None:
 
 def test_an_empty_ladder_is_a_picture_too() -> None:
     assert "Packets between the two ends" in words(ladder_svg([]))
+
+
+def test_a_note_that_several_packets_have_stands_once_with_their_numbers() -> None:
+    same, own = Note("the window was not kept", broken=True), Note("the first after a pause")
+    notes = dict.fromkeys(range(1, 7), (same,)) | {7: (own,)}
+    svg = ElementTree.fromstring(ladder_svg(rungs_of([packet(n, sent=0.01 * n) for n in range(1, 8)], notes=notes)))
+    words = " ".join("".join(text.itertext()) for text in svg.iter(f"{SVG}text"))
+    assert words.count("the window was not kept") == 1
+    assert "#1, #2, #3, #4 and 2 more" in words
+    assert "#7  the first after a pause" in words
+    assert words.count("!") == 6, "each of them is marked"
+
+
+def test_every_colour_has_one_for_the_dark() -> None:
+    rungs = rungs_of(ONE_OF_EACH, notes={1: (Note("a", broken=True),), 2: (Note("b"),)})
+    text = ladder_svg([*rungs, Fold(4, 9, 12, 0.3, 0.4)])
+    style, _, drawing = text.partition("</style>")
+    dark = style.partition("@media(prefers-color-scheme:dark)")[2]
+    used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"', drawing)) - {"#ffd45e"}  # the bolt stays yellow
+    assert used == {colour for colour in used if f'[fill="{colour}"]' in dark}
+    assert not re.search(r'style="[^"]*(fill|stroke):', drawing), "a colour that no style sheet can replace"
+
+
+def test_a_picture_is_never_wider_than_the_screen() -> None:
+    text = ladder_svg(rungs_of(ONE_OF_EACH))
+    assert "svg{max-width:100%;height:auto}" in text
+    assert ElementTree.fromstring(text).get("viewBox", "").startswith("0 0 1200 ")

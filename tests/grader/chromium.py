@@ -17,6 +17,8 @@ import websocket
 
 #: Seconds that anything may take.
 PATIENCE = 40.0
+#: A key's number, and the character that it writes.
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " "), "ArrowDown": (40, "")}
 
 
 class Page:
@@ -93,6 +95,20 @@ class Page:
     def types(self, text: str) -> None:
         """Text, as from a keyboard, into what has the focus."""
         self._call("Input.insertText", text=text)
+
+    def presses(self, *keys: str) -> None:
+        """Keys by their name, each down and up again: Tab, Enter, Space, ArrowDown."""
+        for key in keys:
+            code, text = KEYS[key]
+            word = {"key": text if key == "Space" else key, "code": key, "windowsVirtualKeyCode": code}
+            self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **word)
+            self._call("Input.dispatchKeyEvent", type="keyUp", **word)
+
+    def looks_like(self, width: int, *, dark: bool = False) -> None:
+        """A screen of so many pixels' width, and what its owner prefers."""
+        self._call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self._call("Emulation.setEmulatedMedia", features=scheme)
 
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
