@@ -221,19 +221,29 @@ _LATE = ("grace_minutes", "percent_per_day", "most_percent", "late_days", "cut_o
 
 def _late(row: Row) -> LatePolicy:
     for key in ("percent_per_day", "most_percent"):
-        if row.number(key, 100.0) > 100:
+        if _ruled(row, key) and row.number(key) > 100:
             row.wrong(key, "more than everything", f"Write a number up to 100: {key} = 10")
-    cut_off = row.number("cut_off_days", math.inf)
-    grace = row.whole("grace_minutes") if "grace_minutes" in row.data else 0
+    cut_off = 0.0 if _none(row, "cut_off_days") else row.number("cut_off_days", math.inf)
+    grace = row.whole("grace_minutes") if _ruled(row, "grace_minutes") else 0
     if grace > _MOST_DAYS * 24 * 60:
         row.wrong("grace_minutes", "that is more than ten years", "Write: grace_minutes = 10")
     return LatePolicy(
         grace=timedelta(minutes=grace),
-        percent_per_day=row.number("percent_per_day") if "percent_per_day" in row.data else 0.0,
-        most_percent=row.number("most_percent", 100.0),
-        late_days=row.whole("late_days") if "late_days" in row.data else 0,
+        percent_per_day=row.number("percent_per_day") if _ruled(row, "percent_per_day") else 0.0,
+        most_percent=0.0 if _none(row, "most_percent") else row.number("most_percent", 100.0),
+        late_days=row.whole("late_days") if _ruled(row, "late_days") else 0,
         cut_off=timedelta(days=min(cut_off, _MOST_DAYS)) if math.isfinite(cut_off) else None,
     )
+
+
+def _none(row: Row, key: str) -> bool:
+    """Whether it says 0: none of it."""
+    value = row.data.get(key)
+    return not isinstance(value, bool) and value == 0
+
+
+def _ruled(row: Row, key: str) -> bool:
+    return key in row.data and not _none(row, key)
 
 
 def _gradebook(row: Row) -> str:

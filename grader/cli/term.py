@@ -14,7 +14,7 @@ from grader import course as courses
 from grader.cli.app import GraderCommands, app, console
 from grader.collect import folders
 from grader.collect.archives import Found, Outer
-from grader.collect.git import Mirror
+from grader.collect.git import Commit, Mirror
 from grader.collect.place import Handed, Place, collecting
 from grader.course_file import CourseFile, the_course_of
 from grader.record.journal import write_file
@@ -147,12 +147,16 @@ def _from_git(term: _Collecting, place: Place, person: Person, late: bool) -> No
     until = term.due(person.id)
     if late and until is not None:
         due, cut_off = term.course.due(term.assignment.name, person.id), term.course.late.cut_off
-        until = due + cut_off if due and cut_off is not None else None
-    commit = mirror.last(until)
+        until = max(until, due + cut_off) if due and cut_off is not None else None
+    commit, newest = mirror.last(until), mirror.last(None)
+    later = _left_out(term, newest, late) if newest != commit else ""
     if commit is None:
-        term.fails(person.id, f"{person.repository} has no commit before {term.course.local(until or term.now)}")
+        before = term.course.local(until or term.now)
+        term.fails(person.id, f"{person.repository} has no commit before {before}{later and f'; {later}'}")
         return
     files = mirror.files(commit.name)
+    if later:
+        files.notes.append(later)
     if any(name.startswith(f"{term.assignment.name}/") for name in files.contents):  # all assignments in one
         files.contents = {
             name.partition("/")[2]: one
@@ -163,6 +167,15 @@ def _from_git(term: _Collecting, place: Place, person: Person, late: bool) -> No
     files.write(source)
     origin = f"{person.repository} at {commit.name[:12]}"
     term.put(place, person.id, source, commit.moment, commit.clock, origin, tuple(files.notes))
+
+
+def _left_out(term: _Collecting, newest: Commit | None, late: bool) -> str:
+    """That something came too late, by whose clock, and how to take it."""
+    if newest is None:
+        return ""
+    whose = "the server's log" if newest.clock == "server" else "what it says itself"
+    how = "" if late else " (--late takes it, up to the cut-off)"
+    return f"the last commit, of {term.course.local(newest.moment)} by {whose}, came too late{how}"
 
 
 @collect.command()

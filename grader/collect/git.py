@@ -24,6 +24,12 @@ from harness.errors import SetupError, SubmissionError, UsageError
 PATIENCE, MOST_BYTES = 120.0, 512_000_000
 _ADDRESS = re.compile(r"(https?|ssh|git|file)://[^-\s]\S*|[A-Za-z0-9_.-]+@[A-Za-z0-9_.][A-Za-z0-9_.-]*:[^-\s]\S*|/\S.*")
 _HEAD = "refs/collected/head"
+#: What git says last of any repository that it cannot reach; the cause stands above it.
+_TAIL = (
+    "fatal: Could not read from remote repository.",
+    "Please make sure you have the correct access rights",
+    "and the repository exists.",
+)
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 #: git's settings, all of them: neither the machine's, the user's nor a repository's are read.
@@ -206,9 +212,15 @@ class Mirror:
         except subprocess.TimeoutExpired:
             raise SubmissionError(f"{self.address} did not answer within {PATIENCE:g} s. Try again.") from None
         if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise SubmissionError(f"{self.address} cannot be read: {said[-1] if said else 'git says nothing'}")
+            raise SubmissionError(f"{self.address} cannot be read: {_cause(done.stderr)}")
         return done.stdout
+
+
+def _cause(said: bytes) -> str:
+    """The line of git's that says why."""
+    lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
+    causes = [line for line in lines if line not in _TAIL] or lines[:1]
+    return causes[-1] if causes else "git says nothing"
 
 
 def _moment(seconds: str) -> datetime:

@@ -44,7 +44,8 @@ class LatePolicy:
             most = f", at most {self.most_percent:g} %" if self.most_percent < 100 else ""
             said.append(f"{self.percent_per_day:g} % of an assignment for {each}{most}")
         if self.cut_off is not None:
-            said.append(f"nothing counts that comes later than {_length(self.cut_off)} after the deadline")
+            later = f"later than {_length(self.cut_off)} after the deadline" if self.cut_off else "too late"
+            said.append(f"nothing counts that comes {later}")
         return "; ".join(said) + "." if said else "Being late costs nothing."
 
 
@@ -92,10 +93,10 @@ def lateness(policy: LatePolicy, due: datetime | None, moment: datetime | None, 
     if due is None or moment is None:
         return Lateness()
     late = moment - due
-    if policy.cut_off is not None and late > policy.cut_off:
-        return Lateness(days=_begun(late), percent=100.0, counts=False)
     if late <= policy.grace:
         return Lateness()
+    if policy.cut_off is not None and late > policy.cut_off:
+        return Lateness(days=_begun(late), percent=100.0, counts=False)
     days = _begun(late)
     free = min(days, max(0, policy.late_days - days_used))
     percent = min(policy.most_percent, (days - free) * policy.percent_per_day)

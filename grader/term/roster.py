@@ -25,6 +25,7 @@ from harness.errors import UsageError
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,99}")
 #: The columns of our own file, in this order.
 COLUMNS = ("id", "first", "last", "mail", "section", "group", "repository", "active", "canvas", "moodle", "gradescope")
+_SYSTEMS = ("canvas", "moodle", "gradescope")
 _NO = ("no", "n", "false", "0", "inactive", "dropped", "left")
 _YES = ("", "yes", "y", "true", "1", "active")
 
@@ -225,14 +226,46 @@ def merged(old: Roster, new: Roster, *, complete: bool) -> Roster:
     `complete`: the file lists everybody, so who is not in it has left.
     """
     people: dict[str, Person] = {person.id: person for person in old.people}
+    remarks, there = list(new.remarks), set()
     for person in new.people:
-        known = people.get(person.id)
+        known = people.get(person.id) or _the_same(person, old)
+        if known is None and (named := _by_name(person, old, new)):
+            if len(named) == 1 and named[0].id not in there:
+                known = named[0]
+                remarks.append(f"{person.id} is taken for {known.id}, who has the same name ({known.name})")
+            else:
+                others = " and ".join(one.id for one in named)
+                remarks.append(f"{person.id} has the same name as {others} ({person.name}), and has a row of their own")
         said = {key: getattr(person, key) for key in COLUMNS if key not in ("id", "active") and getattr(person, key)}
-        people[person.id] = replace(known, active=person.active, **said) if known else person
+        new_one = replace(known, active=person.active, **said) if known else person
+        people[new_one.id] = new_one
+        there.add(new_one.id)
     if complete:
-        there = {person.id for person in new.people}
         people = {key: one if key in there else replace(one, active=False) for key, one in people.items()}
-    return Roster(tuple(people.values()), new.remarks)
+    return Roster(tuple(people.values()), tuple(remarks))
+
+
+def _the_same(person: Person, old: Roster) -> Person | None:
+    """Who has the same id in the same system, or the same mail."""
+    ids = {key: getattr(person, key) for key in _SYSTEMS}
+    return old.find(mail=person.mail, **ids)
+
+
+def _by_name(person: Person, old: Roster, new: Roster) -> list[Person]:
+    """Who could be the same person, by name: nothing that both files know says otherwise.
+
+    Canvas knows a login, the others a number and a mail, so their exports often have nothing but the name in common.
+    """
+    if not (person.first and person.last):
+        return []
+
+    def clash(one: Person) -> bool:
+        both = [(getattr(one, key), getattr(person, key)) for key in (*_SYSTEMS, "mail")]
+        return any(here and there and here.casefold() != there.casefold() for here, there in both)
+
+    same = [one for one in old.people if _letters(one.name) == _letters(person.name) and not clash(one)]
+    twice = [one for one in new.people if one.id != person.id and _letters(one.name) == _letters(person.name)]
+    return same + twice if same else []
 
 
 def write_roster(people: Iterable[Person]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -119,6 +119,13 @@ def test_a_term_has_late_days_and_extensions(tmp_path: Path) -> None:
     blocking = course.assignment("blocking")
     assert (blocking.groups, blocking.keep, course.roster) == (True, "best", tmp_path / "roster.csv")
     assert read(tmp_path, GOOD).late.in_words() == "Being late costs nothing."
+
+
+def test_nought_in_a_rule_is_none_of_it(tmp_path: Path) -> None:
+    rules = "percent_per_day = 0\nmost_percent = 0\nlate_days = 0\ncut_off_days = 0\n"
+    late = read(tmp_path, f"{GOOD}\n[late]\ngrace_minutes = 0\n{rules}").late
+    assert late.in_words() == "nothing counts that comes too late."
+    assert (late.late_days, late.percent_per_day, late.most_percent, late.cut_off) == (0, 0, 0, timedelta(0))
 
 
 def test_days_of_an_extension_end_at_the_same_hour_when_the_clocks_change(tmp_path: Path) -> None:

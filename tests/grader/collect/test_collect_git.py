@@ -64,7 +64,8 @@ def test_the_last_commit_before_the_deadline(term: Collecting, ann: Repository) 
     ann.commits(client_py="first")
     ann.commits(client_py="second")
     ann.commits(at=AFTER, client_py="too late")
-    term.collects("git")
+    said = " ".join(term.collects("git").split())
+    assert "the last commit, of 2026-10-27 00:30 CET by what it says itself, came too late (--late takes it" in said
     assert term.has("ann") == {"client.py": "second"}
     row = json.loads((term.folder / "receipts.jsonl").read_text())
     assert (row["moment"], row["clock"]) == ("2026-10-26T20:00:00+00:00", "commit")
@@ -74,6 +75,16 @@ def test_the_last_commit_before_the_deadline(term: Collecting, ann: Repository) 
     file.write_text(file.read_text() + '\n[[extensions]]\nstudent = "ann"\nassignment = "blocking"\ndays = 1\n')
     assert "1 taken" in term.collects("git")
     assert term.has("ann") == {"client.py": "too late"}
+
+
+def test_who_pushed_too_late_only_is_told_when_and_how_to_take_it(term: Collecting, ann: Repository) -> None:
+    only_ann(term)
+    git(ann.bare, "config", "core.logAllRefUpdates", "always")
+    ann.commits(at=AFTER, client_py="late")
+    said = " ".join(term.collects("git", status=1).split())
+    assert "no commit before 2026-10-26 23:59 CET; the last commit, of 2026-10-27 00:30 CET by the server's log" in said
+    assert "1 taken" in term.collects("git", "--late")
+    assert term.has("ann") == {"client.py": "late"}
 
 
 def test_a_date_that_its_author_set_does_not_beat_the_servers_log(term: Collecting, ann: Repository) -> None:
@@ -174,7 +185,8 @@ def test_a_repository_that_is_not_there_is_one_line_and_the_others_are_collected
     ann.commits(client_py="x")
     said = term.collects("git", status=1)  # bob's is missing
     assert term.has("ann") == {"client.py": "x"}
-    assert "bob/blocking: " in said and "cannot be read" in said
+    assert "bob/blocking: " in said and "cannot be read: fatal: " in said
+    assert "does not appear to be a git repository" in " ".join(said.split())
     assert "1 taken, 0 as before, 1 not taken" in said
 
 

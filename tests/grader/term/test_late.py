@@ -38,6 +38,12 @@ def test_a_day_that_has_begun_counts(late: timedelta, used: int, expected: Laten
     assert lateness(POLICY, DUE, DUE + late, used) == expected
 
 
+def test_a_cut_off_at_the_deadline_leaves_the_grace() -> None:
+    policy = LatePolicy(grace=timedelta(minutes=10), cut_off=timedelta(0))
+    assert lateness(policy, DUE, DUE + timedelta(minutes=9)) == Lateness()
+    assert not lateness(policy, DUE, DUE + timedelta(minutes=11)).counts
+
+
 def test_who_handed_in_nothing_or_has_no_deadline_is_not_late() -> None:
     assert lateness(POLICY, DUE, None) == lateness(POLICY, None, DUE) == Lateness()
 

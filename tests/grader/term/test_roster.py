@@ -131,3 +131,30 @@ def test_somebody_is_found_but_never_guessed() -> None:
     assert roster.find(mail="ANN@x.y") == roster.get("ann")
     assert roster.find(name="Zeta, Cyd") == roster.get("cyd")
     assert roster.find(name="Ann Lee") is None  # two have these words
+
+
+def test_the_exports_of_three_systems_are_one_class() -> None:
+    roster = merged(Roster(), read(CANVAS), complete=True)
+    roster = merged(roster, read(MOODLE), complete=False)
+    assert roster.remarks == ("u1 is taken for ada, who has the same name (Ada Lovelace)",)
+    roster = merged(roster, read(GRADESCOPE), complete=False)
+    assert [one.id for one in roster.people] == ["ada", "john@example.org", "grace"]
+    ada = roster.people[0]
+    assert (ada.canvas, ada.moodle, ada.gradescope, ada.mail) == ("4711", "u1", "u1", "ada@example.org")
+    # A complete list that calls her otherwise does not say that she has left.
+    assert [one.id for one in merged(roster, read(GRADESCOPE), complete=True).active] == ["ada"]
+
+
+def test_two_of_one_name_stay_two_and_it_is_said() -> None:
+    old = read("id,name,mail\nwei1,Li Wei,wei1@x.y\nwei2,Li Wei,wei2@x.y\n")
+    canvas = 'Student,ID,SIS User ID,SIS Login ID,Section\n"Wei, Li",9,,lw,A\n'
+    both = merged(old, read(canvas), complete=False)
+    assert [one.id for one in both.people] == ["wei1", "wei2", "lw"]
+    assert both.remarks == ("lw has the same name as wei1 and wei2 (Li Wei), and has a row of their own",)
+    # With another mail it is another person.
+    alone = merged(read("id,name,mail\nwei1,Li Wei,wei1@x.y\n"), read("id,name,mail\nw,Li Wei,w@x.y\n"), complete=False)
+    assert ([one.id for one in alone.people], alone.remarks) == (["wei1", "w"], ())
+    # Two of one name in the new file are not both the one who is known.
+    twice = read('Student,ID,SIS User ID,SIS Login ID,Section\n"Wei, Li",9,,lw,A\n"Wei, Li",10,,lw2,A\n')
+    both = merged(read("id,name\nwei1,Li Wei\n"), twice, complete=False)
+    assert [one.id for one in both.people] == ["wei1", "lw", "lw2"]
