@@ -268,7 +268,7 @@ with star.session(Path({str(submission)!r}), Limits()):
         ("warden", signal.SIGSTOP, "the lab's warden node has a process that was stopped by a signal"),
     ],
 )
-@pytest.mark.parametrize("delay", [0.0, 1.0])
+@pytest.mark.parametrize("delay", [0.0, pytest.param(1.0, marks=pytest.mark.audit)])
 def test_a_part_that_serves_nobody_ends_the_job_before_its_time(
     made: images.Images, tmp_path: Path, submission: Path, part: str, signum: signal.Signals, told: str, delay: float
 ) -> None:
