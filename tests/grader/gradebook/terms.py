@@ -76,7 +76,7 @@ class Term:
 
     def grades(self, *words: object, status: int = 0) -> str:
         return self.does(
-            "run", self.folder / "submitted", "--out", self.folder / "run", "--seed", "s", *words, status=status
+            "run", self.folder / "submitted", "--out", self.folder / "run", *words, status=status
         )
 
     def result(self, student: str) -> dict[str, Any]:
