@@ -75,9 +75,7 @@ class Term:
         self.bench.tasks.clear()
 
     def grades(self, *words: object, status: int = 0) -> str:
-        return self.does(
-            "run", self.folder / "submitted", "--out", self.folder / "run", *words, status=status
-        )
+        return self.does("run", self.folder / "submitted", "--out", self.folder / "run", *words, status=status)
 
     def result(self, student: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.folder / "run" / student / "blocking" / "result.json").read_text())
