@@ -276,11 +276,9 @@ class Star:
     def _known_soon(self, vigil: Vigil, watch: NodeWatch) -> str:
         """Which part serves nobody any more: a tester that is refused everything may be done before that hangs up."""
         until = time.monotonic() + _HANGS_UP
-        while time.monotonic() < until:
-            if gone := vigil.gone():
-                return gone
+        while not (gone := vigil.gone()) and time.monotonic() < until:
             time.sleep(0.02)
-        return self._standing_still(watch, unknown="")
+        return gone or self._standing_still(watch, unknown="")
 
     def _standing_still(self, watch: NodeWatch, *, unknown: str | None = None) -> str:
         """Which part of ours does nothing any more, in a sentence; empty if all do, so far as is known.
