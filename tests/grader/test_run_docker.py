@@ -260,8 +260,8 @@ def programs_in(container: Any) -> list[int]:
         rows = container.top(ps_args="-eo pid,uid,args")["Processes"]
     except docker.errors.APIError:
         return []
-    # What looks through its sources is the student's process, too.
-    return [int(pid) for pid, uid, args in rows if 40000 <= int(uid) < 41024 and "/lab/look" not in args]
+    # What looks through its sources is the student's process, too, and the agent's child that will be either.
+    return [int(pid) for pid, uid, args in rows if 40000 <= int(uid) < 41024 and " /lab/" not in args]
 
 
 def one_submission(tmp_path: Path, client: str) -> Path:

@@ -122,7 +122,11 @@ def test_a_program_of_the_submission_is_not_what_it_is_called(tmp_path: Path) ->
 
 
 def test_what_is_executed_is_known() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as python:
+    with subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as python:
+        assert python.stdout is not None
+        python.stdout.readline()  # before it the interpreter still opens the files of what it imports
         assert proc.runtimes([python.pid]) == ["python"]
         python.communicate()
     with subprocess.Popen(["sh", "-c", "read line"], stdin=subprocess.PIPE) as shell:
@@ -233,7 +237,11 @@ def test_where_nothing_is_told_nothing_is_judged() -> None:
 
 def test_what_is_told_elsewhere_is_told_here_too() -> None:
     """The way of macOS, where only psutil is asked, beside that of Linux."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as python:
+    with subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as python:
+        assert python.stdout is not None
+        python.stdout.readline()  # before it the interpreter still opens the files of what it imports
         found = [psutil.Process(python.pid)]
         there, here = processes._elsewhere(found), processes._linux(found)
         python.communicate()

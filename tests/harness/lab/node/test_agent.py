@@ -116,17 +116,17 @@ def test_figures_of_both_kinds_of_control_groups(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(agent_kernel, "_CG", str(tmp_path))
     for name in ("memory", "cpuacct", "pids"):
         (tmp_path / name).mkdir()
-    (tmp_path / "memory" / "memory.stat").write_text("rss 1\ntotal_rss 900000000\ntotal_shmem 1000\ncache 5\n")
+    (tmp_path / "memory" / "memory.stat").write_text("rss 1\ntotal_rss 900000000000\ntotal_shmem 1000\ncache 5\n")
     (tmp_path / "cpuacct" / "cpuacct.usage").write_text("5000000000000\n")
     (tmp_path / "memory" / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
     (tmp_path / "pids" / "pids.events").write_text("max 3\n")
     first = (agent_kernel.memory_used(), agent_kernel.cpu_used(), agent_kernel.interventions())
-    assert 0 < first[0] <= 900001000
+    assert 0 < first[0] <= 900_000_001_000
     assert 4000 < first[1] <= 5000
     assert first[2] == (2, 3)
     for name in ("memory", "cpuacct", "pids"):
         (tmp_path / name).rename(tmp_path / f"not {name}")
-    (tmp_path / "memory.stat").write_text("anon 900000000\nfile 7\nshmem 1000\n")
+    (tmp_path / "memory.stat").write_text("anon 900000000000\nfile 7\nshmem 1000\n")
     (tmp_path / "cpu.stat").write_text("usage_usec 5000000000\nuser_usec 1\n")
     (tmp_path / "memory.events").write_text("low 0\noom 1\noom_kill 2\n")
     (tmp_path / "pids.events").write_text("max 3\n")
