@@ -102,6 +102,21 @@ def test_a_term_from_the_roster_to_the_grades(graded: Term) -> None:
     assert term.result("cyd")["points"] == 8
 
 
+def test_a_comment_saved_after_its_points_comes_with_the_next_import(term: Term) -> None:
+    """formgrader saves the two one after the other: an import may meet the points alone."""
+    term.hands_in("ann")
+    term.will_see()
+    term.grades()
+    term.does("gradebook", "sync", term.folder)
+    for comment, told in ((None, "9 points"), ("nearly right", "9 points (nearly right)"), ("", "9 points")):
+        with opened(term) as book:
+            book.give("blocking", "ann", {"stage-2": Given(9.0, None, comment)})
+        assert f"ann/blocking, stage 2: {told}\n1 new decision\n" in term.brings()
+        assert term.brings() == "0 new decisions\n"
+        assert term.result("ann")["stages"][1]["points"] == 9
+        assert Record(term.folder / "run").decisions()[-1].because == (comment or "given in formgrader")
+
+
 def test_group_work_is_graded_once_and_counts_for_all(term: Term) -> None:
     term.says("groups = true\n")
     term.roster()
