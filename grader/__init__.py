@@ -3,6 +3,7 @@
 Each knows those below it and none above (`make check`):
 
     cli          what an instructor types
+    daemon       pushes out of the queue, graded and answered
     campaign     many jobs, some workers, one run folder that a killed run goes on with
     record       what is kept of a class: results, copies, words of a person
     reports | job | release     pages and tables | one submission from copy to result | what students get

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from grader.course_push import PLACE_OF_SECRET, PushSettings, push_settings, verdicts_per_day
 from grader.term.late import LatePolicy
 from harness.errors import SetupError, UsageError, cause_of
 from harness.text.nearest import nearest
@@ -46,6 +47,7 @@ class CourseAssignment:
     weight: float = 1.0  #: its share in the course's total, in any unit
     groups: bool = False  #: whether a group of the roster hands it in together
     keep: Kept = "last"  #: which of several submissions counts: the last one, or the one with most points
+    verdicts_per_day: int | None = None  #: pushes a day with hidden checks; None: all of them
     canvas: str = ""  #: what its column is called there, as in "Programs that wait (4711)"; empty: its name
     moodle: str = ""
     gradescope: str = ""
@@ -81,6 +83,7 @@ class CourseFile:
     gradebook: str = ""  #: the address of nbgrader's database; empty: gradebook.db in the folder
     before_due: Shown = "all"  #: what a student's page holds before the deadline
     after_due: Shown = "all"  #: and after it
+    push: PushSettings
 
     @property
     def folder(self) -> Path:
@@ -108,23 +111,26 @@ class CourseFile:
 
     def read_secret(self, environment: Mapping[str, str] = os.environ) -> str | None:
         """The course's secret; None where the file says nothing of one. Raises SetupError."""
-        kind, _, where = self.secret.partition(":")
-        if not kind:
-            return None
+        return self.kept_at(self.secret, "the secret", environment) if self.secret else None
+
+    def kept_at(self, place: str, what: str, environment: Mapping[str, str] = os.environ) -> str:
+        """What is kept at a "file:PATH" or "env:NAME"; `what` names it in messages. Raises SetupError."""
+        kind, _, where = place.partition(":")
         if kind == "env":
             if not environment.get(where):
-                raise SetupError(f"{self.path}: the secret is in ${where}, which is not set. Set it, and run again.")
+                raise SetupError(f"{self.path}: {what} is in ${where}, which is not set. Set it, and run again.")
             return environment[where]
         file = self.folder / where
         try:
             text = file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = cause_of(error) if isinstance(error, OSError) else "it is not text"
-            raise SetupError(f"{self.path}: the secret in {file} cannot be read: {why}.") from None
+            raise SetupError(f"{self.path}: {what} in {file} cannot be read: {why}.") from None
         if not text:
-            raise SetupError(f"{self.path}: the secret in {file} is empty. Put a long random line into it.")
+            raise SetupError(f"{self.path}: {what} in {file} is empty. Put a long random line into it.")
         if os.name == "posix" and file.stat().st_mode & 0o066:
-            raise SetupError(f"{file} can be read or changed by others, and is the course's secret: chmod 600 '{file}'")
+            whose = what.replace("the secret", "the course's secret")
+            raise SetupError(f"{file} can be read or changed by others, and is {whose}: chmod 600 '{file}'")
         return text
 
 
@@ -158,9 +164,8 @@ def load_course_file(path: Path, assignments: Sequence[str]) -> CourseFile:
 
 # --- one function per table, top to bottom as in the file ---
 
-_TABLES = ("course", "students", "late", "roster", "gradebook", "assignments", "extensions")
+_TABLES = ("course", "students", "late", "roster", "gradebook", "push", "watch", "forges", "assignments", "extensions")
 _HEAD = ("schema", "name", "title", "term", "zone", "secret", "submitted", "run", "languages")
-_SECRET = re.compile(r"(file|env):\S.*")
 
 
 def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
@@ -175,7 +180,7 @@ def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         head.wrong("name", f"{name!r} cannot name a course", "Use small letters, digits, - and _.")
     secret = head.text("secret", "")
-    if secret and not _SECRET.fullmatch(secret):
+    if secret and not PLACE_OF_SECRET.fullmatch(secret):
         head.wrong("secret", "this says where the secret is, and is not it", 'Write: secret = "file:.secret"')
     see = file.row("students", ("before_due", "after_due"))
     assignments = _assignments(file, zone, known)
@@ -196,6 +201,7 @@ def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
         gradebook=_gradebook(file.row("gradebook", ("url",))),
         before_due=_shown(see, "before_due"),
         after_due=_shown(see, "after_due"),
+        push=push_settings(file, path.parent),
     )
 
 
@@ -310,6 +316,7 @@ def _assignments(file: TomlFile, zone: ZoneInfo, known: Sequence[str]) -> tuple[
             weight=row.number("weight", 1.0),
             groups=row.flag("groups"),
             keep=_kept(row),
+            verdicts_per_day=verdicts_per_day(row),
             **{key: row.text(key, "") for key in ("canvas", "moodle", "gradescope")},
         )
         if term.due is not None and term.opens is not None and term.due <= term.opens:

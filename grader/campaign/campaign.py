@@ -16,7 +16,7 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ from grader.job.run import Progress, Run
 from grader.job.tester import Cancelled, Ran, broken, run_tester
 from grader.record.run_folder import RunFolder
 from grader.submission import take_submission
+from harness.course.assignment import Assignment
 from harness.course.groups import Group
 from harness.errors import SetupError, SubmissionError, shortage
 from harness.lab.interface import LabError
@@ -114,8 +115,7 @@ class Campaign:
         self._tools = tools_of_place(self.place)
         for name in {job.assignment.name for job in jobs}:
             self._versions[name] = self.course.versions(name)
-        work = sum(check.takes for job in jobs for check in job.assignment.checks)
-        self._worth = max(1, round(work / WORTH_A_LANE))
+        self._worth = worth_of([job.assignment for job in jobs])
         self._lanes = Lanes(self.place, self.crowd.most, ahead=self._worth)
         self.crowd = Crowd(len(self._lanes))
         self._jobs = [_Open(number, job, self.run.work / str(number)) for number, job in enumerate(jobs)]
@@ -371,6 +371,11 @@ class Campaign:
 
     def _shower(self, job: GradingJob) -> Callable[[Progress], None]:
         return lambda progress: self._events.put(JobEvent("goes on", job, progress=progress))
+
+
+def worth_of(assignments: Iterable[Assignment]) -> int:
+    """How many labs there is work for, in one submission of each."""
+    return max(1, round(sum(check.takes for one in assignments for check in one.checks) / WORTH_A_LANE))
 
 
 def _start(thread: threading.Thread) -> None:

@@ -8,6 +8,7 @@ from grader.cli import course as _course
 from grader.cli import export as _export
 from grader.cli import grade as _grade
 from grader.cli import gradebook as _gradebook
+from grader.cli import hook as _hook
 from grader.cli import merge as _merge
 from grader.cli import record as _record
 from grader.cli import release as _release
@@ -24,6 +25,7 @@ _COMMANDS = (
     _export,
     _term,
     _gradebook,
+    _hook,
     _course,
     _release,
 )  # importing them has hung them on

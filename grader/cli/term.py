@@ -157,12 +157,7 @@ def _from_git(term: _Collecting, place: Place, person: Person, late: bool) -> No
     files = mirror.files(commit.name)
     if later:
         files.notes.append(later)
-    if any(name.startswith(f"{term.assignment.name}/") for name in files.contents):  # all assignments in one
-        files.contents = {
-            name.partition("/")[2]: one
-            for name, one in files.contents.items()
-            if name.startswith(f"{term.assignment.name}/")
-        }
+    files.keep_within(term.assignment.name)
     source = place.room()
     files.write(source)
     origin = f"{person.repository} at {commit.name[:12]}"

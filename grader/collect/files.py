@@ -49,6 +49,12 @@ class Files:
         if sum(len(one) for one, _ in self.contents.values()) > self.limits.bytes:
             raise SubmissionError(f"the files are larger than {self.limits.bytes / 1e6:g} MB together")
 
+    def keep_within(self, folder: str) -> None:
+        """Where there is such a folder, only what is in it: a repository may hold all assignments."""
+        inside = {name: one for name, one in self.contents.items() if name.startswith(f"{folder}/")}
+        if inside:
+            self.contents = {name.removeprefix(f"{folder}/"): one for name, one in inside.items()}
+
     def write(self, folder: Path) -> None:
         """Into a new folder; one archive that is all there is, unpacked. Raises SubmissionError."""
         names = list(self.contents)

@@ -1,7 +1,7 @@
-"""A student's repository -> the files of one commit. The only place that calls git.
+"""A student's repository -> the files of one commit.
 
-Rule 1: git only fetches into a bare mirror of ours, and hands out trees and contents. There is no checkout, so no
-        hook, filter, submodule, LFS or fsmonitor of a repository has anything to do; the rest is switched off as well.
+Rule 1: git (grader/git.py) only fetches into a bare mirror of ours, and hands out trees and contents. There is no
+        checkout, so no hook, filter, submodule, LFS or fsmonitor of a repository has anything to do.
 Rule 2: an address is an address: one that git would take for an option or a program (`-…`, `ext::…`) is refused.
 Rule 3: of a tree only ordinary files are taken, with names that stay inside.
 """
@@ -10,61 +10,20 @@ from __future__ import annotations
 
 import os
 import re
-import resource
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from grader.collect.files import Files
-from harness.errors import SetupError, SubmissionError, UsageError
+from grader.git import GitError, GitTimeout, git
+from harness.errors import SubmissionError, UsageError
 
-#: Seconds that a fetch may take, and the largest file that it may write.
-PATIENCE, MOST_BYTES = 120.0, 512_000_000
+#: Seconds that a fetch may take.
+PATIENCE = 120.0
 _ADDRESS = re.compile(r"(https?|ssh|git|file)://[^-\s]\S*|[A-Za-z0-9_.-]+@[A-Za-z0-9_.][A-Za-z0-9_.-]*:[^-\s]\S*|/\S.*")
 _HEAD = "refs/collected/head"
-#: What git says last of any repository that it cannot reach; the cause stands above it.
-_TAIL = (
-    "fatal: Could not read from remote repository.",
-    "Please make sure you have the correct access rights",
-    "and the repository exists.",
-)
 _LFS = b"version https://git-lfs.github.com/spec/"
-
-#: git's settings, all of them: neither the machine's, the user's nor a repository's are read.
-_SETTINGS = """\
-[safe]
-    directory = *
-    bareRepository = all
-[protocol]
-    allow = never
-[protocol "https"]
-    allow = always
-[protocol "http"]
-    allow = always
-[protocol "ssh"]
-    allow = always
-[protocol "git"]
-    allow = always
-[protocol "file"]
-    allow = always
-[core]
-    hooksPath = /dev/null
-    fsmonitor = false
-    attributesFile = /dev/null
-    askPass = /bin/false
-[submodule]
-    recurse = false
-[fetch]
-    recurseSubmodules = false
-[gc]
-    auto = 0
-[maintenance]
-    auto = false
-[credential]
-    helper =
-"""
 
 
 @dataclass(frozen=True)
@@ -88,16 +47,36 @@ def checked(address: str) -> str:
 class Mirror:
     """A bare repository of ours, for one student's."""
 
-    def __init__(self, path: Path, address: str) -> None:
-        self.path, self.address = path, checked(address)
+    def __init__(self, path: Path, address: str, header: tuple[str, str] | None = None) -> None:
+        """`header`: a secret for the address, as grader.git.git takes it."""
+        self.path, self.address, self._header = path, checked(address), header
 
-    def fetch(self) -> None:
-        """Bring it up to date. Raises SubmissionError (the repository) and SetupError (git)."""
+    def fetch(self, ref: str = "HEAD") -> None:
+        """Bring it up to date with a branch. Raises SubmissionError (the repository) and SetupError (git)."""
+        self._make()
+        words = ["fetch", "--quiet", "--no-tags", "--force", "--no-recurse-submodules", "--no-write-fetch-head"]
+        self._git(*words, "--", self.address, f"+{ref}:{_HEAD}")
+
+    def tip(self, ref: str) -> str | None:
+        """The commit that a branch of the repository is at now; None if there is none. Raises as `fetch`."""
+        self._make()
+        said = self._git("ls-remote", "--quiet", "--", self.address, ref).decode("utf-8", "replace")
+        found = [line.split("\t") for line in said.splitlines()]
+        return next((row[0] for row in found if len(row) == 2 and row[1] == ref), None)
+
+    def _make(self) -> None:
         if not (self.path / "HEAD").exists():
             self.path.mkdir(parents=True, exist_ok=True)
-            self._git("init", "--quiet", "--bare", "--template=", str(self.path), place=False)
-        words = ["fetch", "--quiet", "--no-tags", "--force", "--no-recurse-submodules", "--no-write-fetch-head"]
-        self._git(*words, "--", self.address, f"+HEAD:{_HEAD}")
+            self._git("init", "--quiet", "--bare", "--template=")
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit, by its hash, has been fetched."""
+        if not (self.path / "HEAD").exists():
+            return False
+        try:
+            return self._git("cat-file", "-t", commit).strip() == b"commit"
+        except SubmissionError:
+            return False
 
     def last(self, until: datetime | None) -> Commit | None:
         """The last commit until a moment, on the branch that the repository shows; None if there is none."""
@@ -177,55 +156,14 @@ class Mirror:
             at = end + size + 2
         return found
 
-    def _git(self, *words: str, place: bool = True, given: bytes = b"") -> bytes:
-        settings = self.path / "collect.gitconfig"
-        settings.write_text(_SETTINGS)
-        environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(self.path),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": str(settings),
-            "GIT_ATTR_NOSYSTEM": "1",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "/bin/false",
-            "GIT_NO_LAZY_FETCH": "1",
-            "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_PROTOCOL_FROM_USER": "0",
-            "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oPermitLocalCommand=no",
-            "LC_ALL": "C.UTF-8",
-            **{key: os.environ[key] for key in ("SSH_AUTH_SOCK", "HTTPS_PROXY", "https_proxy") if key in os.environ},
-        }
-        command = ["git", *([f"--git-dir={self.path}"] if place else []), *words]
+    def _git(self, *words: str, given: bytes = b"") -> bytes:
         try:
-            done = subprocess.run(
-                command,
-                input=given,
-                capture_output=True,
-                env=environment,
-                cwd=self.path,
-                check=False,
-                timeout=PATIENCE,
-                preexec_fn=_limited,
-            )
-        except FileNotFoundError:
-            raise SetupError("the program git is missing. Install it: sudo apt-get install git") from None
-        except subprocess.TimeoutExpired:
+            return git(*words, repository=self.path, given=given, patience=PATIENCE, header=self._header)
+        except GitTimeout:
             raise SubmissionError(f"{self.address} did not answer within {PATIENCE:g} s. Try again.") from None
-        if done.returncode != 0:
-            raise SubmissionError(f"{self.address} cannot be read: {_cause(done.stderr)}")
-        return done.stdout
-
-
-def _cause(said: bytes) -> str:
-    """The line of git's that says why."""
-    lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    causes = [line for line in lines if line not in _TAIL] or lines[:1]
-    return causes[-1] if causes else "git says nothing"
+        except GitError as error:
+            raise SubmissionError(f"{self.address} cannot be read: {error}") from None
 
 
 def _moment(seconds: str) -> datetime:
     return datetime.fromtimestamp(min(int(seconds), 253_000_000_000), UTC)
-
-
-def _limited() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES))

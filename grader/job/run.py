@@ -58,6 +58,8 @@ class Progress:
     phase: str  #: what it is doing
     points: float = 0.0  #: earned so far
     done: int = 0  #: checks that have reported
+    verdicts: Sequence[Verdict] = ()  #: on every check, as if nothing more came
+    reported: frozenset[str] = frozenset()  #: the checks that have reported
 
 
 @dataclass
@@ -259,7 +261,8 @@ class Run:
             self._seen[record.check] = record
         reports = {**self.reports, **self._seen}
         verdicts = judge(self.task.assignment, reports, forbidden=self.forbidden)
-        self.show(Progress(self._phase(), sum(verdict.points for verdict in verdicts), len(reports)))
+        points = sum(verdict.points for verdict in verdicts)
+        self.show(Progress(self._phase(), points, len(reports), verdicts, frozenset(reports)))
 
     def _phase(self) -> str:
         side = len(self._groups) - len(self._back)

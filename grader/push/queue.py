@@ -4,7 +4,8 @@ Rule 1: everything in it is plain data and is read through `_push_of`; what does
 Rule 2: each change is one transaction, on the disk before the call returns: kill -9 loses nothing that was answered.
 Rule 3: the caller says what time it is.
 
-States: waiting -> running -> done; waiting -> dropped (a newer push took its place, or the row was no push).
+States: waiting -> running -> done, or lost (no verdict through our fault); waiting -> dropped (a newer push took its
+place, or the row was no push).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from grader.push.order import Push, fair_order
 from harness.errors import SetupError
@@ -35,10 +37,12 @@ CREATE TABLE IF NOT EXISTS pushes (
     pushed REAL NOT NULL, since REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL DEFAULT 'waiting', begun REAL, ended REAL, said TEXT NOT NULL DEFAULT ''
 )"""
+_INDEX = "CREATE INDEX IF NOT EXISTS by_state ON pushes (state)"
 _COLUMNS = "id, student, assignment, repository, ref, commit_id, pushed, since, attempts"
 _COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _NAME = re.compile(r"[^\x00-\x1f\x7f/][^\x00-\x1f\x7f/]*\Z")
-_PATH = re.compile(r"/[^\x00-\x1f\x7f]*\Z")
+#: A path, or the address of a repository on a forge; whether it is that student's, whoever takes the row out decides.
+_PATH = re.compile(r"(?:/|[A-Za-z0-9][A-Za-z0-9+._-]*(?:@|://)[^-\x00-\x20\x7f])[^\x00-\x1f\x7f]*\Z")
 _REF = re.compile(r"refs/heads/[^\x00-\x20\x7f~^:?*\[\\]+\Z")
 
 
@@ -52,7 +56,8 @@ class Place:
 
     push: Push
     place: int  #: 0: it is next
-    instead_of: tuple[int, ...] = ()  #: older pushes that are not graded any more
+    waiting: int  #: how many wait, with this one
+    instead_of: tuple[Push, ...] = ()  #: older pushes that are not graded any more
 
 
 class Queue:
@@ -62,6 +67,7 @@ class Queue:
         self._file = file
         with self._transaction() as table:
             table.execute(_TABLE)
+            table.execute(_INDEX)
 
     def put(self, *, student: str, assignment: str, repository: str, ref: str, commit: str, now: float) -> Place:
         """Add a push; older ones of the same student and assignment that still wait are dropped. Raises BadPush."""
@@ -69,18 +75,18 @@ class Queue:
         with self._transaction() as table:
             if table.execute("SELECT count(*) FROM pushes WHERE state = 'waiting'").fetchone()[0] >= MOST_WAITING:
                 raise BadPush(f"{MOST_WAITING:,} pushes wait already. Push again later.")
-            same = "state = 'waiting' AND student = ? AND assignment = ?"
-            older = table.execute(f"SELECT id, since FROM pushes WHERE {same}", (student, assignment)).fetchall()
-            since = min([now, *(row[1] for row in older if isinstance(row[1], float))])
+            waiting = self._waiting(table, now)
+            older = [push for push in waiting if (push.student, push.assignment) == (student, assignment)]
+            since = min([now, *(push.since for push in older)])
             words = (student, assignment, repository, ref, commit, now, since)
             names = "student, assignment, repository, ref, commit_id, pushed, since"
             added = table.execute(f"INSERT INTO pushes ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)", words).lastrowid
             assert added is not None
-            for number, _ in older:
-                _end(table, number, "dropped", now, f"a newer push took its place (number {added})")
+            for push in older:
+                _end(table, push.id, "dropped", now, f"a newer push took its place (number {added})")
             waiting = self._waiting(table, now)
         place = next(index for index, push in enumerate(waiting) if push.id == added)
-        return Place(waiting[place], place, tuple(row[0] for row in older))
+        return Place(waiting[place], place, len(waiting), tuple(older))
 
     def take(self, *, now: float) -> Push | None:
         """The push to grade next, which is running from now on; None if none waits."""
@@ -91,51 +97,72 @@ class Queue:
             table.execute("UPDATE pushes SET state = 'running', begun = ? WHERE id = ?", (now, waiting[0].id))
         return waiting[0]
 
-    def done(self, push: Push, *, now: float, said: str) -> None:
+    def end(self, push: Push, state: Literal["done", "lost", "dropped"], *, now: float, said: str) -> None:
         """A grading has ended; `said` is what became of it, one line."""
         with self._transaction() as table:
-            _end(table, push.id, "done", now, said)
+            _end(table, push.id, state, now, said)
 
-    def recover(self, *, now: float) -> list[Push]:
-        """To be called when a daemon starts: what ran when the last one ended waits again. Returns those."""
+    def put_back(self, push: Push, *, now: float) -> None:
+        """A grading that was stopped in good order: it waits again, unless a newer push does."""
+        with self._transaction() as table:
+            row = table.execute(
+                f"SELECT {_COLUMNS} FROM pushes WHERE id = ? AND state = 'running'", (push.id,)
+            ).fetchone()
+            if row is not None:
+                table.execute("UPDATE pushes SET state = 'waiting' WHERE id = ?", row[:1])
+                _drop_if_older(table, row, now)
+
+    def recover(self, *, now: float) -> list[tuple[Push, str]]:
+        """To be called when a daemon starts: what ran when the last one was killed waits again.
+
+        Returns those, with the reason why one of them does not wait: a newer push does, or it was tried too often.
+        """
+        found = []
         with self._transaction() as table:
             lost = table.execute(f"SELECT {_COLUMNS} FROM pushes WHERE state = 'running'").fetchall()
             for row in lost:
                 table.execute("UPDATE pushes SET state = 'waiting', attempts = attempts + 1 WHERE id = ?", row[:1])
-            for row in lost:
-                newer = table.execute(
-                    "SELECT max(id) FROM pushes WHERE state = 'waiting' AND student = ? AND assignment = ?", row[1:3]
-                ).fetchone()[0]
-                if newer != row[0]:
-                    _end(table, row[0], "dropped", now, f"a newer push took its place (number {newer})")
-                elif row[8] + 1 >= MOST_ATTEMPTS:
-                    _end(
-                        table,
-                        row[0],
-                        "dropped",
-                        now,
-                        "the grader ended each time while this was graded: tell your instructor",
-                    )
-            numbers = {row[0] for row in lost}
-            return [push for push in self._waiting(table, now) if push.id in numbers]
+            again = {push.id: push for push in self._waiting(table, now)}
+            for row in (row for row in lost if row[0] in again):
+                why = _drop_if_older(table, row, now)
+                if not why and again[row[0]].attempts >= MOST_ATTEMPTS:
+                    why = "the grader ended each time while this was graded: tell your instructor"
+                    _end(table, row[0], "lost", now, why)
+                found.append((again[row[0]], why))
+        return found
 
     def place_of(self, number: int, *, now: float) -> Place | None:
         """The place of a push that waits; None if it does not."""
         with self._transaction() as table:
             waiting = self._waiting(table, now)
-        return next((Place(push, index) for index, push in enumerate(waiting) if push.id == number), None)
+        return next((Place(push, index, len(waiting)) for index, push in enumerate(waiting) if push.id == number), None)
 
     def state_of(self, number: int) -> tuple[str, str]:
         """The state of a push, and what is said of it. Raises KeyError."""
-        with self._transaction() as table:
+        with self._transaction(writes=False) as table:
             row = table.execute("SELECT state, said FROM pushes WHERE id = ?", (number,)).fetchone()
         if row is None:
             raise KeyError(number)
         return str(row[0]), str(row[1])
 
+    def last(self, student: str, assignment: str, repository: str) -> tuple[str, str] | None:
+        """Commit and state of the newest push of a student's assignment from a repository; None if there is none."""
+        with self._transaction(writes=False) as table:
+            row = table.execute(
+                "SELECT commit_id, state FROM pushes WHERE student = ? AND assignment = ? AND repository = ?"
+                " ORDER BY id DESC LIMIT 1",
+                (student, assignment, repository),
+            ).fetchone()
+        return None if row is None else (str(row[0]), str(row[1]))
+
+    def any_waits(self) -> bool:
+        """Whether a push waits."""
+        with self._transaction(writes=False) as table:
+            return table.execute("SELECT 1 FROM pushes WHERE state = 'waiting' LIMIT 1").fetchone() is not None
+
     def seconds_each(self, default: float) -> float:
         """How long a grading took lately (seconds, the median of the last ones)."""
-        with self._transaction() as table:
+        with self._transaction(writes=False) as table:
             rows = table.execute(
                 "SELECT ended - begun FROM pushes WHERE state = 'done' AND typeof(ended - begun) = 'real'"
                 " ORDER BY ended DESC LIMIT ?",
@@ -159,13 +186,13 @@ class Queue:
         return fair_order(pushes, served)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that holds the file from its beginning, and is on the disk at its end."""
+    def _transaction(self, *, writes: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction; one that writes holds the file from its beginning, and is on the disk at its end."""
         try:
             with closing(sqlite3.connect(self._file, timeout=_PATIENCE, isolation_level=None)) as table:
                 table.execute("PRAGMA synchronous = FULL")
                 table.execute("PRAGMA trusted_schema = OFF")  # another account may have written the file
-                table.execute("BEGIN IMMEDIATE")
+                table.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
                 try:
                     yield table
                 except BaseException:
@@ -203,6 +230,17 @@ def _push_of(row: tuple[object, ...]) -> Push:
         raise BadPush("the row cannot be read")
     texts = (str(student), str(assignment), str(repository), str(ref), str(commit))
     return Push(number, *texts, pushed=times[0], since=times[1], attempts=attempts)
+
+
+def _drop_if_older(table: sqlite3.Connection, row: tuple[object, ...], now: float) -> str:
+    """Drop a row that waits again if a newer push of the same student and assignment waits; why, or empty."""
+    same = "state = 'waiting' AND student = ? AND assignment = ?"
+    newer = table.execute(f"SELECT max(id) FROM pushes WHERE {same}", row[1:3]).fetchone()[0]
+    if newer == row[0]:
+        return ""
+    why = f"a newer push took its place (number {newer})"
+    _end(table, row[0], "dropped", now, why)
+    return why
 
 
 def _end(table: sqlite3.Connection, number: object, state: str, now: float, said: str) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from click.testing import Result
 from fakes import END, FakeBench, hand_in, passing, report
+from typer.testing import Result
 
 from grader.course import Course
 

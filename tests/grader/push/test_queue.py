@@ -39,7 +39,7 @@ def taken(queue: Queue, now: float = 100.0) -> list[str]:
     found = []
     while (push := queue.take(now=now)) is not None:
         found.append(push.student)
-        queue.done(push, now=now + 1.0, said="passed")
+        queue.end(push, "done", now=now + 1.0, said="passed")
         now += 1.0
     return found
 
@@ -48,7 +48,7 @@ def test_the_newest_push_is_graded_and_keeps_the_place_of_the_ones_before(queue:
     first = put(queue, "ann", 1.0)
     put(queue, "bob", 2.0)
     again = put(queue, "ann", 3.0, commit="f" * 40)
-    assert again.instead_of == (first.push.id,) and (again.place, again.push.since) == (0, 1.0)
+    assert again.instead_of == (first.push,) and (again.place, again.push.since) == (0, 1.0)
     state, said = queue.state_of(first.push.id)
     assert state == "dropped" and said == f"a newer push took its place (number {again.push.id})"
     push = queue.take(now=4.0)
@@ -90,7 +90,7 @@ def test_a_place_becomes_an_estimate(queue: Queue) -> None:
         put(queue, f"s{number}", 0.0)
         push = queue.take(now=100.0)
         assert push is not None
-        queue.done(push, now=100.0 + took, said="passed")
+        queue.end(push, "done", now=100.0 + took, said="passed")
     assert queue.seconds_each(default=60.0) == 20.0
     assert [seconds_until(place, each=20.0, workers=2) for place in range(4)] == [0.0, 0.0, 20.0, 20.0]
 
@@ -99,18 +99,20 @@ def test_what_ran_when_the_daemon_ended_runs_again_but_not_for_ever(queue: Queue
     put(queue, "ann", 1.0)
     for attempt in range(1, MOST_ATTEMPTS):
         assert queue.take(now=2.0) is not None
-        assert [push.attempts for push in queue.recover(now=3.0)] == [attempt]
+        assert [(push.attempts, why) for push, why in queue.recover(now=3.0)] == [(attempt, "")]
     push = queue.take(now=4.0)
-    assert push is not None and queue.recover(now=5.0) == []
+    assert push is not None and [why for _, why in queue.recover(now=5.0)] != [""]
     state, said = queue.state_of(push.id)
-    assert state == "dropped" and "tell your instructor" in said
+    assert state == "lost" and "tell your instructor" in said
 
 
 def test_what_ran_is_dropped_if_a_newer_push_waits(queue: Queue) -> None:
     old = put(queue, "ann", 1.0)
     queue.take(now=2.0)
     new = put(queue, "ann", 3.0)
-    assert queue.recover(now=4.0) == []
+    assert [(push.id, why) for push, why in queue.recover(now=4.0)] == [
+        (old.push.id, f"a newer push took its place (number {new.push.id})")
+    ]
     assert queue.state_of(old.push.id)[0] == "dropped"
     assert (push := queue.take(now=5.0)) is not None and push.id == new.push.id
 

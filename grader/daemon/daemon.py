@@ -1,0 +1,135 @@
+"""One push after the other, for ever. Killed at any moment, it goes on where it was when it is started again.
+
+Rule 1: the queue is told that a push has ended only after its student was; so a kill repeats an answer and loses none.
+Rule 2: what goes wrong with one push is said to its student and in the log, and the next one is taken.
+Rule 3: course.toml is read for each push; while it has a mistake, what it said before stands.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Protocol
+
+from grader.course import Course
+from grader.course_file import CourseFile, load_course_file
+from grader.daemon.grading import Grader, Verdict
+from grader.daemon.whose import roster_of, rules_of
+from grader.push.folder import Answer, PushFolder
+from grader.push.order import Push
+from grader.push.queue import Queue
+from harness.errors import CommandError, SubmissionError, shortage
+from harness.formats.words import line
+
+#: Seconds between two looks into an empty queue.
+_LOOKS = 0.05
+
+
+class Announcer(Protocol):
+    """Who else is told what became of a push, besides its answer."""
+
+    def ends(self, course: CourseFile, push: Push, verdict: Verdict) -> None:
+        """A push has its verdict. Raises nothing."""
+        ...
+
+
+class Daemon:
+    """Grades what is pushed to one course."""
+
+    def __init__(
+        self,
+        ours: Course,
+        course: CourseFile,
+        grader: Grader,
+        *,
+        log: Callable[[str], None],
+        announcer: Announcer | None = None,
+    ) -> None:
+        self._ours, self._course, self._grader, self._log = ours, course, grader, log
+        self._announcer = announcer
+        self._folder = PushFolder(course.push.folder)
+        self._queue = Queue(self._folder.queue)
+        self._mistake = ""
+
+    @property
+    def course(self) -> CourseFile:
+        """What course.toml says now."""
+        return self._course
+
+    def serve(self, stopped: Callable[[], bool]) -> None:
+        """Until somebody stops it. Raises CommandError (before it begins), KeyboardInterrupt."""
+        rules_of(self._course, self._ours, roster_of(self._course)).write(self._folder.path)
+        for lost, why in self._queue.recover(now=time.time()):
+            self._log(f"{_name(lost)} was being graded when the last daemon ended; {why or 'it is graded again'}")
+            if not why:
+                self._answer(lost, "The grader was started again: this is graded once more, from the beginning.")
+            elif self._announcer is not None:
+                self._announcer.ends(self._course, lost, Verdict("lost", f"Not graded: {why}"))
+        idle = False
+        while not stopped():
+            push = self._queue.take(now=time.time()) if self._queue.any_waits() else None
+            if push is not None:
+                self._one(push)
+            elif not idle:
+                self._tidy()
+            else:
+                time.sleep(_LOOKS)
+            idle = push is None
+
+    def _one(self, push: Push) -> None:
+        """Grade a push, tell its student, tell the queue."""
+        self._read_again()
+        begun = time.monotonic()
+        try:
+            verdict = self._verdict(push)
+        except KeyboardInterrupt:
+            self._queue.put_back(push, now=time.time())
+            raise
+        if self._announcer is not None:
+            self._announcer.ends(self._course, push, verdict)
+        self._queue.end(push, verdict.state, now=time.time(), said=verdict.said)
+        self._log(f"{_name(push)}: {verdict.said} ({time.monotonic() - begun:.1f} s)")
+
+    def _verdict(self, push: Push) -> Verdict:
+        try:
+            return self._grader.grade(self._course, push, lambda text: self._answer(push, text))
+        except SubmissionError as refused:
+            said = f"Not graded: {refused}"
+            self._answer(push, said)
+            return Verdict("done", line(said))
+        except Exception as error:
+            why = (
+                str(error) if isinstance(error, CommandError) else shortage(error) or f"{type(error).__name__}: {error}"
+            )
+            if not isinstance(error, CommandError):
+                self._log("".join(traceback.format_exception(error)))
+            self._log(f"{_name(push)} is not graded, through our fault: {why}")
+            return Verdict("lost", "the grader broke, through no fault of yours; your instructor can see why")
+
+    def _answer(self, push: Push, text: str) -> None:
+        try:
+            Answer(self._folder, push.id).add(line(text))
+        except OSError as error:  # a full disk: the verdict is in the queue all the same
+            self._log(f"the answer to {_name(push)} cannot be written: {error}")
+
+    def _read_again(self) -> None:
+        try:
+            self._course = load_course_file(self._course.path, self._ours.names())
+            rules_of(self._course, self._ours, roster_of(self._course)).write(self._folder.path)
+            self._mistake = ""
+        except (CommandError, OSError) as error:
+            if str(error) != self._mistake:
+                self._log(f"{error} What it said before stands.")
+            self._mistake = str(error)
+
+    def _tidy(self) -> None:
+        """Nothing waits: what nobody was made to wait for."""
+        try:
+            self._grader.write_index(self._course)
+        except (CommandError, OSError) as error:
+            self._log(f"the page of the class was not written: {error}")
+
+
+def _name(push: Push) -> str:
+    return line(f"{push.student}/{push.assignment} {push.commit[:8]} (number {push.id})")

@@ -1,0 +1,114 @@
+"""The hook in a bare repository, and the line of authorized_keys that says whose key it is.
+
+Rule 1: a hook of somebody else's is never replaced.
+Rule 2: the repository is set so that git itself refuses what is broken or too large, and keeps when it got what.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from grader.git import GitError, git
+from grader.push.folder import PushFolder
+from grader.push.rules import Rules
+from harness.errors import SetupError, UsageError, cause_of
+
+#: Bytes that a push may have.
+MOST_PUSHED = 64 << 20
+#: Makes a script ours.
+_MARK = "# socketlab: what is pushed here is graded (grader hook install)"
+_ROOT = Path(__file__).resolve().parents[2]
+_SETTINGS = {
+    "receive.maxInputSize": str(MOST_PUSHED),
+    "receive.fsckObjects": "true",  # a tree with .git in it, or with one name twice, is refused by git itself
+    "receive.denyDeletes": "false",
+    "core.logAllRefUpdates": "always",  # when the server got what: `grader collect git` goes by it
+    "core.sharedRepository": "group",  # the daemon's account reads
+}
+_KEY = re.compile(r"(?:ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [^\x00-\x1f\x7f]*)?")
+
+
+def python_line(module: str, *words: str) -> str:
+    """A command of a shell that calls a module's `main`, whatever the folder, the user's variables and packages are."""
+    start = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from {module} import main; sys.exit(main(sys.argv[1:]))"
+    return shlex.join([sys.executable, "-I", "-B", "-c", start, *words])
+
+
+def script(folder: PushFolder) -> str:
+    """The hook."""
+    return f"#!/bin/sh\n{_MARK}\nexec {python_line('grader.push.receive', str(folder.path.absolute()))}\n"
+
+
+def install(repository: Path, folder: PushFolder, rules: Rules) -> bool:
+    """Put the hook in; whether the repository was made for it. Raises UsageError, SetupError."""
+    repository = Path(os.path.realpath(repository))
+    if rules.place_of(str(repository)) is None:
+        raise UsageError(f"{repository} does not lie where course.toml says: repositories = {rules.repositories!r}.")
+    try:
+        new = not repository.exists()
+        if new:
+            _make(repository)
+        _check(repository)
+        for key, value in _SETTINGS.items():
+            git("config", key, value, repository=repository)
+        git("symbolic-ref", "HEAD", rules.ref, repository=repository)
+        hook = repository / "hooks" / "post-receive"
+        hook.parent.mkdir(exist_ok=True)
+        if hook.exists() and _MARK not in hook.read_text(errors="replace"):
+            raise UsageError(
+                f"{hook} is there already. Have it call ours as well, with the same standard input:"
+                f" {script(folder).splitlines()[-1].removeprefix('exec ')}"
+            )
+        beside = hook.with_name(f".{hook.name}.{os.getpid()}")
+        beside.write_text(script(folder))
+        beside.chmod(0o755)
+        owner = os.stat(repository)
+        if os.getuid() == 0:
+            os.chown(beside, owner.st_uid, owner.st_gid)
+        beside.replace(hook)
+    except GitError as error:
+        raise UsageError(f"{repository}: {error}") from None
+    except OSError as error:
+        raise SetupError(f"{error.filename or repository} cannot be written: {cause_of(error)}.") from None
+    return new
+
+
+def _make(repository: Path) -> None:
+    """A new bare repository, of the account that its folder belongs to."""
+    repository.parent.mkdir(parents=True, exist_ok=True)
+    owner = os.stat(repository.parent)
+    repository.mkdir(mode=0o750)
+    git("init", "--quiet", "--bare", "--template=", "--shared=group", repository=repository)
+    if os.getuid() == 0 and owner.st_uid != 0:
+        for path in (repository, *repository.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _check(repository: Path) -> None:
+    """Raises UsageError unless a hook would run in it."""
+    if git("rev-parse", "--is-bare-repository", repository=repository).strip() != b"true":
+        raise UsageError(f"{repository} is not a bare repository. Make one: git init --bare")
+    try:
+        elsewhere = git("config", "--local", "core.hooksPath", repository=repository).decode("utf-8", "replace").strip()
+    except GitError:
+        return
+    raise UsageError(f"{repository} has its hooks in {elsewhere} (core.hooksPath), so one in it would never run.")
+
+
+def key_line(student: str, key: str, folder: PushFolder, rules: Rules) -> str:
+    """The line of authorized_keys by which somebody with that key is that student, and can only push and fetch.
+
+    sshd(8), "AUTHORIZED_KEYS FILE FORMAT": `restrict` is all restrictions, `command` the forced command.
+    Raises UsageError.
+    """
+    if not rules.takes_part(student):
+        raise UsageError(f"{student} is not in the course's roster.")
+    if not _KEY.fullmatch(key.strip()):
+        raise UsageError("this is not a public key of OpenSSH: one line that begins with ssh-ed25519, ssh-rsa, ...")
+    command = python_line("grader.push.shell", str(folder.path.absolute()), student)
+    quoted = command.replace('"', '\\"')
+    return f'restrict,command="{quoted}" {key.strip()}'

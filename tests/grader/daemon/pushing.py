@@ -1,0 +1,228 @@
+"""A course whose students push, with real git and the real hook, and the daemon as a process of its own.
+
+The daemon grades with a bench that follows a script in a file: no program runs, so a test takes what git takes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fakes import TOML
+
+ROOT = Path(__file__).parents[3]
+#: Seconds that something may take on a machine that is busy with other things.
+PATIENCE = 60.0
+
+#: The daemon's program: `grader` in the small course, whose bench takes its time from a file and passes what a
+#: submission's client.py names.
+GRADER = """
+import json, sys, time
+from pathlib import Path
+sys.path[:0] = [{root!r}, {tests!r}]
+import grader.cli.hook, grader.course
+from fakes import END, FakeBench, FakePlace, report
+from grader.course import Course
+from harness.tester.border.records import Start
+
+here = Path({here!r})
+course = Course(here / "course")
+grader.course.this_course = lambda: course
+
+def script(task, on_record):
+    from fakes import heard, Ended
+    text = (Path(task.submission) / "client.py").read_text()
+    for check in task.checks:
+        pause = here / "pause"
+        until = time.monotonic() + 50
+        while pause.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        well = check.rpartition("::")[2] not in text
+        row = report(check, "pass") if well else report(check, "fail", message=text)
+        on_record(heard(json.dumps(row).encode()))
+    on_record(heard(json.dumps(END).encode()))
+    return Ended(status=0)
+
+grader.cli.hook.choose_place = lambda *_, **__: FakePlace(lambda: FakeBench([script]))
+from grader.cli.main import main
+sys.argv[0] = "grader"
+main()
+"""
+
+
+@dataclass
+class Pushed:
+    """A `git push` that runs."""
+
+    process: subprocess.Popen[str]
+    said: str = ""
+
+    def ends(self) -> str:
+        """What it printed, when it has ended."""
+        if self.process.poll() is None or not self.said:
+            self.said += self.process.communicate(timeout=PATIENCE)[0]
+        return self.said
+
+    def says(self, text: str) -> None:
+        """Wait until it has printed that."""
+        assert self.process.stdout is not None
+        while text not in self.said:
+            row = self.process.stdout.readline()
+            assert row, self.said
+            self.said += row
+
+
+@dataclass
+class Pushing:
+    """A course in a folder."""
+
+    here: Path
+    daemon: subprocess.Popen[str] | None = None
+    more: str = ""  #: of course.toml
+    _log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.here / "course" / "reference" / "blocking").mkdir(parents=True)
+        (self.here / "course" / "reference" / "blocking" / "assignment.toml").write_text(TOML)
+        for suite in ("public", "hidden"):
+            folder = self.here / "course" / "grader" / "suites" / "blocking" / suite
+            folder.mkdir(parents=True)
+            (folder / "test_client.py").write_text("def test_reads(lab): ...\n")
+        (self.here / "grader.py").write_text(
+            GRADER.format(root=str(ROOT), tests=str(ROOT / "tests" / "grader"), here=str(self.here))
+        )
+        self.term.mkdir()
+        self.settings()
+        self.roster("ann", "bob")
+
+    @property
+    def term(self) -> Path:
+        return self.here / "term"
+
+    def settings(self, push: str = "", assignment: str = "", more: str = "") -> None:
+        """Write course.toml."""
+        (self.term / "course.toml").write_text(
+            '[course]\nschema = 1\nname = "networks"\nzone = "Europe/Berlin"\nsecret = "env:SECRET"\n'
+            f'[push]\nrepositories = "{self.here}/git/{{student}}.git"\n{push}\n'
+            f'{more}\n[[assignments]]\nname = "blocking"\n{assignment}\n'
+        )
+
+    def roster(self, *students: str, repository: str = "") -> None:
+        rows = "".join(f"{name},{repository.replace('NAME', name)}\n" for name in students)
+        (self.term / "roster.csv").write_text(f"id,repository\n{rows}")
+
+    def environment(self, **more: str) -> dict[str, str]:
+        plain = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+        who = {f"GIT_{role}_{key}": "s@x" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+        settings = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(self.here), "SECRET": "s"}
+        return {**plain, **who, **settings, **more}
+
+    def types(self, *words: object, status: int = 0, **more: str) -> str:
+        """`grader` with these words."""
+        done = subprocess.run(
+            [sys.executable, self.here / "grader.py", *map(str, words)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environment(**more),
+            timeout=PATIENCE,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return " ".join((done.stdout + done.stderr).split())
+
+    def installs(self) -> str:
+        return self.types("hook", "install", "--course", self.term)
+
+    def git(self, folder: Path, *words: object, **more: str) -> str:
+        command = ["git", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always", *map(str, words)]
+        done = subprocess.run(
+            command, cwd=folder, env=self.environment(**more), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def work(self, student: str) -> Path:
+        """A student's clone, made from a commit that everybody has."""
+        folder = self.here / "work" / student
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            self.git(folder, "init")
+            self.commits(student, "", files={"blocking/README": "handed out"})
+        return folder
+
+    def commits(self, student: str, client: str, files: dict[str, str] | None = None) -> str:
+        """A commit: `client` names the checks that fail."""
+        folder = self.work(student)
+        for name, text in (files or {"blocking/client.py": client}).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        self.git(folder, "add", "-A")
+        self.git(folder, "commit", "--allow-empty", "-m", "work")
+        return self.git(folder, "rev-parse", "HEAD").strip()
+
+    def begins_to_push(self, student: str, *words: str, **more: str) -> Pushed:
+        """`git push` of what is committed, which goes on."""
+        words = words or ("HEAD:main",)
+        process = subprocess.Popen(
+            ["git", "push", "--force", self.here / "git" / f"{student}.git", *words],
+            cwd=self.work(student),
+            env=self.environment(**more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        return Pushed(process)
+
+    def pushes(self, student: str, client: str | None = None, *words: str, **more: str) -> str:
+        """A commit, and `git push` to its end."""
+        if client is not None:
+            self.commits(student, client)
+        return self.begins_to_push(student, *words, **more).ends()
+
+    def serves(self, *words: str, command: tuple[str, ...] = ("hook", "serve")) -> None:
+        """Start the daemon, and wait until it waits."""
+        self.daemon = subprocess.Popen(
+            [sys.executable, self.here / "grader.py", *command, self.term, *words],
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.daemon.stdout is not None
+        rows = []
+        for row in self.daemon.stdout:
+            rows.append(row)
+            if "waits for" in row:
+                return
+        raise AssertionError("".join(rows))
+
+    def kill(self, with_: signal.Signals = signal.SIGKILL) -> str:
+        """End the daemon; what it has logged."""
+        assert self.daemon is not None
+        self.daemon.send_signal(with_)
+        said = self.daemon.communicate(timeout=PATIENCE)[0]
+        self.daemon = None
+        return said
+
+    def pauses(self, paused: bool = True) -> None:
+        """Let each check wait before it reports, or go on."""
+        if paused:
+            (self.here / "pause").touch()
+        else:
+            (self.here / "pause").unlink()
+
+    @staticmethod
+    def until(true: Callable[[], object]) -> None:
+        """Wait for something that another process does."""
+        over = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < over
+            time.sleep(0.01)
