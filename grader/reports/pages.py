@@ -24,6 +24,7 @@ from grader.reports.link_words import duration, figures, link_words
 from grader.reports.text import line, visible
 from grader.reports.traces import Shown, parts
 from grader.verdict.scoring import number
+from harness.show.index import page_for
 from harness.tester.border.outcome import Outcome
 
 #: The name of a state, in a word or two.
@@ -60,6 +61,7 @@ def _environment() -> jinja2.Environment:
         script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
         outcomes={outcome.value: outcome for outcome in Outcome},
         state_words=STATE_WORDS,
+        page_for=page_for,
     )
     environment.filters.update(
         number=number,

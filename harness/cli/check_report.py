@@ -17,6 +17,7 @@ from rich.text import Text
 from harness.actors.story import Step
 from harness.course.assignment import Assignment, Check
 from harness.course.building import missing_tool
+from harness.show.index import page_for
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Built, Forbidden, Record, Report, Trouble
 from harness.text.printable import printable
@@ -125,6 +126,9 @@ class CheckReport:
         if check.hint:
             say(f"  [cyan]hint[/]     {escape(check.hint)}")
         say(f"  [cyan]read[/]     section {check.section} of the handout")
+        if concept := page_for(self.assignment.name, check.section):
+            typed = self.command.partition(f" check {self.assignment.name}")[0]
+            say(f"  [cyan]see[/]      {escape(_shown(typed))} show {concept}")
         if report.seed:
             seed = shlex.quote(report.seed)
             say(

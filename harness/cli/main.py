@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from harness.cli import check_commands
+from harness.cli import check_commands, show_commands
 from harness.cli import link as paths
 from harness.cli import trace_commands as cli_transport
 from harness.cli.console import Commands, console, tolerate_any_encoding
@@ -74,7 +74,7 @@ def link(
     paths.run_link(options, console(), seconds=seconds)
 
 
-for _other in cli_transport.COMMANDS:
+for _other in (*cli_transport.COMMANDS, *show_commands.COMMANDS):
     app.command()(_other)
 
 

@@ -94,6 +94,7 @@ def test_a_student_reads_nothing_of_a_hidden_check_but_its_feedback(
     assert ("not run, because a check that it builds on" in page) == (outcome == "skipped")
     assert "Think of clients that vanish" not in page
     assert "1.2" in page
+    assert ("see <code>lab show short-read</code>" in page) == (outcome in ("fail", "timeout", "error", "inconclusive"))
 
 
 def test_of_a_hidden_check_a_student_reads_that_a_program_ended_and_no_more(course: Course, tmp_path: Path) -> None:

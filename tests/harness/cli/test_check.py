@@ -106,6 +106,12 @@ def test_signs_that_do_not_explain_themselves_are_explained() -> None:
     assert "not run, because" not in told(*all_of_stage(2, Outcome.FAIL))
 
 
+def test_a_failing_check_names_the_page_that_explains_its_rule() -> None:
+    said = told(*all_of_stage(2, Outcome.FAIL))
+    assert "see      lab show time-wait\n" in said and "see      lab show listening-socket\n" in said
+    assert "lab show" not in told(*all_of_stage(2, Outcome.PASS), passes=True)
+
+
 def test_what_this_system_cannot_measure_counts_neither_way() -> None:
     first, *others = all_of_stage(2, Outcome.PASS)
     assert isinstance(first, Report)
