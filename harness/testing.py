@@ -20,7 +20,7 @@ from harness.actors.listener import Listener
 from harness.actors.peer import Peer
 from harness.actors.program import Program
 from harness.actors.server import Server
-from harness.actors.story import Broken
+from harness.actors.story import Broken, show
 from harness.lab.interface import CannotStart, LabError, Mangle, NotMeasured
 from harness.link.profile import Profile
 from harness.tester.scene import Scene
@@ -73,6 +73,7 @@ __all__ = [
     "is_tls",
     "names_of_specimens",
     "plaintext_in",
+    "show",
 ]
 
 #: What is of one subject only is loaded when a suite names it: suites of the others do without.

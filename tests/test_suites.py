@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SUITES = sorted([*ROOT.glob("grader/suites/**/*.py"), *ROOT.glob("tests/harness/*_suite/**/*.py")])
+EXPECTATIONS = {"expect": 1, "expect_same": 2}  # which of the words is the rule
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -24,3 +25,15 @@ def imported(tree: ast.AST) -> Iterator[str]:
 def test_a_suite_knows_one_page_of_the_harness(path: Path) -> None:
     ours = {name for name in imported(ast.parse(path.read_text())) if name.split(".")[0] in ("harness", "grader")}
     assert ours <= {"harness.testing"}
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_failure_says_what_has_happened(path: Path) -> None:
+    bare = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in EXPECTATIONS:
+            rule = node.args[EXPECTATIONS[node.func.attr]]
+            otherwise = next((word.value for word in node.keywords if word.arg == "otherwise"), rule)
+            if ast.dump(otherwise) == ast.dump(rule):
+                bare.append(f"line {node.lineno}: {ast.unparse(rule)} has no sentence for when it is not so")
+    assert not bare

@@ -23,6 +23,7 @@ from harness.actors.story import Broken, Story, show
 from harness.course.address import Address, parse_address
 from harness.course.assignment import Assignment
 from harness.lab.interface import CannotStart, Family, LabError, Mangle, Network, Node, NotMeasured
+from harness.lab.own_address import bind
 
 #: The student nodes: all tests use the first, the second exists if an assignment asks for it (nodes = 2).
 Where = Literal["first", "second"]
@@ -268,7 +269,7 @@ class Cast:
             return connection, True
         except OSError as error:
             connection.close()
-            not_ours(error)
+            not_ours(error, target.host)
             timed_out = isinstance(error, TimeoutError)
             raise server.broken(
                 f"the tester cannot connect to {server.name}" + (f" within {within:g} s" if timed_out else ""),
@@ -342,25 +343,28 @@ class Cast:
         self, family: Family, kind: socket.SocketKind, receive_buffer: int | None = None, segment: int | None = None
     ) -> socket.socket:
         bound = new_socket(family, kind, receive_buffer, segment)
-        bound.bind((self.network.tester_host(family), 0))
+        bind(bound, self.network.tester_host(family))
         return bound
 
     # -- what is expected, and the end --------------------------------------------------------------------------
 
-    def expect(
-        self, met: object, rule: str, *, expected: object = None, seen: object = None, otherwise: str = ""
-    ) -> None:
+    def expect(self, met: object, rule: str, *, otherwise: str, expected: object = None, seen: object = None) -> None:
         """The test's own expectation: `rule` is a sentence that can stand alone, and is broken if `met` is false.
 
-        otherwise: what has happened then, in a sentence.
+        otherwise: what has happened then, in a sentence; it is the headline of the failure. Raises Broken.
         """
         if not met:
             raise Broken(
-                otherwise or f"not so: {rule}",
+                otherwise,
                 expected=None if expected is None else str(expected),
                 seen=show(seen) if isinstance(seen, bytes) else None if seen is None else str(seen),
             )
         self.story.add("tester", f"finds: {rule}")
+
+    def expect_same(self, seen: object, expected: object, rule: str, *, otherwise: str) -> None:
+        """`expect` for two values that have to be equal; both are shown. Raises Broken."""
+        shown = show(expected) if isinstance(expected, bytes) else expected
+        self.expect(seen == expected, rule, otherwise=otherwise, expected=shown, seen=seen)
 
     def keep(self, thing: Held) -> Held:
         """Have it dismissed at the end of the test."""

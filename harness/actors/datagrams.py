@@ -10,6 +10,7 @@ from harness.actors.listener import waiting_for
 from harness.actors.program import PATIENCE
 from harness.actors.story import Broken, Story, show
 from harness.course.address import Address
+from harness.lab.own_address import bind
 
 
 class Datagrams:
@@ -95,7 +96,7 @@ class Datagrams:
         """Another socket of the tester, from which nobody expects an answer."""
         family = self._socket.family
         other = socket.socket(family, socket.SOCK_DGRAM)
-        other.bind((self._socket.getsockname()[0], 0))
+        bind(other, self._socket.getsockname()[0])
         stranger = Datagrams(
             other, self._story, address=None, target=self._target, name="a stranger", ended=self._ended
         )

@@ -6,8 +6,8 @@ import contextlib
 import socket
 
 from harness.course.address import Address
-from harness.errors import cause_of
 from harness.lab.interface import OURS, Family, LabError
+from harness.lab.own_address import why_unconnected
 
 
 def new_socket(
@@ -55,7 +55,7 @@ class HeldPort:
         self._bound.close()
 
 
-def not_ours(error: Exception) -> None:
-    """Raise LabError if what a socket of the tester says is no server's fault."""
+def not_ours(error: Exception, to: str = "") -> None:
+    """Raise LabError if what a socket of the tester says is no server's fault. to: the host it was to connect to."""
     if isinstance(error, OSError) and error.errno in OURS:
-        raise LabError(f"the tester cannot make a connection: {cause_of(error)}") from None
+        raise LabError(f"the tester cannot make a connection: {why_unconnected(error, to)}") from None

@@ -195,6 +195,25 @@ class Pipes:
         way.plain.sends(data[::-1])
         way.tls.reads_exactly(data[::-1])
 
+    # -- what must not be ------------------------------------------------------------------------------------------
+
+    def nothing_comes_out(self, plain: Peer, although: str) -> None:
+        """Not one byte comes before the plain side's connection is over. although: why it must not. Raises Broken."""
+        self._comes_not(comes_out(plain), although)
+
+    def only_a_reset_comes_out(self, plain: Peer, although: str, *, within: float = PATIENCE) -> None:
+        """The plain side's connection is reset, and not one byte comes before that. Raises Broken."""
+        self._comes_not(plain.sees_reset(within=within), although)
+
+    def _comes_not(self, came: bytes, although: str) -> None:
+        rule, otherwise = "not one byte comes out", f"bytes came out on the plain side although {although}"
+        self._cast.expect(not came, rule, seen=came, otherwise=otherwise)
+
+    def meets_nobody(self, behind: Listener, although: str) -> None:
+        """The pipe has not connected to what is behind it. although: why it must not. Raises Broken."""
+        otherwise = f"the pipe connected to what is behind it although {although}"
+        self._cast.expect(not behind.peers, "nobody is connected to", otherwise=otherwise)
+
     # -- what a pipe says ----------------------------------------------------------------------------------------
 
     def ends_as(self, pipe: Program, *words: str, count: int = 1, within: float = PATIENCE) -> None:

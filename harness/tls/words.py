@@ -208,7 +208,8 @@ class TlsWords:
 
     def is_private(self, wire: bytes, *plain: bytes) -> None:
         """Whoever listens on the wire sees TLS and learns nothing. Raises Broken."""
-        expect = self._cast.expect
-        expect(wire and is_tls(wire), "on the wire is TLS, from the first byte to the last", seen=wire[:60])
+        expect, rule = self._cast.expect, "on the wire is TLS, from the first byte to the last"
+        expect(wire and is_tls(wire), rule, seen=wire[:60], otherwise="something that is not TLS was on the wire")
         leak = plaintext_in(wire, plain)
-        expect(leak is None, "nothing on the wire is plain text", seen=leak and f"plain text, {leak.how}")
+        rule, otherwise = "nothing on the wire is plain text", "plain text was on the wire"
+        expect(leak is None, rule, seen=leak and f"plain text, {leak.how}", otherwise=otherwise)

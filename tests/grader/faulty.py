@@ -74,13 +74,13 @@ TESTS = {
     server = lab.serves("server", at="0.0.0.0:0")
     for _ in range(4):
         peer = lab.connects(server)
-        lab.expect(peer.reads_to_end(within=2) == b"now", "it says now")
+        lab.expect(peer.reads_to_end(within=2) == b"now", "it says now", otherwise="it said something else")
 """,
     "answers": """
     server = lab.serves("server", at="udp:0.0.0.0:0")
     peer = lab.datagrams(server)
     peer.sends(b"who")
-    lab.expect(peer.receives(within=2)[0] == b"WHO", "it answers")
+    lab.expect(peer.receives(within=2)[0] == b"WHO", "it answers", otherwise="it answered something else")
 """,
     "keeps": """
     lab.runs("client", "keeps", "1000000").prints(b"1000000")

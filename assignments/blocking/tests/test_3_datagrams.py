@@ -30,10 +30,10 @@ def test_client_gives_up(lab: Scene) -> None:
     udp.receives()
     udp.receives()
     client.exits(5)
-    lab.expect(
-        client.stdout == b"",
+    lab.expect_same(
+        client.stdout,
+        b"",
         "nothing is printed without an answer",
-        seen=client.stdout,
         otherwise="the client printed something although no answer came",
     )
 

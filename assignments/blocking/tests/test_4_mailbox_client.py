@@ -11,10 +11,10 @@ def test_put(lab: Scene) -> None:
     client = lab.runs("mailbox_client", server.address, "put", "note", lab.put_file("note.txt", data))
     peer = server.accepts()
     request = peer.reads_frame()
-    lab.expect(
-        request == b"put note\n" + data,
+    lab.expect_same(
+        request,
+        b"put note\n" + data,
         "the request is 'put NAME' LF and the file",
-        seen=request,
         otherwise="the request is something else than 'put note' LF and the file",
     )
     peer.sends_frame(b"ok\n")
@@ -28,11 +28,10 @@ def test_get(lab: Scene) -> None:
     client = lab.runs("mailbox_client", server.address, "get", "note")
     peer = server.accepts()
     request = peer.reads_frame()
-    lab.expect(
-        request == b"get note\n",
+    lab.expect_same(
+        request,
+        b"get note\n",
         "the request is 'get NAME' LF",
-        expected=b"get note\n",
-        seen=request,
         otherwise="the request is something else than 'get note' LF",
     )
     peer.sends_frame(b"ok\n" + data)
@@ -69,11 +68,8 @@ def test_the_server_says_error(lab: Scene) -> None:
     peer.reads_frame()
     peer.sends_frame(b"error no such message\n")
     client.exits(1)
-    lab.expect(
-        client.stdout == b"",
-        "nothing is on standard output",
-        seen=client.stdout,
-        otherwise="the client wrote to standard output",
+    lab.expect_same(
+        client.stdout, b"", "nothing is on standard output", otherwise="the client wrote to standard output"
     )
     lab.expect(
         b"no such message" in client.stderr,

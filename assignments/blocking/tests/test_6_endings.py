@@ -16,10 +16,10 @@ def test_half_close(lab: Scene) -> None:
     peer.sends(frame(b"put n\nx") + frame(b"get n\n") + frame(b"list\n"))
     peer.ends()
     answers = [peer.reads_frame() for _ in range(3)]
-    lab.expect(
-        answers == [b"ok\n", b"ok\nx", b"ok\nn\n"],
+    lab.expect_same(
+        answers,
+        [b"ok\n", b"ok\nx", b"ok\nn\n"],
         "every request is still answered",
-        seen=answers,
         otherwise="requests that were there when the client ended its side got other answers",
     )
     peer.sees_end()
@@ -32,10 +32,10 @@ def test_batch(lab: Scene) -> None:
     client.stdin_ends()
     peer = server.accepts()
     requests = [peer.reads_frame(), peer.reads_frame()]
-    lab.expect(
-        requests == [b"put n\nx", b"list\n"],
+    lab.expect_same(
+        requests,
+        [b"put n\nx", b"list\n"],
         "the requests are sent as they stand",
-        seen=requests,
         otherwise="other requests came than were on standard input",
     )
     peer.sees_end()

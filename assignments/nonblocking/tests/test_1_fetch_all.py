@@ -29,11 +29,10 @@ def is_told(lab: Scene, row: dict[str, Any] | None, result: str, data: bytes = b
     """The line about one address tells the result, and what came."""
     wanted = {"result": result, "bytes": len(data), "crc32": zlib.crc32(data)}
     told = None if row is None else {name: row.get(name) for name in wanted}
-    lab.expect(
-        told == wanted,
+    lab.expect_same(
+        told,
+        wanted,
         f"the line tells {result} and what came",
-        expected=wanted,
-        seen=told,
         otherwise="the line of that address tells something else",
     )
 

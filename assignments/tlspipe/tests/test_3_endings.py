@@ -58,7 +58,7 @@ def test_half_of_an_end(lab: Scene) -> None:
     lab.pauses(0.15)
     came = way.tls.reads_to_close_notify(within=8)
     lost = f"close_notify came after {len(came):,} of {taken:,} bytes"
-    lab.expect(came == answer[:taken], "all of it comes, and then close_notify", otherwise=lost)
+    lab.expect_same(came, answer[:taken], "all of it comes, and then close_notify", otherwise=lost)
     way.tls.ends()
     way.plain.sees_end()
 

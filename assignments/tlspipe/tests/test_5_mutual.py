@@ -64,11 +64,10 @@ def test_it_shows_its_certificate(lab: Scene) -> None:
     plain.sends(b"hello")
     tls.reads_exactly(b"hello")
     shown = len(tls.certificates)
-    lab.expect(
-        shown == 2,
+    lab.expect_same(
+        shown,
+        2,
         "it shows its certificate and the one above",
-        expected=2,
-        seen=shown,
         otherwise="it did not show its certificate and the one above",
     )
     lab.says("a server that does not ask")
@@ -94,7 +93,7 @@ def test_protocols(lab: Scene, role: str) -> None:
         tls = lab.tls.server(listener.accepts(), alpn=("other", "chat/1"))
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
-        lab.expect(tls.alpn == "chat/1", "they speak chat/1", seen=tls.alpn, otherwise="they did not agree on chat/1")
+        lab.expect_same(tls.alpn, "chat/1", "they speak chat/1", otherwise="they did not agree on chat/1")
         lab.says("a server that knows nothing of protocols")
         plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(listener.accepts(), shakes=False)

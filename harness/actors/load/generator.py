@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.actors.load.clients import Bystander, Client, Exchange, Faults, GreedyClient, Place
+from harness.errors import cause_of
 from harness.lab.interface import OURS
 
 #: Makes a socket for one more client: with a place to connect it to, or None if it is connected.
@@ -106,7 +107,7 @@ class Generator:
             sock, place = self._connect()
         except OSError as error:
             if error.errno in OURS:
-                self.faults.ours = f"no further connection can be made by the tester: {error.strerror}"
+                self.faults.ours = f"no further connection can be made by the tester: {cause_of(error)}"
             self.faults.add(client.number, f"the connection was not made ({error.strerror or error})")
             return
         if place is None:

@@ -26,6 +26,7 @@ from harness.lab.docker.helper import ANSWERED_WITHIN, Helper, Reply
 from harness.lab.interface import CannotStart, Family, LabError, LinkCounters, Mangle, NodeGone, NodeMute, Usage
 from harness.lab.node.captures import FLOODED
 from harness.lab.node.reply import Refused, otherwise
+from harness.lab.own_address import bind
 from harness.lab.relay.loop import RelayLoop
 from harness.link.addresses import WIRES, address
 from harness.link.profile import Profile
@@ -295,7 +296,7 @@ class StarNetwork:
     def closed_address(self, family: Family, protocol: Literal["tcp", "udp"]) -> Address:
         kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind) as probe:
-            probe.bind((address(_TESTER, family), 0))
+            bind(probe, address(_TESTER, family))
             return Address(protocol, host=address(_TESTER, family), port=probe.getsockname()[1])
 
     def shape(self, *, up: Profile, down: Profile, seed: int) -> None:

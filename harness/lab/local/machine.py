@@ -15,7 +15,9 @@ from pathlib import Path
 
 from harness.course.assignment import Limits
 from harness.errors import cause_of
+from harness.lab.interface import LabError
 from harness.lab.local import processes
+from harness.lab.own_address import bind
 
 #: Local ports that have to be free at once; and how many the machine has to have, for a class and its lingering ones.
 _FREE_PORTS, _PORTS = 4, 512
@@ -123,9 +125,11 @@ def ports() -> str | None:
         try:
             for _ in range(_FREE_PORTS):
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    held.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", 0))
+                    bind(held.enter_context(socket.socket(socket.AF_INET, kind)), "127.0.0.1", whose="a program")
         except OSError as error:
-            return f"this machine has no local port left ({cause_of(error)}): wait a minute, or run fewer workers"
+            return f"this machine has no socket left: {cause_of(error)}"
+        except LabError as error:
+            return str(error)
     return None
 
 

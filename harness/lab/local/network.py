@@ -8,6 +8,7 @@ from typing import Literal
 
 from harness.course.address import Address
 from harness.lab.interface import Family, LinkCounters, Mangle
+from harness.lab.own_address import bind
 from harness.lab.relay.loop import RelayLoop
 from harness.link.profile import Profile
 from harness.link.trace import Packet
@@ -57,7 +58,7 @@ class LocalNetwork:
         host = self.tester_host(family)
         kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind) as probe:
-            probe.bind((host, 0))
+            bind(probe, host)
             return Address(protocol, host=host, port=probe.getsockname()[1])
 
     def shape(self, *, up: Profile, down: Profile, seed: int) -> None:

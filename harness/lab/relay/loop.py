@@ -16,6 +16,7 @@ from typing import Literal
 from harness.course.address import Address
 from harness.errors import cause_of
 from harness.lab.interface import LabError, LinkCounters, Mangle
+from harness.lab.own_address import bind
 from harness.lab.relay.core import Core
 from harness.lab.relay.stream import small_buffers
 from harness.lab.relay.tcp import Place, TcpRelay
@@ -152,17 +153,16 @@ class RelayLoop:
     @staticmethod
     def _bound(kind: socket.SocketKind, to: Address, listen: str | None, port: int) -> socket.socket:
         host = listen or ("::1" if to.family == 6 else "127.0.0.1")
-        sock = None
         try:
             sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
             if port and kind == socket.SOCK_STREAM and os.name == "posix":
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections may linger
-            sock.bind((host, port))
+            bind(sock, host, port, whose="the relay")
         except OSError as error:
-            if sock is not None:
-                sock.close()
-            where = f"{host} port {port}" if port else host
-            raise LabError(f"the relay cannot bind to {where}: {cause_of(error)}") from None
+            raise LabError(f"the relay cannot listen at {host}: {cause_of(error)}") from None
+        except LabError:
+            sock.close()
+            raise
         return sock
 
 

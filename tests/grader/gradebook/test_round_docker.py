@@ -20,7 +20,7 @@ MORE = """
 
 def test_more(lab):
     peer = lab.connects(lab.serves("server", at="0.0.0.0:0"))
-    lab.expect(peer.reads_to_end(within=3) == b"now\\n", "it tells the time")
+    lab.expect(peer.reads_to_end(within=3) == b"now\\n", "it tells the time", otherwise="it told something else")
 """
 
 

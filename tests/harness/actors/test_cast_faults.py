@@ -16,6 +16,7 @@ import pytest
 from harness.actors.story import Broken
 from harness.errors import shortage
 from harness.lab.interface import LabError, NotMeasured
+from harness.lab.own_address import bind
 from harness.tester.scene import Scene
 from tests.harness.tester.local_scene import local_scenes
 
@@ -32,12 +33,33 @@ def test_a_connection_that_the_tester_cannot_make_is_ours(
 ) -> None:
     server = lab.serves("server")
 
-    def fails(*_: object) -> None:
-        raise OSError(number, os.strerror(number))
+    def fails(sock: socket.socket, _: object) -> None:
+        if sock.type == socket.SOCK_STREAM:  # a datagram's socket takes its ports from elsewhere
+            raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(socket.socket, "connect", fails)
     with pytest.raises(LabError, match=re.escape(shortage(OSError(number, "")))):
         lab.connects(server)
+
+
+def test_an_address_that_the_machine_lacks_is_no_lack_of_ports(lab: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as sock, pytest.raises(LabError, match=r"does not have the address 192\.0\.2\.1: bring it up"):
+        bind(sock, "192.0.2.1")
+    server = lab.serves("server", at="[::]:0")
+
+    def fails(_: socket.socket, __: object) -> None:
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+
+    monkeypatch.setattr(socket.socket, "connect", fails)
+    with pytest.raises(LabError, match="does not have the address ::1: enable IPv6"):
+        lab.connects(server)
+
+
+def test_a_port_that_is_taken_is_no_lack_of_ports() -> None:
+    with socket.socket() as first, socket.socket() as second:
+        bind(first, "127.0.0.1")
+        with pytest.raises(LabError, match=r"cannot bind to 127\.0\.0\.1 port [0-9]+: Address already in use"):
+            bind(second, "127.0.0.1", first.getsockname()[1])
 
 
 def test_a_connection_that_the_server_refuses_is_its_own(lab: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_fails(lab):
     from tests.harness.transport import sample
 
     lab.transport.leaves(Bundle(assignment="", wire=sample.WIRE, packets=tuple(sample.packets())))
-    lab.expect(False, f"the seed is right: {lab.random_bytes(4).hex()}")
+    lab.expect(False, "it passes", otherwise=f"the seed is right: {lab.random_bytes(4).hex()}")
 """
 TERM = '[term]\nname = "x"\nmagic = 0x5C\nchecksum = "crc-32"\n'
 

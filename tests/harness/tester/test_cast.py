@@ -145,3 +145,13 @@ def test_a_forger_who_knows_every_number(make: Make) -> None:
 
 def test_the_wire_is_the_terms() -> None:
     assert load_wire(REFERENCE / "term.toml") == WireFormat()
+
+
+def test_what_has_to_be_the_same_is_shown_with_what_it_should_have_been(make: Make) -> None:
+    scene = make()
+    scene.expect_same(b"ok\n", b"ok\n", "a put is answered ok", otherwise="a put got another answer than ok")
+    with pytest.raises(Broken) as caught:
+        scene.expect_same(b"no\n", b"ok\n", "a put is answered ok", otherwise="a put got another answer than ok")
+    told = caught.value
+    assert (told.message, told.expected, told.seen) == ("a put got another answer than ok", '"ok\\n"', '"no\\n"')
+    assert [step.what for step in scene.story.steps][-1] == "finds: a put is answered ok"

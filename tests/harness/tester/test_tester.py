@@ -100,7 +100,7 @@ def test_flood(lab):
 def test_forges_records(lab):
     hello = lab.runs("hello", "forge")
     hello.exits(0)
-    lab.expect(hello.stdout == b"", "it prints nothing", seen=hello.stdout)
+    lab.expect(hello.stdout == b"", "it prints nothing", seen=hello.stdout, otherwise="it printed something")
 
 
 def test_forks_for_ever(lab):
@@ -114,8 +114,8 @@ def test_leaves_a_daemon(lab):
 
 def test_nothing_is_left(lab):
     alive = lab.kernel.usage().processes
-    lab.expect(alive == 0, "no process of an earlier check lives", seen=alive)
-    lab.expect(lab.kind_of("left.txt") == "missing", "no file of an earlier check is there")
+    lab.expect(alive == 0, "no process of an earlier check lives", seen=alive, otherwise="a process lives")
+    lab.expect(lab.kind_of("left.txt") == "missing", "no file of an earlier check", otherwise="a file is there")
 
 
 def test_pass_at_the_end(lab):
@@ -362,7 +362,7 @@ def test_tests_of_one_name_in_two_files_are_two(tmp_path: Path) -> None:
     for folder in ("suite", "submission"):
         (tmp_path / folder).mkdir()
     (tmp_path / "suite/test_1.py").write_text("def test_it(lab): ...\n")
-    (tmp_path / "suite/test_2.py").write_text("def test_it(lab): lab.expect(False, 'it is')\n")
+    (tmp_path / "suite/test_2.py").write_text("def test_it(lab): lab.expect(False, 'it is', otherwise='it is not')\n")
     job = Job(
         lab=LocalLab(tmp_path / "submission"),
         assignment=tmp_path / "assignment.toml",

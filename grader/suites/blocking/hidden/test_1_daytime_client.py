@@ -73,5 +73,15 @@ def test_usage(lab: Scene) -> None:
     for words in ((), ("no-port",), ("127.0.0.1:99999",), (server.address, "more")):
         client = lab.runs("daytime_client", *words)
         client.exits(2)
-        lab.expect(client.stdout == b"", "a usage error prints nothing on standard output", seen=client.stdout)
-        lab.expect(client.stderr.strip(), "a usage error says so on standard error", seen=client.stderr)
+        lab.expect_same(
+            client.stdout,
+            b"",
+            "a usage error prints nothing on standard output",
+            otherwise="the program printed something on standard output although it was called wrongly",
+        )
+        lab.expect(
+            client.stderr.strip(),
+            "a usage error says so on standard error",
+            seen=client.stderr,
+            otherwise="the program was called wrongly and ended without a word on standard error",
+        )

@@ -21,7 +21,12 @@ def check_time(lab: Scene, answer: bytes) -> None:
     try:
         said = datetime.strptime(answer.decode().rstrip(), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        lab.expect(False, "the answer is a time that there is", seen=answer)
+        lab.expect(
+            False,
+            "the answer is a time that there is",
+            seen=answer,
+            otherwise="the answer looks like a time and is none: there is no such date or hour",
+        )
         raise
     off = abs((datetime.now(UTC) - said).total_seconds())
     lab.expect(
@@ -101,7 +106,11 @@ def test_64_clients_wait(lab: Scene) -> None:
 
 def test_unix_socket_file_comes_and_goes(lab: Scene) -> None:
     server = lab.serves("daytime_server", at="unix:day.sock")
-    lab.expect(lab.kind_of("day.sock") == "socket", "the socket's file is there")
+    lab.expect(
+        lab.kind_of("day.sock") == "socket",
+        "the socket's file is there",
+        otherwise="the server listens on a Unix socket, and its file is not there",
+    )
     check_time(lab, lab.connects(server).reads_to_end())
     server.terminates()
     lab.expect(

@@ -53,11 +53,8 @@ def test_only_a_stranger_answers(lab: Scene) -> None:
         seen=f"{lab.now() - begun:.1f} s",
         otherwise="the client went on waiting after 2 tries of 0.5 s",
     )
-    lab.expect(
-        client.stdout == b"",
-        "a stranger's answer is not printed",
-        seen=client.stdout,
-        otherwise="the client printed a stranger's answer",
+    lab.expect_same(
+        client.stdout, b"", "a stranger's answer is not printed", otherwise="the client printed a stranger's answer"
     )
 
 

@@ -27,7 +27,12 @@ def test_idle_is_silence_not_slowness(lab: Scene) -> None:
     whole = frame(b"list\n")
     slow.sends(*(whole[i : i + 1] for i in range(len(whole))), apart=0.25)
     answer = slow.reads_frame()
-    lab.expect(answer == b"ok\n", "whoever sends now and then is served", expected=b"ok\n", seen=answer)
+    lab.expect_same(
+        answer,
+        b"ok\n",
+        "whoever sends now and then is served",
+        otherwise="a client that sent a byte now and then, within the limit, was not served",
+    )
     for peer in (silent, half):
         peer.sees_reset_or_end(within=max(0.1, begun + 1 + 2.3 - lab.now()))
     patient.sees_reset_or_end(within=max(0.1, since + 2.8 + 2.3 - lab.now()))
@@ -50,11 +55,8 @@ def test_an_idle_limit_does_not_cut_a_large_answer(lab: Scene) -> None:
     lab.pauses(0.3)
     for _ in range(120):
         answer = peer.reads_frame()
-        lab.expect(
-            answer == b"ok\n" + data,
-            "every answer comes whole",
-            seen=answer,
-            otherwise="a large reply did not come whole",
+        lab.expect_same(
+            answer, b"ok\n" + data, "every answer comes whole", otherwise="a large reply did not come whole"
         )
     slow = lab.connects(server, receive_buffer=2048, segment=536, name="a slow reader")
     slow.sends(frame(b"get big\n") * 3)
@@ -109,7 +111,11 @@ def test_descriptors_and_threads_come_back(lab: Scene) -> None:
     )
     last = lab.connects(server)
     last.sends_frame(b"list\n")
-    lab.expect(last.reads_frame() == b"ok\n", "the server still serves after 500 clients")
+    lab.expect(
+        last.reads_frame() == b"ok\n",
+        "the server still serves after 500 clients",
+        otherwise="the server did not serve a new client after 500 that had come and gone",
+    )
 
 
 def _comes_and_goes(lab: Scene, server: Server, way: int) -> None:
@@ -119,7 +125,13 @@ def _comes_and_goes(lab: Scene, server: Server, way: int) -> None:
         peer.sends(frame(b"list\n"))
         answer = peer.reads_frame()
         if answer != b"ok\n":
-            lab.expect(False, "a client in between is answered", expected=b"ok\n", seen=answer)
+            lab.expect(
+                False,
+                "a client in between is answered",
+                expected=b"ok\n",
+                seen=answer,
+                otherwise="a client was answered wrongly while others came and went",
+            )
     else:
         peer.sends((b"\x00\x00\x00\x09get", b"\x00\x00", b"\xff\xff\xff\xffrubbish")[way - 1], may_fail=True)
     if way == 2:
@@ -153,11 +165,10 @@ def test_every_place_comes_back(lab: Scene) -> None:
         peer.sends_frame(b"list\n")
     for peer in peers:
         answer = peer.reads_frame(within=8)
-        lab.expect(
-            answer == b"ok\nbig\n",
+        lab.expect_same(
+            answer,
+            b"ok\nbig\n",
             "a client that waited for a place is served",
-            expected=b"ok\nbig\n",
-            seen=answer,
             otherwise="a client that waited for a place was answered something else",
         )
 
@@ -245,7 +256,12 @@ def test_restarts_while_old_connections_linger(lab: Scene) -> None:
     peer = lab.connects(again)
     peer.sends_frame(b"list\n")
     answer = peer.reads_frame()
-    lab.expect(answer == b"ok\n", "the new server serves on the same port", expected=b"ok\n", seen=answer)
+    lab.expect_same(
+        answer,
+        b"ok\n",
+        "the new server serves on the same port",
+        otherwise="a server that was started again on the same port answered wrongly",
+    )
 
 
 def test_the_last_answer_arrives_whole(lab: Scene) -> None:
@@ -256,11 +272,11 @@ def test_the_last_answer_arrives_whole(lab: Scene) -> None:
         peer.sends(struct.pack("!I", 1 << 30) + b"x" * 30_000, may_fail=True)
         peer.ends()
         answer = peer.reads_frame()
-        lab.expect(
-            answer == b"error too long\n",
+        lab.expect_same(
+            answer,
+            b"error too long\n",
             "the reply 'error too long' arrives",
-            expected=b"error too long\n",
-            seen=answer,
+            otherwise="the reply 'error too long' was lost when the connection ended",
         )
         peer.sees_end()
 
@@ -277,10 +293,10 @@ def test_half_close_with_answers_pending(lab: Scene) -> None:
     lab.pauses(0.2)
     for _ in range(30):
         answer = peer.reads_frame()
-        lab.expect(
-            answer == b"ok\n" + data,
+        lab.expect_same(
+            answer,
+            b"ok\n" + data,
             "all 30 answers come whole after the half-close",
-            seen=answer,
             otherwise="a reply did not come whole after the half-close",
         )
     peer.sees_end()
@@ -298,7 +314,12 @@ def test_batch_reads_while_it_sends(lab: Scene) -> None:
     for number in range(count):
         body = peer.reads_frame()
         if not body.startswith(b"put n%d\n" % number):
-            lab.expect(False, f"request {number} arrives as it was given", seen=body)
+            lab.expect(
+                False,
+                f"request {number} arrives as it was given",
+                seen=body,
+                otherwise=f"request {number} arrived changed, or in another place",
+            )
         answers.append(frame(b"ok\n" + body[-size:]))
         peer.sends(answers[-1])
     peer.sees_end()

@@ -14,20 +14,14 @@ def test_put_and_get(lab: Scene) -> None:
     peer = lab.connects(server)
     data = lab.random_bytes(1000)
     answer = asks(peer, b"put note\n" + data)
-    lab.expect(
-        answer == b"ok\n",
-        "a put is answered ok",
-        expected=b"ok\n",
-        seen=answer,
-        otherwise="a put got another answer than ok",
-    )
+    lab.expect_same(answer, b"ok\n", "a put is answered ok", otherwise="a put got another answer than ok")
     peer.closes()
     other = lab.connects(server, name="another client")
     answer = asks(other, b"get note\n")
-    lab.expect(
-        answer == b"ok\n" + data,
+    lab.expect_same(
+        answer,
+        b"ok\n" + data,
         "what one put, another gets, unchanged",
-        seen=answer,
         otherwise="another client got something else than had been put",
     )
     answer = asks(other, b"get nothing\n")
@@ -46,10 +40,10 @@ def test_list(lab: Scene) -> None:
     for name in (b"b", b"a", b"C", b"a.1"):
         asks(peer, b"put " + name + b"\nx")
     answer = asks(peer, b"list\n")
-    lab.expect(
-        answer == b"ok\nC\na\na.1\nb\n",
+    lab.expect_same(
+        answer,
+        b"ok\nC\na\na.1\nb\n",
         "list tells the names, sorted by their bytes, each ended by LF",
-        seen=answer,
         otherwise="list told other names, in another order, or with other ends of lines",
     )
 
@@ -60,11 +54,10 @@ def test_whoami(lab: Scene) -> None:
     answer = asks(peer, b"whoami\n")
     client, here = lab.five_tuple(peer)
     expected = f"ok\ntcp {client.host} {client.port} {here.host} {here.port}\n"
-    lab.expect(
-        answer == expected.encode(),
+    lab.expect_same(
+        answer,
+        expected.encode(),
         "whoami is the connection's 5-tuple",
-        expected=expected,
-        seen=answer,
         otherwise="whoami told another 5-tuple than the connection's",
     )
 
@@ -76,20 +69,18 @@ def test_two_at_once(lab: Scene) -> None:
     half.sends(b"\x00\x00\x00\x05li")
     peer = lab.connects(server, name="a third client")
     answer = asks(peer, b"list\n")
-    lab.expect(
-        answer == b"ok\n",
+    lab.expect_same(
+        answer,
+        b"ok\n",
         "the third client is answered all the same",
-        expected=b"ok\n",
-        seen=answer,
         otherwise="a third client got another answer while two others were waiting",
     )
     half.sends(b"st\n")
     answer = half.reads_frame()
-    lab.expect(
-        answer == b"ok\n",
+    lab.expect_same(
+        answer,
+        b"ok\n",
         "the second client is answered once its frame is whole",
-        expected=b"ok\n",
-        seen=answer,
         otherwise="a client whose frame came in two pieces got another answer",
     )
 
@@ -100,9 +91,9 @@ def test_many_requests_on_one_connection(lab: Scene) -> None:
     lab.says("three requests in one write")
     peer.sends(b"\x00\x00\x00\x07put a\nx" + b"\x00\x00\x00\x06get a\n" + b"\x00\x00\x00\x05list\n")
     answers = [peer.reads_frame() for _ in range(3)]
-    lab.expect(
-        answers == [b"ok\n", b"ok\nx", b"ok\na\n"],
+    lab.expect_same(
+        answers,
+        [b"ok\n", b"ok\nx", b"ok\na\n"],
         "three requests get three answers, in order",
-        seen=answers,
         otherwise="three requests in one go got other answers, or in another order",
     )

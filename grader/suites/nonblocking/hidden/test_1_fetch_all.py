@@ -31,7 +31,12 @@ def is_told(lab: Scene, row: dict[str, Any] | None, result: str, data: bytes = b
     """The line about one address tells the result, and what came."""
     wanted = {"result": result, "bytes": len(data), "crc32": zlib.crc32(data)}
     told = None if row is None else {name: row.get(name) for name in wanted}
-    lab.expect(told == wanted, f"the line tells {result} and what came", expected=wanted, seen=told)
+    lab.expect_same(
+        told,
+        wanted,
+        f"the line tells {result} and what came",
+        otherwise=f"an address whose result is {result!r} was told otherwise, or with other bytes",
+    )
 
 
 def test_lines_come_as_each_ends(lab: Scene) -> None:
@@ -45,11 +50,10 @@ def test_lines_come_as_each_ends(lab: Scene) -> None:
         told.append(str(servers[index].address))
         lab.waits_until(lambda: client.stdout.count(b"\n") >= len(told), within=1.0)
         seen = [row.get("address") for row in rows_of(lab, client)]
-        lab.expect(
-            seen == told,
+        lab.expect_same(
+            seen,
+            told,
             "each line is printed when its connection is over",
-            expected=told,
-            seen=seen,
             otherwise="a line was not printed when its connection was over, or out of order",
         )
     client.exits(0)
@@ -88,17 +92,16 @@ def test_megabytes_are_not_kept(lab: Scene) -> None:
     peer.closes()
     rows = results(lab, client, status=0, within=10)
     row = rows.get(str(server.address), {})
-    lab.expect(
-        row.get("bytes") == count << 20,
-        "all bytes are counted",
-        expected=count << 20,
-        seen=row.get("bytes"),
-        otherwise="not all bytes were counted",
-    )
+    lab.expect_same(row.get("bytes"), count << 20, "all bytes are counted", otherwise="not all bytes were counted")
     crc = 0
     for _ in range(count):
         crc = zlib.crc32(block, crc)
-    lab.expect(row.get("crc32") == crc, "the CRC-32 is that of all bytes", expected=crc, seen=row.get("crc32"))
+    lab.expect_same(
+        row.get("crc32"),
+        crc,
+        "the CRC-32 is that of all bytes",
+        otherwise="all bytes were counted, and their CRC-32 is wrong",
+    )
     lab.expect(
         grown < 32e6,
         "none of the bytes is kept",
@@ -123,7 +126,11 @@ def test_200_addresses(lab: Scene) -> None:
     lines = sorted((str(row.get("address")), str(row.get("result")), row.get("bytes")) for row in rows)
     expected = sorted([(str(server.address), "ok", 5)] * count + [(str(nobody), "refused", 0)] * count)
     lab.expect(
-        lines == expected, "there is a line for each address", expected=f"{2 * count} lines", seen=f"{len(lines)} lines"
+        lines == expected,
+        "there is a line for each address",
+        expected=f"{2 * count} lines",
+        seen=f"{len(lines)} lines",
+        otherwise="the lines are not one for each address, each with its own result",
     )
     lab.expect(
         lab.now() - begun < 8,
@@ -160,8 +167,17 @@ def test_usage(lab: Scene) -> None:
     for words in wrong:
         client = lab.runs("fetch_all", *words)
         client.exits(2)
-        lab.expect(client.stdout == b"", "nothing is printed on standard output", seen=client.stdout)
-        lab.expect(client.stderr.strip() != b"", "a reason is on standard error")
+        lab.expect_same(
+            client.stdout,
+            b"",
+            "nothing is printed on standard output",
+            otherwise="the program printed something on standard output although it was called wrongly",
+        )
+        lab.expect(
+            client.stderr.strip() != b"",
+            "a reason is on standard error",
+            otherwise="the program was called wrongly and ended without a word on standard error",
+        )
     server.hears_not_a_byte(for_=0.2)
     client = lab.runs("fetch_all", server.address)
     server.accepts().closes()

@@ -115,8 +115,17 @@ def test_refuses_what_it_cannot_do(lab: Scene) -> None:
     ):
         other = lab.runs("echo_server", *words)
         other.exits(status)
-        lab.expect(other.stdout == b"", "nothing is printed on standard output", seen=other.stdout)
-        lab.expect(other.stderr.strip() != b"", "a reason is on standard error")
+        lab.expect_same(
+            other.stdout,
+            b"",
+            "nothing is printed on standard output",
+            otherwise="the server printed something on standard output although it could not start",
+        )
+        lab.expect(
+            other.stderr.strip() != b"",
+            "a reason is on standard error",
+            otherwise="the server could not start and ended without a word on standard error",
+        )
     still_serves(lab, server)
 
 
@@ -131,7 +140,12 @@ def test_a_byte_at_a_time(lab: Scene) -> None:
     peer.reads_exactly(data)
     lab.pauses(0.3)
     read = sipper.stops()
-    lab.expect(read and (data * 3000).startswith(read), "who reads little gets the right bytes", seen=read[:40])
+    lab.expect(
+        read and (data * 3000).startswith(read),
+        "who reads little gets the right bytes",
+        seen=read[:40],
+        otherwise="a client that reads a little at a time got other bytes than it had sent",
+    )
     sipper.peer.reads_exactly((data * 3000)[len(read) :], within=8)
 
 
@@ -150,7 +164,12 @@ def test_idle_without_cpu(lab: Scene) -> None:
     lab.kernel.finds_idle(server, for_=0.6, at_most=0.1)
     lab.clients.misbehaving(server).stay_silent(5)
     peer, taken = lab.clients.misbehaving(server, receive_buffer=16384).never_reads(lab.random_bytes(MUCH), quiet=0.2)
-    lab.expect(0 < taken < MUCH, "a client that does not read is stuck", seen=f"{taken:,} bytes taken")
+    lab.expect(
+        0 < taken < MUCH,
+        "a client that does not read is stuck",
+        seen=f"{taken:,} bytes taken",
+        otherwise="the server took everything from a client that does not read, or nothing",
+    )
     still_serves(lab, server)
     lab.kernel.finds_idle(server, for_=0.6, at_most=0.1)
     lab.says("the client that was stuck resets")
@@ -227,7 +246,12 @@ def test_bursts_over_a_mobile_link(lab: Scene) -> None:
     answer = b""
     while len(answer) < len(data):
         answer += peer.reads(min(20_000, len(data) - len(answer)), within=8)
-    lab.expect(answer == data, "every byte comes back, in order", seen=f"{len(answer):,} bytes, not the same")
+    lab.expect(
+        answer == data,
+        "every byte comes back, in order",
+        seen=f"{len(answer):,} bytes, not the same",
+        otherwise="the bytes that came back are not those that were sent, or not in their order",
+    )
     sending.join(5)
     peer.ends()
     peer.sees_end()

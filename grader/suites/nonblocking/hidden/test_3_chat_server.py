@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.testing import Peer, Scene, Server
+from harness.testing import Broken, Peer, Scene, Server, show
 
 PROGRAMS = pytest.mark.parametrize("program", ["chat_server", "chat_server_asyncio"])
 TEXT = b"y" * 3900
@@ -20,7 +20,8 @@ def hears(lab: Scene, peer: Peer, request: bytes, answer: bytes) -> None:
     """The reply to a request that has been sent."""
     seen = peer.reads_line()
     good = seen.startswith(b"error ") and len(seen) > 7 if answer == b"error" else seen == answer
-    lab.expect(good, f"{request[:40]!r} is answered", expected=answer, seen=seen)
+    otherwise = f"{request[:40]!r} got another answer"
+    lab.expect(good, f"{request[:40]!r} is answered", expected=answer, seen=seen, otherwise=otherwise)
 
 
 def comes_in(
@@ -39,17 +40,31 @@ def many(lab: Scene) -> list[bytes]:
     return [b"%d %s\n" % (number, TEXT) for number in range(3200 if lab.engine == "relay" else 1000)]
 
 
+def grew_by_at_most(lab: Scene, before: int, megabytes: int, of: str) -> None:
+    """What the server holds now, and did not `before` (bytes)."""
+    grown = (lab.kernel.usage().memory_bytes - before) / 1e6
+    lab.expect(
+        grown < megabytes,
+        f"little is held {of}",
+        expected=f"{megabytes} MB at most",
+        seen=f"{grown:.1f} MB more than before",
+        otherwise=f"the server held {grown:.0f} MB {of}",
+    )
+
+
 def speaks(peer: Peer, lines: list[bytes]) -> None:
     """Say all that in the room tea, beside the test."""
     peer.sends_in_background(b"".join(b"say tea " + line for line in lines), within=20)
 
 
-def reads_all(lab: Scene, peer: Peer, lines: list[bytes]) -> None:
+def reads_all(peer: Peer, lines: list[bytes]) -> None:
     """Read what ada said in the room tea, all of it."""
     for line in lines:
         seen = peer.reads_line()
         if seen != b"tea ada " + line:
-            lab.expect(False, "a reader that keeps up reads every line", expected=line[:20], seen=seen[:60])
+            raise Broken(
+                "a reader that kept up did not read the next line", expected=show(line[:20]), seen=show(seen[:60])
+            )
 
 
 def speaks_to(lab: Scene, ada: Peer, bob: Peer, lines: list[bytes]) -> None:
@@ -58,7 +73,7 @@ def speaks_to(lab: Scene, ada: Peer, bob: Peer, lines: list[bytes]) -> None:
     for at in range(0, len(lines), 12):
         few = lines[at : at + 12]
         ada.sends(b"".join(b"say tea " + line for line in few))
-        reads_all(lab, bob, few)
+        reads_all(bob, few)
         ada.reads_exactly(b"ok\n" * len(few))
 
 
@@ -74,7 +89,7 @@ def reads_or_misses(lab: Scene, peer: Peer, lines: list[bytes]) -> tuple[int, in
         found = re.match(rb"tea ada (\d{1,6}) ", seen)
         number = int(found[1]) if found else -1
         if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
-            lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
+            raise Broken("a slow reader read a line that is cut, twice there or out of order", seen=show(seen[:80]))
         read, last = read + 1, number
     lab.expect(
         read + missed == len(lines),
@@ -147,9 +162,8 @@ def test_long_lines(lab: Scene, program: str) -> None:
     lab.says("a line of 50 MB")
     before = lab.kernel.usage().memory_bytes
     endless, taken = lab.clients.misbehaving(server).endless_line(50_000_000, within=8)
-    grown = lab.kernel.usage().memory_bytes - before
-    lab.expect(grown < 16e6, "it is not kept", expected="16 MB at most", seen=f"{grown / 1e6:.0f} MB more")
-    lab.expect(taken > 4096, "what is sent is read")
+    grew_by_at_most(lab, before, 16, "of a line that never ends")
+    lab.expect(taken > 4096, "what is sent is read", otherwise="the server stopped reading a line that is too long")
     endless.sees_reset_or_end(within=3)
     late = lab.connects(server, name="a client with much behind it")
     late.sends(b"q" * 4097 + b"\nnick late\n" + b"r" * 20_000, may_fail=True)
@@ -175,7 +189,7 @@ def test_invalid_utf8(lab: Scene, program: str) -> None:
         ada.reads_exactly(b"tea " + name + b" good\n")
         bob.closes()
     asks(lab, ada, "say tea \U0001f40d is fine".encode())
-    lab.expect(not ada.sips(100), "nothing of it reached anybody")
+    lab.expect(not ada.sips(100), "nothing of it reached anybody", otherwise="the room was told what is not UTF-8")
 
 
 @PROGRAMS
@@ -189,15 +203,19 @@ def test_one_order_for_all(lab: Scene, program: str) -> None:
         text = name * 40
         peer.sends_in_background(b"".join(b"say tea %d %s\n" % (number, text) for number in range(each)))
     seen = [[reader.reads_line() for _ in range(each * len(speakers))] for reader in readers]
-    lab.expect(all(lines == seen[0] for lines in seen), "all read the same lines in the same order")
+    same = all(lines == seen[0] for lines in seen)
+    lab.expect(same, "all read the same", otherwise="clients read lines in different orders")
     for name, peer in speakers.items():
         expected = [b"tea %s %d %s\n" % (name, number, name * 40) for number in range(each)]
         own = [line for line in seen[0] if line.startswith(b"tea %s " % name)]
-        lab.expect(own == expected, "each speaker's lines are whole, and in its order", seen=own[:3])
+        lab.expect(
+            own == expected, "each speaker's lines are whole", seen=own[:3], otherwise="lines came cut or mixed up"
+        )
         heard = [peer.reads_line() for _ in range(each * len(speakers))]
         ours = iter(expected)
         merged = [next(ours, b"") if line == b"ok\n" else line for line in heard]
-        lab.expect(merged == seen[0], "the speaker's own ok stands where its line stands for the others")
+        otherwise = "the speaker's own ok came in another place than its line came for the others"
+        lab.expect(merged == seen[0], "the speaker's own ok stands where its line stands", otherwise=otherwise)
 
 
 @PROGRAMS
@@ -243,16 +261,21 @@ def test_drop_keeps_replies(lab: Scene, program: str) -> None:
             found = re.match(rb"tea ada (\d{1,6}) ", seen)
             number = int(found[1]) if found else -1
             if not last < number < len(lines) or seen != b"tea ada " + lines[number]:
-                lab.expect(False, "a slow reader reads whole lines, in their order", seen=seen[:80])
+                raise Broken("a slow reader read a line that is cut, twice there or out of order", seen=show(seen[:80]))
             read, last = read + 1, number
-    lab.expect(missed, "what did not fit was dropped", expected="some", seen=f"{read} lines read, none dropped")
+    lab.expect(missed, "what did not fit was dropped", otherwise=f"all {read} lines came: nothing was dropped")
     kept = len(lines) - 1
-    lab.expect(last == kept, "the oldest go first: the newest line is still there", expected=kept, seen=last)
-    lab.expect(replies == [b"ok\n", b"err", b"ok\n"], "no reply is dropped, and their order is kept", seen=replies)
+    lab.expect_same(
+        last, kept, "the newest line is still there", otherwise="the newest line was dropped, not the oldest"
+    )
+    lab.expect_same(
+        replies, [b"ok\n", b"err", b"ok\n"], "no reply is dropped", otherwise="replies were dropped or moved with lines"
+    )
     lab.says("once more, now that it has caught up")
     again = many(lab)[:16]  # fewer bytes than may wait, so that none may be dropped even if the kernel takes none
     speaks_to(lab, ada, bob, again)
-    lab.expect(reads_or_misses(lab, slow, again) == (16, 0), "who has caught up misses nothing")
+    otherwise = "lines were dropped for a reader that had caught up"
+    lab.expect(reads_or_misses(lab, slow, again) == (16, 0), "who has caught up misses nothing", otherwise=otherwise)
 
 
 @PROGRAMS
@@ -263,16 +286,10 @@ def test_drop_holds_little(lab: Scene, program: str) -> None:
     lines = many(lab)
     before = lab.kernel.usage().memory_bytes
     speaks_to(lab, ada, bob, lines)
-    grown = lab.kernel.usage().memory_bytes - before
-    lab.expect(
-        grown < 6e6 + 8 * 262_144,
-        "256 KiB at most are held for each slow reader",
-        expected="8 MB at most",
-        seen=f"{grown / 1e6:.1f} MB more than before",
-    )
+    grew_by_at_most(lab, before, 8, "for 8 slow readers, 256 KiB each")
     for peer in slow[:2]:
         _, missed = reads_or_misses(lab, peer, lines)
-        lab.expect(missed, "what did not fit was dropped", expected="some", seen="none")
+        lab.expect(missed, "what did not fit was dropped", otherwise="nothing was dropped for a slow reader")
 
 
 @PROGRAMS
@@ -291,15 +308,12 @@ def test_wait(lab: Scene, program: str) -> None:
         seen=f"{taken:,} bytes taken",
         otherwise="the server kept reading from the speaker although a reader was behind",
     )
-    grown = lab.kernel.usage().memory_bytes - before
-    lab.expect(
-        grown < 4e6, "the server holds little for the slow reader", expected="4 MB at most", seen=f"{grown:,} bytes"
-    )
+    grew_by_at_most(lab, before, 4, "for a slow reader, and for a speaker who has to wait")
     asks(lab, eve, b"say coffee undisturbed")
     dan.reads_exactly(b"coffee eve undisturbed\n")
     lab.kernel.finds_idle(server, for_=0.5, at_most=0.1)
     lab.says("the slow reader begins to read")
-    reads_all(lab, slow, lines[: whole - 1])
+    reads_all(slow, lines[: whole - 1])
     ada.reads_exactly(b"ok\n" * (whole - 1))
     asks(lab, eve, b"join tea")
 
@@ -313,10 +327,14 @@ def test_wait_until_the_reader_leaves(lab: Scene, program: str) -> None:
     speaks(ada, lines)
     first = bob.reads_what_comes()
     count = first.count(b"\n")
-    lab.expect(count < len(lines), "the speaker has to wait", expected="not all lines", seen=f"{count:,} lines")
+    lab.expect(
+        count < len(lines), "the speaker has to wait", otherwise="a speaker went on although a reader was behind"
+    )
     slow.resets()
     expected = b"".join(b"tea ada " + line for line in lines)
-    lab.expect(expected.startswith(first), "what came first is right", seen=first[:60])
+    lab.expect(
+        expected.startswith(first), "what came first is right", seen=first[:60], otherwise="other lines came first"
+    )
     bob.reads_exactly(expected[len(first) :], within=10)
     ada.reads_exactly(b"ok\n" * len(lines))
     lab.says("whoever comes next reads nothing of what was meant for the one that left")
@@ -356,13 +374,7 @@ def test_replies_that_nobody_reads(lab: Scene, program: str) -> None:
         otherwise="the server kept reading although its output was stuck",
     )
     lab.pauses(0.7)
-    grown = lab.kernel.usage().memory_bytes - before
-    lab.expect(
-        grown < 6e6,
-        "the server holds little of replies that nobody reads",
-        expected="6 MB at most",
-        seen=f"{grown / 1e6:.1f} MB more",
-    )
+    grew_by_at_most(lab, before, 6, "of replies that nobody reads")
     begun = lab.now()
     asks(lab, eve, b"say coffee hello")
     lab.expect(
@@ -378,4 +390,4 @@ def test_replies_that_nobody_reads(lab: Scene, program: str) -> None:
         answered += seen.startswith(b"error ")
         good = seen.startswith((b"error ", b"tea ada ", b"dropped ")) and len(seen) < 4000
         if not good:
-            lab.expect(False, "bob reads lines and answers, none of them mixed", seen=seen[:60])
+            raise Broken("lines and answers were mixed or cut for a client that read late", seen=show(seen[:60]))

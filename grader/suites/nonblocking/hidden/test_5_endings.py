@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from harness.testing import Broken, NotMeasured, Peer, Scene, Server
+from harness.testing import Broken, NotMeasured, Peer, Scene, Server, show
 
 SERVERS = pytest.mark.parametrize("program", ["echo_server", "chat_server"])
 CHATS = pytest.mark.parametrize("program", ["chat_server", "chat_server_asyncio"])
@@ -80,15 +80,19 @@ def test_half_close_with_lines_pending(lab: Scene, program: str) -> None:
     slow.ends()
     lab.pauses(0.3)
     rows = slow.reads_to_end(within=8).split(b"\n")
-    lab.expect(rows.pop() == b"", "the last line is whole")
+    lab.expect_same(rows.pop(), b"", "the last line is whole", otherwise="the last line came cut after a half-close")
     said = [int(line[1]) for row in rows if (line := re.fullmatch(rb"tea ada (\d{1,6}) " + TEXT, row))]
     told = [int(notice[1]) for row in rows if (notice := re.fullmatch(rb"dropped (\d{1,6})", row))]
     seen = f"{len(said)} lines, {sum(told)} dropped in {len(told)} notices, {[row[:20] for row in rows[-2:]]} last"
     whole = len(said) + len(told) + 1 == len(rows) and rows.count(b"ok") == 1
-    lab.expect(whole, "nothing but whole lines, one ok and dropped N", seen=seen)
+    lab.expect(
+        whole, "whole lines, one ok and dropped N", seen=seen, otherwise="something else came, or not just one ok"
+    )
     in_order = all(early < late for early, late in itertools.pairwise(said))
-    lab.expect(in_order, "the lines come in their order, none of them twice", seen=seen)
-    lab.expect(told, "what did not fit was dropped, and it is told so", expected="dropped N", seen=seen)
+    lab.expect(in_order, "the lines come in their order", seen=seen, otherwise="lines came twice or out of order")
+    lab.expect(
+        told, "what did not fit was dropped, and it is told", seen=seen, otherwise="nothing was told to be dropped"
+    )
     lab.expect(
         len(said) + sum(told) == count,
         "every line was read or counted",
@@ -112,7 +116,9 @@ def test_idle_is_silence_not_slowness(lab: Scene, program: str) -> None:
     moving.sends(*(bytes([byte]) for byte in b"nick slow\n"), apart=0.12)
     moving.reads_exactly(b"nick slow\n" if program == "echo_server" else b"ok\n")
     last = lab.now()
-    lab.expect(last - begun > 0.9, "sending a byte now and then took longer than the limit")
+    lab.expect(
+        last - begun > 0.9, "that took longer than the limit", otherwise="the line was there before the limit was over"
+    )
     for peer in (silent, half):
         peer.sees_reset_or_end(within=2)
     moving.sees_reset_or_end(within=3)
@@ -160,7 +166,7 @@ def test_idle_speakers_that_wait(lab: Scene, program: str) -> None:
         lab.pauses(0.25)
     while not (seen := slow.reads_line()).startswith(b"tea ada %d " % (before + 5)):
         if not seen.startswith((b"tea ada ", b"error ")):
-            lab.expect(False, "slow reads what ada says, and replies", seen=seen[:60])
+            raise Broken("a slow reader read neither a line of the speaker nor a reply", seen=show(seen[:60]))
     lab.says("ada has gone on")
     ada.reads_exactly(b"ok\n" * 5)
 
@@ -243,7 +249,8 @@ def test_drains_on_sigterm(lab: Scene, program: str) -> None:
         data = slow.reads_to_end()
         answered += ada.reads_to_end()
         count = answered.count(b"ok\n")
-        lab.expect(count > 10 and answered == b"ok\n" * count, "ada was answered", seen=f"{count} times")
+        answered_all = count > 10 and answered == b"ok\n" * count
+        lab.expect(answered_all, "ada was answered", seen=f"{count} times", otherwise="ada was not answered at SIGTERM")
         due = b"".join(b"tea ada %d %s\n" % (number, TEXT) for number in range(count))
         seen = f"{len(data):,} bytes" + ("" if due.startswith(data) else ", and other ones")
         lab.expect(
@@ -290,7 +297,10 @@ def ends_at_once(lab: Scene, server: Server, why: str) -> None:
     lab.pauses(0.3)
     begun = lab.now()
     server.terminates(within=2, status=0)
-    lab.expect(lab.now() - begun < 1, f"the server ends at once if {why}", seen=f"{lab.now() - begun:.1f} s")
+    took = lab.now() - begun
+    lab.expect(
+        took < 1, f"it ends at once if {why}", seen=f"{took:.1f} s", otherwise=f"it did not end at once although {why}"
+    )
 
 
 def test_a_clock_that_jumps(lab: Scene) -> None:
@@ -323,7 +333,9 @@ def test_fetch_all_when_many_fail(lab: Scene) -> None:
     client.exits(1, within=4)
     told = [result_of(line) for line in client.stdout.splitlines()]
     words = [told.count(word) for word in ("refused", "reset", "ok")]
-    lab.expect(words == [40, 20, 20], "every failure is one line", expected=[40, 20, 20], seen=words)
+    lab.expect_same(
+        words, [40, 20, 20], "every failure is one line", otherwise="not every failure was told in one line"
+    )
 
 
 def result_of(line: bytes) -> object:

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from harness.testing import TLS10, TLS11, TLS12, TLS13, Peer, Scene, TlsPeer, comes_out
+from harness.testing import TLS10, TLS11, TLS12, TLS13, Peer, Scene, Server, TlsPeer, comes_out
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
@@ -88,7 +88,7 @@ def test_versions(lab: Scene, role: str) -> None:
         ([TLS10, TLS12], "TLSv1.2"),
     ):
         plain, tls = lab.pipes.joins(role, pipe, behind, versions=versions)
-        lab.expect(tls.version == expected, "the newest version that both speak", expected=expected, seen=tls.version)
+        lab.expect_same(tls.version, expected, "the newest one of both", otherwise="another version was agreed on")
         exchange(lab, plain, tls, 40_000)
         tls.ends()
         plain.closes()
@@ -105,14 +105,14 @@ def test_nothing_older(lab: Scene, role: str) -> None:
             plain.sends(secret)
             tls = lab.tls.server(behind.accepts(), versions=[version], shakes=False)
             tls.handshake_fails()
-            came = comes_out(plain)
-            lab.expect(not came, "not one byte comes out on the plain side", seen=came)
+            lab.pipes.nothing_comes_out(plain, "the TLS version is too old")
             lab.tls.is_private(tls.raw_in, secret)
         else:
             tls = lab.tls.client(lab.connects(pipe), name=None, versions=[version], shakes=False)
             how = tls.handshake_fails()
-            lab.expect(how in ("alert", "reset"), "it gets a fatal alert or a reset", seen=tls.ending)
-            lab.expect(not behind.peers, "nobody is connected to")
+            otherwise = "a client whose TLS version is too old got neither a fatal alert nor a reset"
+            lab.expect(how in ("alert", "reset"), "it gets an alert or a reset", seen=tls.ending, otherwise=otherwise)
+            lab.pipes.meets_nobody(behind, "the TLS version is too old")
     plain, tls = lab.pipes.joins(role, pipe, behind, versions=[TLS12])
     exchange(lab, plain, tls)
 
@@ -154,6 +154,12 @@ def test_the_handshake_needs_no_bytes(lab: Scene) -> None:
     plain.closes()
 
 
+def is_a_hello(lab: Scene, raw: bytes) -> None:
+    """The first bytes on the wire."""
+    otherwise = "the first bytes on the wire were not a ClientHello"
+    lab.expect(raw[:2] == b"\x16\x03", "it begins with a ClientHello", seen=raw[:40], otherwise=otherwise)
+
+
 def test_nothing_waits_in_the_clear(lab: Scene) -> None:
     pipe, server = lab.pipes.starts("client")
     plain = lab.connects(pipe, name="the plain side")
@@ -164,7 +170,7 @@ def test_nothing_waits_in_the_clear(lab: Scene) -> None:
     lab.says("the server does not answer yet, and the client has sent its data already")
     lab.pauses(0.3)
     tls.handshakes()
-    lab.expect(tls.hello is not None, "it begins with a ClientHello", seen=tls.raw_in[:40])
+    is_a_hello(lab, tls.raw_in)
     tls.reads_exactly(data)
     lab.tls.is_private(tls.raw_in, data[:24], data[1000:1024], data[-24:])
 
@@ -183,7 +189,7 @@ def test_the_backend_comes_last(lab: Scene) -> None:
         stranger = lab.connects(pipe, name="a client that speaks no TLS")
         stranger.sends(before + secret, may_fail=True)
         stranger.sees_reset_or_end()
-    lab.expect(not backend.peers, "nobody is connected to before a handshake is done")
+    lab.pipes.meets_nobody(backend, "no handshake was done")
     tls = lab.tls.client(lab.connects(pipe), name=None)
     exchange(lab, backend.accepts(), tls)
 
@@ -197,15 +203,14 @@ def test_no_tls_no_connection(lab: Scene) -> None:
         plain.sends(secret)
         raw = server.accepts()
         hello = raw.reads(5)
-        lab.expect(hello[:2] == b"\x16\x03", "it begins with a ClientHello", seen=hello)
+        is_a_hello(lab, hello)
         if answer:
             lab.says("the server answers, but not in TLS")
             raw.sends(answer)
         else:
             lab.says("the server hangs up")
             raw.ends()
-        came = comes_out(plain)
-        lab.expect(not came, "not one byte comes out on the plain side", seen=came)
+        lab.pipes.nothing_comes_out(plain, "the server speaks no TLS")
         lab.tls.is_private(hello + comes_out(raw), secret)
     server.hears_not_a_byte(for_=0.2)
     exchange(lab, *lab.pipes.joins("client", pipe, server))
@@ -227,11 +232,18 @@ def test_over_a_mobile_link(lab: Scene) -> None:
     lab.tls.is_private(middle.tap_up, up[:24], down[:24])
 
 
-def says_usage(lab: Scene, *words: object) -> bytes:
-    """It ends with status 2 before anything listens; what it complained."""
+def prints_one_line(lab: Scene, pipe: Server) -> None:
+    """Where it listens, and nothing else."""
+    lines, otherwise = pipe.stdout.splitlines(), "the pipe printed more than the line that says where it listens"
+    lab.expect(len(lines) == 1, "it printed where it listens, and nothing else", seen=lines, otherwise=otherwise)
+
+
+def says_usage(lab: Scene, *words: object, status: int = 2) -> bytes:
+    """It ends with that status before anything listens; what it complained."""
     pipe = lab.runs("tls_pipe", *words)
-    pipe.exits(2)
-    lab.expect(b"listening" not in pipe.stdout, "it ends before anything listens", seen=pipe.stdout)
+    pipe.exits(status)
+    quiet, otherwise = b"listening" not in pipe.stdout, "the pipe could not run and said that it listens"
+    lab.expect(quiet, "it ends before anything listens", seen=pipe.stdout, otherwise=otherwise)
     return pipe.stderr
 
 
@@ -290,7 +302,8 @@ def test_files(lab: Scene) -> None:
         ((*client, "--ca", ca, "--cert", cert, "--key", others), b"others.pem", b"cert.pem"),
     ):
         said = says_usage(lab, *wrong)
-        lab.expect(any(name in said for name in names), "it names the file", expected=names[0], seen=said[-200:])
+        named, otherwise = any(name in said for name in names), "the complaint does not name the file"
+        lab.expect(named, "it names the file", expected=names[0], seen=said[-200:], otherwise=otherwise)
     pipe = lab.pipes.server(backend=behind, identity=good)
     exchange(lab, *lab.pipes.joins("server", pipe, behind))
 
@@ -309,20 +322,8 @@ def test_cannot_listen(lab: Scene) -> None:
     identity = lab.tls.zoo.server()
     cert = lab.put_file("cert.pem", identity.certificates)
     key = lab.put_file("key.pem", identity.key, private=True)
-    again = lab.runs(
-        "tls_pipe",
-        "server",
-        "--listen",
-        f"0.0.0.0:{pipe.listening.port}",
-        "--forward",
-        behind.address,
-        "--cert",
-        cert,
-        "--key",
-        key,
-    )
-    again.exits(3)
-    lab.expect(b"listening on" not in again.stdout, "it does not say that it listens", seen=again.stdout)
+    taken = f"0.0.0.0:{pipe.listening.port}"
+    says_usage(lab, "server", "--listen", taken, "--forward", behind.address, "--cert", cert, "--key", key, status=3)
     exchange(lab, *lab.pipes.joins("server", pipe, behind))
 
 
@@ -354,8 +355,7 @@ def test_sigterm(lab: Scene, role: str) -> None:
     plain.sees_reset_or_end()
     for end in (tls, reader):
         end.sees_cut(data=True)
-    lines = pipe.stdout.splitlines()
-    lab.expect(len(lines) == 1, "it printed where it listens, and nothing else", seen=pipe.stdout)
+    prints_one_line(lab, pipe)
 
 
 @ROLES
@@ -396,4 +396,4 @@ def test_tells_no_secrets(lab: Scene, role: str) -> None:
         raw.sees_reset_or_end()
     lab.pauses(0.1)
     lab.pipes.no_secret(pipe, up, down, identity.key)
-    lab.expect(len(pipe.stdout.splitlines()) == 1, "nothing else is on standard output", seen=pipe.stdout)
+    prints_one_line(lab, pipe)

@@ -56,17 +56,34 @@ class Gate:
         gives_up(lab, tls, answer)
         if strictly:
             broken = tls.ending is not None and tls.ending.how in ("alert", "reset")
-            lab.expect(broken, "a refused server gets a fatal alert or a reset", seen=tls.ending)
+            lab.expect(
+                broken,
+                "the server gets an alert or a reset",
+                seen=tls.ending,
+                otherwise="a refused server got neither a fatal alert nor a reset",
+            )
             came: bytes | None = plain.sees_reset()
         else:
             sips: list[bytes | None] = []
             lab.waits_until(lambda: sips.append(plain.sips(100)) or sips[-1] is not None)
             came = sips[-1]
-            lab.expect(came is not None, "the connection to the plain side ends")
-        lab.expect(not came, "not one byte comes out on the plain side", seen=came)
-        lab.expect(is_tls(tls.raw_in), "on the wire is TLS and nothing else", seen=tls.raw_in[:60])
+            lab.expect(
+                came is not None, "the connection to the plain side ends", otherwise="the plain side was left open"
+            )
+        otherwise = "bytes came out on the plain side although the server was refused"
+        lab.expect(not came, "not one byte comes out", seen=came, otherwise=otherwise)
+        lab.expect(
+            is_tls(tls.raw_in),
+            "on the wire is TLS and nothing else",
+            seen=tls.raw_in[:60],
+            otherwise="something else was on the wire",
+        )
         markers = (question[:40], question[-40:])
-        lab.expect(plaintext_in(tls.raw_in, markers) is None, "nothing on the wire is plain text")
+        lab.expect(
+            plaintext_in(tls.raw_in, markers) is None,
+            "nothing on the wire is plain text",
+            otherwise="plain text was on the wire",
+        )
 
 
 def gives_up(lab: Scene, tls: TlsPeer, answer: bytes) -> None:
@@ -301,7 +318,12 @@ def test_the_wanted_name_is_told(lab: Scene) -> None:
         plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(server.accepts(), identity=lab.tls.zoo.server(name))
         expected = None if name[-1] == "7" else name
-        lab.expect(tls.sni == expected, "a name is sent (SNI), an address is not", expected=expected, seen=tls.sni)
+        lab.expect_same(
+            tls.sni,
+            expected,
+            "a name is sent (SNI), an address is not",
+            otherwise="another name was sent (SNI), or none",
+        )
         plain.sends(b"hello")
         tls.reads_exactly(b"hello")
 
@@ -327,7 +349,12 @@ def test_the_servers_chain(lab: Scene) -> None:
         for version in (TLS12, TLS13):
             tls = lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.ca, versions=[version])
             sent, in_file = len(tls.certificates), identity.certificates.count(b"BEGIN CERTIFICATE")
-            lab.expect(sent == in_file, "all certificates of the file are sent", expected=in_file, seen=sent)
+            lab.expect_same(
+                sent,
+                in_file,
+                "all certificates of the file are sent",
+                otherwise="not all certificates of the file were sent",
+            )
             plain = backend.accepts(name="the plain side")
             tls.sends(b"hello")
             plain.reads_exactly(b"hello")

@@ -29,7 +29,8 @@ def test_the_plain_side_ends_first(lab: Scene, role: str) -> None:
             sender.join()
             data = data[size // 2 :]
         plain.ends()
-        lab.expect(tls.reads_to_close_notify() == data, "all of it comes, and then close_notify")
+        tls.reads_exactly(data)
+        tls.sees_close_notify()
         lab.says("the other direction goes on")
         for piece in (300, 40_000, 1):
             answer = lab.random_bytes(piece)
@@ -48,7 +49,8 @@ def test_the_wire_ends_first(lab: Scene, role: str) -> None:
         plain, tls = lab.pipes.joins(role, pipe, behind)
         data = lab.random_bytes(size)
         sender = tls.sends_in_background(data, ends=True)
-        lab.expect(plain.reads_to_end() == data, "all of it comes, and then the end")
+        plain.reads_exactly(data)
+        plain.sees_end()
         sender.join()
         lab.says("the other direction goes on")
         for piece in (300, 40_000, 1):
@@ -71,7 +73,8 @@ def test_ends_of_old(lab: Scene, role: str) -> None:
     exchange(plain, tls)
     plain.sends(data)
     plain.ends()
-    lab.expect(tls.reads_to_close_notify() == data, "all of it comes, and then close_notify")
+    tls.reads_exactly(data)
+    tls.sees_close_notify()
     tls.ends()
     plain.sees_end()
     tls.sees_end()
@@ -79,7 +82,8 @@ def test_ends_of_old(lab: Scene, role: str) -> None:
     exchange(plain, tls)
     tls.sends(data)
     tls.ends()
-    lab.expect(plain.reads_to_end() == data, "all of it comes, and then the end")
+    plain.reads_exactly(data)
+    plain.sees_end()
     plain.ends()
     tls.sees_end()
     lab.pipes.ends_as(pipe, "closed", count=2)
@@ -127,7 +131,7 @@ def test_cuts(lab: Scene, role: str) -> None:
     plain, tls = lab.pipes.joins(role, pipe, behind)
     lab.says("cut before any data")
     tls.cuts()
-    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.pipes.only_a_reset_comes_out(plain, "it was cut before any data")
     lab.pipes.ends_as(pipe, "truncated", count=1)
     plain, tls = lab.pipes.joins(role, pipe, behind)
     tls.sends(data)
@@ -135,14 +139,19 @@ def test_cuts(lab: Scene, role: str) -> None:
     lab.says("cut in the middle of a record")
     tls.sends_raw(HALF_A_RECORD)
     tls.cuts()
-    lab.expect(not plain.sees_reset(), "nothing of a record that is not whole comes out")
+    lab.pipes.only_a_reset_comes_out(plain, "the record is not whole")
     lab.pipes.ends_as(pipe, "truncated", count=2)
     plain, tls = lab.pipes.joins(role, pipe, behind)
     lab.says("cut while data is under way")
     tls.sends(data)
     tls.cuts()
     came = plain.sees_reset()
-    lab.expect(data.startswith(came), "what comes out is what was sent, up to some place", seen=len(came))
+    lab.expect(
+        data.startswith(came),
+        "what comes out is what was sent, up to some place",
+        seen=len(came),
+        otherwise="other bytes came out than were sent before the cut",
+    )
     lab.pipes.ends_as(pipe, "truncated", count=3)
 
 
@@ -153,12 +162,13 @@ def test_a_cut_after_the_other_end(lab: Scene, role: str) -> None:
     plain, tls = lab.pipes.joins(role, pipe, behind)
     plain.sends(data)
     plain.ends()
-    lab.expect(tls.reads_to_close_notify() == data, "all of it comes, and then close_notify")
+    tls.reads_exactly(data)
+    tls.sees_close_notify()
     tls.sends(data)
     plain.reads_exactly(data)
     lab.says("the answer is cut: the plain side has ended already, and waits for the rest")
     tls.cuts()
-    lab.expect(not plain.sees_reset(), "no more comes")
+    lab.pipes.only_a_reset_comes_out(plain, "no more was sent")
     lab.pipes.ends_as(pipe, "truncated")
 
 
@@ -180,9 +190,10 @@ def test_ends_in_the_handshake(lab: Scene, role: str) -> None:
             raw.resets()
             words = ("reset", "refused", "broken")
         if plain:
-            lab.expect(not plain.sees_reset(), "nothing came")
+            lab.pipes.only_a_reset_comes_out(plain, "the handshake was never done")
         lab.pipes.ends_as(pipe, *words, count=number)
-    lab.expect(role == "client" or not behind.peers, "nobody is connected to for that")
+    if role == "server":
+        lab.pipes.meets_nobody(behind, "no handshake was done")
     exchange(*lab.pipes.joins(role, pipe, behind))
 
 
@@ -199,7 +210,7 @@ def test_resets(lab: Scene, role: str) -> None:
     plain, tls = lab.pipes.joins(role, pipe, behind)
     exchange(plain, tls)
     tls.resets()
-    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.pipes.only_a_reset_comes_out(plain, "no data was sent")
     lab.pipes.ends_as(pipe, "reset", count=2)
     lab.says("the wire is reset, when the plain side has ended already")
     plain, tls = lab.pipes.joins(role, pipe, behind)
@@ -207,7 +218,7 @@ def test_resets(lab: Scene, role: str) -> None:
     plain.ends()
     tls.sees_close_notify()
     tls.resets()
-    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.pipes.only_a_reset_comes_out(plain, "no data was sent")
     lab.pipes.ends_as(pipe, "reset", count=3)
 
 
@@ -219,7 +230,7 @@ def test_broken(lab: Scene, role: str) -> None:
     exchange(plain, tls)
     lab.says("what comes now is no TLS")
     tls.sends_raw(b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n" + secret)
-    lab.expect(not plain.sees_reset(), "nothing of it comes out")
+    lab.pipes.only_a_reset_comes_out(plain, "what came was no TLS")
     tls.sees_reset_or_alert()
     lab.pipes.ends_as(pipe, "broken", count=1)
     plain, tls = lab.pipes.joins(role, pipe, behind)
@@ -227,7 +238,7 @@ def test_broken(lab: Scene, role: str) -> None:
     lab.says("a record is changed on its way")
     tls.tampers(lambda record: record[:-1] + bytes([record[-1] ^ 1]))
     tls.sends(secret)
-    lab.expect(not plain.sees_reset(), "nothing of it comes out")
+    lab.pipes.only_a_reset_comes_out(plain, "the record had been changed")
     tls.sees_reset_or_alert()
     lab.pipes.ends_as(pipe, "broken", count=2)
     plain, tls = lab.pipes.joins(role, pipe, behind)
@@ -235,7 +246,7 @@ def test_broken(lab: Scene, role: str) -> None:
     lab.says("a fatal alert comes")
     sealer = lab.tls.seals(tls)
     sealer.sends(sealer.alert(80), may_fail=True)
-    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.pipes.only_a_reset_comes_out(plain, "no data was sent")
     lab.pipes.ends_as(pipe, "broken", "refused", count=3)
 
 
@@ -246,7 +257,7 @@ def test_refused_by_the_peer(lab: Scene) -> None:
         plain = lab.connects(pipe, name="the plain side")
         tls = lab.tls.server(server.accepts(), client_ca=lab.tls.zoo.ca, versions=[version], shakes=False)
         _fails(tls)
-        lab.expect(not plain.sees_reset(), "nothing came")
+        lab.pipes.only_a_reset_comes_out(plain, "the server wanted a certificate")
         lab.pipes.ends_as(pipe, "refused", "broken", count=number)
     exchange(*lab.pipes.joins("client", pipe, server))
     pipe, backend = lab.pipes.starts("server")
@@ -255,7 +266,7 @@ def test_refused_by_the_peer(lab: Scene) -> None:
         tls = lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.stranger_ca, versions=[version], shakes=False)
         _fails(tls)
         lab.pipes.ends_as(pipe, "refused", count=number)
-    lab.expect(not backend.peers, "nobody is connected to for that")
+    lab.pipes.meets_nobody(backend, "the client refused")
     exchange(*lab.pipes.joins("server", pipe, backend))
 
 
@@ -267,14 +278,19 @@ def test_refusals(lab: Scene) -> None:
         tls = lab.tls.server(server.accepts(), identity=identity, shakes=False)
         _fails(tls)
         how = tls.ending.how if tls.ending else None
-        lab.expect(how in ("alert", "reset"), "a refused server gets a fatal alert or a reset", seen=tls.ending)
-        lab.expect(not plain.sees_reset(), "nothing came")
+        lab.expect(
+            how in ("alert", "reset"),
+            "the server gets an alert or a reset",
+            seen=tls.ending,
+            otherwise="a refused server got neither a fatal alert nor a reset",
+        )
+        lab.pipes.only_a_reset_comes_out(plain, "the server was refused")
         lab.pipes.ends_as(pipe, "refused", count=number)
     lab.says("a server that speaks no TLS")
     plain = lab.connects(pipe, name="the plain side")
     raw = server.accepts()
     raw.sends(b"220 mail.example ready\r\n")
-    lab.expect(not plain.sees_reset(), "nothing came")
+    lab.pipes.only_a_reset_comes_out(plain, "the server speaks no TLS")
     lab.pipes.ends_as(pipe, "refused", "broken", count=3)
     exchange(*lab.pipes.joins("client", pipe, server))
 
@@ -297,7 +313,7 @@ def test_nobody_there(lab: Scene, role: str) -> None:
         if role == "client":
             if count == 2:
                 raw.sends(b"is anybody there?", may_fail=True)
-            lab.expect(not raw.sees_reset(), "nothing came")
+            lab.pipes.only_a_reset_comes_out(raw, "nobody was there")
         else:
             tls = lab.tls.client(raw, name=None, versions=[TLS12 if count == 1 else TLS13])
             tls.sees_reset_or_alert(data=False)
@@ -317,7 +333,7 @@ def test_nobody_answers(lab: Scene) -> None:
     lab.says("the connection is neither taken nor refused")
     plain.hears_nothing(for_=8)
     tls.hears_nothing(for_=0.1)
-    lab.expect(not plain.sees_reset(within=6), "nothing came")
+    lab.pipes.only_a_reset_comes_out(plain, "nobody answered", within=6)
     tls.sees_reset_or_alert(data=False)
     lab.pipes.ends_as(client, "unreachable")
     lab.pipes.ends_as(server, "unreachable")
@@ -334,10 +350,16 @@ def test_a_slow_reader_gets_everything(lab: Scene, role: str) -> None:
     plain.sends(b"the last of what I say")
     plain.ends()
     lab.pauses(0.1)
-    lab.expect(plain.reads_to_end(within=8) == data, "all of it comes, and then the end")
+    plain.reads_exactly(data, within=8)
+    plain.sees_end()
     sender.join()
     said = tls.reads_to_close_notify()
-    lab.expect(said == b"the last of what I say", "what the other side said before comes, too", seen=said)
+    lab.expect_same(
+        said,
+        b"the last of what I say",
+        "what the other side said before comes, too",
+        otherwise="what the plain side said before its end did not come whole",
+    )
     tls.ends()
     tls.sees_end()
     lab.pipes.ends_as(pipe, "closed", count=1)
@@ -346,7 +368,13 @@ def test_a_slow_reader_gets_everything(lab: Scene, role: str) -> None:
     taken = plain.sends_what_fits(data, quiet=0.2)
     plain.ends()
     got = tls.reads_to_close_notify(within=8)
-    lab.expect(got == data[:taken], "all of it comes, and then close_notify", expected=taken, seen=len(got))
+    lab.expect(
+        got == data[:taken],
+        "all of it comes, and then close_notify",
+        expected=taken,
+        seen=len(got),
+        otherwise="what the plain side sent before its end did not come whole before close_notify",
+    )
     tls.ends()
     plain.sees_end()
     lab.pipes.ends_as(pipe, "closed", count=2)

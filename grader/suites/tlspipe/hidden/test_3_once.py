@@ -26,10 +26,12 @@ def test_two_pipes_end(lab: Scene) -> None:
     question, answer = lab.random_bytes(60_000), lab.random_bytes(60_000)
     left.sends(question)
     left.ends()
-    lab.expect(right.reads_to_end(within=8) == question, "all of it comes, and then the end")
+    right.reads_exactly(question, within=8)
+    right.sees_end()
     right.sends(answer)
     right.ends()
-    lab.expect(left.reads_to_end(within=8) == answer, "all of it comes, and then the end")
+    left.reads_exactly(answer, within=8)
+    left.sees_end()
     lab.pipes.ends_as(client, "closed", within=8)
     lab.pipes.ends_as(server, "closed", within=8)
 
@@ -44,10 +46,10 @@ def test_two_pipes_and_a_cut_between(lab: Scene) -> None:
     left.sends(b"half a file")
     right.reads_exactly(b"half a file")
     middle.cuts("up")
-    lab.expect(not right.sees_reset(), "nothing more came")
+    lab.pipes.only_a_reset_comes_out(right, "no more was sent before the cut")
     lab.pipes.ends_as(server, "truncated")
     lab.says("and what that pipe does about it arrives at the other one")
-    lab.expect(not left.sees_reset(), "nothing came")
+    lab.pipes.only_a_reset_comes_out(left, "nothing was answered")
     lab.pipes.ends_as(client, "reset", "broken", "truncated", "refused")
 
 
@@ -63,7 +65,11 @@ def test_once(lab: Scene, role: str) -> None:
     except Broken as refused:
         lab.says(f"a second one is not accepted: {refused.seen}")
     behind.hears_not_a_byte(for_=0.2)
-    lab.expect(len(behind.peers) == before, "nobody is connected to for a second one")
+    lab.expect(
+        len(behind.peers) == before,
+        "nobody is connected to for a second one",
+        otherwise="the pipe made a second connection although it was told --once",
+    )
     exchange(plain, tls)
     plain.ends()
     tls.sees_close_notify()

@@ -122,7 +122,12 @@ def test_broken_off_behind_much(lab: Scene, role: str) -> None:
     way.tls.resets()
     lab.pauses(0.15)
     came = way.plain.sees_reset()
-    lab.expect(data.startswith(came), "what comes out is what was sent, up to some place", seen=len(came))
+    lab.expect(
+        data.startswith(came),
+        "what comes out is what was sent, up to some place",
+        seen=len(came),
+        otherwise="other bytes came out than were sent before the reset",
+    )
     lab.pipes.ends_as(way.pipe, "reset", count=2)
     way = ways.opens()
     lab.says("the wire is cut, and the plain side reads later")
@@ -130,5 +135,10 @@ def test_broken_off_behind_much(lab: Scene, role: str) -> None:
     way.tls.cuts()
     lab.pauses(0.15)
     came = way.plain.sees_reset()
-    lab.expect(data.startswith(came), "what comes out is what was sent, up to some place", seen=len(came))
+    lab.expect(
+        data.startswith(came),
+        "what comes out is what was sent, up to some place",
+        seen=len(came),
+        otherwise="other bytes came out than were sent before the cut",
+    )
     lab.pipes.ends_as(way.pipe, "truncated", count=3)

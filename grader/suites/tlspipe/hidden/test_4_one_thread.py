@@ -65,7 +65,8 @@ def test_all_come_at_once(lab: Scene) -> None:
     silent = lab.tls.stays_silent(pipe, count=100)
     broken_off = lab.tls.stays_silent(pipe, count=100, says=HALF_A_HELLO)
     load = lab.tls.load(pipe, count=60, window=60, within=8)
-    lab.expect(silent.count + broken_off.count == 200, "who is silent may stay", seen=silent.count)
+    stayed = silent.count + broken_off.count
+    lab.expect_same(stayed, 200, "who is silent may stay", otherwise="silent clients were sent away")
     load.all_answer()
     load.closes()
 
@@ -88,7 +89,7 @@ def test_who_is_stuck_stalls_nobody(lab: Scene, role: str) -> None:
     ways.carries(ways.opens())
     ways.carries(stuck[2])
     took = lab.now() - begun
-    lab.expect(took < 3, "all others are served", expected="within 3 s", seen=f"{took:.1f} s")
+    lab.expect(took < 3, "all others are served", seen=f"{took:.1f} s", otherwise="others waited for stuck ones")
 
 
 # -- time ----------------------------------------------------------------------------------------------------------
@@ -107,8 +108,8 @@ def test_a_slow_handshake_is_none(lab: Scene, role: str) -> None:
     slow.in_pieces(4, apart=0.05)
     slow.handshake_fails(within=6)
     took = lab.now() - begun
-    lab.expect(took > 0.6, "it gets its time", expected="0.7 s at least", seen=f"{took:.2f} s")
-    lab.expect(took < 3, "and no more, though bytes come", expected="0.7 s, and 1 s more", seen=f"{took:.1f} s")
+    lab.expect(took > 0.6, "it gets its 0.7 s", seen=f"{took:.2f} s", otherwise="it was given up too early")
+    lab.expect(took < 3, "and 1 s more at most", seen=f"{took:.1f} s", otherwise="it was not given up in time")
     if role == "client":
         near.sees_reset_or_end()
     ways.carries(open_before)
@@ -139,7 +140,7 @@ def test_both_directions_full(lab: Scene, role: str) -> None:
     with lab.kernel.measures() as seen:
         sent = way.tls.sends_what_fits(up, quiet=0.25), way.plain.sends_what_fits(down, quiet=0.25)
     stops = f"{sent[0]:,} and {sent[1]:,} of {MUCH:,} bytes were taken"
-    lab.expect(max(sent) < MUCH, "it stops reading", expected="full connections", seen=stops)
+    lab.expect(max(sent) < MUCH, "it stops reading", seen=stops, otherwise="the pipe read on, its output stuck")
     seen.memory_stays_within(MORE_MEMORY, what="nobody reads")
     lab.kernel.finds_idle(way.pipe, for_=0.4, at_most=0.1)
     lab.says("they read, first the one and then the other, and what could not be sent follows")
@@ -393,6 +394,7 @@ def test_descriptors_run_out(lab: Scene, role: str) -> None:
     for peer in crowd:
         peer.closes()
     lab.says("they leave, and another one comes")
-    lab.expect(lab.waits_until(is_served, within=8, every=0.2), "when there is room again, others are served")
+    again, otherwise = lab.waits_until(is_served, within=8, every=0.2), "nobody was served when there was room again"
+    lab.expect(again, "when there is room again, others are served", otherwise=otherwise)
     for end in inside:
         echoes(end)

@@ -100,6 +100,7 @@ def test_tampered_records(lab: Scene, role: str) -> None:
             "what came before it may come out, and nothing else",
             expected=f"at most {most:,} bytes",
             seen=f"{len(came):,} bytes, or other ones",
+            otherwise="bytes came out from behind the place where records were tampered with",
         )
         way.tls.sees_cut()
     ways.carries(ways.opens())
@@ -123,9 +124,10 @@ def test_tampered_on_the_way_back(lab: Scene, role: str) -> None:
     rule = middle.flips("down" if role == "server" else "up")
     plain.sends(b"what somebody on the way will change")
     middle.did(rule)
-    lab.expect(not hears(tls, b"w"), "the tester's own end of TLS refuses it")
-    came = comes_out(plain)
-    lab.expect(not came, "the plain side sees the end of it, and nothing else", seen=came)
+    lab.expect(
+        not hears(tls, b"w"), "the tester's own TLS refuses it", otherwise="the tester's TLS took a changed record"
+    )
+    lab.pipes.nothing_comes_out(plain, "the connection was broken")
     pipe.keeps_running()
 
 
@@ -141,8 +143,7 @@ def test_a_record_cut_in_two(lab: Scene, role: str) -> None:
         way.tls.sends(data[1000:])
         way.plain.hears_nothing(for_=0.1)
         way.tls.cuts()
-        came = comes_out(way.plain)
-        lab.expect(not came, "nothing of half a record comes out", seen=f"{len(came):,} bytes")
+        lab.pipes.nothing_comes_out(way.plain, "a record was cut in two")
     ways.carries(ways.opens())
 
 
@@ -169,14 +170,13 @@ def test_plain_text_to_a_server(lab: Scene) -> None:
     near = lab.connects(ways.pipe)
     near.sends(b"this comes before the ClientHello\r\n")
     tls = lab.tls.client(near, shakes=False)
-    lab.expect(tls.tries_handshake(), "there is no handshake then", seen="a handshake")
+    lab.expect(tls.tries_handshake(), "there is no handshake then", otherwise="a handshake was done behind plain text")
     ways.listener.hears_not_a_byte(for_=0.2)
     lab.says("plain text after the handshake")
     for versions in SPOKEN:
         way = ways.opens(versions)
         way.tls.sends_raw(b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n")
-        came = comes_out(way.plain)
-        lab.expect(not came, "none of it comes out", seen=came)
+        lab.pipes.nothing_comes_out(way.plain, "what came was plain text")
     ways.carries(lasting)
 
 
@@ -190,13 +190,11 @@ def test_a_server_without_tls(lab: Scene) -> None:
         plain.sends(secret)
         wire = ways.listener.accepts()
         wire.sends(greeting)
-        came = comes_out(plain)
-        lab.expect(not came, "nothing of it comes out of the pipe", seen=came)
+        lab.pipes.nothing_comes_out(plain, "the server speaks no TLS")
     lab.says("plain text after the handshake")
     way = ways.opens()
     way.tls.sends_raw(greetings[0])
-    came = comes_out(way.plain)
-    lab.expect(not came, "none of it comes out", seen=came)
+    lab.pipes.nothing_comes_out(way.plain, "what came was plain text")
     ways.carries(lasting)
     lab.pipes.no_secret(ways.pipe, secret)
 
@@ -210,8 +208,7 @@ def test_an_end_that_nobody_signed(lab: Scene, role: str) -> None:
             ways.carries(way)
             lab.says("somebody on the way adds an alert in plain text, such as close_notify")
             way.tls.sends_raw(bytes([21, 3, 3, 0, 2, level, description]))
-            came = way.plain.sees_reset()
-            lab.expect(not came, "which is no end", seen=came)
+            lab.pipes.only_a_reset_comes_out(way.plain, "nobody signed that alert")
 
 
 # -- the log ------------------------------------------------------------------------------------------------------
@@ -278,7 +275,9 @@ def served_or_broken(lab: Scene, way: PipeConnection, sealer: Sealer) -> None:
             seen=f"{len(came):,} of {len(data):,} bytes, then silence",
         )
     else:
-        lab.expect(came == data, "what was sent behind the flood comes out", seen=came)
+        lab.expect_same(
+            came, data, "what was sent behind it comes out", otherwise="other bytes came out behind a flood"
+        )
 
 
 @ROLES
@@ -365,8 +364,7 @@ def test_records_that_cannot_be(lab: Scene, role: str) -> None:
         way = ways.opens(versions)
         sealer = lab.tls.seals(way.tls)
         sealer.sends(make(sealer), sealer.seals(b"and behind it data"), may_fail=True)
-        came = comes_out(way.plain)
-        lab.expect(not came, "nothing of it comes out", seen=came)
+        lab.pipes.nothing_comes_out(way.plain, "the record cannot be")
     ways.carries(ways.opens())
 
 

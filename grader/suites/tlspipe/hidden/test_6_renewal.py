@@ -18,22 +18,34 @@ def shows(tls: TlsPeer, identity: Identity) -> bool:
     return identity.certificates.decode().startswith(shown)
 
 
-def rereads(lab: Scene, pipe: Server, met: Callable[[], bool] | None, what: str) -> None:
-    """Send SIGHUP; before long `met`, or (None) it complains. Raises Broken."""
+def rereads(lab: Scene, pipe: Server, met: Callable[[], bool], what: str) -> None:
+    """Send SIGHUP; before long `met`, which `what` says in words. Raises Broken."""
+
+    def done() -> bool:
+        try:
+            return met()
+        except Broken:
+            return False  # it may be about to listen anew
+
+    pipe.signal(signal.SIGHUP)
+    seen = lab.waits_until(done, within=4, every=0.1)
+    lab.expect(seen, what, otherwise="the pipe did not take up its new files at SIGHUP")
+    pipe.keeps_running()
+
+
+def refuses_to_reread(lab: Scene, pipe: Server) -> None:
+    """Send SIGHUP; before long it complains, and runs on. Raises Broken."""
 
     def complaints() -> int:
         return sum(not line.startswith(b"ended:") for line in pipe.stderr.splitlines())
 
     before = complaints()
-
-    def done() -> bool:
-        try:
-            return met() if met else complaints() > before
-        except Broken:
-            return False  # it may be about to listen anew
-
     pipe.signal(signal.SIGHUP)
-    lab.expect(lab.waits_until(done, within=4, every=0.1), what)
+    lab.expect(
+        lab.waits_until(lambda: complaints() > before, within=4, every=0.1),
+        "it says on standard error that a file cannot be used",
+        otherwise="the pipe could not use its new files and said nothing of it on standard error",
+    )
     pipe.keeps_running()
 
 
@@ -65,7 +77,7 @@ def test_a_server_renews_its_certificate(lab: Scene) -> None:
         return shows(lab.tls.client(lab.connects(pipe, quietly=True)), identity)
 
     lab.pipes.renews(pipe, identity=second)
-    lab.expect(now_shows(first), "without the signal nothing changes")
+    lab.expect(now_shows(first), "without the signal nothing changes", otherwise="it read its files without the signal")
     rereads(lab, pipe, lambda: now_shows(second), "new connections see the new certificate")
     unusable = {
         "no PEM": Identity(b"this is no certificate\n", second.key),
@@ -75,13 +87,13 @@ def test_a_server_renews_its_certificate(lab: Scene) -> None:
     for why, identity in unusable.items():
         lab.says(f"files that cannot be used: {why}")
         lab.pipes.renews(pipe, identity=identity)
-        rereads(lab, pipe, None, "it says on standard error that they cannot be used")
-        lab.expect(now_shows(second), "the old certificate stays in use")
+        refuses_to_reread(lab, pipe)
+        lab.expect(now_shows(second), "the old one stays in use", otherwise="the old certificate was given up")
     if os.name == "posix":
         lab.says("files that cannot be used: others may read the key")
         lab.pipes.renews(pipe, identity=third, private=False)
-        rereads(lab, pipe, None, "it says on standard error that they cannot be used")
-        lab.expect(now_shows(second), "the old certificate stays in use")
+        refuses_to_reread(lab, pipe)
+        lab.expect(now_shows(second), "the old one stays in use", otherwise="the old certificate was given up")
     lab.pipes.renews(pipe, identity=third)
     rereads(lab, pipe, lambda: now_shows(third), "good files are used again")
     lasting.sends(b"still here")
@@ -105,10 +117,18 @@ def test_roots_are_renewed(lab: Scene) -> None:
         return hears(tls, b"hello")
 
     lasting = lab.tls.client(lab.connects(pipe), identity=own)
-    lab.expect(lets_in(own) and not lets_in(stranger), "only one of two clients gets in")
+    lab.expect(
+        lets_in(own) and not lets_in(stranger),
+        "only one of two clients gets in",
+        otherwise="a client whose root is believed was kept out, or a stranger was let in",
+    )
     lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
     rereads(lab, pipe, lambda: lets_in(stranger), "the other one gets in when its root is believed")
-    lab.expect(not lets_in(own), "and the first one does not any more")
+    lab.expect(
+        not lets_in(own),
+        "and the first one does not any more",
+        otherwise="a client was let in whose root is not believed since SIGHUP",
+    )
     lasting.sends(b"still here")
     lasting.reads_exactly(b"still here")
     _a_clients_roots(lab)
@@ -128,13 +148,25 @@ def _a_clients_roots(lab: Scene) -> None:
         near.sends(b"hello", may_fail=True)
         return hears(tls, b"hello")
 
-    lab.expect(believes(good) and not believes(other), "it believes one of two servers")
+    lab.expect(
+        believes(good) and not believes(other),
+        "it believes one of two servers",
+        otherwise="a server whose root is believed was refused, or a stranger was believed",
+    )
     lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
     rereads(lab, pipe, lambda: believes(other), "it believes the other one when the roots are others")
-    lab.expect(not believes(good), "and the first one no more")
+    lab.expect(
+        not believes(good),
+        "and the first one no more",
+        otherwise="a server was believed whose root is not believed since SIGHUP",
+    )
     lab.pipes.renews(pipe, ca=b"no roots at all\n")
-    rereads(lab, pipe, None, "it says on standard error that a file cannot be used")
-    lab.expect(believes(other) and not believes(good), "the old roots stay in use")
+    refuses_to_reread(lab, pipe)
+    lab.expect(
+        believes(other) and not believes(good),
+        "the old roots stay in use",
+        otherwise="the pipe did not go on with its old roots when the new file could not be used",
+    )
 
 
 def test_the_signal_is_the_moment(lab: Scene) -> None:
@@ -183,15 +215,23 @@ def _a_server_still_asks(lab: Scene) -> None:
         tls.sends(b"hello", may_fail=True)
         return hears(tls, b"hello")
 
-    lab.expect(lets_in(ada, "mail/2"), "the client that is asked for gets in")
+    lab.expect(
+        lets_in(ada, "mail/2"),
+        "the client that is asked for gets in",
+        otherwise="a client with the right name and protocol was kept out",
+    )
     lab.pipes.renews(pipe, identity=second)
     rereads(lab, pipe, lambda: lets_in(ada, "mail/2", shown=second), "it sees the new certificate")
-    lab.expect(not lets_in(eve, "mail/2"), "a client of another name does not get in after SIGHUP")
-    lab.expect(not lets_in(ada), "nor one that does not offer the protocol")
-    lab.expect(not lets_in(ada, "mail/1"), "nor one that offers another")
-    lab.expect(not lets_in(None, "mail/2"), "nor one without a certificate")
-    lab.expect(not lets_in(stranger, "mail/2"), "nor one whose root is another")
-    lab.expect(lets_in(ada, "mail/2"), "and the client that is asked for does")
+    for identity, alpn, whose in (
+        (eve, ["mail/2"], "a client of another name"),
+        (ada, [], "a client that offers no protocol"),
+        (ada, ["mail/1"], "a client that offers another protocol"),
+        (None, ["mail/2"], "a client without a certificate"),
+        (stranger, ["mail/2"], "a client whose root is another"),
+    ):
+        got_in = lets_in(identity, *alpn)
+        lab.expect(not got_in, f"{whose} does not get in", otherwise=f"{whose} was let in after SIGHUP")
+    lab.expect(lets_in(ada, "mail/2"), "and the right one does", otherwise="a good client was kept out after SIGHUP")
 
 
 def _a_client_still_asks(lab: Scene) -> None:
@@ -211,15 +251,27 @@ def _a_client_still_asks(lab: Scene) -> None:
         return hears(tls, b"hello")
 
     new, other = lab.tls.zoo.stranger("server"), lab.tls.zoo.stranger("server", "other.example")
-    lab.expect(believes(lab.tls.zoo.server(), "mail/2"), "the server that is asked for is believed")
+    lab.expect(
+        believes(lab.tls.zoo.server(), "mail/2"),
+        "the server that is asked for is believed",
+        otherwise="a server with the right name and protocol was refused",
+    )
     lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca, identity=second)
     rereads(lab, pipe, lambda: believes(new, "mail/2"), "it believes other roots")
     own = second.certificates.decode().startswith(ssl.DER_cert_to_PEM_cert(shown[0])) if shown else False
-    lab.expect(own, "it shows its new certificate")
-    lab.expect(not believes(other, "mail/2"), "a server of another name is not believed")
-    lab.expect(not believes(new), "nor one that knows nothing of protocols")
-    lab.expect(not believes(new, "mail/1"), "nor one that knows another")
-    lab.expect(believes(new, "mail/2"), "and the server that is asked for is")
+    lab.expect(
+        own,
+        "it shows its new certificate",
+        otherwise="the pipe showed another certificate than its new one after SIGHUP",
+    )
+    for identity, alpn, whose in (
+        (other, ["mail/2"], "a server of another name"),
+        (new, [], "a server that knows nothing of protocols"),
+        (new, ["mail/1"], "a server that knows another protocol"),
+    ):
+        believed = believes(identity, *alpn)
+        lab.expect(not believed, f"{whose} is not believed", otherwise=f"{whose} was believed after SIGHUP")
+    lab.expect(believes(new, "mail/2"), "and the right one is", otherwise="a good server was refused after SIGHUP")
 
 
 @ROLES
@@ -245,9 +297,17 @@ def _clients_with_sessions(lab: Scene) -> None:
 
     for regular in regulars:
         tls = regular.meets(lab.connects(pipe), shakes=False)
-        lab.expect(lets_in(tls), "a client gets in whose root is believed")
+        lab.expect(
+            lets_in(tls),
+            "a client gets in whose root is believed",
+            otherwise="a client whose root is believed was kept out",
+        )
         regular.remembers(tls)
-        lab.expect(lets_in(regular.meets(lab.connects(pipe), shakes=False)), "and gets in when it comes again")
+        lab.expect(
+            lets_in(regular.meets(lab.connects(pipe), shakes=False)),
+            "and gets in when it comes again",
+            otherwise="a client whose root is believed was kept out when it came again",
+        )
     lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
 
     def believes_the_other() -> bool:
@@ -261,7 +321,9 @@ def _clients_with_sessions(lab: Scene) -> None:
             "a session from before the signal proves nothing any more",
             otherwise="a client got in by a session from before the signal",
         )
-    lab.expect(believes_the_other(), "others get in")
+    lab.expect(
+        believes_the_other(), "others get in", otherwise="a client whose root is believed was kept out after SIGHUP"
+    )
 
 
 def _servers_with_sessions(lab: Scene) -> None:
@@ -291,7 +353,11 @@ def _servers_with_sessions(lab: Scene) -> None:
         good = lab.tls.regular_server(versions=(version, version))
         lab.pipes.renews(pipe, ca=lab.tls.zoo.ca)
         rereads(lab, pipe, lambda good=good: meets(good), "it believes a server")  # type: ignore[misc]
-        lab.expect(meets(good), "and believes it when it meets it again")
+        lab.expect(
+            meets(good),
+            "and believes it when it meets it again",
+            otherwise="a server whose root is believed was refused when it was met again",
+        )
         lab.pipes.renews(pipe, ca=lab.tls.zoo.stranger_ca)
         rereads(lab, pipe, believes_the_other, "it believes another one when the roots are others")
         lab.expect(

@@ -33,10 +33,10 @@ def is_refused(lab: Scene, pipe: Server, server: Listener, identity: Identity) -
             raise  # neither believed nor refused, or something was read
     came: list[bytes | None] = []
     lab.waits_until(lambda: came.append(plain.sips(100)) or came[-1] is not None)
-    lab.expect(
-        came[-1] == b"",
+    lab.expect_same(
+        came[-1],
+        b"",
         "on the plain side comes the end, and not one byte",
-        seen=came[-1],
         otherwise="the plain side did not just end: bytes came out of it, or nothing at all",
     )
 
@@ -66,11 +66,10 @@ def test_the_name_is_told(lab: Scene) -> None:
         pipe = lab.pipes.client(target=server, name=name)
         lab.connects(pipe)
         tls = lab.tls.server(server.accepts(), identity=lab.tls.zoo.server(name))
-        lab.expect(
-            tls.sni == expected,
+        lab.expect_same(
+            tls.sni,
+            expected,
             "the server is told the name that is wanted (SNI), and no address",
-            expected=expected,
-            seen=tls.sni,
             otherwise="the server was told another name (SNI) than the one that is wanted",
         )
 
@@ -137,12 +136,8 @@ def test_the_whole_chain_is_sent(lab: Scene) -> None:
     lab.says("a client that knows the root and nothing else")
     tls = lab.tls.client(lab.connects(pipe), ca=lab.tls.zoo.ca)
     sent, in_file = len(tls.certificates), identity.certificates.count(b"BEGIN CERTIFICATE")
-    lab.expect(
-        sent == in_file,
-        "all certificates of the file are sent",
-        expected=in_file,
-        seen=sent,
-        otherwise="not all certificates of the file were sent",
+    lab.expect_same(
+        sent, in_file, "all certificates of the file are sent", otherwise="not all certificates of the file were sent"
     )
     data = lab.random_bytes(100)
     tls.sends(data)

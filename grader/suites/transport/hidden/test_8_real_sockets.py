@@ -96,7 +96,13 @@ def test_the_sender_knows_its_peer(lab: Scene) -> None:
     sender.stdin_sends(data)
     sender.stdin_ends()
     seg = peer.hears("its input", lambda seg: seg.payload)
-    lab.expect(seg.payload == data, "it sends its input", expected=f"{len(data)} bytes", seen=seg.payload)
+    lab.expect(
+        seg.payload == data,
+        "it sends its input",
+        expected=f"{len(data)} bytes",
+        seen=seg.payload,
+        otherwise="the program sent something else than its input",
+    )
 
 
 def test_the_peer_is_who_sends_a_syn(lab: Scene) -> None:
@@ -138,7 +144,13 @@ def test_while_nothing_happens(lab: Scene) -> None:
     listener.has_printed(b"awake?")
     lab.pauses(0.9)
     spent = lab.kernel.usage().cpu_seconds - before
-    lab.expect(spent < 0.3, "1.5 s of waiting take no computing time", expected="< 0.3 s", seen=f"{spent:.2f} s")
+    lab.expect(
+        spent < 0.3,
+        "1.5 s of waiting take no computing time",
+        expected="< 0.3 s",
+        seen=f"{spent:.2f} s",
+        otherwise="the program used the processor while nothing happened",
+    )
     listener.stdin_sends(b"awake")
     peer.hears("its answer", lambda seg: seg.payload == b"awake")
 
@@ -183,4 +195,8 @@ def test_sigterm_aborts(lab: Scene) -> None:
     peer.accepts()
     sender.signal(signal.SIGTERM)
     peer.hears("an RST", lambda seg: seg.rst, within=2)
-    lab.expect(sender.status(within=2) is not None, "SIGTERM ends it within 2 s")
+    lab.expect(
+        sender.status(within=2) is not None,
+        "SIGTERM ends it within 2 s",
+        otherwise="the program sent an RST at SIGTERM and did not end",
+    )
