@@ -100,6 +100,7 @@ class Campaign:
     secret: bytes
     workers: int = 1  #: lanes at most; fewer are used while verdicts suffer
     again: bool = False  #: grade again what is waiting for a person
+    stopped: Callable[[], bool] = lambda: False  #: somebody wants `events` to end
     _events: queue.SimpleQueue[JobEvent | None] = field(default_factory=queue.SimpleQueue)
     _ended: queue.SimpleQueue[tuple[Step[_Act], Future[Any]] | None] = field(default_factory=queue.SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -124,7 +125,7 @@ class Campaign:
         decides = threading.Thread(target=self._decide, name="campaign")
         try:
             _start(decides)
-            while True:
+            while not self.stopped():
                 try:
                     # With a time-out, so that an interrupt is seen at once on every system.
                     event = self._events.get(timeout=0.2)

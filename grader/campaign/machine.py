@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+
 from grader.bench.local import Place
 from harness.lab.interface import LabError
 from harness.lab.tools import tools_here
@@ -13,11 +16,16 @@ def tools_of_place(place: Place) -> dict[str, str]:
         return tools_here()
     if place.kind != "docker":
         return {}
+    with contextlib.suppress(LabError):
+        return dict(_in_image(place.image.split()[0]))
+    return {}
+
+
+@functools.cache
+def _in_image(image: str) -> dict[str, str]:
+    """Raises LabError, and then asks again; an image does not change."""
     from harness.lab.docker.containers import DockerEngine  # where there is no engine, the package may be missing
     from harness.lab.docker.images import tools_of
 
-    try:
-        with DockerEngine() as engine:
-            return tools_of(engine, place.image.split()[0])
-    except LabError:
-        return {}
+    with DockerEngine() as engine:
+        return tools_of(engine, image)

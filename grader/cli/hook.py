@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -109,7 +110,7 @@ def watch(
 
 
 def _serve(course: CourseFile, lab: LabKind, engine: LinkEngine, workers: int, trusted: bool, *, forges: bool) -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopped = _until_stopped()
     ours = courses.this_course()
     folder = PushFolder(course.push.folder)
     folder.make()
@@ -119,14 +120,31 @@ def _serve(course: CourseFile, lab: LabKind, engine: LinkEngine, workers: int, t
     names = [row.name for row in course.assignments] or ours.names()
     most = workers or labs_here()
     with folder.serving(), _warm(ours, names, lab, engine, trusted, most) as place:
-        grader = Grader(ours, folder, place, workers=most)
+        grader = Grader(ours, folder, place, workers=most, stopped=stopped)
         daemon = Daemon(ours, course, grader, log=_log, announcer=poller)
         what = f"pushes to {course.push.repositories}" + (" and the roster's repositories" if forges else "")
         _log(f"{course.title}: waits for {what}; {place.kind} lab, link engine {place.engine}")
         looking = poller.looking(lambda: daemon.course) if poller else contextlib.nullcontext()
-        with contextlib.suppress(KeyboardInterrupt), looking:
-            daemon.serve(lambda: False)
+        with looking:
+            daemon.serve(stopped)
         _log("stopped; what waits is graded when this is started again")
+
+
+def _until_stopped() -> Callable[[], bool]:
+    """Whether SIGTERM, or Ctrl-C, has come; a second one ends everything where it is.
+
+    The first is no exception: one that is raised anywhere may be lost in somebody's callback.
+    """
+    came = threading.Event()
+
+    def come(*_: object) -> None:
+        if came.is_set():
+            raise KeyboardInterrupt
+        came.set()
+
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, come)
+    return came.is_set
 
 
 @contextlib.contextmanager

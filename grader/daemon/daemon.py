@@ -2,7 +2,8 @@
 
 Rule 1: the queue is told that a push has ended only after its student was; so a kill repeats an answer and loses none.
 Rule 2: what goes wrong with one push is said to its student and in the log, and the next one is taken.
-Rule 3: course.toml is read for each push; while it has a mistake, what it said before stands.
+Rule 3: course.toml and the roster are read again when they change; while there is a mistake in one, what they said
+        before stands.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Protocol
 
 from grader.course import Course
 from grader.course_file import CourseFile, load_course_file
-from grader.daemon.grading import Grader, Verdict
+from grader.daemon.grading import Grader, Stopped, Verdict
 from grader.daemon.whose import roster_of, rules_of
 from grader.push.folder import Answer, PushFolder
 from grader.push.order import Push
@@ -50,7 +51,7 @@ class Daemon:
         self._announcer = announcer
         self._folder = PushFolder(course.push.folder)
         self._queue = Queue(self._folder.queue)
-        self._mistake = ""
+        self._read: object = None  # the state of the files in which they were read last
 
     @property
     def course(self) -> CourseFile:
@@ -58,8 +59,9 @@ class Daemon:
         return self._course
 
     def serve(self, stopped: Callable[[], bool]) -> None:
-        """Until somebody stops it. Raises CommandError (before it begins), KeyboardInterrupt."""
+        """Until somebody stops it. Raises CommandError, before it begins."""
         rules_of(self._course, self._ours, roster_of(self._course)).write(self._folder.path)
+        self._read = self._files()
         for lost, why in self._queue.recover(now=time.time()):
             self._log(f"{_name(lost)} was being graded when the last daemon ended; {why or 'it is graded again'}")
             if not why:
@@ -68,6 +70,7 @@ class Daemon:
                 self._announcer.ends(self._course, lost, Verdict("lost", f"Not graded: {why}"))
         idle = False
         while not stopped():
+            self._read_again()
             push = self._queue.take(now=time.time()) if self._queue.any_waits() else None
             if push is not None:
                 self._one(push)
@@ -79,13 +82,11 @@ class Daemon:
 
     def _one(self, push: Push) -> None:
         """Grade a push, tell its student, tell the queue."""
-        self._read_again()
         begun = time.monotonic()
         try:
             verdict = self._verdict(push)
-        except KeyboardInterrupt:
-            self._queue.put_back(push, now=time.time())
-            raise
+        except (Stopped, KeyboardInterrupt):
+            return self._queue.put_back(push, now=time.time())
         if self._announcer is not None:
             self._announcer.ends(self._course, push, verdict)
         self._queue.end(push, verdict.state, now=time.time(), said=verdict.said)
@@ -98,6 +99,8 @@ class Daemon:
             said = f"Not graded: {refused}"
             self._answer(push, said)
             return Verdict("done", line(said))
+        except Stopped:
+            raise
         except Exception as error:
             why = (
                 str(error) if isinstance(error, CommandError) else shortage(error) or f"{type(error).__name__}: {error}"
@@ -113,15 +116,27 @@ class Daemon:
         except OSError as error:  # a full disk: the verdict is in the queue all the same
             self._log(f"the answer to {_name(push)} cannot be written: {error}")
 
+    def _files(self) -> object:
+        """What changes when one of the two files does."""
+        found = []
+        for path in (self._course.path, self._course.roster):
+            try:
+                state = path.stat()
+                found.append((state.st_mtime_ns, state.st_size, state.st_ino))
+            except OSError:
+                found.append((0, 0, 0))
+        return found
+
     def _read_again(self) -> None:
+        if (files := self._files()) == self._read:
+            return
+        self._read = files
         try:
-            self._course = load_course_file(self._course.path, self._ours.names())
-            rules_of(self._course, self._ours, roster_of(self._course)).write(self._folder.path)
-            self._mistake = ""
+            course = load_course_file(self._course.path, self._ours.names())
+            rules_of(course, self._ours, roster_of(course)).write(self._folder.path)
+            self._course = course
         except (CommandError, OSError) as error:
-            if str(error) != self._mistake:
-                self._log(f"{error} What it said before stands.")
-            self._mistake = str(error)
+            self._log(f"{error} What it said before stands.")
 
     def _tidy(self) -> None:
         """Nothing waits: what nobody was made to wait for."""

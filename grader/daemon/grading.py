@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,16 +44,23 @@ class Verdict:
     public_only: str = ""  #: why hidden checks were not run; empty if they were
 
 
+class Stopped(Exception):
+    """Somebody stopped the daemon in the middle of a grading."""
+
+
 class Grader:
     """Grades pushes, one at a time."""
 
-    def __init__(self, ours: Course, folder: PushFolder, place: Place, *, workers: int) -> None:
+    def __init__(
+        self, ours: Course, folder: PushFolder, place: Place, *, workers: int, stopped: Callable[[], bool]
+    ) -> None:
         self._ours, self._folder, self._place, self._workers = ours, folder, place, workers
+        self._stopped = stopped
         self._budget = Budget(folder.kept / "verdicts.jsonl")
         self._index_is_old: set[Path] = set()
 
     def grade(self, course: CourseFile, push: Push, tell: Tell) -> Verdict:
-        """The verdict on a push. Raises CommandError: SubmissionError if it is refused, others if it is ours."""
+        """The verdict on a push. Raises CommandError (SubmissionError if it is refused, others if it is ours), Stopped."""
         roster = roster_of(course)
         source = source_of(course, rules_of(course, self._ours, roster), roster, push)
         assignment = self._ours.load(push.assignment)
@@ -94,7 +101,8 @@ class Grader:
         result, broke, known = None, "", False
         path = self._folder.kept / ("public" if why else "run")
         with RunFolder(path, course=course, wait=_PATIENCE) as run:
-            campaign = Campaign(self._ours, run, self._place, run.secret(course.read_secret()), workers=self._workers)
+            secret = run.secret(course.read_secret())
+            campaign = Campaign(self._ours, run, self._place, secret, self._workers, stopped=self._stopped)
             for event in campaign.events([job]):
                 if event.kind == "goes on" and event.progress:
                     stages.see(event.progress)
@@ -104,6 +112,8 @@ class Grader:
                     result, known = event.result, event.again
                 broke = event.text if event.kind == "breaks" else broke
             self._index_is_old.add(path)
+            if self._stopped():
+                raise Stopped
             if result is None:
                 raise SetupError(broke or "the grading was ended")
             page = self._publish(course, run.folder(push.student, push.assignment) / "student.html", push)

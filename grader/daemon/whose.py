@@ -68,15 +68,11 @@ def source_of(course: CourseFile, rules: Rules, roster: Roster, push: Push) -> S
     if named.get(push.repository) == push.student:
         return Source(push.repository, secret_header(course, push.repository))
     place = rules.place_of(push.repository)
-    mine = place is not None and place[1] in ("", push.assignment) and _same(rules, place[0], push)
-    if not (mine and rules.takes_part(push.student)):
+    if place is None or place[0] != push.student or place[1] not in ("", push.assignment):
         raise SubmissionError(f"{push.repository} is not a repository of {push.student}.")
+    if not (rules.takes_part(push.student) and rules.may_hand_in(push.student, push.assignment)):
+        raise SubmissionError(f"{push.student} does not hand in {push.assignment}.")
     return Source(push.repository)
-
-
-def _same(rules: Rules, owner: str, push: Push) -> bool:
-    """Whether a repository of that owner, a student or a group, is handed in under the push's name."""
-    return push.student in (owner, rules.people.get(owner)) or rules.people.get(push.student) == owner
 
 
 def secret_header(course: CourseFile, address: str) -> tuple[str, str] | None:

@@ -25,7 +25,6 @@ _ROOT = Path(__file__).resolve().parents[2]
 _SETTINGS = {
     "receive.maxInputSize": str(MOST_PUSHED),
     "receive.fsckObjects": "true",  # a tree with .git in it, or with one name twice, is refused by git itself
-    "receive.denyDeletes": "false",
     "core.logAllRefUpdates": "always",  # when the server got what: `grader collect git` goes by it
     "core.sharedRepository": "group",  # the daemon's account reads
 }
@@ -83,6 +82,7 @@ def _make(repository: Path) -> None:
     owner = os.stat(repository.parent)
     repository.mkdir(mode=0o750)
     git("init", "--quiet", "--bare", "--template=", "--shared=group", repository=repository)
+    git("config", "receive.denyNonFastForwards", "false", repository=repository)  # students may rewrite what is theirs
     if os.getuid() == 0 and owner.st_uid != 0:
         for path in (repository, *repository.rglob("*")):
             os.chown(path, owner.st_uid, owner.st_gid)

@@ -45,21 +45,19 @@ def updates(given: Iterable[str]) -> list[Update]:
     return [Update(*words) for row in given if len(words := row.rstrip("\n").split(" ", 2)) == 3]
 
 
-def student_of(rules: Rules, repository: str, environment: Mapping[str, str]) -> tuple[str, str]:
-    """Who pushes and the one assignment of the repository, or "" for all. Raises BadPush."""
+def owner_of(rules: Rules, repository: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Whose repository it is, and its one assignment, or "" for all. Raises BadPush: it is not that of who pushes."""
     place = rules.place_of(repository)
     if place is None:
         raise BadPush(f"{repository} is not one of the course's repositories ({rules.repositories}).")
     owner, assignment = place
-    student = owner
+    if not rules.takes_part(owner):
+        raise BadPush(f"{owner} is not in the course's roster.")
     if rules.identity != "path":
         student = environment.get(VARIABLE[rules.identity], "")
-        names = {owner for owner in (student, rules.people.get(student)) if owner}
-        if owner not in names:
+        if not student or owner not in (student, rules.people.get(student)):
             raise BadPush(f"the repository is {owner}'s, and {student or 'somebody without a name'} pushed to it.")
-    if not rules.takes_part(student):
-        raise BadPush(f"{student} is not in the course's roster.")
-    return student, assignment
+    return owner, assignment
 
 
 def receive(
@@ -89,25 +87,20 @@ def _queue(
 ) -> list[Place]:
     places = []
     try:
-        student, only = student_of(rules, repository, environment)
+        owner, only = owner_of(rules, repository, environment)
         names = [only] if only else changed(Path(repository), update.old, update.new, rules.assignments)
         if not only:
             lost = (name for name in rules.assignments if name not in names)
-            names += [name for name in lost if _was_lost(queue, rules.hands_in(student, name), name, repository)]
+            names += [name for name in lost if _was_lost(queue, owner, name, repository)]
         if not names:
             known = ", ".join(rules.assignments)
             say(f"Nothing to grade: no file in a folder of an assignment ({known}) has changed.")
         for name in names:
-            places.append(
-                queue.put(
-                    student=rules.hands_in(student, name),
-                    assignment=name,
-                    repository=repository,
-                    ref=update.ref,
-                    commit=update.new,
-                    now=now,
-                )
-            )
+            if not rules.may_hand_in(owner, name):
+                say(f"{name} is {'group work' if name in rules.groups else 'no group work'}: not graded from here.")
+                continue
+            push = {"student": owner, "assignment": name, "repository": repository, "ref": update.ref}
+            places.append(queue.put(**push, commit=update.new, now=now))
     except (BadPush, GitError) as why:
         say(f"Your commit is kept, and not graded: {why}")
     return places

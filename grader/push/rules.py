@@ -41,6 +41,10 @@ class Rules:
         """Under which name something is handed in: the student's, or that of the group."""
         return (assignment in self.groups and self.people.get(student)) or student
 
+    def may_hand_in(self, owner: str, assignment: str) -> bool:
+        """Whether an assignment is handed in from a repository of that owner: group work from the group's."""
+        return self.hands_in(owner, assignment) == owner and (owner in self.people or assignment in self.groups)
+
     def takes_part(self, name: str) -> bool:
         """Whether that is somebody, or a group, of the roster."""
         return name in self.people or (bool(name) and name in self.people.values())
@@ -56,12 +60,11 @@ class Rules:
 
     def repositories_of(self, student: str) -> dict[str, str]:
         """The paths of a student's repositories -> assignment ("" for all of them)."""
-        each = self.assignments if "{assignment}" in self.repositories else ("",)
-        names = {name: self.hands_in(student, name) for name in each}
-        return {
-            self.repositories.replace("{student}", owner).replace("{assignment}", name): name
-            for name, owner in names.items()
-        }
+        found = {}
+        for name in self.assignments:
+            path = self.repositories.replace("{student}", self.hands_in(student, name))
+            found[path.replace("{assignment}", name)] = name if "{assignment}" in path else ""
+        return found
 
     def write(self, folder: Path) -> None:
         """Put it where the hook looks. Raises OSError."""

@@ -5,16 +5,21 @@ The daemon grades with a bench that follows a script in a file: no program runs,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fakes import TOML
+
+from grader.push.folder import PushFolder
 
 ROOT = Path(__file__).parents[3]
 #: Seconds that something may take on a machine that is busy with other things.
@@ -35,21 +40,23 @@ here = Path({here!r})
 course = Course(here / "course")
 grader.course.this_course = lambda: course
 
+bench = FakeBench([])
+
 def script(task, on_record):
     from fakes import heard, Ended
-    text = (Path(task.submission) / "client.py").read_text()
+    text = (Path(task.submission) / "client.py").read_bytes().decode()
     for check in task.checks:
         pause = here / "pause"
-        until = time.monotonic() + 50
-        while pause.exists() and time.monotonic() < until:
+        while pause.exists() and not bench.cancelled:
             time.sleep(0.01)
         well = check.rpartition("::")[2] not in text
         row = report(check, "pass") if well else report(check, "fail", message=text)
         on_record(heard(json.dumps(row).encode()))
     on_record(heard(json.dumps(END).encode()))
-    return Ended(status=0)
+    return Ended(status=0, cancelled=bench.cancelled)
 
-grader.cli.hook.choose_place = lambda *_, **__: FakePlace(lambda: FakeBench([script]))
+bench.scripts.append(script)
+grader.cli.hook.choose_place = lambda *_, **__: FakePlace(lambda: bench)
 from grader.cli.main import main
 sys.argv[0] = "grader"
 main()
@@ -65,8 +72,9 @@ class Pushed:
 
     def ends(self) -> str:
         """What it printed, when it has ended."""
-        if self.process.poll() is None or not self.said:
-            self.said += self.process.communicate(timeout=PATIENCE)[0]
+        assert self.process.stdout is not None
+        self.said += self.process.stdout.read()
+        self.process.wait(PATIENCE)
         return self.said
 
     def says(self, text: str) -> None:
@@ -84,8 +92,7 @@ class Pushing:
 
     here: Path
     daemon: subprocess.Popen[str] | None = None
-    more: str = ""  #: of course.toml
-    _log: list[str] = field(default_factory=list)
+    _given: int = 0
 
     def __post_init__(self) -> None:
         (self.here / "course" / "reference" / "blocking").mkdir(parents=True)
@@ -99,7 +106,16 @@ class Pushing:
         )
         self.term.mkdir()
         self.settings()
-        self.roster("ann", "bob")
+        self.everybody()
+
+    def everybody(self) -> None:
+        """Put some students into the roster."""
+        self.roster(*(f"s{number:02}" for number in range(26)))
+
+    def student(self) -> str:
+        """One of them whom nobody has had yet."""
+        self._given += 1
+        return f"s{self._given - 1:02}"
 
     @property
     def term(self) -> Path:
@@ -107,15 +123,31 @@ class Pushing:
 
     def settings(self, push: str = "", assignment: str = "", more: str = "") -> None:
         """Write course.toml."""
-        (self.term / "course.toml").write_text(
+        self.writes(
+            "course.toml",
             '[course]\nschema = 1\nname = "networks"\nzone = "Europe/Berlin"\nsecret = "env:SECRET"\n'
             f'[push]\nrepositories = "{self.here}/git/{{student}}.git"\n{push}\n'
-            f'{more}\n[[assignments]]\nname = "blocking"\n{assignment}\n'
+            f'{more}\n[[assignments]]\nname = "blocking"\n{assignment}\n',
         )
 
     def roster(self, *students: str, repository: str = "") -> None:
         rows = "".join(f"{name},{repository.replace('NAME', name)}\n" for name in students)
-        (self.term / "roster.csv").write_text(f"id,repository\n{rows}")
+        self.writes("roster.csv", f"id,repository\n{rows}")
+
+    def writes(self, name: str, text: str) -> None:
+        """A file of the course; a daemon that runs has read it when this returns."""
+        rules = self.term / "push" / "rules.json"
+        before = rules.stat().st_mtime_ns if self.daemon else 0
+        (self.term / name).write_text(text)
+        if self.daemon is not None:
+            self.until(lambda: rules.stat().st_mtime_ns != before)
+
+    def rows(self, student: str = "") -> list[dict[str, Any]]:
+        """What is in the queue, or of it a student's."""
+        with contextlib.closing(sqlite3.connect(PushFolder(self.term / "push").queue)) as table:
+            table.row_factory = sqlite3.Row
+            found = [dict(row) for row in table.execute("SELECT * FROM pushes ORDER BY id")]
+        return [row for row in found if student in ("", row["student"])]
 
     def environment(self, **more: str) -> dict[str, str]:
         plain = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
@@ -140,10 +172,10 @@ class Pushing:
     def installs(self) -> str:
         return self.types("hook", "install", "--course", self.term)
 
-    def git(self, folder: Path, *words: object, **more: str) -> str:
+    def git(self, folder: Path, *words: object, given: str = "") -> str:
         command = ["git", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always", *map(str, words)]
         done = subprocess.run(
-            command, cwd=folder, env=self.environment(**more), capture_output=True, text=True, check=False
+            command, cwd=folder, env=self.environment(), input=given, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
