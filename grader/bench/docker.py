@@ -17,7 +17,7 @@ from grader.course import Course
 from harness.lab import doctor
 from harness.lab.docker import containers
 from harness.lab.docker import recipes as nodes
-from harness.lab.docker.images import Images, ensure_images
+from harness.lab.docker.images import Images, ensure_images, tools_of
 from harness.lab.docker.star import Star
 from harness.lab.interface import LabError
 from harness.tester.border.records import Phase, record_of
@@ -86,6 +86,7 @@ class DockerPlace:
 
     kind = "docker"
     unprotected = ""
+    machines = 1
 
     def __init__(self, course: Course, names: list[str], *, engine: str, say: Callable[[str], None]) -> None:
         # The engine's kernel is this machine's: containers are given no other (find_engine in containers.py).
@@ -103,6 +104,14 @@ class DockerPlace:
             number = self._workers
             self._workers += 1
         return DockerBench(lambda: Star.start(self._images, code=self._code, engine=self.engine, worker=number))
+
+    def tools(self) -> Mapping[str, str]:
+        """Nothing is graded by it, so nothing stops for want of it."""
+        try:
+            with containers.DockerEngine() as engine:
+                return tools_of(engine, self._images.student)
+        except LabError:
+            return {}
 
     def close(self) -> None:
         with contextlib.suppress(LabError):  # the engine is gone: the next run sweeps up what this one has left
