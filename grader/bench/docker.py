@@ -17,7 +17,7 @@ from grader.course import Course
 from harness.lab import doctor
 from harness.lab.docker import containers
 from harness.lab.docker import recipes as nodes
-from harness.lab.docker.images import Images, ensure_images
+from harness.lab.docker.images import Images, ensure_images, tools_of
 from harness.lab.docker.star import Star
 from harness.lab.interface import LabError
 from harness.tester.border.records import Phase, record_of
@@ -86,6 +86,7 @@ class DockerPlace:
 
     kind = "docker"
     unprotected = ""
+    machines = 1
 
     def __init__(self, course: Course, names: list[str], *, engine: str, say: Callable[[str], None]) -> None:
         # The engine's kernel is this machine's: containers are given no other (find_engine in containers.py).
@@ -95,6 +96,7 @@ class DockerPlace:
         self._images: Images = ensure_images(containers.DockerEngine(), say)
         self.image = f"{self._images.student} {self._images.node}"
         self._code = _code(course, names)
+        self._tools: Mapping[str, str] = {}
         self._workers = 0
         self._lock = threading.Lock()
 
@@ -103,6 +105,14 @@ class DockerPlace:
             number = self._workers
             self._workers += 1
         return DockerBench(lambda: Star.start(self._images, code=self._code, engine=self.engine, worker=number))
+
+    def tools(self) -> Mapping[str, str]:
+        """Nothing is graded by it, so nothing stops for want of it. An image does not change: it is asked once."""
+        with contextlib.suppress(LabError):
+            if not self._tools:
+                with containers.DockerEngine() as engine:
+                    self._tools = tools_of(engine, self._images.student)
+        return self._tools
 
     def close(self) -> None:
         with contextlib.suppress(LabError):  # the engine is gone: the next run sweeps up what this one has left

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from grader.bench.task import Task
 from harness.errors import cause_of
 from harness.lab.interface import LabError
 from harness.lab.local.processes import stands_still
+from harness.lab.tools import tools_here
 from harness.tester.border.records import BadRecord, Phase, Record, parse_record
 from harness.text.lines import Lines
 
@@ -54,6 +55,15 @@ class Ended:
     cancelled: bool = False  #: someone wanted the whole run to stop
     log: str = ""  #: the end of what it wrote to standard error
     phases: tuple[Phase, ...] = field(default=())  #: what the bench itself took time for
+    elsewhere: Elsewhere | None = None  #: if it ran on another machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """What only the machine can measure that it ran on."""
+
+    seconds: float  #: how long it took
+    crowded: float  #: the share of that in which something on that machine had no processor
 
 
 class Bench(Protocol):
@@ -203,9 +213,14 @@ class Place(Protocol):
     engine: str  #: what impairs the link: "router", "netem" or "relay"
     image: str  #: identity of the image, empty without one
     unprotected: str  #: what this place does not protect from, one line; empty if nothing
+    machines: int  #: how many there are. Of several each sees to it by itself that what runs alone does so
 
     def bench(self) -> Bench:
         """A new bench for one worker. Raises LabError."""
+        ...
+
+    def tools(self) -> Mapping[str, str]:
+        """Tool -> version, of what submissions find there; empty where that cannot be known."""
         ...
 
     def close(self) -> None:
@@ -219,6 +234,7 @@ class LocalPlace:
     kind = "local"
     engine = "relay"
     image = ""
+    machines = 1
     unprotected = (
         "The local lab runs every program as you, on this machine: nothing keeps a submission from your files, "
         "your network, the tests, or the results of others. For trusted code only."
@@ -230,6 +246,9 @@ class LocalPlace:
 
     def bench(self) -> Bench:
         return LocalBench(self._root)
+
+    def tools(self) -> Mapping[str, str]:
+        return tools_here()
 
     def close(self) -> None:
         pass

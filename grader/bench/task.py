@@ -37,6 +37,7 @@ class Task:
     checks: Sequence[str] = ()  #: ids, in the order to run them
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)  #: of checks that ran before: some need them
     seconds: float = 0.0  #: after which everything is ended
+    alone: bool = False  #: whether nothing else may run on its machine meanwhile
 
     def local_job(self) -> Job:
         """For a tester on this machine."""

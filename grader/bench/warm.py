@@ -21,6 +21,7 @@ class WarmPlace:
     def __init__(self, place: Place) -> None:
         self._place = place
         self.kind, self.engine, self.image, self.unprotected = place.kind, place.engine, place.image, place.unprotected
+        self.machines, self.tools = place.machines, place.tools
         self._idle: list[Bench] = []
         self._lock = threading.Lock()
         self._closed = False

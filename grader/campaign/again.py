@@ -12,7 +12,6 @@ from pathlib import Path
 
 from grader.bench.local import Place
 from grader.bench.task import Task
-from grader.campaign.machine import tools_of_place
 from grader.campaign.tasks import make_task
 from grader.course import Course
 from grader.job.grading import Graded, fingerprint_of, grade, seed_of
@@ -106,7 +105,7 @@ class Rerun:
         return make_task(
             self.course,
             self.place,
-            tools_of_place(self.place),
+            self.place.tools(),
             student=outcomes.student,
             assignment=assignment,
             versions=self.course.versions(assignment.name),

@@ -16,7 +16,7 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,6 @@ from grader.bench.local import Place
 from grader.bench.task import Task
 from grader.campaign.crowd import Crowd, suffered
 from grader.campaign.lanes import Lanes
-from grader.campaign.machine import tools_of_place
 from grader.campaign.plan import GradingJob
 from grader.campaign.schedule import Schedule, Step, Turn
 from grader.campaign.tasks import make_task
@@ -105,7 +104,7 @@ class Campaign:
     _ended: queue.SimpleQueue[tuple[Step[_Act], Future[Any]] | None] = field(default_factory=queue.SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
     _versions: dict[str, Versions] = field(default_factory=dict)
-    _tools: dict[str, str] = field(default_factory=dict)  # what submissions find on the machine they run on
+    _tools: Mapping[str, str] = field(default_factory=dict)  # what submissions find on the machine they run on
     _writing: threading.Lock = field(default_factory=threading.Lock)  # one lane at a time writes into the run's folder
 
     def __post_init__(self) -> None:
@@ -113,7 +112,7 @@ class Campaign:
 
     def events(self, jobs: list[GradingJob]) -> Iterator[JobEvent]:
         """Grade the jobs, and say what happens. Closing the iterator (or an interrupt in it) stops the lanes."""
-        self._tools = tools_of_place(self.place)
+        self._tools = self.place.tools()
         for name in {job.assignment.name for job in jobs}:
             self._versions[name] = self.course.versions(name)
         self._worth = worth_of([job.assignment for job in jobs])
@@ -121,7 +120,7 @@ class Campaign:
         self.crowd = Crowd(len(self._lanes))
         self._jobs = [_Open(number, job, self.run.work / str(number)) for number, job in enumerate(jobs)]
         first = [Step(each.number, self._copying(each)) for each in self._jobs]
-        self._schedule = Schedule(first, most_open=2 * self.crowd.most - 1)
+        self._schedule = Schedule(first, most_open=2 * self.crowd.most - 1, machines=self.place.machines)
         decides = threading.Thread(target=self._decide, name="campaign")
         try:
             _start(decides)
@@ -253,7 +252,8 @@ class Campaign:
 
         def then(ran: Ran | None) -> None:
             if ran is not None:
-                self.crowd.learn(suffered(ran.reports.values()))
+                if self.place.machines == 1:  # of several each has as many labs as it carries by itself
+                    self.crowd.learn(suffered(ran.reports.values()))
                 each.run.take(group, ran)
             if each.run.between_waves:
                 self._next_wave(each)

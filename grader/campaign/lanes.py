@@ -5,17 +5,15 @@ Rule: a lane keeps its bench for the next call; one that broke is closed, and an
 
 from __future__ import annotations
 
-import contextlib
-import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
-from grader.bench.local import Bench, Place
+from grader.bench.local import Place
+from grader.bench.pool import Benches
 from harness.errors import SetupError, shortage
-from harness.lab.interface import LabError
 
 T = TypeVar("T")
 
@@ -25,16 +23,7 @@ class Lanes(Executor):
 
     def __init__(self, place: Place, count: int, *, ahead: int = 1) -> None:
         """`ahead`: when the first bench is needed, so many are made."""
-        self._place, self._count_ahead = place, ahead
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._idle: list[Bench] = []
-        self._benches: list[Bench] = []
-        #: Making a bench takes processors: the first ones are there sooner if not all are made at a time.
-        self._makers = threading.Semaphore(max(1, (os.cpu_count() or 1) // 2))
-        self._coming = 0  # benches that are being made
-        self._lock = threading.Lock()
-        self._stopped = False
-        self._ahead: threading.Thread | None = None
         self._threads: list[threading.Thread] = []
         for number in range(count):
             thread = threading.Thread(target=self._work, name=f"lane-{number}")
@@ -45,6 +34,9 @@ class Lanes(Executor):
                     raise SetupError(f"no worker can be started: {shortage(error) or error}") from None
                 break
             self._threads.append(thread)
+        self._benches = Benches(place, len(self._threads), ahead=ahead)
+        self.bench = self._benches.bench  #: a bench for the call that runs
+        self.cancel = self._benches.cancel  #: end what runs, soon
 
     def __len__(self) -> int:
         return len(self._threads)
@@ -68,92 +60,13 @@ class Lanes(Executor):
         while (call := self._calls.get()) is not None:
             call()
 
-    @contextlib.contextmanager
-    def bench(self) -> Iterator[Bench]:
-        """A bench for the call that runs: an idle one, else a new one. Raises LabError. One that broke is closed."""
-        bench = self._an_idle_one()
-        if bench is None:
-            self._count(+1)
-            self._make_ahead()
-            with self._makers:
-                if (bench := self._an_idle_one()) is None:
-                    bench = self._make()
-                else:
-                    self._count(-1)
-        try:
-            yield bench
-        except BaseException:
-            self._drop(bench)
-            raise
-        with self._lock:
-            self._idle.append(bench)
-
-    def _make_ahead(self) -> None:
-        """Make benches in the background until there are enough. Once."""
-
-        def make() -> None:
-            wanted = min(self._count_ahead, len(self._threads))
-            with contextlib.suppress(LabError):  # whoever needs one finds out
-                while not self._stopped and len(self._benches) + self._coming < wanted:
-                    self._count(+1)
-                    with self._makers:
-                        bench = self._make()
-                    with self._lock:
-                        self._idle.append(bench)
-
-        with self._lock:
-            if self._ahead is None:
-                self._ahead = threading.Thread(target=make, name="lanes-ahead")
-                with contextlib.suppress(RuntimeError):  # no room for a thread: they are made when they are needed
-                    self._ahead.start()
-
-    def _an_idle_one(self) -> Bench | None:
-        with self._lock:
-            return self._idle.pop() if self._idle else None
-
-    def _count(self, more: int) -> None:
-        with self._lock:
-            self._coming += more
-
-    def _make(self) -> Bench:
-        """Make a bench that is counted as coming."""
-        try:
-            bench = self._place.bench()
-        except BaseException:
-            self._count(-1)
-            raise
-        with self._lock:
-            self._benches.append(bench)
-            self._coming -= 1
-            stopped = self._stopped
-        if stopped:
-            bench.cancel()
-        return bench
-
-    def _drop(self, bench: Bench) -> None:
-        with self._lock:
-            self._benches.remove(bench)
-        with contextlib.suppress(Exception):  # the place sweeps up what is left when it is closed
-            bench.close()
-
-    def cancel(self) -> None:
-        """End what runs, soon."""
-        with self._lock:
-            self._stopped = True
-            benches = list(self._benches)
-        for bench in benches:
-            bench.cancel()
-
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let the threads end when all calls are done, and close the benches."""
         assert not cancel_futures  # nobody asks for that
-        self._stopped = True
+        self._benches.stop()
         for _ in self._threads:
             self._calls.put(None)
         if wait:
             for thread in self._threads:
                 thread.join()
-        if self._ahead is not None and self._ahead.ident is not None:
-            self._ahead.join()
-        for bench in list(self._benches):
-            self._drop(bench)
+        self._benches.close()

@@ -10,6 +10,9 @@ Rule 4: a step that wants the machine for itself begins when nothing runs, and n
         run empty for it only when no other step can be had: so that is once for many submissions, not once for each.
         Then all of these steps have their turn, before anything else begins.
 Rule 5: what is tried once more has its turn, alone, when all else is done.
+
+Of several machines (a farm), each sees to it by itself that what wants it for itself has it. So rule 4 becomes: as many
+of these steps run at a time as there are machines, beside others, when no other step can be had.
 """
 
 from __future__ import annotations
@@ -43,10 +46,10 @@ class Step(Generic[What]):
 class Schedule(Generic[What]):
     """The steps that wait and those that run."""
 
-    def __init__(self, first: Iterable[Step[What]], most_open: int) -> None:
+    def __init__(self, first: Iterable[Step[What]], most_open: int, machines: int = 1) -> None:
         """`first`: the step that begins each submission; `most_open`: how many are begun at a time."""
         self._new = deque(first)
-        self._most_open = most_open
+        self._most_open, self._machines = most_open, max(1, machines)
         self._open: set[int] = set()
         self._waiting: dict[Turn, list[Step[What]]] = {turn: [] for turn in Turn}
         self._running: list[Step[What]] = []
@@ -68,6 +71,8 @@ class Schedule(Generic[What]):
         return step
 
     def _choose(self, lanes: int) -> Step[What] | None:
+        if self._machines > 1:
+            return self._choose_of_many(lanes)
         if any(step.turn is not Turn.BESIDE for step in self._running):
             return None
         beside, alone = self._waiting[Turn.BESIDE], self._waiting[Turn.ALONE]
@@ -84,6 +89,21 @@ class Schedule(Generic[What]):
         if self._running or self._new or not self._waiting[Turn.LAST]:
             return None
         return self._waiting[Turn.LAST].pop(0)
+
+    def _choose_of_many(self, lanes: int) -> Step[What] | None:
+        if len(self._running) >= max(1, lanes):
+            return None
+        if self._waiting[Turn.BESIDE]:
+            return self._waiting[Turn.BESIDE].pop(0)
+        if self._new and len(self._open) < self._most_open:
+            return self._new.popleft()
+        apart = [step.turn for step in self._running if step.turn is not Turn.BESIDE]
+        if len(apart) >= self._machines:
+            return None
+        if self._waiting[Turn.ALONE]:
+            return self._waiting[Turn.ALONE].pop(0)
+        others = self._new or len(self._running) > apart.count(Turn.LAST)
+        return None if others or not self._waiting[Turn.LAST] else self._waiting[Turn.LAST].pop(0)
 
     def ended(self, step: Step[What]) -> None:
         """A step has ended. What follows from it is put first."""

@@ -6,6 +6,7 @@ import sys
 
 from grader.cli import course as _course
 from grader.cli import export as _export
+from grader.cli import farm as _farm
 from grader.cli import grade as _grade
 from grader.cli import gradebook as _gradebook
 from grader.cli import hook as _hook
@@ -20,6 +21,7 @@ __all__ = ["app", "main"]
 _COMMANDS = (
     _run,
     _merge,
+    _farm,
     _record,
     _grade,
     _export,

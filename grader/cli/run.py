@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from grader import course as courses
 from grader.bench.choose import choose_place
-from grader.bench.local import closing
+from grader.bench.local import Place, closing
 from grader.campaign.campaign import Campaign
 from grader.campaign.crowd import labs_here
 from grader.campaign.estimate import Estimate, in_words
@@ -26,7 +27,9 @@ from grader.campaign.shard import Shard
 from grader.campaign.tasks import of_another_secret
 from grader.cli import app as program
 from grader.cli.app import LabKind, LinkEngine, app
+from grader.course import Course
 from grader.course_file import CourseFile, course_of
+from grader.farm import trust
 from grader.record.run_folder import RunFolder
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
@@ -54,6 +57,8 @@ def run(
     trust_submissions: Annotated[
         bool, typer.Option("--trust-submissions", help="run them here without Docker")
     ] = False,
+    scheduler: Annotated[str, typer.Option(help="grade on a farm: tls://HOST:8786 (docs/farm.md)")] = "",
+    certificates: Annotated[Path | None, typer.Option(help="the farm's, for tls://")] = None,
     shard: Annotated[
         str, typer.Option(help="only this part of the class: 2/5 is the second of five (grader merge joins them)")
     ] = "1/1",
@@ -63,7 +68,9 @@ def run(
 ) -> None:
     """Grade a folder of submissions."""
     console = program.console()
+    say = functools.partial(_say, console)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    scheduler = scheduler and trust.checked(scheduler, certificates)
     course = courses.this_course()
     file = course_of(submitted, course.names())
     if file is not None:
@@ -80,17 +87,13 @@ def run(
     with RunFolder(out, course=file, wait=wait) as folder:
         secret = folder.secret(_secret(file, seed))
         _refuse_another_secret(folder, secret, [] if reseed else plan.jobs)
-        place = choose_place(
-            course,
-            lab=lab,
-            engine=engine,
-            submitted=submitted,
-            trusted=trust_submissions,
-            assignments=sorted({job.assignment.name for job in plan.jobs}),
-            say=lambda text: console.print(Text(text, style="dim")),
-        )
+        asked = sorted({job.assignment.name for job in plan.jobs})
+        if scheduler:
+            place, carried = _farm(course, scheduler, certificates, say)
+        else:
+            place, carried = _here(course, submitted, asked, say, lab=lab, engine=engine, trusted=trust_submissions)
         with closing(place):
-            workers = workers or labs_here()
+            workers = workers or carried
             campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
             estimate = Estimate(plan.jobs, lambda: campaign.crowd.now, os.cpu_count() or 1)
             kind = f"{place.kind} lab, link engine {place.engine}"
@@ -102,6 +105,39 @@ def run(
                 console.print(Text(place.unprotected, style="yellow"))
             status = _show(console, campaign, plan, folder, estimate)
     raise typer.Exit(status)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(Text(line(text), style="dim"))
+
+
+def _here(
+    course: Course,
+    submitted: Path,
+    assignments: list[str],
+    say: Callable[[str], None],
+    *,
+    lab: str,
+    engine: str,
+    trusted: bool,
+) -> tuple[Place, int]:
+    """The lab of this machine, and how many it carries. Raises UsageError, SetupError."""
+    place = choose_place(
+        course, lab=lab, engine=engine, submitted=submitted, trusted=trusted, assignments=assignments, say=say
+    )
+    return place, labs_here()
+
+
+def _farm(course: Course, scheduler: str, certificates: Path | None, say: Callable[[str], None]) -> tuple[Place, int]:
+    """A farm to grade on, and how many labs it carries. Raises UsageError, SetupError."""
+    address = trust.checked(scheduler, certificates)
+    trust.need_dask()
+    from grader.farm.dask_settings import settle
+    from grader.farm.place import FarmPlace
+
+    settle()
+    place = FarmPlace(course, address, certificates, say=say)
+    return place, place.labs
 
 
 def _secret(file: CourseFile | None, typed: str | None) -> str | None:

@@ -221,7 +221,7 @@ class Run:
 
     def task_of(self, group: Group) -> Task | None:
         """What its tester is told; None if there is nothing to run: the time for the whole grading is used up."""
-        task = replace(self.task, submission=self.submission, programs=self.programs)
+        task = replace(self.task, submission=self.submission, programs=self.programs, alone=group.alone)
         if not group.checks:
             assert self.build is not None
             task = replace(task, look=self._looks(group))

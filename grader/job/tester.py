@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from grader.bench.local import Bench, Ended
+from grader.bench.local import Bench, Elsewhere, Ended
 from grader.bench.task import Task
 from grader.job.listener import Listener
 from harness.lab.interface import LabError
@@ -62,14 +62,15 @@ def run_tester(bench: Bench, task: Task, see: Callable[[Start | Report], None] =
     if ended.cancelled:
         raise Cancelled
     seconds = max(time.monotonic() - begun, 0.001)
+    measured = ended.elsewhere or Elsewhere(seconds=seconds, crowded=(machine_queued() - queued) / seconds)
     if ended.died:
         listener.blame(ended.died)
     return Ran(
         ended=ended,
         broken=trouble,
         last=listener.ended,
-        seconds=seconds,
-        crowded=(machine_queued() - queued) / seconds,
+        seconds=measured.seconds,
+        crowded=measured.crowded,
         reports=listener.reports.first,
         phases=tuple(listener.phases),
         notes=tuple(listener.all_notes()),

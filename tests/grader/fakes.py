@@ -202,9 +202,14 @@ class FakePlace:
     image: str = "image-1"
     unprotected: str = ""
     closed: bool = False
+    machines: int = 1
+    found: dict[str, str] = field(default_factory=dict)  #: tools
 
     def bench(self) -> Bench:
         return self.make()
+
+    def tools(self) -> dict[str, str]:
+        return self.found
 
     def close(self) -> None:
         self.closed = True
@@ -231,6 +236,20 @@ class Runs:
                     results[event.job.student] = event.result
             folder.write_index(plan.remarks)
         return results
+
+    def task(self, student: str) -> Task:
+        """A task for a bench: what a student handed in."""
+        return Task(
+            student=student,
+            assignment=self.course.load("blocking"),
+            suites=self.course.suites("blocking"),
+            seed="ab",
+            identity="id",
+            lab={},
+            submission=self.submitted / student / "blocking",
+            checks=(READS, SERVES),
+            seconds=30.0,
+        )
 
     def result(self, student: str) -> dict[str, Any]:
         data: dict[str, Any] = json.loads((self.out / student / "blocking" / "result.json").read_text())

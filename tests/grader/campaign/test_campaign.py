@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 from fakes import ALL, END, READS, SECRET, SERVES, SURVIVES, FakeBench, Runs, hand_in, packets, passing, report, said
 
-from grader.bench.local import Ended, OnRecord
+from grader.bench.local import Ended, LocalPlace, OnRecord
 from grader.bench.task import Task
 from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
@@ -657,13 +656,10 @@ def test_a_torn_line_is_no_line(tmp_path: Path) -> None:
     assert [got["student"] for got in Journal(path).rows()] == ["a\udce9", "d"]
 
 
-def test_a_result_tells_the_machine(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_tells_the_machine(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     assert runs.go()["ann"]["lab"]["machine"] == {"processors": 1.0, "memory_mb": 256}  # nothing is known of a fake
-    runs.place.kind, runs.place.image = "local", ""
+    runs.place.image, runs.place.found = "another", {"python": "3.12.1"}
     machine = runs.go()["ann"]["lab"]["machine"]
-    assert machine["python"] == platform.python_version() and machine["memory_mb"] == 256
-    monkeypatch.setattr("harness.lab.docker.images.tools_of", lambda *_: {"python": "3.12.1"})
-    monkeypatch.setattr("harness.lab.docker.containers.DockerEngine", lambda: contextlib.nullcontext())
-    runs.place.kind, runs.place.image = "docker", "socketlab-student:1 socketlab-node:2"
-    assert runs.go()["ann"]["lab"]["machine"]["python"] == "3.12.1"
+    assert machine == {"python": "3.12.1", "processors": 1.0, "memory_mb": 256}
+    assert LocalPlace(runs.course.root).tools()["python"] == platform.python_version()

@@ -78,8 +78,8 @@ def test_benches_are_made_ahead_when_the_first_one_is_needed() -> None:
                 pass
 
         lanes.submit(call).result(20)
-        assert lanes._ahead is not None
-        lanes._ahead.join(20)
+        assert lanes._benches._ahead is not None
+        lanes._benches._ahead.join(20)
         assert len(made.benches) == 3
     assert all(bench.closed for bench in made.benches)
 

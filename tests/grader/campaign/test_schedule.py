@@ -123,8 +123,27 @@ def test_the_steps_of_what_broke_are_forgotten() -> None:
     assert begun(schedule, 2) == ["1 b"]
 
 
+def test_of_several_machines_one_is_enough_for_what_runs_alone() -> None:
+    schedule: Schedule[str] = Schedule([Step(number, "copy") for number in range(4)], most_open=3, machines=2)
+    assert begun(schedule, 4) == ["0 copy", "1 copy", "2 copy"]
+    for job in range(3):
+        end(schedule, job, "copy", Step(job, "idle", ALONE), *([Step(job, "a")] if job == 2 else []))
+    assert begun(schedule, 4) == ["2 a", "0 idle", "1 idle"]  # and no third one, though there is a lane
+    end(schedule, 0, "idle", Step(0, "hidden"))
+    assert begun(schedule, 4) == ["0 hidden", "2 idle"]
+    end(schedule, 1, "idle", Step(1, "again", LAST))
+    schedule.closes(1)
+    assert begun(schedule, 4) == ["3 copy"]
+    for job, what in ((2, "a"), (0, "hidden"), (2, "idle"), (3, "copy")):
+        assert begun(schedule, 4) == []  # what is tried once more waits for all else
+        end(schedule, job, what)
+    schedule.put([Step(2, "again", LAST), Step(3, "again", LAST)])
+    assert begun(schedule, 4) == ["1 again", "2 again"]
+
+
+@pytest.mark.parametrize("machines", [1, 2])
 @pytest.mark.parametrize("seed", range(40))
-def test_whatever_the_order_everything_runs_and_the_rules_hold(seed: int) -> None:
+def test_whatever_the_order_everything_runs_and_the_rules_hold(seed: int, machines: int) -> None:
     """Submissions of random waves, ended in a random order, on a number of lanes that changes."""
     dice = random.Random(seed)
     waves = {
@@ -135,7 +154,7 @@ def test_whatever_the_order_everything_runs_and_the_rules_hold(seed: int) -> Non
         for job in range(dice.randint(1, 9))
     }
     left = dict.fromkeys(waves, 1)  # steps of its wave
-    schedule = class_of(len(waves), most_open=dice.randint(1, 5))
+    schedule = Schedule([Step(job, "") for job in waves], dice.randint(1, 5), machines)
     ran: list[int] = []
     while not schedule.over:
         lanes = dice.randint(1, 4)
@@ -144,7 +163,7 @@ def test_whatever_the_order_everything_runs_and_the_rules_hold(seed: int) -> Non
             assert schedule.running <= lanes
         assert running(schedule), "something has to run while not all is over"
         quiet = [step for step in running(schedule) if step.turn is not Turn.BESIDE]
-        assert not quiet or len(running(schedule)) == 1
+        assert len(quiet) <= machines and (machines > 1 or not quiet or len(running(schedule)) == 1)
         step = dice.choice(running(schedule))
         schedule.ended(step)
         left[step.job] -= 1
