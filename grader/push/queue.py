@@ -28,7 +28,7 @@ MOST_ATTEMPTS = 3
 MOST_WAITING, MOST_NAME = 10_000, 400
 #: Gradings whose time an estimate is made of.
 _LAST = 20
-_PATIENCE = 10.0  # seconds that a call waits for another one's transaction
+_PATIENCE = 60.0  # seconds that a call waits for others' transactions, each of which waits for the disk
 _TABLE = """
 CREATE TABLE IF NOT EXISTS pushes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -200,6 +200,11 @@ class Queue:
                     raise
                 table.execute("COMMIT")
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                raise SetupError(
+                    f"{self._file}, the queue of pushes, has been in use by others for {_PATIENCE:.0f} s: try again."
+                    " If nothing runs, look who has it open: fuser -v, and whether the disk works."
+                ) from None
             raise SetupError(
                 f"{self._file}, the queue of pushes, cannot be used: {error}. Move it away to begin with an empty one."
             ) from None
