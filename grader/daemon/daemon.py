@@ -86,7 +86,8 @@ class Daemon:
         try:
             verdict = self._verdict(push)
         except (Stopped, KeyboardInterrupt):
-            return self._queue.put_back(push, now=time.time())
+            self._queue.put_back(push, now=time.time())
+            return
         if self._announcer is not None:
             self._announcer.ends(self._course, push, verdict)
         self._queue.end(push, verdict.state, now=time.time(), said=verdict.said)
