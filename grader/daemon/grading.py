@@ -60,7 +60,7 @@ class Grader:
         self._index_is_old: set[Path] = set()
 
     def grade(self, course: CourseFile, push: Push, tell: Tell) -> Verdict:
-        """The verdict on a push. Raises Stopped, SubmissionError where it is refused, another CommandError if ours."""
+        """The verdict on a push. Raises SubmissionError (it is refused), another CommandError (ours), Stopped."""
         roster = roster_of(course)
         source = source_of(course, rules_of(course, self._ours, roster), roster, push)
         assignment = self._ours.load(push.assignment)

@@ -11,6 +11,7 @@ import contextlib
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -41,7 +42,7 @@ class Poller:
         self._ours, self._folder, self._log = ours, folder, log
         self._apis: dict[str, Api] = {}
         self._tips: dict[str, str] = {}  # address -> the commit that was seen last
-        self._said: dict[str, str] = {}  # address -> what was wrong with it
+        self._said: dict[str, set[str]] = defaultdict(set)  # address -> what is wrong with it
         self._lock = threading.Lock()
         self._file = folder.kept / "unposted.json"
         self._unposted: dict[str, dict[str, Any]] = self._kept()
@@ -96,9 +97,9 @@ class Poller:
         return self._post_later(course)
 
     def _complain(self, address: str, text: str) -> None:
-        """Say it, once."""
-        if self._said.get(address) != text:
-            self._said[address] = text
+        """Say it, once until all is well again."""
+        if text not in self._said[address]:
+            self._said[address].add(text)
             self._log(text)
 
     def _look(self, course: CourseFile, rules: Rules, queue: Queue, address: str, student: str) -> None:

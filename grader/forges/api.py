@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +38,7 @@ class Api:
 
     forge: Forge
     token: str = field(repr=False)
-    now: Any = time.time  #: a clock, seconds
+    now: Callable[[], float] = time.time  #: seconds since 1970
     _known: dict[str, tuple[str, Any]] = field(default_factory=dict)  # path -> what the forge calls this state of it
     _not_before: float = 0.0
 
@@ -89,6 +90,8 @@ class Api:
         if answer.status_code == 304:
             return before
         if answer.status_code == 404 and call.body is None:
+            return None
+        if call.body is not None and answer.status_code == 400 and self._says.is_so_already(data):
             return None
         if answer.status_code >= 300:
             raise self._refused(answer, data, call)

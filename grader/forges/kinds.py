@@ -42,6 +42,10 @@ class Dialect(Protocol):
         """Posts a status."""
         ...
 
+    def is_so_already(self, answer: bytes) -> bool:
+        """Whether a status was refused since the commit has it: somebody was killed after it had been posted."""
+        ...
+
 
 class GitHub:
     """github.com and GitHub Enterprise Server."""
@@ -62,6 +66,10 @@ class GitHub:
     def status(self, repository: str, commit: str, status: Status) -> Call:
         return Call(f"/repos/{quote(repository)}/statuses/{commit}", _plain(status, status.state))
 
+    def is_so_already(self, answer: bytes) -> bool:
+        del answer
+        return False
+
 
 class Forgejo:
     """Forgejo, Gitea, Codeberg."""
@@ -77,6 +85,10 @@ class Forgejo:
 
     def status(self, repository: str, commit: str, status: Status) -> Call:
         return Call(f"/repos/{quote(repository)}/statuses/{commit}", _plain(status, status.state))
+
+    def is_so_already(self, answer: bytes) -> bool:
+        del answer
+        return False
 
 
 #: GitLab's words for our states. It has none for what broke through our fault: what was cancelled is nobody's failure.
@@ -98,6 +110,9 @@ class GitLab:
     def status(self, repository: str, commit: str, status: Status) -> Call:
         body = _plain(status, _GITLAB[status.state])
         return Call(f"/projects/{quote(repository, safe='')}/statuses/{commit}", body)
+
+    def is_so_already(self, answer: bytes) -> bool:
+        return b"Cannot transition status" in answer
 
 
 def _plain(status: Status, state: str) -> dict[str, str]:

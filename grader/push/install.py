@@ -51,9 +51,10 @@ def install(repository: Path, folder: PushFolder, rules: Rules) -> bool:
         new = not repository.exists()
         if new:
             _make(repository)
-        _check(repository)
+        known = _settings(repository)
         for key, value in _SETTINGS.items():
-            git("config", key, value, repository=repository)
+            if known.get(key.lower()) != value:
+                git("config", key, value, repository=repository)
         git("symbolic-ref", "HEAD", rules.ref, repository=repository)
         hook = repository / "hooks" / "post-receive"
         hook.parent.mkdir(exist_ok=True)
@@ -88,15 +89,15 @@ def _make(repository: Path) -> None:
             os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def _check(repository: Path) -> None:
-    """Raises UsageError unless a hook would run in it."""
-    if git("rev-parse", "--is-bare-repository", repository=repository).strip() != b"true":
+def _settings(repository: Path) -> dict[str, str]:
+    """A repository's own settings, names in small letters. Raises UsageError unless a hook would run in it."""
+    rows = git("config", "--local", "--list", "-z", repository=repository).decode("utf-8", "replace").split("\0")
+    found = {name.lower(): value for name, _, value in (row.partition("\n") for row in rows)}
+    if found.get("core.bare") != "true":
         raise UsageError(f"{repository} is not a bare repository. Make one: git init --bare")
-    try:
-        elsewhere = git("config", "--local", "core.hooksPath", repository=repository).decode("utf-8", "replace").strip()
-    except GitError:
-        return
-    raise UsageError(f"{repository} has its hooks in {elsewhere} (core.hooksPath), so one in it would never run.")
+    if elsewhere := found.get("core.hookspath"):
+        raise UsageError(f"{repository} has its hooks in {elsewhere} (core.hooksPath), so one in it would never run.")
+    return found
 
 
 def key_line(student: str, key: str, folder: PushFolder, rules: Rules) -> str:
