@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLASS ?= examples/class
 RUN ?= runs/class
 
-.PHONY: grade test test-netem check audit bench course images release clean
+.PHONY: grade test test-netem check audit audit-short bench course images release clean
 
 grade: $(VENV)/ready  ## grade the sample class (CLASS=folder RUN=folder for another; TRUST=1: without Docker, too)
 	@$(BIN)/grader run $(CLASS) --out $(RUN) $(if $(TRUST),--trust-submissions)
@@ -24,8 +24,12 @@ check: $(VENV)/ready-dev  ## types, style, layers, freshness of assignments/
 	@$(BIN)/lint-imports
 	@$(BIN)/grader release --check
 
-audit: $(VENV)/ready-dev  ## the long calibrations: every mutant and alternate, the reference again and again
+audit: $(VENV)/ready-dev  ## how often is a verdict wrong? AUDIT="mutants --minutes 10" is a part of it; then the long tests
+	@$(BIN)/grader audit $(AUDIT)
 	@$(BIN)/python -m pytest tests -m audit --durations=10
+
+audit-short: $(VENV)/ready-dev  ## ten minutes of it, as a CI does: fails where a verdict is wrong
+	@$(BIN)/grader audit mutants alternates repetition --lab local --sample 15 --rounds 1 --minutes 10 --out runs/audit-short
 
 course: $(VENV)/ready  ## bring nbgrader, for a term with a gradebook: about 300 MB more, JupyterLab among it
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[course]'

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,10 @@ class Versions:
 
     base: str = ""  #: hash of what decides all of them: harness, programs, build, limits, the reference as a peer
     checks: Mapping[str, str] = field(default_factory=dict)  #: check -> hash of its test file and what its row decides
+
+    def of(self, checks: Iterable[str]) -> Versions:
+        """Those of some of the checks."""
+        return Versions(base=self.base, checks={check: self.checks[check] for check in checks if check in self.checks})
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class Task:
     build: bool = False  #: whether the submission is to be built
     look: bool = False  #: whether its sources are to be looked through for forbidden names
     pack: bool = False  #: whether what was built is to be sent
+    until_failure: bool = False  #: whether to end with the first check that fails
     checks: Sequence[str] = ()  #: ids, in the order to run them
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)  #: of checks that ran before: some need them
     seconds: float = 0.0  #: after which everything is ended
@@ -70,6 +71,7 @@ class Task:
             build=self.build,
             look=self.look,
             pack=self.pack,
+            until_failure=self.until_failure,
             outcomes=self.outcomes,
             seed=self.seed,
             reference=reference,

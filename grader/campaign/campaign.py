@@ -221,7 +221,7 @@ class Campaign:
 
     def _next_wave(self, each: _Open) -> None:
         """Put what of a submission may run now; if nothing is left of its round, what follows on that."""
-        if groups := each.run.wave(self._pieces()):
+        if groups := each.run.wave(1 if each.job.until_failure else self._pieces()):
             beside = Turn.LAST if each.rounds else Turn.BESIDE
             for group in groups:
                 turn = Turn.ALONE if group.alone and not each.rounds else beside
@@ -368,6 +368,7 @@ class Campaign:
             versions=self._versions[name],
             submission=submission,
             seed=seed_of(self.secret, job.student, name),
+            until_failure=job.until_failure,
         )
 
     def _shower(self, job: GradingJob) -> Callable[[Progress], None]:

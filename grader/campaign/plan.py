@@ -24,8 +24,9 @@ class GradingJob:
     """A folder to grade."""
 
     student: str  #: the folder's name; bytes that are not UTF-8 as surrogates
-    assignment: Assignment
+    assignment: Assignment  #: with the checks that are to be run
     path: Path
+    until_failure: bool = False  #: whether the first check that fails is all that is asked for
 
     @property
     def name(self) -> str:

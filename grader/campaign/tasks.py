@@ -23,6 +23,7 @@ def make_task(
     versions: Versions,
     submission: str,
     seed: str,
+    until_failure: bool = False,
 ) -> Task:
     """`submission` is the copy's hash, or what stands for it; `tools` are those of the place; `seed` as `seed_of`."""
     name = assignment.name
@@ -30,7 +31,8 @@ def make_task(
         student=student,
         assignment=assignment,
         suites=course.suites(name),
-        versions=versions,
+        versions=versions.of(check.id for check in assignment.checks),
+        until_failure=until_failure,
         others=course.files_of_others(name),
         reference=course.reference(name),
         seed=seed,
@@ -41,6 +43,7 @@ def make_task(
             lab=place.kind,
             engine=place.engine,
             seed=seed,
+            **({"until": "a failure"} if until_failure else {}),
         ),
         lab={
             "kind": place.kind,

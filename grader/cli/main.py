@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from grader.cli import audit as _audit
 from grader.cli import course as _course
 from grader.cli import export as _export
 from grader.cli import farm as _farm
@@ -24,6 +25,7 @@ _COMMANDS = (
     _farm,
     _record,
     _grade,
+    _audit,
     _export,
     _term,
     _gradebook,

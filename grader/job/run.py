@@ -297,6 +297,10 @@ class Run:
             else:
                 self._built(ran, ending)
         self._seen, self._out = {}, False
+        if self.task.until_failure and any(report.outcome.failed for report in self.reports.values()):
+            rest = [check for check in self._tries if check not in self.reports]
+            self.endings.update(dict.fromkeys(rest, Ending(Stopped.ENOUGH)))
+            self.give_up()
 
     # -- the build -----------------------------------------------------------------------------------------------------
 

@@ -57,6 +57,16 @@ def index_page(
     return render("index.html.j2", view=view, remarks=remarks, left=left, going=going, **most)
 
 
+def audit_page(audit: Mapping[str, Any]) -> str:
+    """An audit of the grader, as audit.json has it."""
+    odd = [row for row in audit["findings"] if row["verdict"] not in ("caught", "same", "right", "held")]
+    checks: dict[str, list[dict[str, Any]]] = {}
+    for row in audit["checks"]:
+        idle = bool(row["asked"]) and not row["written"] and not row["generated"]
+        checks.setdefault(row["assignment"], []).append({**row, "idle": idle})
+    return render("audit.html.j2", audit=audit, odd=odd, checks=checks)
+
+
 def runs_page(runs: Sequence[Mapping[str, Any]], *, title: str = "Runs") -> str:
     """A folder of runs, the newest first. Each is what `grader.reports.class_view.run_row` makes of it."""
     rows = sorted(runs, key=lambda run: str(run["at"]), reverse=True)

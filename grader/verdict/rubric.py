@@ -32,6 +32,8 @@ class Stopped(Enum):
     NODE = Outcome.ERROR, "The submission's node did not last until this check."
     #: The submission's build failed.
     BUILD = Outcome.ERROR, "The build failed."
+    #: Nobody wanted to know more than the first failure.
+    ENOUGH = Outcome.SKIPPED, "Not run: another check had failed, and only the first failure was asked for."
     #: The submission cannot be run at all.
     REFUSED = Outcome.ERROR, "The submission could not be run."
 

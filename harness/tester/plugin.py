@@ -56,6 +56,7 @@ class SuiteRun:
     public_seed: str  #: the same for the public checks: it may be shown, it reveals nothing of the other
     broken_build: str | None = None  #: what the build said, when it failed
     reference: Path | None = None  #: the folder of the answers, if a hidden check may use them as a peer
+    until_failure: bool = False  #: whether to end with the first check that fails
 
     def seed_of(self, check: Check) -> int:
         """The seed of one check, 64 bit."""
@@ -164,14 +165,16 @@ class StoryPlugin:
         """Turn what happened into the check's record: after the call, or after a set-up that did not succeed."""
         error = call.excinfo.value if call.excinfo else None
         if call.when == "call" or (call.when == "setup" and error is not None):
-            self._report(self._checks[self._found[item]], error)
+            outcome = self._report(self._checks[self._found[item]], error)
+            if self._session.until_failure and outcome.failed:
+                item.session.shouldfail = "one check has failed, and more was not asked for"
         elif call.when == "teardown" and error is not None:
             self._emit(Trouble(f"{item.name}: the lab could not be tidied up: {error}"))
         return (yield)
 
     # -- the record --------------------------------------------------------------------------------------------
 
-    def _report(self, check: Check, error: BaseException | None) -> None:
+    def _report(self, check: Check, error: BaseException | None) -> Outcome:
         report = replace(
             _explain(check, error),
             seconds=round(time.monotonic() - self._began[1], 4),
@@ -184,6 +187,7 @@ class StoryPlugin:
             report = replace(report, seed=self._session.public_seed)
         self._outcomes[check.id] = report.outcome
         self._emit(report)
+        return report.outcome
 
     def _notice(self, check: Check, error: BaseException | None) -> None:
         """Report, before the check's report, that the node did not answer in this check, or (once) was lost."""
@@ -210,7 +214,7 @@ class StoryPlugin:
                 if crashes := scene.crashes():
                     report = replace(report, message=f"{'; '.join(crashes)}: {report.message}", crashed=True)
                 report = self._doubted(report, counters)
-            if report.outcome in (Outcome.FAIL, Outcome.TIMEOUT, Outcome.ERROR) and (why := scene.doubt()):
+            if report.outcome.failed and (why := scene.doubt()):
                 message = f"{why}; the check would have said: {report.message}"
                 report = replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
             if not report.outcome.well:

@@ -108,6 +108,7 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
             public_seed=job.public_seed or _public_seed(job.seed),
             broken_build=broken_build,
             reference=job.reference,
+            until_failure=job.until_failure,
         )
         if job.checks:
             _run_pytest(session, emit)

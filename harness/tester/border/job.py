@@ -40,6 +40,7 @@ class Job:
     seed: str  #: secret; every hidden check derives its own from it
     look: bool = False  #: whether its sources are to be looked through for forbidden names
     pack: bool = False  #: whether what was built is to be sent
+    until_failure: bool = False  #: whether to end with the first check that fails
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)  #: of checks that ran before: some need them
     public_seed: str = ""  #: the same for public checks, and no secret; derived from `seed` if it is empty
     reference: Path | None = None  #: the folder of the answers, which hidden checks play as a peer
@@ -69,6 +70,7 @@ class Job:
             seed=_get(row, "seed", "a text"),
             look=_get(row, "look", "true or false"),
             pack=_get(row, "pack", "true or false"),
+            until_failure=_get(row, "until_failure", "true or false"),
             outcomes={check: Outcome(word) for check, word in _get(row, "outcomes", "a table of outcomes").items()},
             public_seed=_get(row, "public_seed", "a text"),
             reference=Path(reference) if reference else None,

@@ -34,6 +34,11 @@ class Outcome(Enum):
         return self in (Outcome.PASS, Outcome.SKIPPED)
 
     @property
+    def failed(self) -> bool:
+        """Whether it is the submission that did not do its part."""
+        return self in (Outcome.FAIL, Outcome.TIMEOUT, Outcome.ERROR)
+
+    @property
     def decided(self) -> bool:
         """Whether it settles the check's points."""
         return self is not Outcome.INCONCLUSIVE

@@ -230,6 +230,32 @@ def test_each_ending_has_its_outcome(records: list[dict[str, Any]], name: str) -
     assert found["outcome"] == EXPECTED[name], json.dumps(found, indent=1)
 
 
+def test_a_tester_that_is_told_so_ends_with_the_first_failure(tmp_path: Path) -> None:
+    (tmp_path / "test_three.py").write_text(
+        "from harness.testing import Broken\ndef test_a(lab): pass\n"
+        "def test_b(lab): raise Broken('no', expected='', seen='')\ndef test_c(lab): pass\n"
+    )
+    names = ["test_a", "test_b", "test_c"]
+    stage = '[[stages]]\nnumber = 1\ntitle = "Three"\npoints = 3\nsection = "1"\n'
+    checks = "".join(CHECK.format(name=name, needs="") for name in names).replace("test_hello", "test_three")
+    (tmp_path / "assignment.toml").write_text(ASSIGNMENT + stage + checks)
+    (tmp_path / "hello.py").write_text(PROGRAM)
+    job = Job(
+        lab=LocalLab(tmp_path),
+        assignment=tmp_path / "assignment.toml",
+        suites={"public": tmp_path},
+        checks=[f"test_three.py::{name}" for name in names],
+        programs={"hello": ["python3", "hello.py"]},
+        build=False,
+        seed="1",
+        until_failure=True,
+    )
+    rows = told(job.to_json())
+    assert [row["outcome"] for row in rows if row["record"] == "report"] == ["pass", "fail"]
+    assert rows[-1]["record"] == "end"
+    assert not [row for row in rows if row["record"] == "trouble"]
+
+
 def test_the_records_begin_with_the_build_and_end_with_the_end(records: list[dict[str, Any]]) -> None:
     kinds = [record["record"] for record in records]
     assert kinds[:2] == ["phase", "build"]
@@ -314,6 +340,7 @@ GOOD: dict[str, Any] = {
     "build": False,
     "look": False,
     "pack": False,
+    "until_failure": False,
     "outcomes": {},
     "seed": "1",
     "public_seed": "",
