@@ -8,16 +8,17 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from grader.bench.local import Bench, Ended, OnRecord, read
 from grader.bench.task import Task
 from grader.course import Course
+from harness.course.languages import DEFAULT
 from harness.lab import doctor
 from harness.lab.docker import containers
 from harness.lab.docker import recipes as nodes
-from harness.lab.docker.images import Images, ensure_images
+from harness.lab.docker.images import Images, Made, ensure_images
 from harness.lab.docker.star import Star
 from harness.lab.interface import LabError
 from harness.tester.border.records import Phase, record_of
@@ -38,8 +39,7 @@ class DockerBench:
                 if self._stop.is_set():
                     raise LabError("the run was cancelled while the lab started")
             begun = time.monotonic()  # not before: an engine that is started again takes no time from the tests
-            session = self._star.session(task.submission, task.assignment.limits)
-            with session as node:
+            with self._star.session(task.submission, task.limits, builds=task.build) as node:
                 job = task.docker_job(node.lab, PurePosixPath(nodes.CODE)).to_json()
                 left = node.run_tester(job, lambda row: on_record(read(record_of, row)), begun + task.seconds)
                 if left.died is not None and not left.died.by_memory:
@@ -87,13 +87,22 @@ class DockerPlace:
     kind = "docker"
     unprotected = ""
 
-    def __init__(self, course: Course, names: list[str], *, engine: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        course: Course,
+        names: list[str],
+        *,
+        engine: str,
+        say: Callable[[str], None],
+        languages: Sequence[str] = DEFAULT,
+        made: Callable[[Made], None] = lambda _: None,
+    ) -> None:
         # The engine's kernel is this machine's: containers are given no other (find_engine in containers.py).
         without = engine == "auto" and not doctor.look("netem").there
         self.engine = "router" if without else engine
         containers.sweep()
-        self._images: Images = ensure_images(containers.DockerEngine(), say)
-        self.image = f"{self._images.student} {self._images.node}"
+        self.images: Images = ensure_images(containers.DockerEngine(), say, languages=languages, made=made)
+        self.image = str(self.images)
         self._code = _code(course, names)
         self._workers = 0
         self._lock = threading.Lock()
@@ -102,7 +111,7 @@ class DockerPlace:
         with self._lock:
             number = self._workers
             self._workers += 1
-        return DockerBench(lambda: Star.start(self._images, code=self._code, engine=self.engine, worker=number))
+        return DockerBench(lambda: Star.start(self.images, code=self._code, engine=self.engine, worker=number))
 
     def close(self) -> None:
         with contextlib.suppress(LabError):  # the engine is gone: the next run sweeps up what this one has left

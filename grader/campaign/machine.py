@@ -18,6 +18,6 @@ def tools_of_place(place: Place) -> dict[str, str]:
 
     try:
         with DockerEngine() as engine:
-            return tools_of(engine, place.image.split()[0])
+            return tools_of(engine, place.image.split()[1])  # where it is built: all that is where it runs, and more
     except LabError:
         return {}

@@ -30,6 +30,7 @@ from grader.course_file import CourseFile, course_of
 from grader.record.run_folder import RunFolder
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
+from harness.course.languages import DEFAULT
 from harness.errors import UsageError, cause_of
 
 
@@ -71,8 +72,7 @@ def run(
         submitted = file.submitted if submitted.resolve() == file.folder.resolve() else submitted
     if out is None:
         raise UsageError("--out is missing: where results go. A folder with a course.toml has a place for them.")
-    submitted = submitted.absolute()
-    plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
+    plan = make_plan(course, submitted.absolute(), assignments=assignment or [], students=student or [])
     part = Shard.read(shard)
     plan.jobs = [job for job in plan.jobs if part.has(job.student)]
     if out.resolve().is_relative_to(submitted.resolve()):
@@ -88,6 +88,7 @@ def run(
             trusted=trust_submissions,
             assignments=sorted({job.assignment.name for job in plan.jobs}),
             say=lambda text: console.print(Text(text, style="dim")),
+            languages=file.languages if file else DEFAULT,
         )
         with closing(place):
             workers = workers or labs_here()

@@ -665,5 +665,5 @@ def test_a_result_tells_the_machine(runs: Runs, monkeypatch: pytest.MonkeyPatch)
     assert machine["python"] == platform.python_version() and machine["memory_mb"] == 256
     monkeypatch.setattr("harness.lab.docker.images.tools_of", lambda *_: {"python": "3.12.1"})
     monkeypatch.setattr("harness.lab.docker.containers.DockerEngine", lambda: contextlib.nullcontext())
-    runs.place.kind, runs.place.image = "docker", "socketlab-student:1 socketlab-node:2"
+    runs.place.kind, runs.place.image = "docker", "socketlab-student:1 socketlab-build:2 socketlab-node:3"
     assert runs.go()["ann"]["lab"]["machine"]["python"] == "3.12.1"
