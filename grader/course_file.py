@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from grader.course_push import PLACE_OF_SECRET, PushSettings, push_settings, verdicts_per_day
 from grader.term.late import LatePolicy
+from harness.course.languages import DEFAULT, LANGUAGES, in_order
 from harness.errors import SetupError, UsageError, cause_of
 from harness.text.nearest import nearest
 from harness.text.toml_rows import Row, TomlFile, TomlMistake
@@ -75,7 +76,7 @@ class CourseFile:
     secret: str = ""  #: "file:PATH" or "env:NAME"; empty: each run has one of its own
     submitted: Path  #: the folder of submissions
     run: Path  #: the folder of results
-    languages: tuple[str, ...] = ("python",)
+    languages: tuple[str, ...] = DEFAULT  #: of submissions: what the nodes have that build and run them
     assignments: tuple[CourseAssignment, ...] = ()
     roster: Path  #: the CSV of who takes part; it need not be there
     late: LatePolicy
@@ -193,7 +194,7 @@ def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
         secret=secret,
         submitted=path.parent / head.text("submitted", "submitted"),
         run=path.parent / head.text("run", "run"),
-        languages=head.words("languages") or CourseFile.languages,
+        languages=_languages(head),
         assignments=assignments,
         roster=path.parent / file.row("roster", ("file",)).text("file", "roster.csv"),
         late=_late(file.row("late", _LATE)),
@@ -203,6 +204,15 @@ def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
         after_due=_shown(see, "after_due"),
         push=push_settings(file, path.parent),
     )
+
+
+def _languages(row: Row) -> tuple[str, ...]:
+    wanted = row.words("languages") or DEFAULT
+    for name in wanted:
+        if name not in LANGUAGES:
+            what = f"nothing is known of a language {name!r}"
+            row.wrong("languages", what, f"{nearest(name, LANGUAGES)} docs/languages.md says how to add one.")
+    return tuple(in_order(wanted))
 
 
 def _zone(row: Row) -> ZoneInfo:

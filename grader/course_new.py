@@ -26,7 +26,7 @@ zone = "{zone}"  # an IANA name; deadlines and pages are in it
 secret = "file:.secret"  # where the secret is that seeds derive from: "file:PATH" or "env:NAME"; never the secret
 submitted = "submitted"  # submissions: submitted/<student>/<assignment>/, as nbgrader has them
 run = "run"  # results
-languages = ["python", "c"]
+languages = ["python", "c", "go"]  # that submissions may be written in; also known: "rust", "java"
 
 # What a student's page holds: "nothing", "public" (the public checks), or "all" (hidden ones by points and hint).
 [students]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from grader.bench.local import LocalPlace, Place
+from grader.bench.local import LocalPlace, Place, closing
 from grader.course import Course
+from harness.course.languages import DEFAULT
 from harness.errors import SetupError, UsageError
 from harness.lab import doctor
+from harness.lab.interface import LabError
 from harness.lab.local.machine import lacking
 
 
@@ -23,17 +26,18 @@ def choose_place(
     trusted: bool,
     assignments: list[str],
     say: Callable[[str], None],
+    languages: Sequence[str] = DEFAULT,
 ) -> Place:
     """The place for a run. `lab` is auto, docker or local; `assignments` will be graded; `say` is told what takes long.
 
-    Raises UsageError, SetupError.
+    `languages`: those of the submissions; a local lab has what this machine has. Raises UsageError, SetupError.
     """
     if lab != "local":
         missing = _no_docker()
         if not missing:
             from grader.bench.docker import DockerPlace
 
-            return DockerPlace(course, assignments, engine=engine, say=say)
+            return DockerPlace(course, assignments, engine=engine, say=say, languages=languages)
         if lab == "docker":
             raise SetupError(f"the Docker lab cannot be used: {missing}")
         why = f"no Docker engine is within reach ({missing})"
@@ -64,13 +68,54 @@ def _no_docker() -> str:
     return find_engine().why_not or ""
 
 
-def make_images(say: Callable[[str], None]) -> str:
-    """Make the Docker lab's images if they are missing; their names. Raises SetupError."""
+@dataclass(frozen=True)
+class Image:
+    """One of the Docker lab's images."""
+
+    name: str
+    size: int  #: bytes
+    made_in: float | None  #: seconds, if it was made now
+    tools: dict[str, str]  #: tool -> version; empty for our own nodes
+
+
+def make_images(say: Callable[[str], None], languages: Sequence[str] = DEFAULT) -> list[Image]:
+    """Make the Docker lab's images if they are missing, and say what they are. Raises SetupError, LabError."""
     if missing := _no_docker():
         raise SetupError(f"the images cannot be made: {missing}")
     from grader.bench.docker import DockerPlace
+    from harness.lab.docker.containers import DockerEngine
+    from harness.lab.docker.images import KINDS, tools_of
 
-    return DockerPlace(Course(Path()), [], engine="auto", say=say).image
+    took: dict[str, float] = {}
+    place = DockerPlace(
+        Course(Path()),
+        [],
+        engine="auto",
+        say=say,
+        languages=languages,
+        made=lambda made: took.update({made.kind: made.seconds}),
+    )
+    with closing(place), DockerEngine() as engine:
+        names = {kind: getattr(place.images, kind) for kind in KINDS}
+        return [
+            Image(name, engine.size(name), took.get(kind), {} if kind == "node" else tools_of(engine, name))
+            for kind, name in names.items()
+        ]
+
+
+def tools_of_images(languages: Sequence[str]) -> dict[str, str] | None:
+    """Tool -> version in the image that builds submissions in these languages; None where it has not been made."""
+    if _no_docker():
+        return None
+    from harness.lab.docker.containers import DockerEngine
+    from harness.lab.docker.images import tools_of, wanted_images
+
+    wanted = wanted_images(languages).build
+    try:
+        with DockerEngine() as engine:
+            return tools_of(engine, wanted) if engine.has_image(wanted) else None
+    except LabError:
+        return None
 
 
 def _bundled(course: Course, submitted: Path) -> bool:

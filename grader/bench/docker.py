@@ -8,16 +8,17 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from grader.bench.local import Bench, Ended, OnRecord, read
 from grader.bench.task import Task
 from grader.course import Course
+from harness.course.languages import DEFAULT
 from harness.lab import doctor
 from harness.lab.docker import containers
 from harness.lab.docker import recipes as nodes
-from harness.lab.docker.images import Images, ensure_images, tools_of
+from harness.lab.docker.images import Images, Made, ensure_images, tools_of
 from harness.lab.docker.star import Star
 from harness.lab.interface import LabError
 from harness.tester.border.records import Phase, record_of
@@ -38,8 +39,7 @@ class DockerBench:
                 if self._stop.is_set():
                     raise LabError("the run was cancelled while the lab started")
             begun = time.monotonic()  # not before: an engine that is started again takes no time from the tests
-            session = self._star.session(task.submission, task.assignment.limits)
-            with session as node:
+            with self._star.session(task.submission, task.limits, builds=task.build) as node:
                 job = task.docker_job(node.lab, PurePosixPath(nodes.CODE)).to_json()
                 left = node.run_tester(job, lambda row: on_record(read(record_of, row)), begun + task.seconds)
                 if left.died is not None and not left.died.by_memory:
@@ -88,13 +88,22 @@ class DockerPlace:
     unprotected = ""
     machines = 1
 
-    def __init__(self, course: Course, names: list[str], *, engine: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        course: Course,
+        names: list[str],
+        *,
+        engine: str,
+        say: Callable[[str], None],
+        languages: Sequence[str] = DEFAULT,
+        made: Callable[[Made], None] = lambda _: None,
+    ) -> None:
         # The engine's kernel is this machine's: containers are given no other (find_engine in containers.py).
         without = engine == "auto" and not doctor.look("netem").there
         self.engine = "router" if without else engine
         containers.sweep()
-        self._images: Images = ensure_images(containers.DockerEngine(), say)
-        self.image = f"{self._images.student} {self._images.node}"
+        self.images: Images = ensure_images(containers.DockerEngine(), say, languages=languages, made=made)
+        self.image = str(self.images)
         self._code = _code(course, names)
         self._tools: Mapping[str, str] = {}
         self._workers = 0
@@ -104,14 +113,14 @@ class DockerPlace:
         with self._lock:
             number = self._workers
             self._workers += 1
-        return DockerBench(lambda: Star.start(self._images, code=self._code, engine=self.engine, worker=number))
+        return DockerBench(lambda: Star.start(self.images, code=self._code, engine=self.engine, worker=number))
 
     def tools(self) -> Mapping[str, str]:
         """Nothing is graded by it, so nothing stops for want of it. An image does not change: it is asked once."""
         with contextlib.suppress(LabError):
             if not self._tools:
                 with containers.DockerEngine() as engine:
-                    self._tools = tools_of(engine, self._images.student)
+                    self._tools = tools_of(engine, self.images.build)
         return self._tools
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from grader.course import Versions
-from harness.course.assignment import Assignment, Suite
+from harness.course.assignment import Assignment, Limits, Suite
 from harness.course.misplaced import Others
 from harness.lab.docker.description import DockerLab
 from harness.tester.border.job import Job, LocalLab
@@ -39,6 +39,12 @@ class Task:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)  #: of checks that ran before: some need them
     seconds: float = 0.0  #: after which everything is ended
     alone: bool = False  #: whether nothing else may run on its machine meanwhile
+
+    @property
+    def limits(self) -> Limits:
+        """Of the node it runs in: a build may use more than what is built."""
+        build = self.assignment.build
+        return build.limits(self.assignment.limits) if self.build and build is not None else self.assignment.limits
 
     def local_job(self) -> Job:
         """For a tester on this machine."""

@@ -30,11 +30,13 @@ from grader.campaign.campaign import Campaign
 from grader.campaign.crowd import labs_here
 from grader.campaign.plan import RESERVED, GradingJob
 from grader.cli.app import LabKind, LinkEngine, app
+from grader.course_file import course_of
 from grader.export.convert import result_of
 from grader.record.run_folder import RunFolder
 from grader.reports.view import instructor_view, student_view
 from harness.cli import written
 from harness.course.assignment import Assignment
+from harness.course.languages import DEFAULT
 from harness.errors import SetupError, SubmissionError, UsageError, cause_of
 from harness.formats.choose import FORMATS, Wanted, wanted
 from harness.formats.data import as_data
@@ -85,6 +87,7 @@ def grade(
         except SubmissionError as refused:
             _tell(Verdict.refused, _refused(described, str(refused)), chosen, as_json)
             raise typer.Exit(Verdict.refused) from None
+        file = course_of(out, course.names()) if out else None
         with RunFolder(out or folder / "run") as run:
             place = choose_place(
                 course,
@@ -94,6 +97,7 @@ def grade(
                 trusted=trust_submissions,
                 assignments=[assignment],
                 say=lambda text: Console(stderr=True, highlight=False).print(Text(text, style="dim")),
+                languages=file.languages if file else DEFAULT,
             )
             secret = run.secret(seed or os.environ.get("SOCKETLAB_SECRET"))
             with closing(place):

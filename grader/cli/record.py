@@ -37,6 +37,7 @@ from grader.submission import readable_name
 from grader.verdict.decisions import BadDecision, Decision, Given, points, stage_target, standing
 from grader.verdict.scoring import number
 from harness.course.assignment import Assignment
+from harness.course.languages import DEFAULT
 from harness.errors import UsageError, cause_of
 
 RunOf = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a run, or of a course")]
@@ -286,6 +287,7 @@ def rerun(
             trusted=trust_submissions,
             assignments=[assignment],
             say=lambda text: _say(text, style="dim"),
+            languages=file.languages if file else DEFAULT,
         )
         with closing(place):
             again = Rerun(course, folder, place, folder.secret(given), kept, chosen)

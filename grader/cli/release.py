@@ -11,14 +11,17 @@ import typer
 from rich.text import Text
 
 from grader import course as courses
-from grader.bench.choose import make_images
+from grader.bench.choose import make_images, tools_of_images
 from grader.cli import app as program
 from grader.cli.app import app
 from grader.course import Course
+from grader.course_file import the_course_of
 from grader.export import autograder as autograders
 from grader.release import repository
 from grader.release.starters import differences, write_starters
+from harness.course.languages import DEFAULT, Grader
 from harness.errors import UsageError, cause_of
+from harness.lab.tools import in_words
 
 
 @app.command(rich_help_panel="What students get")
@@ -30,6 +33,9 @@ def release(
         Path | None, typer.Option(help="write an autograder for Classroom 50 into this new folder")
     ] = None,
     assignment: Annotated[str | None, typer.Option(help="for which assignment the autograder is")] = None,
+    of: Annotated[
+        Path | None, typer.Option("--course", help="a course's folder: its languages are what handouts tell")
+    ] = None,
     hidden: Annotated[
         bool, typer.Option("--hidden", help="--gradescope: with the hidden checks; read docs/ci.md first")
     ] = False,
@@ -51,7 +57,8 @@ def release(
         console.print(Text(f"assignments/ is fresh: {', '.join(course.names()) or 'nothing in it'}"))
         return
     if out is not None:
-        files = repository.build(course)
+        languages = _languages(of)
+        files = repository.build(course, Grader(languages=languages, tools=tools_of_images(languages)))
         repository.write(files, out)
         console.print(Text(f"{len(files)} files in {out}, searched for answers, hidden tests and private files"))
         return
@@ -78,8 +85,16 @@ def _write_autograders(
 
 
 @app.command(rich_help_panel="What students get")
-def images() -> None:
-    """Make the Docker lab's images now instead of at the first grading."""
+def images(folder: Annotated[Path | None, typer.Argument(help="the course, for its languages")] = None) -> None:
+    """Make the Docker lab's images now instead of at the first grading, and say what is in them."""
     console = program.console()
-    made = make_images(lambda text: console.print(Text(text, style="dim")))
-    console.print(Text(f"The images are there: {made}"))
+    made = make_images(lambda text: console.print(Text(text, style="dim")), _languages(folder))
+    for image in made:
+        took = "was there" if image.made_in is None else f"made in {image.made_in:.0f} s"
+        what = f": {in_words(image.tools)}" if image.tools else ""
+        console.print(Text(f"{image.name}  {image.size / 1e6:,.0f} MB, {took}{what}"), soft_wrap=True)
+
+
+def _languages(folder: Path | None) -> tuple[str, ...]:
+    """The languages of the course in a folder. Raises UsageError (it is none), SetupError."""
+    return DEFAULT if folder is None else the_course_of(folder, courses.this_course().names()).languages

@@ -33,6 +33,7 @@ from grader.farm import trust
 from grader.record.run_folder import RunFolder
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
+from harness.course.languages import DEFAULT
 from harness.errors import UsageError, cause_of
 
 
@@ -78,8 +79,7 @@ def run(
         submitted = file.submitted if submitted.resolve() == file.folder.resolve() else submitted
     if out is None:
         raise UsageError("--out is missing: where results go. A folder with a course.toml has a place for them.")
-    submitted = submitted.absolute()
-    plan = make_plan(course, submitted, assignments=assignment or [], students=student or [])
+    plan = make_plan(course, submitted.absolute(), assignments=assignment or [], students=student or [])
     part = Shard.read(shard)
     plan.jobs = [job for job in plan.jobs if part.has(job.student)]
     if out.resolve().is_relative_to(submitted.resolve()):
@@ -91,7 +91,18 @@ def run(
         if scheduler:
             place, carried = _farm(course, scheduler, certificates, say)
         else:
-            place, carried = _here(course, submitted, asked, say, lab=lab, engine=engine, trusted=trust_submissions)
+            languages = file.languages if file else DEFAULT
+            place = choose_place(
+                course,
+                lab=lab,
+                engine=engine,
+                submitted=submitted,
+                trusted=trust_submissions,
+                assignments=asked,
+                say=say,
+                languages=languages,
+            )
+            carried = labs_here()
         with closing(place):
             workers = workers or carried
             campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
@@ -109,23 +120,6 @@ def run(
 
 def _say(console: Console, text: str) -> None:
     console.print(Text(line(text), style="dim"))
-
-
-def _here(
-    course: Course,
-    submitted: Path,
-    assignments: list[str],
-    say: Callable[[str], None],
-    *,
-    lab: str,
-    engine: str,
-    trusted: bool,
-) -> tuple[Place, int]:
-    """The lab of this machine, and how many it carries. Raises UsageError, SetupError."""
-    place = choose_place(
-        course, lab=lab, engine=engine, submitted=submitted, trusted=trusted, assignments=assignments, say=say
-    )
-    return place, labs_here()
 
 
 def _farm(course: Course, scheduler: str, certificates: Path | None, say: Callable[[str], None]) -> tuple[Place, int]:

@@ -20,6 +20,7 @@ from grader.release.leaks import Secrets, find_leaks
 from grader.release.markers import answers, is_given, regions
 from grader.release.starters import differences, files_of, files_of_term
 from harness.course.assignment import Assignment
+from harness.course.languages import DEFAULT, TOLD_IN, Grader, promised
 from harness.errors import SetupError, UsageError
 
 #: Marks a folder as a release and lists the files that it put there.
@@ -32,8 +33,12 @@ _HIDDEN = ("git", "forgejo")
 _PAGES = ("guest.md",)
 
 
-def build(course: Course) -> dict[str, bytes]:
-    """Every file of the student repository: path -> content. Raises SetupError."""
+def build(course: Course, grader: Grader | None = None) -> dict[str, bytes]:
+    """Every file of the student repository: path -> content. Raises SetupError.
+
+    `grader`: what the machine that grades has, if it is not the usual.
+    """
+    grader = grader or Grader()
     names = course.names()
     stale = [line for name in names for line in differences(course, name)]
     if stale:
@@ -44,6 +49,10 @@ def build(course: Course) -> dict[str, bytes]:
     files.update({f"docs/{page}": (HARNESS.parent / "docs" / page).read_bytes() for page in _PAGES})
     for name in names:
         files.update({f"{name}/{path}": data for path, data in files_of(course.released(name)).items()})
+    files[TOLD_IN] = grader.to_json().encode()
+    for name, assignment in zip(names, assignments, strict=True):
+        handout = f"{name}/{assignment.handout}"
+        files[handout] = files[handout].replace(promised(DEFAULT).encode(), promised(grader.languages).encode())
     leaks = find_leaks(files, secrets_of(course, names))
     if leaks:
         raise SetupError("\n".join(["the release would show what it must not, so nothing was written:", *leaks]))

@@ -13,15 +13,17 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.cli.building import built, graded_on
 from harness.cli.testers import run_testers
 from harness.course.assignment import Assignment, Check, load_assignment
 from harness.course.groups import cut, split
 from harness.course.misplaced import expected_files, misplaced_in
 from harness.course.programs import load_programs
 from harness.errors import UsageError
+from harness.lab.interface import LabError
 from harness.tester.border.job import Job, LocalLab
 from harness.tester.border.outcome import Outcome
-from harness.tester.border.records import Forbidden, Record, Report
+from harness.tester.border.records import Built, Forbidden, Record, Report, Trouble
 from harness.text.nearest import nearest
 
 #: Where an assignment's folder is looked for, from the current folder upwards.
@@ -116,21 +118,40 @@ def run_checks(
     `testers`: so many side by side at most (default: as this machine carries). What those leave undecided runs once
     more, when nothing else does.
     """
+    build = solution.assignment.build_of(solution.folder)
+    if build is None:
+        yield from _run_built(solution, checks, seed, testers=testers)
+        return
+    try:
+        with built(solution.assignment, solution.folder, build, graded_on(HOME)) as made:
+            yield Built(not made.broken, made.broken or made.told(build))
+            if made.broken:
+                reason = "the build failed"
+                yield from (Report(check=check.id, outcome=Outcome.ERROR, message=reason) for check in checks)
+            else:
+                yield from _run_built(replace(solution, folder=made.folder), checks, seed, testers=testers)
+    except LabError as error:
+        yield Trouble(str(error))
+
+
+def _run_built(
+    solution: Solution, checks: Sequence[Check], seed: str | None, *, testers: int | None
+) -> Generator[Record, None, None]:
+    """Run checks of what needs no building."""
     assignment = solution.assignment
-    build = assignment.build_of(solution.folder) is not None
     job = Job(
         lab=LocalLab(solution.folder),
         assignment=assignment.path.resolve(),
         suites={"public": solution.tests.resolve()},
         checks=[check.id for check in checks],
         programs=load_programs(assignment.programs, solution.folder),
-        build=build,
+        build=False,
         look=True,
         seed="",
         public_seed=seed or secrets.token_hex(4),
     )
     beside, alone = split(assignment, "public", set(job.checks))
-    groups = [] if build else cut(beside, testers or testers_here())  # what is built is built once
+    groups = cut(beside, testers or testers_here())
     if len(groups) < 2:
         yield from run_testers([job])
         return

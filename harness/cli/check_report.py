@@ -87,6 +87,11 @@ class CheckReport:
                 self.broken_build = text
                 self.console.print("[red]The build failed, so no check was run.[/] It said:")
                 self.console.print(_shown(text), style="yellow", markup=False, soft_wrap=True)
+            case Built(text=text) if text:
+                done, *warnings = _shown(text).splitlines()
+                self.console.print(done, style="dim", markup=False, soft_wrap=True)
+                for warning in warnings:
+                    self.console.print(warning, style="yellow", markup=False, soft_wrap=True)
             case Trouble(text):
                 self.console.print(_shown(text), style="yellow", markup=False)
 

@@ -11,7 +11,10 @@ from rich.markup import escape
 from harness.cli import check_commands, show_commands
 from harness.cli import link as paths
 from harness.cli import trace_commands as cli_transport
+from harness.cli.building import graded_on
+from harness.cli.check import HOME
 from harness.cli.console import Commands, console, tolerate_any_encoding
+from harness.course import languages
 from harness.lab import doctor, tools
 from harness.link.named import load_profiles
 from harness.link.netem_words import netem_words
@@ -31,7 +34,10 @@ def doctor_() -> None:
     """What this machine can do, and for each missing thing the one command that installs it."""
     terminal = console()
     terminal.print(f"What programs find here: {escape(tools.in_words(tools.tools_here()))}", soft_wrap=True)
-    terminal.print("What the machine that grades has stands in each handout.\n", style="dim")
+    grader = graded_on(HOME)
+    there = f"has {tools.in_words(grader.tools)}." if grader.tools else languages.promised(grader.languages)
+    terminal.print(f"The machine that grades {escape(there)}", soft_wrap=True)
+    terminal.print(f"Programs may be in {languages.in_words(grader.languages)}.\n", soft_wrap=True)
     for finding in doctor.examine():
         sign = "[green]✓[/]" if finding.there else "[red]✗[/]"
         terminal.print(f"{sign} [bold]{finding.name}[/]: {escape(finding.what)}", soft_wrap=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
@@ -29,11 +29,26 @@ SCHEMA = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """How a submission that has a certain file is built, in the student's node."""
+    """How a submission that has a certain file is built, in a node of its own, and what it may use there."""
 
     file: str  #: built only if the submission has this file at its root
     command: tuple[str, ...]  #: argument vector
     timeout: float = 60.0  #: seconds
+    memory_mb: int = 1024  #: memory without swap, files included
+    processes: int = 256  #: processes and threads together
+    disk_mb: int = 256  #: everything it writes; what is built may have what [limits] says
+
+    def limits(self, limits: Limits) -> Limits:
+        """Of the node that builds, for an assignment with these limits."""
+        return replace(
+            limits,
+            memory_mb=self.memory_mb,
+            processes=self.processes,
+            disk_mb=self.disk_mb,
+            file_mb=self.disk_mb,
+            open_files=max(limits.open_files, 1024),
+            nodes=1,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +203,7 @@ def _read(file: TomlFile, path: Path) -> Assignment:
         title=head.text("title"),
         handout=head.file_name("handout", example='"handout.md"'),
         programs=MappingProxyType(programs),
-        build=_build(file.row("build", ("file", "command", "timeout"))) if "build" in file.data else None,
+        build=_build(file.row("build", tuple(Build.__dataclass_fields__))) if "build" in file.data else None,
         limits=limits,
         stages=stages,
         checks=checks,
@@ -211,6 +226,7 @@ def _build(row: Row) -> Build:
         file=row.file_name("file", example='"Makefile"'),
         command=row.words("command", required=True),
         timeout=row.number("timeout", Build.timeout),
+        **{key: row.whole(key, getattr(Build, key)) for key in ("memory_mb", "processes", "disk_mb")},
     )
 
 

@@ -1,6 +1,6 @@
-"""What a submission finds on the machine it runs on: the Python, the compiler, make, OpenSSL, and which system that is.
+"""What a submission finds on the machine it runs on: Python, the compilers, make, OpenSSL, and which system that is.
 
-Of the student's image docker/prepare-student.sh writes the same down; harness/lab/docker/images.py reads it.
+Of the images docker/prepare-student.sh writes the same down; harness/lab/docker/images.py reads it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from collections.abc import Mapping
 from typing import Any
 
 #: What is told of a machine, in this order, and how it is called in a sentence.
-TOOLS = {"system": "", "python": "Python", "gcc": "gcc", "make": "GNU make", "openssl": "OpenSSL"}
+TOOLS = {
+    "system": "",
+    "python": "Python",
+    "gcc": "gcc",
+    "go": "Go",
+    "rust": "Rust",
+    "java": "Java",
+    "make": "GNU make",
+    "openssl": "OpenSSL",
+}
 
 
 def tools_here() -> dict[str, str]:
@@ -23,6 +32,9 @@ def tools_here() -> dict[str, str]:
         "system": _system(),
         "python": platform.python_version(),
         "gcc": _first_word("gcc", "-dumpfullversion", "-dumpversion"),
+        "go": _first_word("go", "version", after="go version go"),
+        "rust": _first_word("rustc", "--version", after="rustc "),
+        "java": _first_word("java", "--version", after=r"openjdk "),
         "make": _first_word("make", "--version", after="GNU Make "),
         "openssl": ssl.OPENSSL_VERSION.split()[1],
     }

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -133,13 +133,13 @@ def engine() -> Iterator[Engine]:
     with tempfile.TemporaryDirectory(prefix="engine-") as name:  # a socket's path is short
         made = Engine(Path(name))
         made.data.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1200m", "tmpfs", str(made.data)]).returncode:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2600m", "tmpfs", str(made.data)]).returncode:
             pytest.skip("nothing can be mounted here")
         try:
             made.start()
             here = docker.from_env()
             there = docker.DockerClient(made.address, timeout=120)
-            for tag in (wanted.node, wanted.student):
+            for tag in (wanted.node, wanted.student, wanted.build):
                 there.api.load_image(here.api.get_image(tag))
             yield made
         finally:
@@ -303,7 +303,9 @@ class Full:
     def pull(self, tag: str, timeout: float) -> str | None:  # noqa: ARG002
         return "no registry"
 
-    def build(self, folder: Path, target: str, tag: str, base: str) -> None: ...
+    def build(self, folder: Path, target: str, tag: str, arguments: Mapping[str, str]) -> None: ...
+
+    def size(self, tag: str) -> int: ...  # type: ignore[empty-body]
 
     def load_rootfs(self, tar: IO[bytes], tag: str) -> None:
         tar.read(100)

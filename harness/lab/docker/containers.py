@@ -244,9 +244,13 @@ class DockerEngine:
             thread.join(0.2)
         return failed
 
-    def build(self, folder: Path, target: str, tag: str, base: str) -> None:
+    def build(self, folder: Path, target: str, tag: str, arguments: Mapping[str, str]) -> None:
         with _plainly(f"building the {target} image failed (see docker/README.md)"):
-            self._client.images.build(path=str(folder), target=target, tag=tag, buildargs={"BASE": base}, rm=True)
+            self._client.images.build(path=str(folder), target=target, tag=tag, buildargs=dict(arguments), rm=True)
+
+    def size(self, tag: str) -> int:
+        with _plainly(f"the Docker engine cannot say how large {tag} is"):
+            return int(self._client.images.get(tag).attrs["Size"])
 
     def load_rootfs(self, tar: IO[bytes], tag: str) -> None:
         repository, _, version = tag.partition(":")

@@ -15,13 +15,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Literal, Protocol, get_args
 
+from harness.course.languages import DEFAULT, packages
 from harness.errors import cause_of
 from harness.lab.docker import owner
 from harness.lab.docker.channel import ANSWER_WITHIN, Channel
@@ -50,15 +52,20 @@ PACKAGES = (
 )
 #: Where they are in the node image.
 PACKAGES_AT = "/usr/local/lib/socketlab"
-#: Debian packages of the two images when debootstrap makes them.
-DEBIAN: Mapping[str, Sequence[str]] = {
-    "student": ("python3", "gcc", "libc6-dev", "libssl-dev", "make"),
-    "node": ("python3", "iproute2", "nftables", "tcpdump"),
-}
-#: Where the student's image says what is in it (docker/prepare-student.sh).
+#: Debian packages of our own nodes, besides python3.
+OURS = ("iproute2", "nftables", "tcpdump")
+#: Where an image of submissions says what is in it (docker/prepare-student.sh).
 TOOLS_AT = "/usr/local/share/socketlab.json"
+#: The images: where submissions run, where they are built, and the lab's own nodes.
+Kind = Literal["student", "build", "node"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+#: What finishes each of them.
+_FINISH: Mapping[Kind, str] = {
+    "student": "prepare-student.sh",
+    "build": "prepare-student.sh",
+    "node": "prepare-node.sh",
+}
 _DOCKER = Path(__file__).resolve().parents[3] / "docker"
-_RECIPE = ("Dockerfile", "prepare-student.sh", "prepare-node.sh")
 
 
 class ImageStore(Protocol):
@@ -69,8 +76,12 @@ class ImageStore(Protocol):
         """Fetch an image; None when it is there afterwards, else why not. `timeout`: seconds of silence."""
         ...
 
-    def build(self, folder: Path, target: str, tag: str, base: str) -> None:
-        """Build `target` of the Dockerfile in `folder`. Raises LabError."""
+    def build(self, folder: Path, target: str, tag: str, arguments: Mapping[str, str]) -> None:
+        """Build `target` of the Dockerfile in `folder`, with these values of its ARGs. Raises LabError."""
+        ...
+
+    def size(self, tag: str) -> int:
+        """How large an image is, in bytes. Raises LabError."""
         ...
 
     def load_rootfs(self, tar: IO[bytes], tag: str) -> None:
@@ -89,20 +100,37 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class Images:
-    """Tags of the two images."""
+    """Tags of the images."""
 
-    student: str  #: where submissions run
+    student: str  #: where submissions run: no compiler is in it
     node: str  #: link, tester and warden
+    build: str  #: where they are built
+
+    def __str__(self) -> str:
+        return f"{self.student} {self.build} {self.node}"
 
 
-def wanted_images() -> Images:
-    """The tags this version of the project asks for. Raises LabError."""
-    return Images(student=f"socketlab-student:{_hash('student')}", node=f"socketlab-node:{_hash('node')}")
+@dataclass(frozen=True)
+class Made:
+    """An image that was made just now."""
+
+    kind: Kind
+    seconds: float
 
 
-def _hash(kind: str) -> str:
-    digest = hashlib.sha256(repr((BASE, DEBIAN[kind], _pins() if kind == "node" else None)).encode())
-    for name in ("Dockerfile", f"prepare-{kind}.sh"):
+def wanted_images(languages: Sequence[str] = DEFAULT) -> Images:
+    """The tags this version of the project asks for, for submissions in some languages. Raises LabError."""
+    return Images(**{kind: f"socketlab-{kind}:{_hash(kind, debian(kind, languages))}" for kind in KINDS})
+
+
+def debian(kind: Kind, languages: Sequence[str] = DEFAULT) -> tuple[str, ...]:
+    """The Debian packages of an image, besides python3."""
+    return OURS if kind == "node" else packages(languages, kind)
+
+
+def _hash(kind: Kind, wanted: Sequence[str]) -> str:
+    digest = hashlib.sha256(repr((BASE, kind, tuple(wanted), _pins() if kind == "node" else None)).encode())
+    for name in ("Dockerfile", _FINISH[kind]):
         try:
             digest.update(b"\0" + (_DOCKER / name).read_bytes())
         except OSError as error:
@@ -112,10 +140,16 @@ def _hash(kind: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def ensure_images(store: ImageStore, say: Callable[[str], None] = lambda _: None) -> Images:
+def ensure_images(
+    store: ImageStore,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    languages: Sequence[str] = DEFAULT,
+    made: Callable[[Made], None] = lambda _: None,
+) -> Images:
     """The images, built first where they are missing. `say` gets a line per step. Raises LabError."""
-    images = wanted_images()
-    missing = [kind for kind in ("student", "node") if not store.has_image(getattr(images, kind))]
+    images = wanted_images(languages)
+    missing = [kind for kind in KINDS if not store.has_image(getattr(images, kind))]
     if not missing:
         return images
     if store.has_image(BASE):
@@ -124,12 +158,14 @@ def ensure_images(store: ImageStore, say: Callable[[str], None] = lambda _: None
         say(f"fetching {BASE}, the base of the lab's images")
         why = store.pull(BASE, PULL_SILENCE)
     for kind in missing:
+        begun, tag, wanted = time.monotonic(), getattr(images, kind), debian(kind, languages)
         if why is None:
             say(f"building the {kind} image from {BASE}")
-            _build_from_registry(store, kind, getattr(images, kind))
+            _build_from_registry(store, kind, tag, wanted)
         else:
             say(f"no registry gives {BASE} ({why}): making the {kind} image with debootstrap, about 40 s")
-            _build_from_debian(store, kind, getattr(images, kind), say)
+            _build_from_debian(store, kind, tag, wanted, say)
+        made(Made(kind, time.monotonic() - begun))
     return images
 
 
@@ -187,28 +223,30 @@ def _wheel_platforms(machine: str) -> list[str]:
     return [f"{kind}_{processor}" for kind in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
 
 
-def _build_from_registry(store: ImageStore, kind: str, tag: str) -> None:
+def _build_from_registry(store: ImageStore, kind: Kind, tag: str, wanted: Sequence[str]) -> None:
     with _workplace() as folder:
-        for name in _RECIPE:
+        for name in ("Dockerfile", *set(_FINISH.values())):
             shutil.copy(_DOCKER / name, folder / name)
         (folder / "packages").mkdir()
         if kind == "node":
             _fetch_packages(folder / "packages", "3.12")
-        store.build(folder, kind, tag, BASE)
+        store.build(folder, kind, tag, {"BASE": BASE, "PACKAGES": " ".join(wanted)})
 
 
-def _build_from_debian(store: ImageStore, kind: str, tag: str, say: Callable[[str], None]) -> None:
+def _build_from_debian(
+    store: ImageStore, kind: Kind, tag: str, wanted: Sequence[str], say: Callable[[str], None]
+) -> None:
     _check_debootstrap()
     mirror, suite = _package_source()
     with _workplace() as folder:
         root = folder / "root"
-        include = ",".join(DEBIAN[kind])
+        include = ",".join(("python3", *wanted))
         command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(root), mirror]
         _run(command, f"making a {suite} root file system", f"run {' '.join(command)} by hand to see why")
         if kind == "node":
             say("adding the tester's Python packages")
             _fetch_packages(root / PACKAGES_AT.lstrip("/"), _python_of(root))
-        shutil.copy(_DOCKER / f"prepare-{kind}.sh", root / "tmp/prepare.sh")
+        shutil.copy(_DOCKER / _FINISH[kind], root / "tmp/prepare.sh")
         _run(["chroot", str(root), "sh", "/tmp/prepare.sh"], f"preparing the {kind} image", "see docker/README.md")
         (root / "tmp/prepare.sh").unlink()
         say(f"loading the {kind} image")

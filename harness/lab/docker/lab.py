@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from harness.course import look
+from harness.course import languages, look
 from harness.course.address import Address
 from harness.course.assignment import Assignment, Limits
 from harness.course.forbidden import StageRule
@@ -110,7 +110,8 @@ class AgentNode:
         words = None if command is None else list(command)
         text: str | None
         try:
-            reply, _ = self._ask("build", command=words, timeout=timeout, answered_within=timeout + ANSWERED_WITHIN)
+            within, env = timeout + ANSWERED_WITHIN, dict(languages.ENVIRONMENT)
+            reply, _ = self._ask("build", command=words, timeout=timeout, env=env, answered_within=within)
             text = reply["text"]
         except Refused as refused:
             text = str(refused)

@@ -175,10 +175,11 @@ class Star:
         return identity
 
     @contextlib.contextmanager
-    def session(self, submission: Path, limits: nodes.LimitsLike) -> Iterator[Session]:
+    def session(self, submission: Path, limits: nodes.LimitsLike, *, builds: bool = False) -> Iterator[Session]:
         """A new student node for the submission in a folder, wired to the star; gone afterwards. Raises LabError.
 
-        Two of them, if the limits say so: the second for what the submission does with itself.
+        Two of them, if the limits say so: the second for what the submission does with itself. `builds`: it is for
+        building the submission, with compilers in it.
         """
         self._channel("warden")
         self._students += 1
@@ -191,7 +192,7 @@ class Star:
 
         def begin(name: str, socket: str, user: int) -> int:
             recipe = nodes.student(
-                self._images.student,
+                self._images.build if builds else self._images.student,
                 self._volumes,
                 str(submission.resolve()),
                 limits,

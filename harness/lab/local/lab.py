@@ -21,8 +21,8 @@ from typing import Any, Literal
 
 import psutil
 
-from harness.course import look
-from harness.course.assignment import Limits
+from harness.course import languages, look
+from harness.course.assignment import Build, Limits
 from harness.course.forbidden import StageRule
 from harness.errors import cause_of, shortage
 from harness.lab.interface import OURS, CannotStart, LabError, Usage
@@ -126,22 +126,42 @@ class LocalNode:
 
     # -- folders -----------------------------------------------------------------------------------------------
 
-    def build(self, command: Sequence[str] | None, *, timeout: float) -> str | None:
+    @property
+    def built(self) -> Path:
+        """The folder of what was built."""
+        return self._built
+
+    def build(
+        self,
+        command: Sequence[str] | None,
+        *,
+        timeout: float,
+        tools: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> str | None:
+        """`tools`: a folder of commands that are found before all others; `env`: what it is told besides."""
         self._copy(self._submission, self._built)
         if command is None:
             return None
+        home = self._root / "h"  # what compilers keep there is no part of what was built
+        home.mkdir()
+        if self._user is not None:
+            os.chown(home, self._user.uid, self._user.uid)
+        told = self._environment({"HOME": str(home), "TMPDIR": str(home), **languages.ENVIRONMENT, **(env or {})})
+        if tools is not None:
+            told["PATH"] = f"{tools}{os.pathsep}{told.get('PATH', os.defpath)}"
         with tempfile.TemporaryFile() as output:  # a file: its size is limited, a pipe's reader would have to count
             try:
                 done = subprocess.run(
                     command,
                     cwd=self._built,
-                    env=self._environment({"HOME": str(self._built)}),
+                    env=told,
                     timeout=timeout,
                     check=False,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    **self._restrictions(self._limits.processes),
+                    **self._restrictions(max(self._limits.processes, Build.processes)),
                 )
             except subprocess.TimeoutExpired:
                 return f"`{' '.join(command)}` did not end within {timeout:g} s"

@@ -159,24 +159,27 @@ class Agent:
         said = {"protocol": 1, "uid": os.getuid(), "student": STUDENT, "capabilities": capabilities()}
         return {**said, "interfaces": interfaces}, []
 
-    def do_build(self, *, command: list[str] | None, timeout: float) -> Said:
-        """Copy the submission to /build and run the build there. "text" is null or what to tell the author."""
+    def do_build(self, *, command: list[str] | None, timeout: float, env: dict[str, str]) -> Said:
+        """Copy the submission to /build and run the build there. "text" is null or what to tell the author.
+
+        `env`: what it is told besides what every program is. Its files of its own go where those of a test do.
+        """
         try:
             by_student(lambda: copy_tree(SUBMISSION, BUILD), COPY_WITHIN)
         except Refused as refused:
             if refused.kind == "os":
                 return {"text": f"the submission cannot be copied into its node: {refused}"}, []
             raise
-        text = self._run_build(command, timeout) if command else None
+        text = self._run_build(command, timeout, {**ENVIRONMENT, "TMPDIR": WORK, **env}) if command else None
         self._kill_all()
         return {"text": text}, []
 
-    def _run_build(self, command: list[str], timeout: float) -> str | None:
+    def _run_build(self, command: list[str], timeout: float, env: dict[str, str]) -> str | None:
         shown = " ".join(command)
         nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         told, tells = os.pipe()
         try:
-            pid = spawn(command, BUILD, ENVIRONMENT, (nothing, tells, tells))
+            pid = spawn(command, BUILD, env, (nothing, tells, tells))
         except Refused as refused:
             os.close(told)
             return f"`{shown}` cannot be started: {refused}"

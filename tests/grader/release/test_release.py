@@ -17,6 +17,7 @@ from grader.release.leaks import Secrets, find_leaks
 from grader.release.public_view import public_view
 from grader.release.starters import differences, generate, write_starters
 from harness.course.assignment import Assignment, parse_assignment
+from harness.course.languages import DEFAULT, TOLD_IN, Grader, grader_from, promised
 from harness.errors import SetupError, UsageError
 
 CLIENT = '''\
@@ -315,3 +316,14 @@ def test_lab_says_so_in_a_folder_that_it_cannot_write(course: Course, tmp_path: 
     )
     assert said.returncode == 1 and "Traceback" not in said.stderr
     assert f"{out} cannot be written" in said.stderr and "copy it to a folder of your own" in said.stderr
+
+
+def test_a_course_with_other_languages_tells_others(course: Course) -> None:
+    handout = course.released("blocking") / "handout.md"
+    handout.write_text(f"# Programs that wait\n\n**The machine that grades** {promised(DEFAULT)} And so on.\n")
+    grader = Grader(languages=("python", "java"), tools={"java": "17.0.15"})
+    files = repository.build(course, grader)
+    assert grader_from(files[TOLD_IN].decode()) == grader
+    told = files["blocking/handout.md"].decode()
+    assert f"**The machine that grades** {promised(grader.languages)} And so on." in told
+    assert "OpenSSL 3 and Java 17 or newer." in told and "a JDK 17 or newer" in told and "gcc" not in told

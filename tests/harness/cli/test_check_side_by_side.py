@@ -10,9 +10,9 @@ import pytest
 
 from harness.cli import check as checking
 from harness.course.assignment import Assignment, load_assignment
-from harness.tester.border.job import Job
+from harness.tester.border.job import Job, LocalLab
 from harness.tester.border.outcome import Outcome
-from harness.tester.border.records import Forbidden, Phase, Record, Report
+from harness.tester.border.records import Built, Forbidden, Phase, Record, Report
 from tests.grading import ROOT
 
 
@@ -67,8 +67,24 @@ def test_what_is_undecided_beside_others_runs_once_more_alone(
 
 def test_what_is_built_is_built_once(solution: checking.Solution, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[Sequence[Job]] = []
-    monkeypatch.setattr(checking, "run_testers", lambda jobs: (None for _ in [ran.append(jobs)] if ran is None))
-    (solution.folder / "Makefile").write_text("all:\n")
-    list(checking.run_checks(solution, solution.assignment.checks, testers=4))
-    built = solution.assignment.build is not None
-    assert [len(jobs) for jobs in ran] == ([1] if built else [len(ran[0])])
+
+    def run(jobs: Sequence[Job]) -> Iterator[Record]:
+        ran.append(jobs)
+        for job in jobs:
+            assert isinstance(job.lab, LocalLab) and (job.lab.submission / "made").is_file() and not job.build
+        yield from ()
+
+    monkeypatch.setattr(checking, "run_testers", run)
+    (solution.folder / "Makefile").write_text("all:\n\ttouch made\n")
+    first, *_ = checking.run_checks(solution, solution.assignment.checks, testers=4)
+    assert isinstance(first, Built) and first.ok and first.text.startswith("Built with `make` in")
+    assert len(ran[0]) > 1
+
+
+def test_a_build_that_fails_is_an_error_of_every_check(solution: checking.Solution) -> None:
+    (solution.folder / "Makefile").write_text("all:\n\tfalse\n")
+    first, *others = checking.run_checks(solution, solution.assignment.checks, testers=4)
+    assert isinstance(first, Built) and not first.ok and "ended with status 2" in first.text
+    assert [(row.check, row.outcome) for row in others if isinstance(row, Report)] == [
+        (check.id, Outcome.ERROR) for check in solution.assignment.checks
+    ]

@@ -64,16 +64,17 @@ def ours(identity: str) -> list[str]:
 
 
 @pytest.mark.docker
-def test_the_students_image_has_what_the_handouts_say(made: images.Images) -> None:
+def test_the_images_have_what_the_handouts_say(made: images.Images) -> None:
     with containers.DockerEngine() as engine:
-        tools = images.tools_of(engine, made.student)
-    assert list(tools) == list(TOOLS)
-    versions = {
-        name: tuple(map(int, re.findall(r"\d+", tools[name])[:2])) for name in ("python", "gcc", "make", "openssl")
-    }
-    assert versions["python"] >= (3, 11) and versions["gcc"] >= (12,)
+        runs, builds = images.tools_of(engine, made.student), images.tools_of(engine, made.build)
+        assert engine.size(made.student) < 500_000_000
+    assert list(runs) == ["system", "python", "openssl"]  # no compiler where a submission runs
+    assert list(builds) == [name for name in TOOLS if name not in ("rust", "java")]
+    assert runs.items() <= builds.items()
+    versions = {name: tuple(map(int, re.findall(r"\d+", version)[:2])) for name, version in builds.items()}
+    assert versions["python"] >= (3, 11) and versions["gcc"] >= (12,) and versions["go"] >= (1, 19)
     assert versions["make"] >= (4, 3) and versions["openssl"] >= (3,)
-    assert "Debian" in tools["system"]
+    assert "Debian" in builds["system"]
     assert not ours(owner.this_owner().identity)
 
 
@@ -105,7 +106,8 @@ def run(
 ) -> tuple[Any, list[dict[str, Any]], Phases]:
     wanted, code, assignment = job(tmp_path, test, build=build)
     records: list[dict[str, Any]] = []
-    with Star.start(made, code=code) as star, star.session(submission, assignment.limits) as session:
+    limits, builds = assignment.limits, bool(build)
+    with Star.start(made, code=code) as star, star.session(submission, limits, builds=builds) as session:
         left = star_suite.run(session, wanted, records.append, within)
     return left, records, session.phases
 
@@ -215,7 +217,7 @@ from pathlib import Path
 from harness.lab.docker import images, owner
 from harness.lab.docker.star import Star, filled
 from harness.course.assignment import Limits
-star = Star.start(images.Images({made.student!r}, {made.node!r}), code={{}})
+star = Star.start(images.Images({made.student!r}, {made.node!r}, {made.build!r}), code={{}})
 with star.session(Path({str(submission)!r}), Limits()):
     owner.owned_folder()
     print(owner.this_owner().identity, flush=True)
@@ -376,7 +378,7 @@ def test_an_engine_that_this_user_may_not_talk_to_is_told_from_none(monkeypatch:
 
 def test_an_engine_that_is_none_is_refused_with_those_there_are() -> None:
     with pytest.raises(LabError, match="router, netem, auto"):
-        Star.start(images.Images("a", "b"), code={}, engine="relay")
+        Star.start(images.Images("a", "b", "c"), code={}, engine="relay")
 
 
 def test_an_archive_holds_files_of_root_and_no_links(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -32,11 +33,14 @@ class Store:
     def pull(self, tag: str, timeout: float) -> str | None:  # noqa: ARG002
         return self.registry
 
-    def build(self, folder: Path, target: str, tag: str, base: str) -> None:
+    def build(self, folder: Path, target: str, tag: str, arguments: Mapping[str, str]) -> None:
         assert (folder / "Dockerfile").is_file()
         assert (folder / "packages").is_dir()
-        self.built.append(f"{target} from {base}")
+        self.built.append(f"{target} from {arguments['BASE']} with {arguments['PACKAGES']}")
         self.have.add(tag)
+
+    def size(self, tag: str) -> int:
+        return len(tag)
 
     def load_rootfs(self, tar: IO[bytes], tag: str) -> None:
         with tarfile.open(fileobj=io.BytesIO(tar.read())) as archive:
@@ -47,16 +51,22 @@ class Store:
 
 def test_what_is_there_is_not_built() -> None:
     wanted = images.wanted_images()
-    store = Store(wanted.student, wanted.node)
+    store = Store(wanted.student, wanted.node, wanted.build)
     assert images.ensure_images(store) == wanted
     assert store.built == []
 
 
 def test_a_registry_is_the_first_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "_fetch_packages", lambda folder, python: None)  # noqa: ARG005
-    store, said = Store(registry=None), list[str]()
-    images.ensure_images(store, said.append)
-    assert store.built == [f"student from {images.BASE}", f"node from {images.BASE}"]
+    store, said, made = Store(registry=None), list[str](), list[images.Made]()
+    images.ensure_images(store, said.append, languages=["c", "java"], made=made.append)
+    base = f"from {images.BASE} with"
+    assert store.built == [
+        f"student {base} default-jre-headless",
+        f"build {base} make gcc libc6-dev libssl-dev default-jdk-headless",
+        f"node {base} iproute2 nftables tcpdump",
+    ]
+    assert [each.kind for each in made] == ["student", "build", "node"]
     assert said[0] == f"fetching {images.BASE}, the base of the lab's images"
 
 
@@ -73,7 +83,8 @@ def test_without_one_the_machines_own_packages_are_the_other(monkeypatch: pytest
     monkeypatch.setattr(images, "_run", run)
     monkeypatch.setattr(images, "_check_debootstrap", lambda: None)
     monkeypatch.setattr(images, "_package_source", lambda: ("http://mirror.invalid/debian", "bookworm"))
-    store = Store(images.wanted_images().node)
+    wanted = images.wanted_images()
+    store = Store(wanted.node, wanted.build)
     images.ensure_images(store)
     assert store.built == ["socketlab-student"]
     assert steps == ["debootstrap", "chroot"]
@@ -90,11 +101,18 @@ def test_a_change_of_the_recipe_makes_new_tags(monkeypatch: pytest.MonkeyPatch, 
     with (tmp_path / "prepare-student.sh").open("a") as file:
         file.write("true\n")
     after = images.wanted_images()
-    assert after.student != before.student
+    assert after.student != before.student and after.build != before.build
     assert after.node == before.node
     (tmp_path / "Dockerfile").unlink()
     with pytest.raises(LabError, match="needs a whole checkout"):
         images.wanted_images()
+
+
+def test_a_course_that_allows_fewer_languages_has_another_node_that_builds() -> None:
+    default, python = images.wanted_images(), images.wanted_images(["python"])
+    assert python.build != default.build
+    assert (python.student, python.node) == (default.student, default.node)
+    assert images.wanted_images(["go", "c"]) == default
 
 
 @pytest.mark.parametrize(
