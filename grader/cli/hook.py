@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -119,7 +119,7 @@ def _serve(course: CourseFile, lab: LabKind, engine: LinkEngine, workers: int, t
         poller.check(course)
     names = [row.name for row in course.assignments] or ours.names()
     most = workers or labs_here()
-    with folder.serving(), _warm(ours, names, lab, engine, trusted, most) as place:
+    with folder.serving(), _warm(ours, names, lab, engine, trusted, most, course.languages) as place:
         grader = Grader(ours, folder, place, workers=most, stopped=stopped)
         daemon = Daemon(ours, course, grader, log=_log, announcer=poller)
         what = f"pushes to {course.push.repositories}" + (" and the roster's repositories" if forges else "")
@@ -149,11 +149,24 @@ def _until_stopped() -> Callable[[], bool]:
 
 @contextlib.contextmanager
 def _warm(
-    ours: courses.Course, names: list[str], lab: LabKind, engine: LinkEngine, trusted: bool, most: int
+    ours: courses.Course,
+    names: list[str],
+    lab: LabKind,
+    engine: LinkEngine,
+    trusted: bool,
+    most: int,
+    languages: Sequence[str],
 ) -> Iterator[WarmPlace]:
     """A place whose labs stay between two pushes."""
     place = choose_place(
-        ours, lab=lab, engine=engine, submitted=Path("/nonexistent"), trusted=trusted, assignments=names, say=_log
+        ours,
+        lab=lab,
+        engine=engine,
+        submitted=Path("/nonexistent"),
+        trusted=trusted,
+        assignments=names,
+        say=_log,
+        languages=languages,
     )
     warm = WarmPlace(place)
     try:

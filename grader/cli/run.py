@@ -87,39 +87,41 @@ def run(
     with RunFolder(out, course=file, wait=wait) as folder:
         secret = folder.secret(_secret(file, seed))
         _refuse_another_secret(folder, secret, [] if reseed else plan.jobs)
-        asked = sorted({job.assignment.name for job in plan.jobs})
         if scheduler:
             place, carried = _farm(course, scheduler, certificates, say)
         else:
-            languages = file.languages if file else DEFAULT
             place = choose_place(
                 course,
                 lab=lab,
                 engine=engine,
                 submitted=submitted,
                 trusted=trust_submissions,
-                assignments=asked,
+                assignments=sorted({job.assignment.name for job in plan.jobs}),
                 say=say,
-                languages=languages,
+                languages=file.languages if file else DEFAULT,
             )
             carried = labs_here()
         with closing(place):
             workers = workers or carried
             campaign = Campaign(course, folder, place, secret, workers=workers, again=again)
             estimate = Estimate(plan.jobs, lambda: campaign.crowd.now, os.cpu_count() or 1)
-            kind = f"{place.kind} lab, link engine {place.engine}"
-            many = f"{len(plan.jobs)} submission{'s' if len(plan.jobs) != 1 else ''}"
-            console.print(Text(line(f"Report: {folder.path / 'index.html'}")))
-            side = f"up to {workers} labs side by side" if workers > 1 else "one lab"
-            console.print(Text(f"{many}, {side}, {in_words(estimate.left())}, {kind}"))
-            if place.unprotected:
-                console.print(Text(place.unprotected, style="yellow"))
+            _begins(console, folder, len(plan.jobs), workers, estimate.left(), place)
             status = _show(console, campaign, plan, folder, estimate)
     raise typer.Exit(status)
 
 
 def _say(console: Console, text: str) -> None:
     console.print(Text(line(text), style="dim"))
+
+
+def _begins(console: Console, folder: RunFolder, jobs: int, workers: int, seconds: float, place: Place) -> None:
+    """Say where the report will be, how much there is to do, and where it is done."""
+    console.print(Text(line(f"Report: {folder.path / 'index.html'}")))
+    side = f"up to {workers} labs side by side" if workers > 1 else "one lab"
+    kind = f"{place.kind} lab, link engine {place.engine}"
+    console.print(Text(f"{jobs} submission{'s' if jobs != 1 else ''}, {side}, {in_words(seconds)}, {kind}"))
+    if place.unprotected:
+        console.print(Text(place.unprotected, style="yellow"))
 
 
 def _farm(course: Course, scheduler: str, certificates: Path | None, say: Callable[[str], None]) -> tuple[Place, int]:
