@@ -16,8 +16,11 @@ from pathlib import Path
 import jinja2
 
 from grader.course import HARNESS, Course
+from grader.questions.cells import unanswered
+from grader.questions.source import SOURCE, private_lines, read_source
 from grader.release.leaks import Secrets, find_leaks
 from grader.release.markers import answers, is_given, regions
+from grader.release.notebooks import NOTEBOOK
 from grader.release.starters import differences, files_of, files_of_term
 from harness.course.assignment import Assignment
 from harness.errors import SetupError, UsageError
@@ -83,7 +86,12 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
         for path, data in _private_files(course, assignment).items():
             text = data.decode("utf-8", "replace")
             private_file = f"reference/{name}/{path}"
-            if regions(text, private_file):
+            if path == SOURCE:
+                source = read_source(text, private_file)
+                found_answers[f"{name}/{NOTEBOOK}"] = private_lines(source)
+                given[f"{name}/{NOTEBOOK}"] = _text_of(unanswered(source))
+                sentences |= {one for question in source.questions for one in question.holds}
+            elif regions(text, private_file):
                 found_answers[f"{name}/{path}"] = answers(text, private_file)
                 given[f"{name}/{path}"] = _rest(text, private_file)
             if not is_given(text):
@@ -115,6 +123,10 @@ def _private_files(course: Course, assignment: Assignment) -> dict[str, bytes]:
     made = files_of_term(course, assignment)
     files = files_of(course.reference(assignment.name))
     return {path: data for path, data in files.items() if path not in made}
+
+
+def _text_of(notebook: bytes) -> str:
+    return "\n".join(cell["source"] for cell in json.loads(notebook)["cells"])
 
 
 def _rest(text: str, file: str) -> str:

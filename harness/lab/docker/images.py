@@ -48,17 +48,22 @@ PACKAGES = (
     "psutil",  # what the programs of the reference, beside the tester, use
     "cffi",  # cryptography uses its backend only: pycparser is not needed
 )
-#: Where they are in the node image.
+#: What a notebook's node has besides the student's image; pip finds what these need.
+KERNEL = ("ipykernel", "matplotlib", "trustme", "cryptography", "psutil")
+#: Where they are in an image.
 PACKAGES_AT = "/usr/local/lib/socketlab"
-#: Debian packages of the two images when debootstrap makes them.
+#: Debian packages of the images when debootstrap makes them.
 DEBIAN: Mapping[str, Sequence[str]] = {
     "student": ("python3", "gcc", "libc6-dev", "libssl-dev", "make"),
     "node": ("python3", "iproute2", "nftables", "tcpdump"),
+    "notebook": ("python3", "gcc", "libc6-dev", "libssl-dev", "make"),
 }
 #: Where the student's image says what is in it (docker/prepare-student.sh).
 TOOLS_AT = "/usr/local/share/socketlab.json"
 _DOCKER = Path(__file__).resolve().parents[3] / "docker"
-_RECIPE = ("Dockerfile", "prepare-student.sh", "prepare-node.sh")
+_RECIPE = ("Dockerfile", "prepare-student.sh", "prepare-node.sh", "prepare-notebook.sh")
+#: Which scripts finish an image, in order.
+_FINISH = {"student": ("student",), "node": ("node",), "notebook": ("student", "notebook")}
 
 
 class ImageStore(Protocol):
@@ -100,9 +105,14 @@ def wanted_images() -> Images:
     return Images(student=f"socketlab-student:{_hash('student')}", node=f"socketlab-node:{_hash('node')}")
 
 
+def wanted_notebook() -> str:
+    """The tag of the image in which notebooks of questions run. Raises LabError."""
+    return f"socketlab-notebook:{_hash('notebook')}"
+
+
 def _hash(kind: str) -> str:
-    digest = hashlib.sha256(repr((BASE, DEBIAN[kind], _pins() if kind == "node" else None)).encode())
-    for name in ("Dockerfile", f"prepare-{kind}.sh"):
+    digest = hashlib.sha256(repr((BASE, DEBIAN[kind], _pins(kind))).encode())
+    for name in ("Dockerfile", *(f"prepare-{one}.sh" for one in _FINISH[kind])):
         try:
             digest.update(b"\0" + (_DOCKER / name).read_bytes())
         except OSError as error:
@@ -115,9 +125,20 @@ def _hash(kind: str) -> str:
 def ensure_images(store: ImageStore, say: Callable[[str], None] = lambda _: None) -> Images:
     """The images, built first where they are missing. `say` gets a line per step. Raises LabError."""
     images = wanted_images()
-    missing = [kind for kind in ("student", "node") if not store.has_image(getattr(images, kind))]
+    _ensure(store, {"student": images.student, "node": images.node}, say)
+    return images
+
+
+def ensure_notebook(store: ImageStore, say: Callable[[str], None] = lambda _: None) -> str:
+    """The image in which notebooks of questions run, built first if it is missing. Raises LabError."""
+    _ensure(store, {"notebook": wanted_notebook()}, say)
+    return wanted_notebook()
+
+
+def _ensure(store: ImageStore, tags: Mapping[str, str], say: Callable[[str], None]) -> None:
+    missing = [kind for kind in tags if not store.has_image(tags[kind])]
     if not missing:
-        return images
+        return
     if store.has_image(BASE):
         why = None
     else:
@@ -126,11 +147,10 @@ def ensure_images(store: ImageStore, say: Callable[[str], None] = lambda _: None
     for kind in missing:
         if why is None:
             say(f"building the {kind} image from {BASE}")
-            _build_from_registry(store, kind, getattr(images, kind))
+            _build_from_registry(store, kind, tags[kind])
         else:
             say(f"no registry gives {BASE} ({why}): making the {kind} image with debootstrap, about 40 s")
-            _build_from_debian(store, kind, getattr(images, kind), say)
-    return images
+            _build_from_debian(store, kind, tags[kind], say)
 
 
 def tools_of(runner: Runner, tag: str) -> dict[str, str]:
@@ -156,10 +176,13 @@ def tools_of(runner: Runner, tag: str) -> dict[str, str]:
     return {str(tool): str(version) for tool, version in told.items()}
 
 
-def _pins() -> list[str]:
-    """The tester's packages with the versions of this environment, so that both labs run the same pytest."""
+def _pins(kind: str) -> list[str] | None:
+    """An image's packages with the versions of this environment, so that both labs run the same; None: it has none."""
+    names = {"node": PACKAGES, "notebook": KERNEL}.get(kind)
+    if names is None:
+        return None
     pins = []
-    for name in PACKAGES:
+    for name in names:
         try:
             pins.append(f"{name}=={metadata.version(name)}")
         except metadata.PackageNotFoundError:
@@ -167,10 +190,10 @@ def _pins() -> list[str]:
     return pins
 
 
-def _fetch_packages(folder: Path, python: str | None) -> None:
-    """Install the tester's packages into `folder`, for the Python of that version, which may not be this one."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps", "--target", str(folder)]
-    command += ["--only-binary=:all:"]
+def _fetch_packages(kind: str, folder: Path, python: str | None) -> None:
+    """Install an image's packages into `folder`, for the Python of that version, which may not be this one."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(folder)]
+    command += ["--only-binary=:all:", *(["--no-deps"] if kind == "node" else [])]
     if python is not None:
         abi = "cp" + python.replace(".", "")
         command += ["--python-version", python, "--implementation", "cp"]
@@ -178,7 +201,7 @@ def _fetch_packages(folder: Path, python: str | None) -> None:
             command += ["--abi", choice]
         for choice in _wheel_platforms(platform.machine()):
             command += ["--platform", choice]
-    _run([*command, *_pins()], "installing the tester's Python packages", "check that pip can reach its index")
+    _run([*command, *(_pins(kind) or ())], f"installing the {kind} image's Python packages", "can pip reach its index?")
 
 
 def _wheel_platforms(machine: str) -> list[str]:
@@ -192,8 +215,8 @@ def _build_from_registry(store: ImageStore, kind: str, tag: str) -> None:
         for name in _RECIPE:
             shutil.copy(_DOCKER / name, folder / name)
         (folder / "packages").mkdir()
-        if kind == "node":
-            _fetch_packages(folder / "packages", "3.12")
+        if kind != "student":
+            _fetch_packages(kind, folder / "packages", "3.12")
         store.build(folder, kind, tag, BASE)
 
 
@@ -205,12 +228,13 @@ def _build_from_debian(store: ImageStore, kind: str, tag: str, say: Callable[[st
         include = ",".join(DEBIAN[kind])
         command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(root), mirror]
         _run(command, f"making a {suite} root file system", f"run {' '.join(command)} by hand to see why")
-        if kind == "node":
-            say("adding the tester's Python packages")
-            _fetch_packages(root / PACKAGES_AT.lstrip("/"), _python_of(root))
-        shutil.copy(_DOCKER / f"prepare-{kind}.sh", root / "tmp/prepare.sh")
-        _run(["chroot", str(root), "sh", "/tmp/prepare.sh"], f"preparing the {kind} image", "see docker/README.md")
-        (root / "tmp/prepare.sh").unlink()
+        if kind != "student":
+            say(f"adding the {kind} image's Python packages")
+            _fetch_packages(kind, root / PACKAGES_AT.lstrip("/"), _python_of(root))
+        for name in _FINISH[kind]:
+            shutil.copy(_DOCKER / f"prepare-{name}.sh", root / "tmp/prepare.sh")
+            _run(["chroot", str(root), "sh", "/tmp/prepare.sh"], f"preparing the {kind} image", "see docker/README.md")
+            (root / "tmp/prepare.sh").unlink()
         say(f"loading the {kind} image")
         _load(store, root, kind, tag)
 
