@@ -86,14 +86,9 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
         for path, data in _private_files(course, assignment).items():
             text = data.decode("utf-8", "replace")
             private_file = f"reference/{name}/{path}"
-            if path == SOURCE:
-                source = read_source(text, private_file)
-                found_answers[f"{name}/{NOTEBOOK}"] = private_lines(source)
-                given[f"{name}/{NOTEBOOK}"] = _text_of(unanswered(source))
-                sentences |= {one for question in source.questions for one in question.holds}
-            elif regions(text, private_file):
-                found_answers[f"{name}/{path}"] = answers(text, private_file)
-                given[f"{name}/{path}"] = _rest(text, private_file)
+            if regions(text, private_file):
+                where = f"{name}/{NOTEBOOK if path == SOURCE else path}"
+                found_answers[where], given[where] = _apart(path, text, private_file)
             if not is_given(text):
                 private[private_file] = data
         suites = {suite: files_of(folder) for suite, folder in course.suites(name).items()}
@@ -123,6 +118,14 @@ def _private_files(course: Course, assignment: Assignment) -> dict[str, bytes]:
     made = files_of_term(course, assignment)
     files = files_of(course.reference(assignment.name))
     return {path: data for path, data in files.items() if path not in made}
+
+
+def _apart(path: str, text: str, file: str) -> tuple[list[list[str]], str]:
+    """The answers in a file of the reference, and the rest of it."""
+    if path == SOURCE:
+        source = read_source(text, file)
+        return private_lines(source), _text_of(unanswered(source))
+    return answers(text, file), _rest(text, file)
 
 
 def _text_of(notebook: bytes) -> str:
