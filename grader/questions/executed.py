@@ -92,11 +92,11 @@ def executed(
     said: Mapping[str, str],
     ours: Mapping[str, Any] | None = None,
     *,
-    late: str = "",
+    head: str = "",
 ) -> bytes:
     """The notebook: cells with what a kernel sent for each (in order), and what is said of each question's points.
 
-    `late`: what being late costs, in words.
+    `head`: what is said of the whole, such as why it could not be read.
     """
     ours_by_name = {cell.name: cell for cell in source.cells}
     rows = []
@@ -110,6 +110,6 @@ def executed(
         if cell.name in said and cell.kind == "code":
             shown.append({"output_type": "stream", "name": "stdout", "text": said[cell.name] + "\n"})
         rows.append(row(cell.name or f"own-{number}", cell.kind, printable(text, keep=f"\n\t{SPACES}"), about, shown))
-    if late:
-        rows.insert(0, row("late", "markdown", harmless_markdown(late), {}))
+    if head:
+        rows.insert(0, row("head", "markdown", harmless_markdown(head), {}))
     return written(rows, ours)
