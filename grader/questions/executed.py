@@ -48,7 +48,7 @@ def outputs_of(found: Any) -> list[dict[str, Any]]:
     left = MOST_TEXT
     for one in (found if isinstance(found, list) else [])[:MOST_OUTPUTS]:
         output = _output(one) if isinstance(one, Mapping) else None
-        if output is not None and left > 0:
+        if output is not None and (left > 0 or output["output_type"] == "error"):
             left -= len(str(output.get("text", ""))) + len(str(output.get("data", {}).get("text/plain", "")))
             kept.append(output)
     return kept
