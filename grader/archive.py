@@ -49,6 +49,8 @@ _ZIPPED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _PIECE = 1 << 16
 #: What a name can bring about; every other error is the machine's.
 _OF_THE_NAME = (errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ENOENT)
+#: What a damaged archive makes the system or a decompressor say: a place before its beginning; bz2 gives no number.
+_OF_THE_ARCHIVE = (errno.EINVAL, None)
 #: What a damaged or hostile archive makes Python's modules raise.
 _DAMAGED = (
     tarfile.TarError,
@@ -91,7 +93,9 @@ def _damage() -> Iterator[None]:
         yield
     except SubmissionError:
         raise
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _OF_THE_ARCHIVE:
+            raise
         if isinstance(error, RuntimeError) and "password" in str(error):
             raise SubmissionError("The archive is encrypted. Send it without a password.") from None
         raise SubmissionError(f"The archive is damaged, or is no ZIP or tar ({readable_name(str(error))}).") from None

@@ -134,7 +134,7 @@ class Audit:
     def written(self, command: str, *, against: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], list[Line]]:
         """audit.json and audit.html; what they say. `against`: another audit.json. Raises OSError, UsageError."""
         checks = self.checks()
-        lines = lines_of(self.findings, checks)
+        lines = lines_of(self.findings, () if self.left else checks)  # which catch nothing is known at the end
         audit: dict[str, Any] = {
             "schema": SCHEMA,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),

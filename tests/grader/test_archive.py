@@ -68,6 +68,19 @@ def unpacked(data: bytes, tmp_path: Path, limits: ArchiveLimits = SMALL) -> dict
     }
 
 
+def test_damage_that_the_system_notices_is_the_archives_not_the_machines(tmp_path: Path) -> None:
+    middle = bytearray(bz2.compress(tar_with(("a", bytes(range(256)) * 40))))
+    middle[60:64] = b"\xff\xff\xff\xff"
+    before = bytearray(zip_with(("a.py", b"print(1)\n")))
+    row = before.index(b"PK\x01\x02")
+    before[row + 42 : row + 46] = b"\xff\xff\xff\xff"  # where its file begins
+    before[-6:-2] = b"\xff\xff\xff\x7f"  # where the table begins
+    for number, data in enumerate((middle, before)):
+        (tmp_path / str(number)).mkdir()
+        with pytest.raises(SubmissionError, match="damaged"):
+            unpacked(bytes(data), tmp_path / str(number))
+
+
 FILES = {"blocking/server.py": b"serve\n" * 100, "blocking/deep/er/x.py": b"", "blocking/na\u00efve.py": b"x"}
 
 
