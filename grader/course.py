@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader.questions.source import SOURCE, Source, read_source
 from harness.course.assignment import SUITES, Assignment, Check, Suite, load_assignment
 from harness.course.misplaced import expected_files
 from harness.errors import CommandError, SetupError, UsageError
@@ -22,7 +23,7 @@ HARNESS = Path(__file__).resolve().parent.parent / "harness"
 
 
 #: Files of an assignment that say how it is told and counted, and decide no outcome.
-_WORDS = frozenset({"assignment.toml", "handout.md"})
+_WORDS = frozenset({"assignment.toml", "handout.md", SOURCE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,11 @@ class Course:
         if missing:
             raise SetupError(f"{name}: the folder of its tests is missing: {', '.join(missing)}.")
         return assignment
+
+    def questions(self, name: str) -> Source | None:
+        """Its notebook of questions, None if it has none. Raises SetupError (a mistake in it)."""
+        path = self.reference(name) / SOURCE
+        return read_source(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
 
     def files_of_others(self, name: str) -> dict[str, list[str]]:
         """The files that programs of the other assignments start, by assignment; those with a mistake are left out."""

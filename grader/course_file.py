@@ -47,6 +47,7 @@ class CourseAssignment:
     opens: datetime | None = None  #: aware; None: it is open
     weight: float = 1.0  #: its share in the course's total, in any unit
     groups: bool = False  #: whether a group of the roster hands it in together
+    questions: bool = False  #: whether its notebook of questions counts, with points of its own
     keep: Kept = "last"  #: which of several submissions counts: the last one, or the one with most points
     verdicts_per_day: int | None = None  #: pushes a day with hidden checks; None: all of them
     canvas: str = ""  #: what its column is called there, as in "Programs that wait (4711)"; empty: its name
@@ -325,6 +326,7 @@ def _assignments(file: TomlFile, zone: ZoneInfo, known: Sequence[str]) -> tuple[
             opens=moment(row, "opens", zone),
             weight=row.number("weight", 1.0),
             groups=row.flag("groups"),
+            questions=row.flag("questions"),
             keep=_kept(row),
             verdicts_per_day=verdicts_per_day(row),
             **{key: row.text(key, "") for key in ("canvas", "moodle", "gradescope")},

@@ -59,7 +59,8 @@ file = "roster.csv"
 
 # The assignments of this term. weight: the share in the course's total, in any unit. groups = true: a group
 # of the roster hands it in together. keep = "best": the better of several submissions counts, not the last. canvas,
-# moodle, gradescope: what its column is called there.
+# moodle, gradescope: what its column is called there. questions = true: its notebook of questions counts, with points
+# of its own on top (docs/notebooks.md).
 {assignments}"""
 
 _ASSIGNMENT = """\

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import getpass
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,9 @@ from grader.collect.ledger import Ledger
 from grader.course_file import CourseFile, the_course_of
 from grader.gradebook import book as books
 from grader.gradebook import decisions, feedback, settings, terms, totals
-from grader.gradebook.sync import Change, sync
+from grader.gradebook.questions import Asked, sync_questions
+from grader.gradebook.sync import Change, Said, Terms, sync
+from grader.record.questions import Questions
 from grader.record.record import Record
 from grader.record.run_folder import RunFolder
 from grader.reports.text import line
@@ -67,16 +70,56 @@ def put(
     roster = terms.roster_of(course)
     with _opened(course) as book:
         receipts = Ledger(course.folder).receipts()
-        rules = terms.terms_of(course, where, roster, receipts, courses.this_course().load, now=datetime.now(UTC))
+        rules = terms.terms_of(
+            course,
+            where,
+            roster,
+            receipts,
+            courses.this_course().load,
+            possible=_possible(course),
+            now=datetime.now(UTC),
+        )
         terms.people(book, course.folder, roster, say=_say)
         counting, twice = terms.one_for_each_group(found.journal.finished(), course, roster, receipts)
         said = sync(book, rules, results_of(found, counting))
+        _put_questions(book, rules, course, counting, said)
         terms.who_is_back(book, course.folder, roster)
     for change in said.changes:
         _say(_told(change))
     for remark in [*twice, *said.remarks]:
         _say(remark, "yellow")
     _say(f"{len(said.changes)} changed, {said.same} as before: {books.without_password(terms.url_of(course))}")
+
+
+def _possible(course: CourseFile) -> Callable[[str], float]:
+    """Assignment -> the most that it gives, with its questions where they count."""
+    ours = courses.this_course()
+
+    def possible(name: str) -> float:
+        source = ours.questions(name) if course.assignment(name).questions else None
+        return ours.load(name).points + (source.points if source else 0.0)
+
+    return cache(possible)
+
+
+def _put_questions(
+    book: books.Book, rules: Terms, course: CourseFile, counting: Sequence[tuple[str, str]], said: Said
+) -> None:
+    """The notebooks of questions that were graded, of every assignment whose questions count."""
+    kept = Questions(course.folder)
+    for row in course.assignments:
+        if not row.questions:
+            continue
+        source = courses.this_course().questions(row.name)
+        if source is None:
+            said.remarks.append(f"{row.name}: course.toml says questions = true, and there are none for it.")
+            continue
+        whose = [student for student, name in counting if name == row.name]
+        there = {student: one for student, one in kept.all(row.name) if student in whose or not whose}
+        sync_questions(book.questions, rules, Asked(row.name, source), there.items(), said)
+        if without := len(set(whose) - there.keys()):
+            many = f"{without} notebooks have" if without > 1 else "1 notebook has"
+            said.remarks.append(f"{row.name}: {many} not been graded yet: grader questions grade {course.folder}")
 
 
 def results_of(found: Record, pairs: Sequence[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
@@ -166,7 +209,7 @@ def leave(
             course,
             terms.roster_of(course),
             courses.this_course().names(),
-            courses.this_course().load,
+            _possible(course),
             system,
             assignment or [],
             undecided,

@@ -12,6 +12,7 @@ from grader.cli import grade as _grade
 from grader.cli import gradebook as _gradebook
 from grader.cli import hook as _hook
 from grader.cli import merge as _merge
+from grader.cli import questions as _questions
 from grader.cli import record as _record
 from grader.cli import release as _release
 from grader.cli import run as _run
@@ -26,6 +27,7 @@ _COMMANDS = (
     _record,
     _grade,
     _audit,
+    _questions,
     _export,
     _term,
     _gradebook,

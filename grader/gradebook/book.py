@@ -21,8 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from grader.gradebook.checks import NAME, REMARKS, source_of
-from grader.gradebook.stages import Automatic, Cell, Given
+from grader.gradebook.checks import NAME
+from grader.gradebook.stages import Automatic, Entry, Given
+from grader.questions.source import NAME as QUESTIONS
 from harness.errors import SetupError, UsageError, cause_of
 
 #: How nbgrader is brought.
@@ -132,11 +133,17 @@ def _complete(book: Any, api: Any) -> None:
 
 
 class Book:
-    """An open gradebook. Get one from `opened`."""
+    """An open gradebook, as far as one notebook of each assignment goes. Get one from `opened`."""
 
-    def __init__(self, book: Any) -> None:
+    def __init__(self, book: Any, name: str = NAME) -> None:
         self._book = book
+        self.name = name
         self._api: Any = importlib.import_module("nbgrader.api")
+
+    @property
+    def questions(self) -> Book:
+        """The same gradebook, for the notebooks of questions."""
+        return Book(self._book, QUESTIONS)
 
     def close(self) -> None:
         """Leave the database."""
@@ -144,24 +151,24 @@ class Book:
 
     # --- what there is to grade, and who ---
 
-    def register(self, assignment: str, cells: Sequence[Cell], due: datetime | None) -> None:
-        """The cells of an assignment. Raises UsageError if a stage is gone for which a person has given points."""
+    def register(self, assignment: str, entries: Sequence[Entry], due: datetime | None) -> None:
+        """The cells of an assignment. Raises UsageError if one is gone for which a person has given points."""
         book = self._book
         moment = due.astimezone(UTC).replace(tzinfo=None) if due else None
         book.update_or_create_assignment(assignment, duedate=moment)
-        notebook = book.update_or_create_notebook(NAME, assignment)
-        known = {cell.name for cell in cells}
+        notebook = book.update_or_create_notebook(self.name, assignment)
+        known = {entry.name for entry in entries if entry.possible is not None}
         for old in list(notebook.grade_cells):
             if old.name not in known:
                 self._forget(old, assignment)
-        for cell in cells:
-            book.update_or_create_grade_cell(cell.name, NAME, assignment, max_score=cell.possible, cell_type="code")
-            self._open(cell.name, "code", source_of(cell), assignment)
-        self._open(REMARKS, "markdown", "", assignment)
-
-    def _open(self, name: str, kind: str, source: str, assignment: str) -> None:
-        self._book.update_or_create_solution_cell(name, NAME, assignment)
-        self._book.update_or_create_source_cell(name, NAME, assignment, source=source, cell_type=kind)
+        where = (self.name, assignment)
+        for entry in entries:
+            if entry.possible is not None:
+                about = {"max_score": entry.possible, "cell_type": entry.kind}
+                book.update_or_create_grade_cell(entry.name, *where, **about)
+            if entry.open:
+                book.update_or_create_solution_cell(entry.name, *where)
+            book.update_or_create_source_cell(entry.name, *where, source=entry.source, cell_type=entry.kind)
 
     def _forget(self, cell: Any, assignment: str) -> None:
         if any(grade.manual_score is not None or grade.extra_credit for grade in cell.grades):
@@ -230,7 +237,7 @@ class Book:
 
     def _notebook(self, assignment: str, student: str) -> Any | None:
         try:
-            return self._book.find_submission_notebook(NAME, assignment, student)
+            return self._book.find_submission_notebook(self.name, assignment, student)
         except self._api.MissingEntry:
             return None
 
@@ -251,9 +258,12 @@ class Book:
             if self._book.db.get(self._api.Student, student) is None:  # a course without a roster
                 self._book.add_student(student)
             with self._book.db.no_autoflush:  # or SQLAlchemy warns of what nbgrader does there
-                self._book.add_submission(assignment, student)
-            notebook = self._notebook(assignment, student)
-        assert notebook is not None
+                submission = self._book.update_or_create_submission(assignment, student)
+                if (notebook := self._notebook(assignment, student)) is None:  # it came later than the submission
+                    known = self._book.find_notebook(self.name, assignment)
+                    notebook = self._api.SubmittedNotebook(notebook=known, assignment=submission)
+                    self._book.db.add(notebook)
+            self._book.db.flush()
         self._fill_up(notebook)
         for grade in notebook.grades:
             if grade.name in scores:
@@ -304,9 +314,9 @@ class Book:
             raise
 
     def rows(self) -> Iterator[Row]:
-        """Every submission that has the notebook `checks`, by assignment and student."""
+        """Every submission that has the notebook, by assignment and student."""
         found = self._book.db.query(self._api.SubmittedNotebook).all()
-        ours = [one for one in found if one.name == NAME]
+        ours = [one for one in found if one.name == self.name]
         for notebook in sorted(ours, key=lambda one: (one.assignment.assignment.name, one.student.id, one.name)):
             submission = notebook.assignment
             moment = submission.timestamp
@@ -328,17 +338,21 @@ class Book:
             return {}
         found: dict[str, Any] = {}
         for name in [submission.assignment.name for submission in self._book.student_submissions(student)]:
-            standing = self.standing(name, student)
-            found[name] = {
-                cell: {**vars(one), "look": cell in standing and standing[cell].needed}
-                for cell, one in self.given(name, student).items()
-            }
+            found[name] = {}
+            for book in (self, self.questions):
+                standing = book.standing(name, student)
+                found[name] |= {
+                    cell: {**vars(one), "look": cell in standing and standing[cell].needed}
+                    for cell, one in book.given(name, student).items()
+                }
         return found
 
     def of_others(self, student: str) -> list[str]:
         """The assignments of a student that nbgrader graded itself."""
         found = self._book.student_submissions(student) if student in self.students() else []
-        return sorted(one.assignment.name for one in found if {book.name for book in one.notebooks} != {NAME})
+        return sorted(
+            one.assignment.name for one in found if not {book.name for book in one.notebooks} <= {NAME, QUESTIONS}
+        )
 
     def remove(self, student: str) -> None:
         """Take a student and all submissions out."""

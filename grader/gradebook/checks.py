@@ -15,7 +15,8 @@ from typing import Any
 
 import jinja2
 
-from grader.gradebook.stages import Cell
+from grader.gradebook.stages import Cell, Entry
+from grader.questions.cells import OURS, metadata, row, written
 from grader.reports.text import line, visible
 from grader.reports.view import student_view
 from grader.verdict.scoring import number
@@ -24,26 +25,17 @@ from grader.verdict.scoring import number
 NAME = "checks"
 #: The cell for whoever grades; it has no points.
 REMARKS = "remarks"
-#: Where a notebook of ours keeps what is ours: the instructor's page, and what a group's members agreed on.
-OURS = "socketlab"
-
-
-def metadata(name: str, *, points: float | None = None, open_to_people: bool = True) -> dict[str, Any]:
-    """nbgrader's own, schema 3. A cell that is open has a box for a comment in formgrader."""
-    entry = {
-        "schema_version": 3,
-        "grade_id": name,
-        "grade": points is not None,
-        "solution": open_to_people,
-        "locked": not open_to_people,
-        "task": False,
-    }
-    return {"nbgrader": entry if points is None else {**entry, "points": points}}
 
 
 def source_of(cell: Cell) -> str:
     """What stands in a stage's cell; our own words."""
     return f"# {line(cell.title)}{' (an extension)' if cell.bonus else ''}"
+
+
+def entries_of(cells: Sequence[Cell]) -> list[Entry]:
+    """The notebook's cells, as nbgrader has to know them."""
+    rows = [Entry(cell.name, source_of(cell), possible=cell.possible) for cell in cells]
+    return [*rows, Entry(REMARKS, "", kind="markdown")]
 
 
 def notebook(
@@ -58,24 +50,14 @@ def notebook(
     view = student_view(result) if result is not None else None
     stages = {f"stage-{row['number']}": row for row in view["stages"]} if view else {}
     head = _render("head.html.j2", title=title, view=view, late=late)
-    rows = [_row("head", "markdown", head, metadata("head", open_to_people=False))]
+    rows = [row("head", "markdown", head, metadata("head", open_to_people=False))]
     for cell in cells:
-        row = _row(cell.name, "code", source_of(cell), metadata(cell.name, points=cell.possible))
         stage = stages.get(cell.name)
         shown = _render("stage.html.j2", stage=stage, view=view) if view and stage else None
         outputs = [{"output_type": "display_data", "metadata": {}, "data": {"text/html": shown}}] if shown else []
-        rows.append({**row, "execution_count": None, "outputs": outputs})
-    rows.append(_row(REMARKS, "markdown", "Remarks of whoever graded:", metadata(REMARKS)))
-    whole = {
-        "cells": rows,
-        "metadata": {
-            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
-            OURS: dict(ours or {}),
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    return json.dumps(whole, ensure_ascii=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
+        rows.append(row(cell.name, "code", source_of(cell), metadata(cell.name, points=cell.possible), outputs))
+    rows.append(row(REMARKS, "markdown", "Remarks of whoever graded:", metadata(REMARKS)))
+    return written(rows, ours or {})
 
 
 def ours_of(written: bytes) -> dict[str, Any]:
@@ -85,10 +67,6 @@ def ours_of(written: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _row(name: str, kind: str, source: str, about: dict[str, Any]) -> dict[str, Any]:
-    return {"id": name, "cell_type": kind, "source": source, "metadata": about}
 
 
 def _render(template: str, **values: object) -> str:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from grader.gradebook.book import Book, Row
-from grader.gradebook.checks import REMARKS, ours_of
-from grader.gradebook.files import checks_of
+from grader.gradebook.checks import NAME, ours_of
+from grader.gradebook.files import shown_of
 from grader.gradebook.stages import effective
-from grader.verdict.decisions import Decision
+from grader.verdict.decisions import Decision, question_target, stage_target
 from grader.verdict.scoring import number
 
 #: Where these were said.
@@ -25,19 +25,14 @@ SOURCE = "formgrader"
 
 @dataclass(frozen=True)
 class Word:
-    """A person's word on a stage of a submission."""
+    """A person's word on a stage or a question of a submission."""
 
     student: str  #: the folder's name in submitted/: for group work the one who handed in
     assignment: str
     submission: str  #: hash of the copy it is about
-    stage: int
-    points: float | None  #: that the stage counts; None: taken back
+    target: str  #: "stage N", or "question NAME"
+    points: float | None  #: that it counts; None: taken back
     comment: str = ""
-
-    @property
-    def target(self) -> str:
-        """As decisions name it."""
-        return f"stage {self.stage}"
 
     def in_words(self) -> str:
         """For a terminal."""
@@ -59,9 +54,9 @@ class _About:
     submission: str  #: hash of the copy
 
 
-def _about(folder: Path, row: Row) -> _About:
+def _about(folder: Path, row: Row, name: str) -> _About:
     try:
-        ours = ours_of(checks_of(folder, row.student, row.assignment).read_bytes())
+        ours = ours_of(shown_of(folder, row.student, row.assignment, name).read_bytes())
     except OSError:
         ours = {}
     return _About(str(ours.get("of") or row.student), str(ours.get("hash") or ""))
@@ -73,17 +68,22 @@ def words(book: Book, folder: Path) -> Iterator[Word]:
     What waits for a second look, because the submission changed, is not yet a word about what there is now.
     """
     seen = set()
-    for row in book.rows():
-        about = _about(folder, row)
-        standing = book.standing(row.assignment, row.student)
-        for cell, given in book.given(row.assignment, row.student).items():
-            if cell == REMARKS or not given.said or standing[cell].needed:
-                continue
-            points = round(effective(standing[cell].points or 0.0, given), 6)
-            stage = int(cell.removeprefix("stage-"))
-            if (about.student, row.assignment, stage) not in seen:
-                seen.add((about.student, row.assignment, stage))
-                yield Word(about.student, row.assignment, about.submission, stage, points, given.comment or "")
+    for notebook in (book, book.questions):
+        for row in notebook.rows():
+            about = _about(folder, row, notebook.name)
+            standing = notebook.standing(row.assignment, row.student)
+            for cell, given in notebook.given(row.assignment, row.student).items():
+                if cell not in standing or not given.said or standing[cell].needed:
+                    continue
+                points = round(effective(standing[cell].points or 0.0, given), 6)
+                target = _target(notebook.name, cell)
+                if (about.student, row.assignment, target) not in seen:
+                    seen.add((about.student, row.assignment, target))
+                    yield Word(about.student, row.assignment, about.submission, target, points, given.comment or "")
+
+
+def _target(notebook: str, cell: str) -> str:
+    return stage_target(int(cell.removeprefix("stage-"))) if notebook == NAME else question_target(cell)
 
 
 def bring(book: Book, folder: Path, known: Sequence[Decision], decide: Decide) -> list[Word]:
@@ -99,12 +99,11 @@ def bring(book: Book, folder: Path, known: Sequence[Decision], decide: Decide) -
         before = latest.get(key)
         if before is None or (before.given, before.because) != (word.points, because(word)):
             told.append(word)
-    rows = list(book.rows())
-    shown = {(about.student, row.assignment, about.submission) for row in rows for about in [_about(folder, row)]}
+    rows = [(row, _about(folder, row, one.name)) for one in (book, book.questions) for row in one.rows()]
+    shown = {(about.student, row.assignment, about.submission) for row, about in rows}
     for key, before in latest.items():
         if before.source == SOURCE and not before.taken_back and key[:3] in shown and key not in now:
-            stage = int(before.target.removeprefix("stage "))
-            told.append(Word(before.student, before.assignment, before.submission, stage, None))
+            told.append(Word(before.student, before.assignment, before.submission, before.target, None))
     for word in told:
         decide(word)
     return told

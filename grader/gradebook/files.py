@@ -8,9 +8,9 @@ from grader.gradebook.checks import NAME
 from grader.record.journal import write_file
 
 
-def checks_of(folder: Path, student: str, assignment: str) -> Path:
-    """The notebook of a submission that nbgrader shows and publishes."""
-    return folder / "autograded" / student / assignment / f"{NAME}.ipynb"
+def shown_of(folder: Path, student: str, assignment: str, name: str = NAME) -> Path:
+    """A notebook of a submission that nbgrader shows and publishes."""
+    return folder / "autograded" / student / assignment / f"{name}.ipynb"
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from grader.gradebook.book import Book
 from grader.gradebook.checks import ours_of
-from grader.gradebook.files import checks_of
+from grader.gradebook.files import shown_of
 from grader.gradebook.stages import Given
 
 
@@ -21,7 +21,7 @@ def agree(book: Book, folder: Path, assignment: str, members: Sequence[str], rem
     """What people gave a group's members, brought together; what is to be kept for the next time."""
     if len(members) < 2:
         return {}
-    base = _kept(folder, assignment, members)
+    base = _kept(folder, assignment, members, book.name)
     given = {student: book.given(assignment, student) for student in members}
     known = [student for student in members if book.standing(assignment, student)]
     agreed = {}
@@ -47,10 +47,10 @@ def agree(book: Book, folder: Path, assignment: str, members: Sequence[str], rem
     }
 
 
-def _kept(folder: Path, assignment: str, members: Sequence[str]) -> dict[str, Given]:
+def _kept(folder: Path, assignment: str, members: Sequence[str], name: str) -> dict[str, Given]:
     for student in members:
         try:
-            found = ours_of(checks_of(folder, student, assignment).read_bytes()).get("agreed")
+            found = ours_of(shown_of(folder, student, assignment, name).read_bytes()).get("agreed")
         except OSError:
             continue
         if isinstance(found, dict):

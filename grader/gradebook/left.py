@@ -67,7 +67,9 @@ def give_back(book: Book, folder: Path, student: str) -> None:
         if book.standing(assignment, student):
             cells = kept.pop(assignment)
             look = [cell for cell, one in cells.items() if one.pop("look", False)]
-            book.give(assignment, student, {cell: Given(**one) for cell, one in cells.items()}, look=look)
+            given = {cell: Given(**one) for cell, one in cells.items()}
+            for notebook in (book, book.questions):
+                notebook.give(assignment, student, given, look=look)
     if any(kept.values()):  # submissions that have no result yet
         replace(file, json.dumps(kept, indent=1, sort_keys=True).encode() + b"\n")
     else:

@@ -32,6 +32,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A cell of a notebook, as nbgrader has to know it."""
+
+    name: str  #: the grade_id
+    source: str
+    kind: str = "code"  #: or "markdown"
+    possible: float | None = None  #: None: it has no points
+    open: bool = True  #: a student answers in it, or a person comments on it: it has a box for a comment
+
+
+@dataclass(frozen=True)
 class Given:
     """What a person gave for a stage, each None if nothing."""
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from grader.gradebook.book import Book, Standing
-from grader.gradebook.checks import NAME, notebook, ours_of
-from grader.gradebook.files import checks_of, replace
+from grader.gradebook.checks import NAME, entries_of, notebook, ours_of
+from grader.gradebook.files import replace, shown_of
 from grader.gradebook.groups import agree
 from grader.gradebook.stages import Automatic, Cell, Given, automatic, cells_of, effective, needs_a_look
 from grader.submission import readable_name
@@ -70,7 +70,7 @@ def sync(book: Book, terms: Terms, results: Iterable[Mapping[str, Any]]) -> Said
         if name not in cells:
             assignment = terms.load(name)
             cells[name] = cells_of(assignment)
-            book.register(name, cells[name], terms.due(name))
+            book.register(name, entries_of(cells[name]), terms.due(name))
             replace(terms.folder / "source" / name / f"{NAME}.ipynb", notebook(assignment.title, cells[name]))
         members = terms.counts_for(name, result["student"])
         if not members:
@@ -96,7 +96,7 @@ def _one(
         "hash": result["submission"]["hash"],
     }
     for student in members:
-        path = checks_of(terms.folder, student, name)
+        path = shown_of(terms.folder, student, name)
         standing = book.standing(name, student)
         now = automatic(cells, result, {cell: one.given for cell, one in standing.items()})
         penalty = terms.penalty(name, student)

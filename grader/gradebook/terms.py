@@ -49,9 +49,10 @@ def terms_of(
     receipts: Iterable[Receipt],
     load: Callable[[str], Assignment],
     *,
+    possible: Callable[[str], float],
     now: datetime,
 ) -> Terms:
-    """What a sync has to know."""
+    """What a sync has to know; `possible`: assignment -> the most that it gives."""
     moments = moments_of(course, roster, receipts)
     load = cache(load)  # each reads a file
 
@@ -61,11 +62,11 @@ def terms_of(
 
     def penalty(assignment: str, student: str) -> float | None:
         late = lateness(assignment, student)
-        return None if late is None else late.penalty(load(assignment).points)
+        return None if late is None else late.penalty(possible(assignment))
 
     def words(assignment: str, student: str) -> str:
         late = lateness(assignment, student)
-        return "" if late is None else late.in_words(load(assignment).points)
+        return "" if late is None else late.in_words(possible(assignment))
 
     return Terms(
         folder=course.folder,

@@ -9,7 +9,6 @@ from grader.course_file import CourseFile
 from grader.gradebook.book import Book
 from grader.term.leaving import Column, Mark, System, Undecided, table, undecided
 from grader.term.roster import Person, Roster
-from harness.course.assignment import Assignment
 from harness.errors import UsageError
 from harness.text.nearest import nearest
 
@@ -19,17 +18,20 @@ def exported(
     course: CourseFile,
     roster: Roster | None,
     ours: Collection[str],
-    load: Callable[[str], Assignment],
+    possible: Callable[[str], float],
     system: System,
     wanted: Sequence[str],
     word: Undecided | None,
     *,
     now: datetime,
 ) -> str:
-    """The text of a file of grades. Raises UsageError where a person still decides and `word` is None."""
+    """The text of a file of grades; `possible`: assignment -> the most that it gives.
+
+    Raises UsageError where a person still decides and `word` is None.
+    """
     people = roster.active if roster else tuple(Person(id=student) for student in book.students())
-    columns = _columns(book, course, ours, load, system, wanted, now)
-    marks = {(row.student, row.assignment): Mark(row.points, row.penalty, row.needed) for row in book.rows()}
+    columns = _columns(book, course, ours, possible, system, wanted, now)
+    marks = _marks(book, course)
     waiting = undecided(people, columns, marks)
     if waiting and word is None:
         shown = "\n  ".join(waiting[:20])
@@ -41,11 +43,22 @@ def exported(
     return table(system, people, columns, marks, word)
 
 
+def _marks(book: Book, course: CourseFile) -> dict[tuple[str, str], Mark]:
+    """What stands in the gradebook: the stages, and the questions where they count."""
+    found = {(row.student, row.assignment): Mark(row.points, row.penalty, row.needed) for row in book.rows()}
+    for row in book.questions.rows():
+        if course.assignment(row.assignment).questions:
+            one = found.get((row.student, row.assignment), Mark(0.0))
+            whole = Mark(one.points + row.points, one.penalty, (*one.open, *row.needed))
+            found[row.student, row.assignment] = whole
+    return found
+
+
 def _columns(
     book: Book,
     course: CourseFile,
     ours: Collection[str],
-    load: Callable[[str], Assignment],
+    possible: Callable[[str], float],
     system: System,
     wanted: Sequence[str],
     now: datetime,
@@ -65,5 +78,5 @@ def _columns(
         about = course.assignment(name)
         called = getattr(about, system.value, "") if system is not System.plain else ""
         over = about.due is None or about.due < now
-        columns.append(Column(name, load(name).points, about.weight, called, over))
+        columns.append(Column(name, possible(name), about.weight, called, over))
     return columns

@@ -22,7 +22,7 @@ from grader.record.journal import write_file
 from grader.record.pages import Pages
 from grader.record.record import Record
 from grader.submission import readable_name
-from grader.verdict.decisions import stage_target, standing
+from grader.verdict.decisions import is_of_question, stage_target, standing
 from grader.verdict.outcomes import Outcomes
 from grader.verdict.result import result_of
 from harness.course.assignment import Assignment
@@ -107,7 +107,8 @@ class Scores:
         """What people said that is about nothing that the rubric has, in a sentence; it counts for nothing."""
         there = {check["id"] for check in result["checks"]} | {stage_target(row["number"]) for row in result["stages"]}
         words = standing(self._record.decisions(result["student"], result["assignment"]), result["submission"]["hash"])
-        lost = [f"{one.by}'s word on {target}" for target, one in words.items() if target not in there]
+        stages = [(target, one) for target, one in words.items() if not is_of_question(target)]
+        lost = [f"{one.by}'s word on {target}" for target, one in stages if target not in there]
         if not lost:
             return ""
         return f"{', '.join(lost)} does not count: the rubric has nothing of that name. Say it again: grader decide."

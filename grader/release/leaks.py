@@ -5,6 +5,7 @@ Rule: this trusts nothing that made the files. It looks for answers, hidden test
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ def find_leaks(files: Mapping[str, bytes], secrets: Secrets) -> list[str]:
             found.append(f"{path}: nothing of this name belongs in a release")
         if data in private:
             found.append(f"{path}: it is {private[data]}")
-        text = data.decode("utf-8", "replace")
+        text = _text(path, data)
         if _IMPORTS_GRADER.search(text):
             found.append(f"{path}: it imports the grader")
         here = set(_pairs(text.splitlines()))
@@ -69,11 +70,19 @@ def find_leaks(files: Mapping[str, bytes], secrets: Secrets) -> list[str]:
     return found + list(_single_lines(files, secrets))
 
 
+def _text(path: str, data: bytes) -> str:
+    """A file as it is read: of a notebook what stands in its cells."""
+    text = data.decode("utf-8", "replace")
+    if not path.endswith(".ipynb"):
+        return text
+    return "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+
+
 def _single_lines(files: Mapping[str, bytes], secrets: Secrets) -> Iterator[str]:
     """In a starter itself, one line of its own answer is enough."""
     for path, answers in secrets.answers.items():
         rest = {_plain(line) for line in secrets.given.get(path, "").splitlines()}
-        lines = {_plain(line) for line in files.get(path, b"").decode("utf-8", "replace").splitlines()}
+        lines = {_plain(line) for line in _text(path, files.get(path, b"{}")).splitlines()}
         for answer in answers:
             for line in map(_plain, answer):
                 if len(line) >= ENOUGH_ALONE and line in lines and line not in rest:

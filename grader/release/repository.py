@@ -16,8 +16,11 @@ from pathlib import Path
 import jinja2
 
 from grader.course import HARNESS, Course
+from grader.questions.cells import unanswered
+from grader.questions.source import SOURCE, private_lines, read_source
 from grader.release.leaks import Secrets, find_leaks
 from grader.release.markers import answers, is_given, regions
+from grader.release.notebooks import NOTEBOOK
 from grader.release.starters import differences, files_of, files_of_term
 from harness.course.assignment import Assignment
 from harness.course.languages import DEFAULT, TOLD_IN, Grader, promised
@@ -93,8 +96,8 @@ def secrets_of(course: Course, names: list[str]) -> Secrets:
             text = data.decode("utf-8", "replace")
             private_file = f"reference/{name}/{path}"
             if regions(text, private_file):
-                found_answers[f"{name}/{path}"] = answers(text, private_file)
-                given[f"{name}/{path}"] = _rest(text, private_file)
+                where = f"{name}/{NOTEBOOK if path == SOURCE else path}"
+                found_answers[where], given[where] = _apart(path, text, private_file)
             if not is_given(text):
                 private[private_file] = data
         suites = {suite: files_of(folder) for suite, folder in course.suites(name).items()}
@@ -124,6 +127,18 @@ def _private_files(course: Course, assignment: Assignment) -> dict[str, bytes]:
     made = files_of_term(course, assignment)
     files = files_of(course.reference(assignment.name))
     return {path: data for path, data in files.items() if path not in made}
+
+
+def _apart(path: str, text: str, file: str) -> tuple[list[list[str]], str]:
+    """The answers in a file of the reference, and the rest of it."""
+    if path == SOURCE:
+        source = read_source(text, file)
+        return private_lines(source), _text_of(unanswered(source))
+    return answers(text, file), _rest(text, file)
+
+
+def _text_of(notebook: bytes) -> str:
+    return "\n".join(cell["source"] for cell in json.loads(notebook)["cells"])
 
 
 def _rest(text: str, file: str) -> str:

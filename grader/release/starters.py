@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grader.course import Course
+from grader.questions.source import SOURCE
 from grader.release.diagram import draw_states
 from grader.release.markers import GIVEN, stub
+from grader.release.notebooks import NOTEBOOK, released
 from grader.release.public_view import public_view
 from grader.release.term import load_term, render_handout, term_module
 from harness.course.assignment import Assignment
@@ -21,7 +23,7 @@ from harness.errors import SetupError
 #: The folder of the public tests in a student's copy.
 TESTS = "tests"
 #: What is in reference/<name> and never leaves it.
-_PRIVATE = frozenset({"README.md", "assignment.toml"})
+_PRIVATE = frozenset({"README.md", "assignment.toml", SOURCE})
 #: What changes from term to term, and the module made from it.
 TERM, TERM_MODULE = "term.toml", "term.py"
 
@@ -43,6 +45,8 @@ def generate(course: Course, name: str) -> dict[str, bytes]:
         )
     for path, data in files_of(course.suites(name)["public"]).items():
         files[f"{TESTS}/{path}"] = data
+    if (source := course.questions(name)) is not None:
+        files[NOTEBOOK] = released(source, course.released(name) / NOTEBOOK)
     return files
 
 

@@ -32,7 +32,7 @@ class Decision:
     student: str
     assignment: str
     submission: str  #: hash of the copy it is about; empty: no copy could be taken
-    target: str  #: a check's id, or "stage N"
+    target: str  #: a check's id, "stage N", or "question NAME"
     given: Given
     because: str
     by: str
@@ -99,3 +99,17 @@ def stage_target(number: int) -> str:
     'stage 3'
     """
     return f"stage {number}"
+
+
+def question_target(name: str) -> str:
+    """What a decision on a question of a notebook is about: it counts in the gradebook, and in no stage.
+
+    >>> question_target("why")
+    'question why'
+    """
+    return f"question {name}"
+
+
+def is_of_question(target: str) -> bool:
+    """Whether a decision is about a question of a notebook."""
+    return target.startswith(question_target(""))

@@ -27,6 +27,16 @@ def agent_code() -> dict[str, Path]:
     }
 
 
+def keeper_code() -> dict[str, Path]:
+    """What the first process of a notebook's node is made of (harness/lab/node/kernel.py)."""
+    modules = ("lab/__init__", "lab/node/__init__", "text/__init__", "text/lines")
+    own = (f"lab/node/{name}" for name in ("agent_child", "agent_kernel", "packing", "proc", "reply", "seccomp"))
+    return {
+        "keeper/__main__.py": HARNESS / "lab/node/kernel.py",
+        **{f"keeper/harness/{name}.py": HARNESS / f"{name}.py" for name in ("__init__", *modules, *own)},
+    }
+
+
 @cache
 def harness_tar() -> bytes:
     """The harness for our own nodes, with its bytecode, as a tar; made once in a process.

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol, get_args
+from typing import IO, Any, Literal, Protocol
 
 from harness.course.languages import DEFAULT, packages
 from harness.errors import cause_of
@@ -50,20 +50,25 @@ PACKAGES = (
     "psutil",  # what the programs of the reference, beside the tester, use
     "cffi",  # cryptography uses its backend only: pycparser is not needed
 )
-#: Where they are in the node image.
+#: What a notebook's node has besides Python and a compiler; pip finds what these need.
+KERNEL = ("ipykernel", "matplotlib", "trustme", "cryptography", "psutil")
+#: Where they are in an image.
 PACKAGES_AT = "/usr/local/lib/socketlab"
 #: Debian packages of our own nodes, besides python3.
 OURS = ("iproute2", "nftables", "tcpdump")
 #: Where an image of submissions says what is in it (docker/prepare-student.sh).
 TOOLS_AT = "/usr/local/share/socketlab.json"
-#: The images: where submissions run, where they are built, and the lab's own nodes.
-Kind = Literal["student", "build", "node"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-#: What finishes each of them.
-_FINISH: Mapping[Kind, str] = {
-    "student": "prepare-student.sh",
-    "build": "prepare-student.sh",
-    "node": "prepare-node.sh",
+#: The images: where submissions run, where they are built, the lab's own nodes, and where notebooks run.
+Kind = Literal["student", "build", "node", "notebook"]
+#: Those that every grading needs.
+KINDS: tuple[Kind, ...] = ("student", "build", "node")
+#: What each of them is made by where a registry answers, and what finishes it.
+_DOCKERFILE: Mapping[Kind, str] = {**dict.fromkeys(KINDS, "Dockerfile"), "notebook": "Dockerfile.notebook"}
+_FINISH: Mapping[Kind, tuple[str, ...]] = {
+    "student": ("prepare-student.sh",),
+    "build": ("prepare-student.sh",),
+    "node": ("prepare-node.sh",),
+    "notebook": ("prepare-student.sh", "prepare-notebook.sh"),
 }
 _DOCKER = Path(__file__).resolve().parents[3] / "docker"
 
@@ -123,14 +128,21 @@ def wanted_images(languages: Sequence[str] = DEFAULT) -> Images:
     return Images(**{kind: f"socketlab-{kind}:{_hash(kind, debian(kind, languages))}" for kind in KINDS})
 
 
+def wanted_notebook() -> str:
+    """The tag of the image in which notebooks of questions run. Raises LabError."""
+    return f"socketlab-notebook:{_hash('notebook', debian('notebook'))}"
+
+
 def debian(kind: Kind, languages: Sequence[str] = DEFAULT) -> tuple[str, ...]:
     """The Debian packages of an image, besides python3."""
+    if kind == "notebook":
+        return packages(("c",), "build")
     return OURS if kind == "node" else packages(languages, kind)
 
 
 def _hash(kind: Kind, wanted: Sequence[str]) -> str:
-    digest = hashlib.sha256(repr((BASE, kind, tuple(wanted), _pins() if kind == "node" else None)).encode())
-    for name in ("Dockerfile", _FINISH[kind]):
+    digest = hashlib.sha256(repr((BASE, kind, tuple(wanted), _pins(kind))).encode())
+    for name in (_DOCKERFILE[kind], *_FINISH[kind]):
         try:
             digest.update(b"\0" + (_DOCKER / name).read_bytes())
         except OSError as error:
@@ -149,16 +161,34 @@ def ensure_images(
 ) -> Images:
     """The images, built first where they are missing. `say` gets a line per step. Raises LabError."""
     images = wanted_images(languages)
-    missing = [kind for kind in KINDS if not store.has_image(getattr(images, kind))]
+    _ensure(store, {kind: getattr(images, kind) for kind in KINDS}, languages, say, made)
+    return images
+
+
+def ensure_notebook(store: ImageStore, say: Callable[[str], None] = lambda _: None) -> str:
+    """The image in which notebooks of questions run, built first if it is missing. Raises LabError."""
+    tag = wanted_notebook()
+    _ensure(store, {"notebook": tag}, DEFAULT, say, lambda _: None)
+    return tag
+
+
+def _ensure(
+    store: ImageStore,
+    tags: Mapping[Kind, str],
+    languages: Sequence[str],
+    say: Callable[[str], None],
+    made: Callable[[Made], None],
+) -> None:
+    missing = [kind for kind in tags if not store.has_image(tags[kind])]
     if not missing:
-        return images
+        return
     if store.has_image(BASE):
         why = None
     else:
         say(f"fetching {BASE}, the base of the lab's images")
         why = store.pull(BASE, PULL_SILENCE)
     for kind in missing:
-        begun, tag, wanted = time.monotonic(), getattr(images, kind), debian(kind, languages)
+        begun, tag, wanted = time.monotonic(), tags[kind], debian(kind, languages)
         if why is None:
             say(f"building the {kind} image from {BASE}")
             _build_from_registry(store, kind, tag, wanted)
@@ -166,7 +196,6 @@ def ensure_images(
             say(f"no registry gives {BASE} ({why}): making the {kind} image with debootstrap, about 40 s")
             _build_from_debian(store, kind, tag, wanted, say)
         made(Made(kind, time.monotonic() - begun))
-    return images
 
 
 def tools_of(runner: Runner, tag: str) -> dict[str, str]:
@@ -192,10 +221,13 @@ def tools_of(runner: Runner, tag: str) -> dict[str, str]:
     return {str(tool): str(version) for tool, version in told.items()}
 
 
-def _pins() -> list[str]:
-    """The tester's packages with the versions of this environment, so that both labs run the same pytest."""
+def _pins(kind: Kind) -> list[str] | None:
+    """An image's Python packages with the versions of this environment, so that both labs run the same; or none."""
+    names = {"node": PACKAGES, "notebook": KERNEL}.get(kind)
+    if names is None:
+        return None
     pins = []
-    for name in PACKAGES:
+    for name in names:
         try:
             pins.append(f"{name}=={metadata.version(name)}")
         except metadata.PackageNotFoundError:
@@ -203,10 +235,10 @@ def _pins() -> list[str]:
     return pins
 
 
-def _fetch_packages(folder: Path, python: str | None) -> None:
-    """Install the tester's packages into `folder`, for the Python of that version, which may not be this one."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps", "--target", str(folder)]
-    command += ["--only-binary=:all:"]
+def _fetch_packages(kind: Kind, folder: Path, python: str | None) -> None:
+    """Install an image's packages into `folder`, for the Python of that version, which may not be this one."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(folder)]
+    command += ["--only-binary=:all:", *(["--no-deps"] if kind == "node" else [])]
     if python is not None:
         abi = "cp" + python.replace(".", "")
         command += ["--python-version", python, "--implementation", "cp"]
@@ -214,7 +246,11 @@ def _fetch_packages(folder: Path, python: str | None) -> None:
             command += ["--abi", choice]
         for choice in _wheel_platforms(platform.machine()):
             command += ["--platform", choice]
-    _run([*command, *_pins()], "installing the tester's Python packages", "check that pip can reach its index")
+    _run(
+        [*command, *(_pins(kind) or ())],
+        f"installing the {kind} image's Python packages",
+        "check that pip can reach its index",
+    )
 
 
 def _wheel_platforms(machine: str) -> list[str]:
@@ -225,11 +261,12 @@ def _wheel_platforms(machine: str) -> list[str]:
 
 def _build_from_registry(store: ImageStore, kind: Kind, tag: str, wanted: Sequence[str]) -> None:
     with _workplace() as folder:
-        for name in ("Dockerfile", *set(_FINISH.values())):
+        for name in {name for names in _FINISH.values() for name in names}:
             shutil.copy(_DOCKER / name, folder / name)
+        shutil.copy(_DOCKER / _DOCKERFILE[kind], folder / "Dockerfile")
         (folder / "packages").mkdir()
-        if kind == "node":
-            _fetch_packages(folder / "packages", "3.12")
+        if _pins(kind):
+            _fetch_packages(kind, folder / "packages", "3.12")
         store.build(folder, kind, tag, {"BASE": BASE, "PACKAGES": " ".join(wanted)})
 
 
@@ -243,12 +280,13 @@ def _build_from_debian(
         include = ",".join(("python3", *wanted))
         command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(root), mirror]
         _run(command, f"making a {suite} root file system", f"run {' '.join(command)} by hand to see why")
-        if kind == "node":
-            say("adding the tester's Python packages")
-            _fetch_packages(root / PACKAGES_AT.lstrip("/"), _python_of(root))
-        shutil.copy(_DOCKER / _FINISH[kind], root / "tmp/prepare.sh")
-        _run(["chroot", str(root), "sh", "/tmp/prepare.sh"], f"preparing the {kind} image", "see docker/README.md")
-        (root / "tmp/prepare.sh").unlink()
+        if _pins(kind):
+            say(f"adding the {kind} image's Python packages")
+            _fetch_packages(kind, root / PACKAGES_AT.lstrip("/"), _python_of(root))
+        for name in _FINISH[kind]:
+            shutil.copy(_DOCKER / name, root / "tmp/prepare.sh")
+            _run(["chroot", str(root), "sh", "/tmp/prepare.sh"], f"preparing the {kind} image", "see docker/README.md")
+            (root / "tmp/prepare.sh").unlink()
         say(f"loading the {kind} image")
         _load(store, root, kind, tag)
 

@@ -261,6 +261,22 @@ def student(
     )
 
 
+def notebook(image: str, code: str, submission: str, limits: LimitsLike, *, user: int) -> Recipe:
+    """A node in which a notebook runs: a student's node without wires, whose first process has a kernel.
+
+    `code`: the volume with what is at CODE, the harness among it; `submission` is a path of the engine's host.
+    """
+    base = student(image, Volumes("", "", "", ""), submission, limits, "", user=user)
+    return Recipe(
+        image=image,
+        command=["python3", "-I", "-B", f"{CODE}/keeper"],
+        environment=base.environment,
+        host={**base.host, "binds": {code: {"bind": CODE, "mode": "ro"}}},
+        limits=base.limits,
+        spoken=True,
+    )
+
+
 def _ours(volumes: Volumes) -> dict[str, Any]:
     return {
         "network_mode": "none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -109,20 +110,25 @@ def server() -> Iterator[Callable[[str], str]]:
 @pytest.fixture
 def jupyter(term: Term, tmp_path: Path) -> Iterator[str]:
     """A Jupyter server over the course's folder, with formgrader in it; its address."""
+    formgrader = "--ServerApp.jpserver_extensions={'nbgrader.server_extensions.formgrader': True}"
+    with served(term.folder, tmp_path / "teacher", ["-m", "jupyter_server", formgrader]) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(folder: Path, home: Path, words: list[str], **environment: str) -> Iterator[str]:
+    """A Jupyter server over a folder, with settings of its own; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    home = {
-        key: str(tmp_path / key) for key in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
-    }
+    home.mkdir()
+    homes = {key: str(home / key) for key in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    words = [sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser", f"--ServerApp.port={port}"]
-    words += ["--ServerApp.port_retries=0", "--IdentityProvider.token=secret", f"--ServerApp.root_dir={term.folder}"]
-    words += ["--ServerApp.jpserver_extensions={'nbgrader.server_extensions.formgrader': True}"]
-    with (tmp_path / "jupyter.log").open("wb") as log:
-        server = subprocess.Popen(
-            words, cwd=term.folder, env={**os.environ, **home, "PATH": path}, stdout=log, stderr=log
-        )
+    words = [sys.executable, *words, "--allow-root", "--no-browser", f"--ServerApp.port={port}"]
+    words += ["--ServerApp.port_retries=0", "--IdentityProvider.token=secret", f"--ServerApp.root_dir={folder}"]
+    everything = {**os.environ, **homes, "PATH": path, **environment}
+    with (home / "jupyter.log").open("wb") as log:
+        server = subprocess.Popen(words, cwd=folder, env=everything, stdout=log, stderr=log)
     try:
         end = time.monotonic() + PATIENCE
         while True:
@@ -130,7 +136,7 @@ def jupyter(term: Term, tmp_path: Path) -> Iterator[str]:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=secret", timeout=5).close()
                 break
             except OSError:
-                assert server.poll() is None and time.monotonic() < end, (tmp_path / "jupyter.log").read_text()
+                assert server.poll() is None and time.monotonic() < end, (home / "jupyter.log").read_text()
                 time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -57,7 +57,7 @@ def test_what_is_there_is_not_built() -> None:
 
 
 def test_a_registry_is_the_first_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_fetch_packages", lambda folder, python: None)  # noqa: ARG005
+    monkeypatch.setattr(images, "_fetch_packages", lambda kind, folder, python: None)  # noqa: ARG005
     store, said, made = Store(registry=None), list[str](), list[images.Made]()
     images.ensure_images(store, said.append, languages=["c", "java"], made=made.append)
     base = f"from {images.BASE} with"
@@ -68,6 +68,16 @@ def test_a_registry_is_the_first_way(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert [each.kind for each in made] == ["student", "build", "node"]
     assert said[0] == f"fetching {images.BASE}, the base of the lab's images"
+
+
+def test_the_image_of_notebooks_is_made_when_notebooks_are_graded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_fetch_packages", lambda kind, folder, python: None)  # noqa: ARG005
+    store = Store(registry=None)
+    tag = images.ensure_notebook(store)
+    assert store.built == [f"notebook from {images.BASE} with make gcc libc6-dev libssl-dev"]
+    assert images.ensure_notebook(store) == tag
+    assert len(store.built) == 1
+    assert tag.partition(":")[2] not in str(images.wanted_images())
 
 
 def test_without_one_the_machines_own_packages_are_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +152,7 @@ def test_wheels_are_for_the_images_python_and_processor(
     commands: list[list[str]] = []
     monkeypatch.setattr(images, "_run", lambda command, what, remedy: commands.append(command))  # noqa: ARG005
     monkeypatch.setattr(images.platform, "machine", lambda: machine)
-    images._fetch_packages(tmp_path, "3.12")
+    images._fetch_packages("node", tmp_path, "3.12")
     (command,) = commands
     options = list(itertools.pairwise(command))
     assert ("--python-version", "3.12") in options
