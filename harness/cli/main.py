@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from harness.cli import check_commands, show_commands
 from harness.cli import link as paths
+from harness.cli import notebook as notebooks
 from harness.cli import trace_commands as cli_transport
 from harness.cli.building import graded_on
 from harness.cli.check import HOME
@@ -27,6 +28,9 @@ app = typer.Typer(
 
 for _command in check_commands.COMMANDS:
     app.command()(_command)
+
+
+app.command()(notebooks.notebook)
 
 
 @app.command("doctor")

@@ -50,7 +50,7 @@ PACKAGES = (
     "psutil",  # what the programs of the reference, beside the tester, use
     "cffi",  # cryptography uses its backend only: pycparser is not needed
 )
-#: What a notebook's node has besides the student's image; pip finds what these need.
+#: What a notebook's node has besides Python and a compiler; pip finds what these need.
 KERNEL = ("ipykernel", "matplotlib", "trustme", "cryptography", "psutil")
 #: Where they are in an image.
 PACKAGES_AT = "/usr/local/lib/socketlab"
@@ -58,19 +58,18 @@ PACKAGES_AT = "/usr/local/lib/socketlab"
 OURS = ("iproute2", "nftables", "tcpdump")
 #: Where an image of submissions says what is in it (docker/prepare-student.sh).
 TOOLS_AT = "/usr/local/share/socketlab.json"
-#: The images: where submissions run, where they are built, the lab's own nodes, and where notebooks of questions run.
+#: The images: where submissions run, where they are built, the lab's own nodes, and where notebooks run.
 Kind = Literal["student", "build", "node", "notebook"]
-#: What a lab needs.
+#: Those that every grading needs.
 KINDS: tuple[Kind, ...] = ("student", "build", "node")
-#: What finishes each of them, in order.
+#: What each of them is made by where a registry answers, and what finishes it.
+_DOCKERFILE: Mapping[Kind, str] = {**dict.fromkeys(KINDS, "Dockerfile"), "notebook": "Dockerfile.notebook"}
 _FINISH: Mapping[Kind, tuple[str, ...]] = {
     "student": ("prepare-student.sh",),
     "build": ("prepare-student.sh",),
     "node": ("prepare-node.sh",),
     "notebook": ("prepare-student.sh", "prepare-notebook.sh"),
 }
-#: Python packages of an image besides the standard library.
-_PYTHON: Mapping[Kind, tuple[str, ...]] = {"node": PACKAGES, "notebook": KERNEL}
 _DOCKER = Path(__file__).resolve().parents[3] / "docker"
 
 
@@ -129,21 +128,21 @@ def wanted_images(languages: Sequence[str] = DEFAULT) -> Images:
     return Images(**{kind: f"socketlab-{kind}:{_hash(kind, debian(kind, languages))}" for kind in KINDS})
 
 
-def debian(kind: Kind, languages: Sequence[str] = DEFAULT) -> tuple[str, ...]:
-    """The Debian packages of an image, besides python3."""
-    if kind == "node":
-        return OURS
-    return packages(["c"], "build") if kind == "notebook" else packages(languages, kind)
-
-
 def wanted_notebook() -> str:
     """The tag of the image in which notebooks of questions run. Raises LabError."""
     return f"socketlab-notebook:{_hash('notebook', debian('notebook'))}"
 
 
+def debian(kind: Kind, languages: Sequence[str] = DEFAULT) -> tuple[str, ...]:
+    """The Debian packages of an image, besides python3."""
+    if kind == "notebook":
+        return packages(("c",), "build")
+    return OURS if kind == "node" else packages(languages, kind)
+
+
 def _hash(kind: Kind, wanted: Sequence[str]) -> str:
-    digest = hashlib.sha256(repr((BASE, kind, tuple(wanted), _pins(kind) or None)).encode())
-    for name in ("Dockerfile", *_FINISH[kind]):
+    digest = hashlib.sha256(repr((BASE, kind, tuple(wanted), _pins(kind))).encode())
+    for name in (_DOCKERFILE[kind], *_FINISH[kind]):
         try:
             digest.update(b"\0" + (_DOCKER / name).read_bytes())
         except OSError as error:
@@ -162,23 +161,23 @@ def ensure_images(
 ) -> Images:
     """The images, built first where they are missing. `say` gets a line per step. Raises LabError."""
     images = wanted_images(languages)
-    _ensure(store, {kind: getattr(images, kind) for kind in KINDS}, say, languages, made)
+    _ensure(store, {kind: getattr(images, kind) for kind in KINDS}, languages, say, made)
     return images
 
 
 def ensure_notebook(store: ImageStore, say: Callable[[str], None] = lambda _: None) -> str:
     """The image in which notebooks of questions run, built first if it is missing. Raises LabError."""
     tag = wanted_notebook()
-    _ensure(store, {"notebook": tag}, say)
+    _ensure(store, {"notebook": tag}, DEFAULT, say, lambda _: None)
     return tag
 
 
 def _ensure(
     store: ImageStore,
     tags: Mapping[Kind, str],
+    languages: Sequence[str],
     say: Callable[[str], None],
-    languages: Sequence[str] = DEFAULT,
-    made: Callable[[Made], None] = lambda _: None,
+    made: Callable[[Made], None],
 ) -> None:
     missing = [kind for kind in tags if not store.has_image(tags[kind])]
     if not missing:
@@ -222,10 +221,13 @@ def tools_of(runner: Runner, tag: str) -> dict[str, str]:
     return {str(tool): str(version) for tool, version in told.items()}
 
 
-def _pins(kind: Kind) -> list[str]:
-    """An image's Python packages with the versions of this environment, so that both labs run the same."""
+def _pins(kind: Kind) -> list[str] | None:
+    """An image's Python packages with the versions of this environment, so that both labs run the same; or none."""
+    names = {"node": PACKAGES, "notebook": KERNEL}.get(kind)
+    if names is None:
+        return None
     pins = []
-    for name in _PYTHON.get(kind, ()):
+    for name in names:
         try:
             pins.append(f"{name}=={metadata.version(name)}")
         except metadata.PackageNotFoundError:
@@ -244,7 +246,11 @@ def _fetch_packages(kind: Kind, folder: Path, python: str | None) -> None:
             command += ["--abi", choice]
         for choice in _wheel_platforms(platform.machine()):
             command += ["--platform", choice]
-    _run([*command, *_pins(kind)], f"installing the {kind} image's Python packages", "can pip reach its index?")
+    _run(
+        [*command, *(_pins(kind) or ())],
+        f"installing the {kind} image's Python packages",
+        "check that pip can reach its index",
+    )
 
 
 def _wheel_platforms(machine: str) -> list[str]:
@@ -255,10 +261,11 @@ def _wheel_platforms(machine: str) -> list[str]:
 
 def _build_from_registry(store: ImageStore, kind: Kind, tag: str, wanted: Sequence[str]) -> None:
     with _workplace() as folder:
-        for name in ("Dockerfile", *{name for each in _FINISH.values() for name in each}):
+        for name in {name for names in _FINISH.values() for name in names}:
             shutil.copy(_DOCKER / name, folder / name)
+        shutil.copy(_DOCKER / _DOCKERFILE[kind], folder / "Dockerfile")
         (folder / "packages").mkdir()
-        if kind in _PYTHON:
+        if _pins(kind):
             _fetch_packages(kind, folder / "packages", "3.12")
         store.build(folder, kind, tag, {"BASE": BASE, "PACKAGES": " ".join(wanted)})
 
@@ -273,7 +280,7 @@ def _build_from_debian(
         include = ",".join(("python3", *wanted))
         command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(root), mirror]
         _run(command, f"making a {suite} root file system", f"run {' '.join(command)} by hand to see why")
-        if kind in _PYTHON:
+        if _pins(kind):
             say(f"adding the {kind} image's Python packages")
             _fetch_packages(kind, root / PACKAGES_AT.lstrip("/"), _python_of(root))
         for name in _FINISH[kind]:
