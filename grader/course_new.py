@@ -57,10 +57,24 @@ file = "roster.csv"
 [gradebook]
 # url = "postgresql://grader@localhost/networks"
 
+# Grading on push (docs/ci.md): bare repositories on this machine, and the branch of them that counts.
+[push]
+# repositories = "/srv/git/{{student}}.git"
+# branch = "main"
+# identity = "key"  # who pushes: "key" (grader hook key), "gitolite", or "path", the default: whoever may write there
+# pages = "/srv/www/grades"  # students' pages, for a web server, and where that is
+# link = "https://example.org/grades/{{student}}/{{assignment}}.html"
+
+# Forges that `grader watch` looks at, for the repositories in the roster.
+# [[forges]]
+# url = "https://github.com"
+# kind = "github"  # or "gitlab", "forgejo"
+# token = "file:.github-token"  # where the token is: "file:PATH" or "env:NAME"; never the token
+
 # The assignments of this term. weight: the share in the course's total, in any unit. groups = true: a group
-# of the roster hands it in together. keep = "best": the better of several submissions counts, not the last. canvas,
-# moodle, gradescope: what its column is called there. questions = true: its notebook of questions counts, with points
-# of its own on top (docs/notebooks.md).
+# of the roster hands it in together. keep = "best": the better of several submissions counts, not the last.
+# verdicts_per_day: so many pushes a day are graded with hidden checks. canvas, moodle, gradescope: what its column is
+# called there. questions = true: its notebook of questions counts, with points of its own on top (docs/notebooks.md).
 {assignments}"""
 
 _ASSIGNMENT = """\
@@ -73,7 +87,9 @@ weight = 1
 
 _IGNORED = """\
 /.secret
+/.*-token
 /run/
+/push/
 /.mirrors/
 """
 

@@ -24,11 +24,10 @@ from grader.cli.app import GraderCommands, LabKind, LinkEngine, app
 from grader.course_file import CourseFile, the_course_of
 from grader.daemon.daemon import Daemon
 from grader.daemon.grading import Grader
-from grader.daemon.poller import Poller
 from grader.daemon.whose import roster_of, rules_of
 from grader.push.folder import PushFolder
+from grader.push.install import check_readable, key_line
 from grader.push.install import install as install_hook
-from grader.push.install import key_line
 from grader.reports.text import line
 from harness.errors import UsageError
 
@@ -57,6 +56,8 @@ def install(
     found = _course_at(course)
     rules = rules_of(found, courses.this_course(), roster_of(found))
     folder = PushFolder(found.push.folder)
+    if group:
+        check_readable()
     folder.make(group)
     rules.write(folder.path)
     everybody = sorted({Path(path) for student in rules.people for path in rules.repositories_of(student)})
@@ -114,8 +115,11 @@ def _serve(course: CourseFile, lab: LabKind, engine: LinkEngine, workers: int, t
     ours = courses.this_course()
     folder = PushFolder(course.push.folder)
     folder.make()
-    poller = Poller(ours, folder, log=_log) if forges else None
-    if poller is not None:
+    poller = None
+    if forges:
+        from grader.daemon.poller import Poller  # brings a library for HTTP, which no other command waits for
+
+        poller = Poller(ours, folder, log=_log)
         poller.check(course)
     names = [row.name for row in course.assignments] or ours.names()
     most = workers or labs_here()

@@ -147,14 +147,15 @@ class Poller:
 
     def _post(self, course: CourseFile, address: str, commit: str, status: Status) -> None:
         """Post a status; one that counts and cannot be posted is kept for later."""
-        key = f"{address} {commit} {status.assignment}"
+        key, counts = f"{address} {commit} {status.assignment}", status.state != "pending"
         try:
             if (api := self._api(course, address)) is not None:
                 api.post(address, commit, status)
-            self._keep(key, None)
+            if counts:
+                self._keep(key, None)
         except (ForgeError, CommandError) as error:
             self._complain(address, f"{address}: {error}")
-            if status.state != "pending":
+            if counts:
                 self._keep(key, {"repository": address, "commit": commit, "status": asdict(status)})
 
     def _keep(self, key: str, row: dict[str, Any] | None) -> None:

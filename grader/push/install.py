@@ -42,6 +42,17 @@ def script(folder: PushFolder) -> str:
     return f"#!/bin/sh\n{_MARK}\nexec {python_line('grader.push.receive', str(folder.path.absolute()))}\n"
 
 
+def check_readable() -> None:
+    """Raises UsageError where another account could not run the hook: the project lies in somebody's own folder."""
+    for path in (Path(sys.executable).absolute(), Path(os.path.realpath(sys.executable)), _ROOT):
+        for folder in (*reversed(path.parents), path):
+            if not folder.stat().st_mode & 0o001:
+                raise UsageError(
+                    f"the account that receives pushes cannot run {path}: {folder} is closed to others."
+                    " Put the project, and its Python, where both accounts get through to: /opt, /usr."
+                )
+
+
 def install(repository: Path, folder: PushFolder, rules: Rules) -> bool:
     """Put the hook in; whether the repository was made for it. Raises UsageError, SetupError."""
     repository = Path(os.path.realpath(repository))

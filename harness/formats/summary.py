@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from harness.formats.result import CheckResult, Context, Result
@@ -17,16 +18,6 @@ from harness.tester.border.outcome import Outcome
 #: GitHub refuses a summary of more than 1 MiB for each step (docs, "Workflow commands": job summaries).
 MOST = 900_000
 _SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
-#: A sign for each outcome that any font has.
-_MARKS = {
-    Outcome.PASS: "✅",
-    Outcome.FAIL: "❌",
-    Outcome.TIMEOUT: "❌",
-    Outcome.ERROR: "❌",
-    Outcome.INCONCLUSIVE: "❔",
-    Outcome.SKIPPED: "➖",
-    None: "❔",
-}
 
 
 def render(result: Result, context: Context) -> str:
@@ -63,23 +54,35 @@ def _head(result: Result) -> Iterator[str]:
         yield f"**{inline(result.message)}**\n"
     broken = result.broken if result.due is not None else []
     for stage in broken:
-        yield f"❌ **Stage {stage.number} was complete and is not any more.**\n"
+        yield f"✗ **Stage {stage.number} was complete and is not any more.**\n"
     yield "| stage | points | checks |"
     yield "|---|---|---|"
     for stage in result.stages:
-        marks = "".join(_MARKS[check.outcome] for check in result.checks if check.stage == stage.number)
         name = f"{stage.number} {inline(stage.title)}"
-        yield f"| {name} | {points(stage.points)} of {points(stage.possible)} | {(stage.message and '❌') or marks} |"
+        said = "✗ counts for nothing" if stage.message else _counted(result, stage.number)
+        yield f"| {name} | {points(stage.points)} of {points(stage.possible)} | {said} |"
     for stage in result.stages:
         if stage.message:
-            yield f"\n❌ {inline(stage.message)}"
+            yield f"\n✗ {inline(stage.message)}"
     if result.first:
         first = result.first
         yield f"\n**Next:** {inline(first.section)} {inline(first.title)}"
 
 
+def _counted(result: Result, stage: int) -> str:
+    """How many checks of a stage came to what: a sign, the number and the word, so that no sign has to be known."""
+    found = Counter(check.outcome for check in result.checks if check.stage == stage)
+    return ", ".join(
+        f"{_sign(outcome)} {found[outcome]} {NAMES[outcome]}" for outcome in (*Outcome, None) if found[outcome]
+    )
+
+
+def _sign(outcome: Outcome | None) -> str:
+    return outcome.symbol if outcome else "?"
+
+
 def _details(check: CheckResult) -> str:
     told = html.escape(explanation(check), quote=False)
-    summary = f"{_MARKS[check.outcome]} {inline(check.section)} {inline(check.title)}"
+    summary = f"{_sign(check.outcome)} {inline(check.section)} {inline(check.title)}"
     named = f"{NAMES[check.outcome]}, {points(check.points)} of {points(check.possible)} points"
     return f"\n<details><summary>{summary} ({named})</summary>\n\n<pre>\n{told}\n</pre>\n\n</details>\n"

@@ -16,7 +16,7 @@ import pytest
 
 from grader.git import GitError, git
 from grader.push.folder import Answer, PushFolder
-from grader.push.install import install, key_line
+from grader.push.install import check_readable, install, key_line
 from grader.push.queue import Queue
 from grader.push.rules import Rules, read_rules
 from grader.push.shell import environment_of, wanted
@@ -108,6 +108,14 @@ def test_rules_are_read_as_they_were_written(tmp_path: Path) -> None:
     (tmp_path / "rules.json").unlink()
     with pytest.raises(SetupError, match=r"cannot be read: No such file or directory\. Make it: grader hook install"):
         read_rules(tmp_path)
+
+
+def test_a_project_that_the_other_account_cannot_reach_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    (tmp_path / "python").touch(0o755)
+    with pytest.raises(UsageError, match="is closed to others"):
+        check_readable()
 
 
 # -- a student's key ---------------------------------------------------------------------------------------------------
