@@ -14,7 +14,7 @@ from harness.show.telling import Telling, page
 
 @page(
     asks="two clients connect to one server port. Do the two connections get different ports on the server's side?",
-    seen="""no: all connections of a server share its port. What tells them apart is the whole tuple, and here
+    seen="""no, all connections of a server share its port. What tells them apart is the whole tuple, and here
     only the client's port differs. The kernel looks up each packet that arrives by all five. The listening
     socket stands in the same table with half a tuple: it has no remote address, so it can never be the right
     one for a byte of data.""",
@@ -54,12 +54,12 @@ def listening_socket(tell: Telling) -> None:
     """
     with Sockets() as made:
         listening = made.listening()
-        tell.step("server", "bind, listen", f"fd {listening.fileno()}, port {port(listening)}")
+        tell.step("server", "bind, listen", f"descriptor {listening.fileno()}, port {port(listening)}")
         client = made.tcp()
         client.connect(listening.getsockname())
         tell.step("client", "connect()", f"from port {port(client)}")
         server = made.accept(listening)
-        tell.step("server", "accept()", f"fd {server.fileno()}, local port {port(server)}: the same")
+        tell.step("server", "accept()", f"descriptor {server.fileno()}, local port {port(server)}: the same")
         listening.settimeout(None)  # with a timeout Python waits for it to become readable first
         try:
             listening.recv(1)
@@ -204,9 +204,9 @@ def backlog(tell: Telling) -> None:
         tell.step(
             "clients", f"{_KNOCKING} x connect()", f"{len(connected)} connected, {_KNOCKING - len(connected)} wait"
         )
-        rows = shows_table(tell, [port(listening)], {port(listening): "server"})
+        names = {port(listening): "server", **{port(client): "client" for client in clients}}
+        rows = shows_table(tell, [port(listening)], names)
         queued = next((row.unread for row in rows if row.state == "LISTEN"), None)
-        tell.note("For LISTEN, 'unread' is the number of connections that wait for accept().")
         for _ in connected:
             made.accept(listening).close()
         tell.step("server", f"{len(connected)} x accept()", "the queue is empty")
@@ -269,19 +269,19 @@ def primitives(tell: Telling) -> None:
     follow = _Follow(tell)
     with Sockets() as made:
         listening = made.tcp()
-        follow("server", "socket()", f"fd {listening.fileno()}", listening="closed")
+        follow("server", "socket()", f"descriptor {listening.fileno()}", listening="closed")
         listening.bind((HOST, 0))
         follow("server", "bind()", f"port {port(listening)}", listening="bound")
         listening.listen()
         place = listening.getsockname()
         follow("server", "listen()", "", listening=reaches(place, None, "LISTEN"))
         client = made.tcp()
-        follow("client", "socket()", f"fd {client.fileno()}", client="closed")
+        follow("client", "socket()", f"descriptor {client.fileno()}", client="closed")
         client.connect(place)
         own = client.getsockname()
         follow("client", "connect()", f"from port {own[1]}", client=reaches(own, place, "ESTABLISHED"))
         server = made.accept(listening)
-        follow("server", "accept()", f"fd {server.fileno()}", connection=reaches(place, own, "ESTABLISHED"))
+        follow("server", "accept()", f"descriptor {server.fileno()}", connection=reaches(place, own, "ESTABLISHED"))
         client.sendall(b"hello")
         follow("client", "send(b'hello')", "5")
         follow("server", "recv(100)", repr(server.recv(100)))

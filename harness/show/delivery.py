@@ -112,7 +112,7 @@ def _carried(count: int, loss: float, *, seed: int, window: int = 1, timeout: fl
     asks="""one packet at a time, a round trip of 40 ms, a timeout of 0.2 s. 100 packets without loss take 4 s.
     How long with 10 % loss each way: 10 % more, or more than that?""",
     seen="""each loss costs a whole timeout, five round trips here, and an acknowledgement can be lost as well
-    as a packet: at 10 % each way, every fifth try fails. Twice as much time and more for a tenth of the
+    as a packet: at 10 % each way, nearly every fifth try fails. Twice as much time and more for a tenth of the
     packets. When only the acknowledgement was lost, the receiver got the packet twice: it needs the number to
     notice, and has to acknowledge again, or the sender never stops.""",
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from harness.show.privacy import NAME, Tapped, contexts
+from harness.show.privacy import NAME, Tapped, contexts, reason
 from harness.show.sockets import Sockets
 from harness.show.telling import Telling, page
 from harness.tls.peer.contexts import client_context
@@ -86,7 +87,7 @@ def certificate(tell: Telling) -> None:
     results = []
     for name, below, above_name, above in pairs:
         results.append(signed_by(chain[below], chain[above]))
-        tell.step("anybody", f"the {name}: signed by the {above_name}'s key?", "yes" if results[-1] else "no")
+        tell.step("anybody", f"the {name}, by the {above_name}'s key?", "yes" if results[-1] else "no")
     kinds = "elliptic curves" if isinstance(chain[0].public_key(), ec.EllipticCurvePublicKey) else "another kind"
     tell.note(
         f"The keys are of the kind: {kinds}. None of them is secret in here; the private halves are with their owners."
@@ -140,17 +141,23 @@ def client_certificate(tell: Telling) -> None:
     zoo = Zoo()
     with Sockets() as made:
         tap = Tapped(made, *contexts(zoo.ca, zoo.server(NAME), client_ca=zoo.ca))
-        tap.shake_hands()
-        client_done = "up" not in tap.errors and tap.client.version() is not None
+        for way in ("up", "down"):  # ClientHello; then the server's flight, with its certificate
+            tap.tries(way)
+            tap.carry(way)
+        client_done = tap.tries("up")
         tell.step("client", "do_handshake(), without a certificate", "done" if client_done else "failed")
-        tell.step("server", "do_handshake()", tap.errors.get("down", "done"))
         tap.client.write(b"my first order")
+        sent = len(tap.carry("up"))
+        tell.step("client", "write(b'my first order')", f"sent, {sent} bytes in all")
+        tap.tries("down")
+        tap.carry("down")
+        tell.step("server", "do_handshake()", tap.errors.get("down", "done"))
         try:
             tap.client.read(100)
             answer = ""
-        except OSError as error:
-            answer = getattr(error, "reason", "") or type(error).__name__
-        tell.step("client", "write(an order), read the answer", answer)
+        except ssl.SSLError as error:
+            answer = reason(error)
+        tell.step("client", "read() the answer", answer)
     with Sockets() as made:
         client, server = contexts(zoo.ca, zoo.server(NAME), client_ca=zoo.ca)
         client = client_context(ca=zoo.ca, identity=zoo.client())

@@ -7,6 +7,7 @@ import selectors
 import socket
 import ssl
 import threading
+import time
 from dataclasses import dataclass
 
 from harness.link.trace import Direction
@@ -39,6 +40,7 @@ class Tapped:
         _, one, other = made.connected()
         self.sides = {"up": _side(one, client, name, server=False), "down": _side(other, server, None, server=True)}
         self.rungs: list[Rung] = []
+        self._began = time.monotonic()
         self.wire: dict[str, bytes] = {"up": b"", "down": b""}
         self.errors: dict[str, str] = {}
 
@@ -57,16 +59,21 @@ class Tapped:
         done: set[str] = set()
         for _ in range(6):
             for way in ("up", "down"):
-                if way not in done and way not in self.errors:
-                    try:
-                        self.sides[way].tls.do_handshake()
-                        done.add(way)
-                    except ssl.SSLWantReadError:
-                        pass
-                    except ssl.SSLError as error:
-                        self.errors[way] = reason(error)
+                if way not in done and way not in self.errors and self.tries(way):
+                    done.add(way)
                 self.carry(way)
         return len(done) == 2 and not self.errors
+
+    def tries(self, way: str) -> bool:
+        """Let one side go on with its handshake as far as it can; whether it is done. Its refusal is in `errors`."""
+        try:
+            self.sides[way].tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError as error:
+            self.errors[way] = reason(error)
+            return False
+        return True
 
     def carry(self, way: str) -> bytes:
         """Send what one side has to send, over the socket, and hand it to the other; what it was."""
@@ -74,6 +81,7 @@ class Tapped:
         data = side.outgoing.read()
         if not data:
             return b""
+        sent = time.monotonic() - self._began
         side.sock.sendall(data)
         got = b""
         while len(got) < len(data):
@@ -82,7 +90,7 @@ class Tapped:
         self.wire[way] += got
         for record in records.split(got)[0]:
             label = records.describe(record)
-            self.rungs.append(Rung(len(self.rungs) + 1, 0.0, 0.0, _way(way), label))
+            self.rungs.append(Rung(len(self.rungs) + 1, sent, time.monotonic() - self._began, _way(way), label))
         return got
 
 
@@ -200,9 +208,7 @@ def truncation(tell: Telling) -> None:
     for title, notify in (("close_notify, then FIN", True), ("FIN only: a cut", False)):
         for suppress in (True, False):
             seen[title, suppress] = _read_to_the_end(zoo, notify=notify, suppress=suppress)
-        tell.step(
-            "reader", title, f"{seen[title, True]!r} by default; suppress_ragged_eofs=False: {seen[title, False]!r}"
-        )
+        tell.step("reader", title, f"{seen[title, True]}; with suppress_ragged_eofs=False: {seen[title, False]}")
     tell.keeps(
         end=seen["close_notify, then FIN", False],
         cut_by_default=seen["FIN only: a cut", True],

@@ -93,19 +93,19 @@ def shows_table(tell: Telling, ports: Iterable[int], names: dict[int, str] | Non
     named = names or {}
     tell.table(
         ["whose", "local address", "remote address", "state", "unread", "unsent"],
-        [
-            [
-                named.get(row.local[1], ""),
-                shown(row.local),
-                shown(row.remote),
-                row.state,
-                "?" if row.unread is None else row.unread,
-                "?" if row.unsent is None else row.unsent,
-            ]
-            for row in rows
-        ],
+        [[named.get(row.local[1], ""), shown(row.local), shown(row.remote), row.state, *_waiting(row)] for row in rows],
     )
+    for row in rows:
+        if row.state == "LISTEN" and row.unread:
+            tell.note(f"Connections that wait for accept() there: {row.unread}.")
     return rows
+
+
+def _waiting(row: Row) -> tuple[object, object]:
+    """What waits in a socket's two buffers. A listening socket has none: the kernel counts connections there."""
+    if row.state == "LISTEN":
+        return "", ""
+    return ("?" if row.unread is None else row.unread), ("?" if row.unsent is None else row.unsent)
 
 
 def state_of(local: Place, remote: Place | None = None) -> str:

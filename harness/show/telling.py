@@ -37,6 +37,12 @@ class Telling:
     sink: Sink
     values: dict[str, Any] = field(default_factory=dict)
     steps: int = 0
+    _empty: bool = True  #: whether the last line was: two in a row are one
+
+    def _line(self, text: str, kind: Kind) -> None:
+        if text or not self._empty:
+            self.sink(Line(text, kind))
+        self._empty = not text
 
     def says(self, text: str, kind: Kind = "text") -> None:
         """A paragraph, or several with an empty line between them; an indented line is left as it is."""
@@ -45,25 +51,25 @@ class Telling:
                 self.picture(paragraph.splitlines())
                 continue
             for line in textwrap.wrap(" ".join(paragraph.split()), WIDTH, break_on_hyphens=False):
-                self.sink(Line(printable(line), kind))
-            self.sink(Line("", kind))
+                self._line(printable(line), kind)
+            self._line("", kind)
 
     def step(self, who: str, what: str, result: object = "") -> None:
         """Somebody called something, and this is what came of it."""
         self.steps += 1
         shown = printable(str(result))
         arrow = f"-> {shown}" if shown else ""
-        self.sink(Line(f"{self.steps:>3}  {who:<10} {printable(what):<46} {arrow}".rstrip(), "step"))
+        self._line(f"{self.steps:>3}  {who:<10} {printable(what):<46} {arrow}".rstrip(), "step")
 
     def note(self, text: str) -> None:
         """A sentence about the step before it."""
         for line in textwrap.wrap(text, WIDTH - 16, break_on_hyphens=False):
-            self.sink(Line(f"{'':<16}{printable(line)}", "note"))
+            self._line(f"{'':<16}{printable(line)}", "note")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table: numbers to the right, texts to the left."""
         kept = [list(row) for row in rows]
-        numeric = [bool(kept) and all(isinstance(row[at], int | float) for row in kept) for at in range(len(head))]
+        numeric = [all(_is_figure(row[at]) for row in kept) for at in range(len(head))]
         texts = [[printable(_text(cell)) for cell in row] for row in kept]
         widths = [max(len(row[at]) for row in [list(head), *texts]) for at in range(len(head))]
 
@@ -71,26 +77,31 @@ class Telling:
             pairs = zip(cells, widths, numeric, strict=True)
             return ("     " + "  ".join(f"{c:>{w}}" if right else f"{c:<{w}}" for c, w, right in pairs)).rstrip()
 
-        self.sink(Line("", "row"))
-        self.sink(Line(line(head), "head"))
+        self._line("", "row")
+        self._line(line(head), "head")
         for row in texts:
-            self.sink(Line(line(row), "row"))
-        self.sink(Line("", "row"))
+            self._line(line(row), "row")
+        self._line("", "row")
 
     def picture(self, lines: Iterable[str]) -> None:
         """Lines that stay as they are."""
         for line in lines:
-            self.sink(Line(printable(line), "picture"))
-        self.sink(Line("", "picture"))
+            self._line(printable(line), "picture")
+        self._line("", "picture")
 
     def ladder(self, rungs: Sequence[Rung], names: tuple[str, str] = NAMES) -> None:
         """What went from one end to the other, time going down."""
-        self.sink(Line("", "picture"))
+        self._line("", "picture")
         self.picture(line.text for line in ladder_lines(rungs, names=names))
 
     def keeps(self, **values: object) -> None:
         """Values of this run: none, numbers, texts, bytes, lists and tuples of them."""
         self.values.update(values)
+
+
+def _is_figure(cell: object) -> bool:
+    """Whether it belongs to the right: a number, or no number where others have one."""
+    return isinstance(cell, int | float) or cell in ("", "?")
 
 
 def _text(cell: object) -> str:
@@ -126,7 +137,6 @@ def tell(title: str, told: Page, sink: Sink) -> dict[str, Any]:
     telling.says(told.says)
     telling.says(f"Predict: {told.asks}", "ask")
     told.run(telling)
-    if telling.steps:
-        sink(Line("", "text"))
+    telling.picture([])  # an empty line
     telling.says(f"What you saw: {told.seen}", "seen")
     return telling.values

@@ -63,8 +63,8 @@ def _timed_read(client: socket.socket, server: socket.socket) -> float:
 
 
 @page(
-    asks="""of 100 connections three have something: one sent a byte, one ended, one was never touched but is
-    writable. What does select() say about each?""",
+    asks="""of 100 connections one has sent two bytes and one has ended. Which does select() name, if you ask for
+    reading? And how many, if you ask for writing?""",
     seen="""one call named exactly the sockets with something to do, and asked nobody else. "Readable" includes
     the end: recv() will not wait, and gives b''. Nearly every socket is writable nearly always, so ask for that
     only while something waits to be written, or you are woken for ever. After a partial read a level-triggered

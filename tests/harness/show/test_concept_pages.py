@@ -6,12 +6,13 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.errors import SetupError
-from harness.show import pages, telling
+from harness.show import kernel, pages, telling
 from harness.show.index import CONCEPTS, Concept, find
 from harness.show.many import WAYS
 from harness.show.telling import Line, Page
@@ -134,6 +135,35 @@ def test_a_demonstration_that_the_machine_stops_says_so(monkeypatch: pytest.Monk
     monkeypatch.setattr(socket, "socket", broken)
     with pytest.raises(SetupError, match="half-close stopped here, through no fault of yours: no local port is free"):
         pages.show(find("half-close"), lambda _: None)
+
+
+TABLES = (
+    "primitives",
+    "five-tuple",
+    "handshake",
+    "backlog",
+    "bounded-buffer",
+    "half-close",
+    "time-wait",
+    "window",
+    "rto",
+)
+
+
+@pytest.mark.parametrize("name", [*TABLES, "ephemeral-port"])
+def test_where_a_system_says_nothing_the_page_says_so_and_goes_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing() -> list[kernel.Row]:
+        raise kernel.Untold("this system keeps its table to itself")
+
+    monkeypatch.setattr(kernel, "_whole_table", nothing)
+    monkeypatch.setattr(kernel, "sys", SimpleNamespace(platform="another"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    lines: list[Line] = []
+    pages.show(find(name), lines.append)
+    text = "\n".join(line.text for line in lines)
+    said = ("keeps its table to itself", "only Linux answers", "gave no answer here", "[untold]")
+    assert any(words in text for words in said)
+    assert "What you saw: " in text
 
 
 def test_nothing_is_left_open() -> None:
