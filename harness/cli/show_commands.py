@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.cli.console import console
 from harness.show.index import GROUPS, find
-from harness.show.telling import Kind, Line, Sink
+from harness.show.telling import WIDTH, Kind, Line, Sink
 
 #: How each kind of line looks, where there are colours; no meaning is in them alone.
 _STYLES: Mapping[Kind, str] = {
@@ -23,6 +23,9 @@ _STYLES: Mapping[Kind, str] = {
     "note": "dim",
     "seen": "green",
 }
+
+#: Columns that prose has at least; a narrower terminal wraps it once more.
+LEAST = 40
 
 
 def show(
@@ -37,7 +40,7 @@ def show(
     found = find(concept)
     from harness.show import pages  # its demonstrations need a moment to load
 
-    pages.show(found, _sink(terminal, pause=pause))
+    pages.show(found, _sink(terminal, pause=pause), width=max(LEAST, min(WIDTH, terminal.width)))
 
 
 def _list(terminal: Console) -> None:

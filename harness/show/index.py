@@ -321,8 +321,8 @@ def find(word: str) -> Concept:
     for concept in CONCEPTS:
         if wanted in concept.also:
             return concept
-    known = [name for concept in CONCEPTS for name in (concept.name, *concept.also)]
-    raise UsageError(f'there is no page about "{word}". {nearest(wanted, known)} `lab show` lists them.')
+    known = nearest(wanted, (concept.name for concept in CONCEPTS))
+    raise UsageError(f'there is no page about "{word}". {known} `lab show` lists them.')
 
 
 def page_for(assignment: str, section: str) -> str:

@@ -47,12 +47,18 @@ class Served:
             )
         )
         self.pid = self._program.pid
+        try:
+            self.address = (HOST, self._port())
+        except BaseException:  # an interrupt, too: it must not run on
+            self.close()
+            raise
+
+    def _port(self) -> int:
         assert self._program.stdout is not None
         line = self._program.stdout.readline()
         if not line.strip().isdigit():
-            self.close()
-            raise OSError(f"the server with {way} did not start")
-        self.address = (HOST, int(line))
+            raise OSError("a server of the demonstration did not start")
+        return int(line)
 
     def counts(self) -> Counts:
         """What the system says now."""

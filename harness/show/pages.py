@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.errors import SetupError, cause_of
 from harness.show.index import Concept
-from harness.show.telling import Page, Sink, tell
+from harness.show.telling import WIDTH, Page, Sink, tell
 
 
 def page_of(concept: Concept) -> Page:
@@ -17,13 +17,13 @@ def page_of(concept: Concept) -> Page:
     return found
 
 
-def show(concept: Concept, sink: Sink) -> dict[str, Any]:
+def show(concept: Concept, sink: Sink, *, width: int = WIDTH) -> dict[str, Any]:
     """Tell the page, demonstration and all; returns what was seen as plain values.
 
     Raises SetupError if this machine did not let the demonstration run.
     """
     try:
-        return tell(concept.title, page_of(concept), sink)
+        return tell(concept.title, page_of(concept), sink, width=width)
     except OSError as error:
         raise SetupError(
             f"the demonstration of {concept.name} stopped here, through no fault of yours: {cause_of(error)}. Try "

@@ -35,6 +35,7 @@ class Telling:
     """What a demonstration speaks to: the lines so far went to `sink`, the values are in `values`."""
 
     sink: Sink
+    width: int = WIDTH  #: columns for what is wrapped
     values: dict[str, Any] = field(default_factory=dict)
     steps: int = 0
     _empty: bool = True  #: whether the last line was: two in a row are one
@@ -50,7 +51,7 @@ class Telling:
             if paragraph.startswith("    "):
                 self.picture(paragraph.splitlines())
                 continue
-            for line in textwrap.wrap(" ".join(paragraph.split()), WIDTH, break_on_hyphens=False):
+            for line in textwrap.wrap(" ".join(paragraph.split()), self.width, break_on_hyphens=False):
                 self._line(printable(line), kind)
             self._line("", kind)
 
@@ -63,7 +64,7 @@ class Telling:
 
     def note(self, text: str) -> None:
         """A sentence about the step before it."""
-        for line in textwrap.wrap(text, WIDTH - 16, break_on_hyphens=False):
+        for line in textwrap.wrap(text, self.width - 16, break_on_hyphens=False):
             self._line(f"{'':<16}{printable(line)}", "note")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -129,9 +130,9 @@ def page(*, asks: str, seen: str) -> Callable[[Callable[[Telling], None]], Page]
     return made
 
 
-def tell(title: str, told: Page, sink: Sink) -> dict[str, Any]:
+def tell(title: str, told: Page, sink: Sink, *, width: int = WIDTH) -> dict[str, Any]:
     """Tell a page from beginning to end, and return the demonstration's values. Raises what the demonstration does."""
-    telling = Telling(sink)
+    telling = Telling(sink, width)
     sink(Line(title, "title"))
     sink(Line("", "title"))
     telling.says(told.says)

@@ -24,6 +24,13 @@ def test_a_page_is_shown_under_any_of_its_names() -> None:
     assert "What you saw: a connection is two streams" in done.output
 
 
+@pytest.mark.parametrize("columns", [10, 60])
+def test_prose_fits_a_narrow_terminal(columns: int) -> None:
+    done = CliRunner().invoke(app, ["show", "reset"], env={"COLUMNS": str(columns)})
+    prose = done.output.partition("  1  ")[0].splitlines()
+    assert max(len(line) for line in prose) <= max(columns, 40)
+
+
 def test_with_pause_it_waits_before_each_step_and_ends_with_the_input() -> None:
     done = CliRunner().invoke(app, ["show", "byte-order", "--pause"], input="\n")
     assert done.exit_code == 0
@@ -38,7 +45,7 @@ def test_a_word_without_a_page_is_a_mistake_with_a_way_on() -> None:
 
 def test_in_a_notebook_it_prints_the_same_and_returns_what_was_seen(capsys: pytest.CaptureFixture[str]) -> None:
     seen = show("byte-order")
-    typed = CliRunner().invoke(app, ["show", "byte-order"]).output
+    typed = CliRunner().invoke(app, ["show", "byte-order"], env={"COLUMNS": "200"}).output
     assert capsys.readouterr().out == typed
     assert seen["network"] == b"\0\0\0\x0e"
     assert show("byte-order", quiet=True) == seen
