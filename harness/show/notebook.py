@@ -12,13 +12,15 @@ from harness.show.telling import Line
 
 
 def show(concept: str, *, quiet: bool = False) -> dict[str, Any]:
-    """Run a demonstration and print its page; `quiet`: only run it. Returns what was seen.
+    """Run a demonstration and print it, but not what a reader would have predicted and what it means: a notebook asks.
+
+    `quiet`: only run it. Returns what was seen.
 
     Raises UsageError for a word that has no page, SetupError if this machine did not let it run.
     """
 
     def printed(line: Line) -> None:
-        if not quiet:
+        if not quiet and line.kind not in ("ask", "seen"):
             print(line.text)
 
     return pages.show(find(concept), printed)

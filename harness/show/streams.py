@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import struct
 
 from harness.show.kernel import Row
-from harness.show.sockets import Sockets, fill, port, shows_table
+from harness.show.sockets import PATIENCE, Sockets, fill, port, shows_table
 from harness.show.telling import Telling, page
 
 _LARGE = 1_000_000
@@ -46,12 +47,20 @@ def _through(client: socket.socket, server: socket.socket) -> list[int]:
     """Send much while reading it, and return the sizes of the reads."""
     left, sizes = memoryview(bytes(_LARGE)), list[int]()
     client.setblocking(False)
-    while sum(sizes) < _LARGE:
-        try:
-            left = left[client.send(left) :] if left else left
-        except BlockingIOError:
-            pass
-        sizes.append(len(server.recv(_LARGE)))
+    with selectors.DefaultSelector() as selector:
+        selector.register(server, selectors.EVENT_READ)
+        selector.register(client, selectors.EVENT_WRITE)
+        while sum(sizes) < _LARGE:
+            ready = selector.select(PATIENCE)
+            if not ready:
+                raise TimeoutError("nothing arrives, and nothing can be sent")
+            for key, _ in ready:
+                if key.fileobj is server:
+                    sizes.append(len(server.recv(_LARGE)))
+                elif left:
+                    left = left[client.send(left) :]
+                else:
+                    selector.unregister(client)
     return sizes
 
 

@@ -43,10 +43,13 @@ def test_a_word_without_a_page_is_a_mistake_with_a_way_on() -> None:
     assert 'Did you mean "backlog"?' in done.output
 
 
-def test_in_a_notebook_it_prints_the_same_and_returns_what_was_seen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_notebook_it_says_the_same_but_for_what_the_notebook_asks(capsys: pytest.CaptureFixture[str]) -> None:
     seen = show("byte-order")
+    printed = capsys.readouterr().out
     typed = CliRunner().invoke(app, ["show", "byte-order"], env={"COLUMNS": "200"}).output
-    assert capsys.readouterr().out == typed
+    assert "Predict: " in typed and "What you saw: " in typed
+    assert "Predict: " not in printed and "What you saw: " not in printed
+    assert {line for line in printed.splitlines() if line} < set(typed.splitlines())
     assert seen["network"] == b"\0\0\0\x0e"
     assert show("byte-order", quiet=True) == seen
     assert capsys.readouterr().out == ""
