@@ -35,6 +35,8 @@ from harness.tester.border.records import BadRecord, Record, Report
 NAME = "socketlab"
 #: Seconds after a group's own time after which its bench is taken for hung.
 HUNG = 180.0
+#: Seconds that a scheduler has to answer whoever wants to work.
+_ANSWERS = 10.0
 #: Seconds between two looks for a scheduler that is gone.
 LOOK = 3.0
 
@@ -218,6 +220,7 @@ async def serve(
                     dashboard_address="127.0.0.1:0",
                     dashboard=False,
                     memory_limit=0,
+                    death_timeout=_ANSWERS,
                     local_directory=folder,
                     plugins=(station,),
                 )
