@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Any, cast
 
 from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
+from grader.bench.folder import folder_of_a_tester, sweep
 from grader.bench.local import Bench, Elsewhere, Place
 from grader.bench.pool import Benches
 from grader.course import Course
@@ -83,6 +83,7 @@ class Station(WorkerPlugin):
 
     def __init__(self, course: Course, place: Place, labs: int) -> None:
         """Raises as `Course.versions`."""
+        sweep()  # what a worker has left here that was killed
         self.labs = labs
         self._course, self._place = course, place
         self._benches, self._gate = Benches(place, labs, ahead=1), Gate(labs)
@@ -155,11 +156,10 @@ class Station(WorkerPlugin):
         alone = parcel.job.get("alone") is True
         with (
             self._gate.passed(alone=alone, given_up=lambda: call.given_up),
-            tempfile.TemporaryDirectory(prefix="sl-farm-") as folder,
+            folder_of_a_tester() as folder,
             self._benches.bench() as bench,
         ):
-            task = task_of(parcel, self._course, Path(folder) / "submission")
-            Path(folder).chmod(0o755)
+            task = task_of(parcel, self._course, folder / "submission")
             begun, queued = time.monotonic(), machine_queued()
             with call.on(bench), _ended_if_hung(task.seconds + HUNG):
                 ended = bench.run(task, hear)
@@ -208,7 +208,7 @@ async def serve(
     told = ""
     while not stop.is_set():
         try:
-            with tempfile.TemporaryDirectory(prefix="sl-farm-") as folder:
+            with folder_of_a_tester() as folder:
                 worker = Worker(
                     address,
                     security=security,
@@ -221,7 +221,7 @@ async def serve(
                     dashboard=False,
                     memory_limit=0,
                     death_timeout=_ANSWERS,
-                    local_directory=folder,
+                    local_directory=str(folder),
                     plugins=(station,),
                 )
                 async with worker:
