@@ -94,7 +94,7 @@ class Star:
         self._name = f"socketlab-{owner.this_owner().identity}-{worker}-{secrets.token_hex(3)}"
         self._own_volumes = (f"{self._name}-trusted", f"{self._name}-agent")
         self._code = CodeVolumes()
-        self._block = self._take_users()
+        self._take_users()
         self._stopping = threading.Lock()
         self._students = 0
         self._processors = 0  #: of the machine, if one is reserved for the router
@@ -152,17 +152,16 @@ class Star:
         if policy != _FIFO and (processors := self._docker.info().get("NCPU", 1)) > 1:
             self._processors = processors
 
-    def _take_users(self) -> int:
-        """A block of users that no other star of this engine has."""
+    def _take_users(self) -> None:
+        """Take a block of users that no other star of this engine has."""
         with _taking_users:
             rows = [labels.get(nodes.USERS_LABEL, "") for _, labels in self._docker.containers()]
             taken = {int(row) for row in rows if row.isdecimal()} | {star._block for star in _stars}
             # Somewhere at random: another process may be choosing, too.
             block = nodes.free_block(taken, secrets.randbelow(nodes.USERS // nodes.BLOCK))
             self._labels[nodes.USERS_LABEL] = str(block)
-            self._block = block
+            self._block: int = block
             _stars.add(self)
-        return block
 
     def _create(self, name: str, recipe: nodes.Recipe) -> str:
         """Create a container, not started yet; its id. One that talks is attached to, so that no line is missed."""
