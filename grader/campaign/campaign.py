@@ -27,7 +27,7 @@ from grader.bench.task import Task
 from grader.campaign.crowd import Crowd, suffered
 from grader.campaign.lanes import Lanes
 from grader.campaign.plan import GradingJob
-from grader.campaign.schedule import Schedule, Step, Turn
+from grader.campaign.schedule import Schedule, Step, Turn, pieces_for
 from grader.campaign.tasks import make_task
 from grader.course import Course, Versions
 from grader.job.grading import Graded, Grading, ours, refuse, seed_of
@@ -41,8 +41,6 @@ from harness.errors import SetupError, SubmissionError, shortage
 from harness.lab.interface import LabError
 from harness.tester.border.records import Report, Start
 
-#: So many groups for each lane that a submission has for itself: they are not as long as expected.
-GROUPS_PER_LANE = 2.0
 #: Seconds of checks that one more lab has to take over, so that it is worth the processor that it takes to start.
 WORTH_A_LANE = 14.0
 
@@ -147,10 +145,7 @@ class Campaign:
     def _decide(self) -> None:
         try:
             while not self._stop.is_set() and not self._schedule.over:
-                while (
-                    not self._stop.is_set()
-                    and (step := self._schedule.next(min(self.crowd.now, self._worth))) is not None
-                ):
+                while not self._stop.is_set() and (step := self._schedule.next(self._lanes_now)) is not None:
                     self._begin(step)
                 if self._schedule.running:
                     self._hear(self._ended.get())
@@ -203,6 +198,10 @@ class Campaign:
     def _put(self, each: _Open, act: _Act, turn: Turn = Turn.BESIDE) -> None:
         self._schedule.put([Step(each.number, act, turn)])
 
+    @property
+    def _lanes_now(self) -> int:
+        return min(self.crowd.now, self._worth)
+
     def _copying(self, each: _Open) -> _Act:
         def start() -> Callable[[], Any]:
             self._events.put(JobEvent("begins", each.job))
@@ -221,7 +220,8 @@ class Campaign:
 
     def _next_wave(self, each: _Open) -> None:
         """Put what of a submission may run now; if nothing is left of its round, what follows on that."""
-        if groups := each.run.wave(1 if each.job.until_failure else self._pieces()):
+        pieces = 1 if each.job.until_failure else pieces_for(self._lanes_now, self._schedule.begun)
+        if groups := each.run.wave(pieces):
             beside = Turn.LAST if each.rounds else Turn.BESIDE
             for group in groups:
                 turn = Turn.ALONE if group.alone and not each.rounds else beside
@@ -236,14 +236,6 @@ class Campaign:
             self._put(each, self._trying_again(each), Turn.LAST)
         else:
             self._put(each, self._saving(each))
-
-    def _lanes_now(self) -> int:
-        return min(self.crowd.now, self._worth)
-
-    def _pieces(self) -> int:
-        """How many groups a suite is cut into: enough for the lanes that other submissions leave."""
-        lanes = self._lanes_now()
-        return max(1, round(GROUPS_PER_LANE * lanes / max(1, self._schedule.begun))) if lanes > 1 else 1
 
     def _testing(self, each: _Open, group: Group) -> _Act:
         def start() -> Callable[[], Any] | None:

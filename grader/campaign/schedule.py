@@ -11,12 +11,13 @@ Rule 4: a step that wants the machine for itself begins when nothing runs, and n
         Then all of these steps have their turn, before anything else begins.
 Rule 5: what is tried once more has its turn, alone, when all else is done.
 
-Of several machines (a farm), each sees to it by itself that what wants it for itself has it. So rule 4 becomes: as many
-of these steps run at a time as there are machines, beside others, when no other step can be had.
+Of several machines (a farm), each sees to it by itself that what wants it for itself has it. So as many of these steps
+run at a time as there are machines, and one may begin while others run still.
 """
 
 from __future__ import annotations
 
+import bisect
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,6 +25,19 @@ from enum import IntEnum, auto
 from typing import Generic, TypeVar
 
 What = TypeVar("What")
+
+
+#: So many groups for each lane that a submission has for itself: they are not as long as expected.
+GROUPS_PER_LANE = 2.0
+
+
+def pieces_for(lanes: int, begun: int) -> int:
+    """How many groups a suite is cut into, when so many submissions share the lanes: enough for what others leave.
+
+    >>> pieces_for(8, 1), pieces_for(8, 4), pieces_for(8, 100), pieces_for(1, 1)
+    (16, 4, 1, 1)
+    """
+    return max(1, round(GROUPS_PER_LANE * lanes / max(1, begun))) if lanes > 1 else 1
 
 
 class Turn(IntEnum):
@@ -53,61 +67,50 @@ class Schedule(Generic[What]):
         self._open: set[int] = set()
         self._waiting: dict[Turn, list[Step[What]]] = {turn: [] for turn in Turn}
         self._running: list[Step[What]] = []
+        self._apart = 0  # how many of them do not run beside others
         self._quiet = False  # it is the turn of those that run alone
 
     def put(self, steps: Iterable[Step[What]]) -> None:
         """Steps that may run from now on, the most urgent first."""
         for step in steps:
-            waiting = self._waiting[step.turn]
-            waiting.append(step)
-            waiting.sort(key=lambda step: step.job)  # stable: of one submission in the order in which they came
+            # Of one submission in the order in which they came.
+            bisect.insort_right(self._waiting[step.turn], step, key=lambda step: step.job)
 
     def next(self, lanes: int) -> Step[What] | None:
         """The step that begins now, if one does; it runs until `ended`."""
         step = self._choose(lanes)
         if step is not None:
             self._running.append(step)
+            self._apart += step.turn is not Turn.BESIDE
             self._open.add(step.job)
         return step
 
     def _choose(self, lanes: int) -> Step[What] | None:
-        if self._machines > 1:
-            return self._choose_of_many(lanes)
-        if any(step.turn is not Turn.BESIDE for step in self._running):
+        apart = self._apart
+        if apart and self._machines == 1:
             return None
         beside, alone = self._waiting[Turn.BESIDE], self._waiting[Turn.ALONE]
         new = bool(self._new) and len(self._open) < self._most_open
         self._quiet = bool(alone) and (self._quiet or not (beside or new))
+        others = len(self._running) > (apart if self._machines > 1 else 0)
+        room = len(self._running) < max(1, lanes)
         if self._quiet:
-            return alone.pop(0) if not self._running else None
-        if len(self._running) >= max(1, lanes):
+            free = room and apart < self._machines if self._machines > 1 else not others
+            return alone.pop(0) if free else None
+        if not room:
             return None
         if beside:
             return beside.pop(0)
         if new:
             return self._new.popleft()
-        if self._running or self._new or not self._waiting[Turn.LAST]:
+        if others or self._new or apart >= self._machines or not self._waiting[Turn.LAST]:
             return None
         return self._waiting[Turn.LAST].pop(0)
-
-    def _choose_of_many(self, lanes: int) -> Step[What] | None:
-        if len(self._running) >= max(1, lanes):
-            return None
-        if self._waiting[Turn.BESIDE]:
-            return self._waiting[Turn.BESIDE].pop(0)
-        if self._new and len(self._open) < self._most_open:
-            return self._new.popleft()
-        apart = [step.turn for step in self._running if step.turn is not Turn.BESIDE]
-        if len(apart) >= self._machines:
-            return None
-        if self._waiting[Turn.ALONE]:
-            return self._waiting[Turn.ALONE].pop(0)
-        others = self._new or len(self._running) > apart.count(Turn.LAST)
-        return None if others or not self._waiting[Turn.LAST] else self._waiting[Turn.LAST].pop(0)
 
     def ended(self, step: Step[What]) -> None:
         """A step has ended. What follows from it is put first."""
         self._running.remove(step)
+        self._apart -= step.turn is not Turn.BESIDE
 
     def closes(self, job: int) -> None:
         """A submission is done, or put off until all else is: another one may be begun."""

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,11 @@ class Parcel:
             raise LabError(f"the parcel cannot be read ({error}): grader and worker differ in version") from None
 
 
-#: What of a task says what is run.
-_JOB = ("programs", "build", "look", "pack", "checks", "seed", "seconds", "alone")
+#: What of a task a worker has itself, must not know, or is told in another way; all else goes along as it is.
+_NOT_SENT = frozenset(
+    ("student", "assignment", "suites", "identity", "lab", "versions", "others", "reference", "submission", "outcomes")
+)
+_JOB = tuple(each.name for each in fields(Task) if each.name not in _NOT_SENT)
 
 
 def parcel_of(task: Task, version: str) -> Parcel:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Any, cast
 
 from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
+from grader.bench.folder import folder_of_a_tester, sweep
 from grader.bench.local import Bench, Elsewhere, Place
 from grader.bench.pool import Benches
 from grader.course import Course
@@ -35,6 +35,8 @@ from harness.tester.border.records import BadRecord, Record, Report
 NAME = "socketlab"
 #: Seconds after a group's own time after which its bench is taken for hung.
 HUNG = 180.0
+#: Seconds that a scheduler has to answer whoever wants to work.
+_ANSWERS = 10.0
 #: Seconds between two looks for a scheduler that is gone.
 LOOK = 3.0
 
@@ -81,6 +83,7 @@ class Station(WorkerPlugin):
 
     def __init__(self, course: Course, place: Place, labs: int) -> None:
         """Raises as `Course.versions`."""
+        sweep()  # what a worker has left here that was killed
         self.labs = labs
         self._course, self._place = course, place
         self._benches, self._gate = Benches(place, labs, ahead=1), Gate(labs)
@@ -153,11 +156,10 @@ class Station(WorkerPlugin):
         alone = parcel.job.get("alone") is True
         with (
             self._gate.passed(alone=alone, given_up=lambda: call.given_up),
-            tempfile.TemporaryDirectory(prefix="sl-farm-") as folder,
+            folder_of_a_tester() as folder,
             self._benches.bench() as bench,
         ):
-            task = task_of(parcel, self._course, Path(folder) / "submission")
-            Path(folder).chmod(0o755)
+            task = task_of(parcel, self._course, folder / "submission")
             begun, queued = time.monotonic(), machine_queued()
             with call.on(bench), _ended_if_hung(task.seconds + HUNG):
                 ended = bench.run(task, hear)
@@ -206,7 +208,7 @@ async def serve(
     told = ""
     while not stop.is_set():
         try:
-            with tempfile.TemporaryDirectory(prefix="sl-farm-") as folder:
+            with folder_of_a_tester() as folder:
                 worker = Worker(
                     address,
                     security=security,
@@ -218,7 +220,8 @@ async def serve(
                     dashboard_address="127.0.0.1:0",
                     dashboard=False,
                     memory_limit=0,
-                    local_directory=folder,
+                    death_timeout=_ANSWERS,
+                    local_directory=str(folder),
                     plugins=(station,),
                 )
                 async with worker:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import dataclasses
 import os
 import secrets
 import threading
@@ -24,7 +23,7 @@ from typing import Any
 from harness.lab.docker import owner
 from harness.lab.docker import recipes as nodes
 from harness.lab.docker.channel import ANSWER_WITHIN, Channel
-from harness.lab.docker.code_tar import agent_code, archive, harness_tar
+from harness.lab.docker.code_volumes import CodeVolumes
 from harness.lab.docker.containers import DockerEngine, sweep
 from harness.lab.docker.description import DockerLab
 from harness.lab.docker.images import Images
@@ -92,10 +91,10 @@ class Star:
         self._ours: dict[str, str] = {}  #: link, tester and warden -> their containers
         self._broom = ThreadPoolExecutor(1, thread_name_prefix="socketlab-broom")
         self._channels: dict[str, Channel] = {}
-        name = f"socketlab-{owner.this_owner().identity}-{worker}-{secrets.token_hex(3)}"
-        self._name = name
-        self._volumes = nodes.Volumes(*(f"{name}-{part}" for part in ("trusted", "agent", "code", "lab")))
-        self._block = self._take_users()
+        self._name = f"socketlab-{owner.this_owner().identity}-{worker}-{secrets.token_hex(3)}"
+        self._own_volumes = (f"{self._name}-trusted", f"{self._name}-agent")
+        self._code = CodeVolumes()
+        self._take_users()
         self._stopping = threading.Lock()
         self._students = 0
         self._processors = 0  #: of the machine, if one is reserved for the router
@@ -131,14 +130,14 @@ class Star:
             "tester": nodes.tester,
             "warden": nodes.warden,
         }
-        for name in dataclasses.astuple(self._volumes):
+        for name in self._own_volumes:
             self._docker.create_volume(name, self._labels)
+        self._code.create(self._docker, code)
+        self._volumes = nodes.Volumes(*self._own_volumes, self._code.code, self._code.agent_code)
         with ThreadPoolExecutor(len(recipes)) as pool:
             made = pool.map(lambda name: self._create(name, recipes[name](self._images.node, self._volumes)), recipes)
             self._ours = ids = dict(zip(recipes, made, strict=True))
-        self._docker.put(ids["warden"], nodes.CODE, harness_tar())
-        self._docker.put(ids["warden"], nodes.CODE, archive(code))
-        self._docker.put(ids["warden"], nodes.AGENT_CODE, archive(agent_code()))
+        self._code.fill(ids["warden"])
         with ThreadPoolExecutor(len(ids)) as pool:
             list(pool.map(self._docker.start, ids.values()))
         self._channels["warden"].answer()
@@ -147,22 +146,22 @@ class Star:
         for name in ("link", "tester"):
             if self._channels[name].hear(ANSWER_WITHIN) is None:
                 raise LabError(f"the lab's {name} node is not ready after {ANSWER_WITHIN:g} s")
+        self._code.good = True
         policy = self._channels["warden"].ask({"op": "policy", "pid": pids["link"]})["policy"]
         # Spinning students must not delay packets: without a real-time priority the router gets its own processor.
         if policy != _FIFO and (processors := self._docker.info().get("NCPU", 1)) > 1:
             self._processors = processors
 
-    def _take_users(self) -> int:
-        """A block of users that no other star of this engine has."""
+    def _take_users(self) -> None:
+        """Take a block of users that no other star of this engine has."""
         with _taking_users:
             rows = [labels.get(nodes.USERS_LABEL, "") for _, labels in self._docker.containers()]
             taken = {int(row) for row in rows if row.isdecimal()} | {star._block for star in _stars}
             # Somewhere at random: another process may be choosing, too.
             block = nodes.free_block(taken, secrets.randbelow(nodes.USERS // nodes.BLOCK))
             self._labels[nodes.USERS_LABEL] = str(block)
-            self._block = block
+            self._block: int = block
             _stars.add(self)
-        return block
 
     def _create(self, name: str, recipe: nodes.Recipe) -> str:
         """Create a container, not started yet; its id. One that talks is attached to, so that no line is missed."""
@@ -311,8 +310,9 @@ class Star:
             while self._containers:
                 self._docker.remove(self._containers[-1])  # one that cannot be removed now is tried again at the end
                 self._containers.pop()
-            for name in dataclasses.astuple(self._volumes):
+            for name in self._own_volumes:
                 self._docker.remove_volume(name)
+            self._code.give_back()
             self._docker.close()
             _stars.discard(self)
 
