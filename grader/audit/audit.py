@@ -7,6 +7,7 @@ OUT/specimens/<part>-<lab>.../<name>/  what was graded
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -56,6 +57,7 @@ class Audit:
     left: int = 0  #: specimens without a result yet
     _asked: dict[str, list[str]] = field(default_factory=dict)  # report of a mutant -> checks that it met
     _engines: dict[str, str] = field(default_factory=dict)
+    _ended: set[tuple[str, str, str]] = field(default_factory=set)  # batch, specimen's folder, assignment
 
     def grade(self, batch: Batch, watch: Watch, until: float | None = None) -> None:
         """Grade a batch, at most `until` (seconds, monotonic), and note what became of it. Raises CommandError.
@@ -81,10 +83,18 @@ class Audit:
             estimate = Estimate(jobs, lambda: campaign.crowd.now, os.cpu_count() or 1)
             try:
                 with under(batch.load):
-                    watch(_until(campaign.events(jobs), until), estimate, batch)
+                    watch(self._seen(batch, _until(campaign.events(jobs), until)), estimate, batch)
             finally:
                 run.write_index()
                 self._note(batch, run)
+
+    def _seen(self, batch: Batch, events: Iterator[JobEvent]) -> Iterator[JobEvent]:
+        """The events; which specimens have come to their end is noted."""
+        with contextlib.closing(events):  # type: ignore[type-var]
+            for event in events:
+                if event.kind == "ends":
+                    self._ended.add((batch.label, event.job.student, event.job.assignment.name))
+                yield event
 
     def _laid(self, batch: Batch, number: int) -> GradingJob:
         """The job of a specimen, whose files are there afterwards."""
@@ -104,7 +114,8 @@ class Audit:
         for specimen in batch.specimens:
             name = specimen.assignment.name
             result, folder = run.load(specimen.folder, name), run.folder(specimen.folder, name)
-            if result is None:
+            stopped = (batch.label, specimen.folder, name) not in self._ended
+            if result is None or (result["state"] == "ours" and stopped):  # it waited for its second round
                 self.left += 1
                 continue
             report = f"{batch.label}/{specimen.folder}/{name}/report.html"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,32 @@ def test_time_that_is_up_leaves_the_rest(course: Course, tmp_path: Path) -> None
     assert audit.left + len(audit.findings) == 30
     found, _ = audit.written("grader audit")
     assert found["left"] == audit.left
+
+
+def test_what_waited_for_its_second_round_is_left_not_wedged(course: Course, tmp_path: Path, bench: Bench) -> None:
+    stopped, first = threading.Event(), {READS, SECRET}
+
+    def undecided(task: Task, on_record: OnRecord) -> Ended:
+        if not first.intersection(task.checks):  # the second round
+            stopped.wait(10)
+            return Ended(status=None, cancelled=True)
+        first.difference_update(task.checks)
+        on_record(Forbidden({}))
+        for check in task.checks:
+            on_record(said(report(check, "inconclusive", message="busy")))
+        on_record(said(END))
+        return Ended(status=0)
+
+    def stops(events: Iterator[JobEvent], *_: object) -> None:
+        for event in events:
+            if event.kind == "waits":
+                break
+
+    bench.run = undecided  # type: ignore[method-assign]
+    bench.cancel = stopped.set  # type: ignore[method-assign]
+    audit = audit_in(course, tmp_path)
+    audit.grade(batch_of(course, "good"), stops)
+    assert (audit.findings, audit.left) == ([], 1)
 
 
 def test_an_interrupt_keeps_what_was_graded(course: Course, tmp_path: Path) -> None:

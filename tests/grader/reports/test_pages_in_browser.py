@@ -13,7 +13,7 @@ from fakes import READS, SECRET, SERVES, SURVIVES, report, result_of, story
 from grader.course import Course
 from grader.record.pages import Pages
 from grader.reports.class_view import run_row
-from grader.reports.html import closed_page, runs_page
+from grader.reports.html import audit_page, closed_page, runs_page
 from harness.transport.pictures.bundle import Bundle, Finding, as_data
 from tests.harness.transport import sample
 
@@ -25,6 +25,50 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SEEN = 'Traceback (most recent call last):\n  File "/work/client.py", line 40, in <module>\n' + "x" * 900
 SOURCE = "\n".join(f"line_{n} = '{'wide ' * 40}'  # {n}" for n in range(1, 60))
 RUN = Bundle(assignment="blocking", wire=sample.WIRE, packets=tuple(sample.packets()), findings=(Finding(5, "so"),))
+
+#: An audit in which everything is shown: what was missed, what another audit has otherwise, checks that caught nothing.
+ODD = {
+    "part": "mutants",
+    "kind": "generated",
+    "assignment": "blocking",
+    "condition": "local lab",
+    "report": "a/report.html",
+}
+AUDIT: dict[str, Any] = {
+    "at": "2026-12-01T00:00:00+00:00",
+    "command": "grader audit " + "--only x " * 30,
+    "left": 3,
+    "lines": [
+        {"what": "wide " * 20, "share": {"count": n, "of": 1000}, "bound": "at most 1.0%", "goal": "0", "met": not n}
+        for n in range(2)
+    ],
+    "findings": [
+        {**ODD, "name": "n" * 80, "verdict": verdict, "told": "t" * 200, "about": "- a\n+ b" * 40}
+        for verdict in ("missed", "undecided")
+    ],
+    "checks": [
+        {
+            "id": READS,
+            "assignment": "blocking",
+            "suite": "hidden",
+            "stage": 1,
+            "asked": 3,
+            "written": n,
+            "generated": 0,
+            "names": ["a"],
+        }
+        for n in range(2)
+    ],
+    "machine": {"system": "Debian", "memory_mb": 1, "engines": {"mutants-local": "relay"}},
+    "drift": {
+        "machine": [["kernel", "6.1", "6.12"]],
+        "verdicts": [["x" * 90, "caught", "missed"]],
+        "both": 1,
+        "only_there": 0,
+        "only_here": 0,
+        "versions": ["blocking"],
+    },
+}
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +106,17 @@ def run(course: Course, tmp_path: Path) -> Path:
     (folder / "index.html").write_bytes(pages.index(results, ["cem/blocking: the archive is damaged."]))
     (folder / "runs.html").write_text(runs_page([run_row("run", results, name="Sockets", term="2026")]))
     (folder / "closed.html").write_text(closed_page(ann, "2026-12-24 12:00 CET"))
+    (folder / "audit.html").write_text(audit_page(AUDIT))
     return folder
 
 
-PAGES = ("ann/blocking/report.html", "ann/blocking/student.html", "ann/blocking/source.html", "index.html")
+PAGES = (
+    "ann/blocking/report.html",
+    "ann/blocking/student.html",
+    "ann/blocking/source.html",
+    "index.html",
+    "audit.html",
+)
 MORE = ("bob/blocking/report.html", "runs.html", "closed.html")
 
 
