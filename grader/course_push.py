@@ -20,7 +20,7 @@ Kind = Literal["github", "gitlab", "forgejo"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PUSH = ("folder", "repositories", "branch", "identity", "watch_minutes", "pages", "link")
 WATCH = ("seconds",)
-FORGES = ("url", "kind", "api", "token")
+FORGES = ("url", "kind", "api", "token", "comments")
 #: "file:PATH" or "env:NAME".
 PLACE_OF_SECRET = re.compile(r"(file|env):\S.*")
 _API = {"github": "https://api.github.com", "gitlab": "{url}/api/v4", "forgejo": "{url}/api/v1"}
@@ -35,6 +35,7 @@ class Forge:
     kind: Kind
     api: str  #: where its API is
     token: str  #: where the token is: "file:PATH" or "env:NAME"
+    comments: bool = False  #: whether each verdict's summary becomes a comment on its commit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,9 @@ def _forge(row: Row) -> Forge:
     for key, address in (("url", url), ("api", api)):
         if address.startswith("http://") and not re.match(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:|/|\Z)", address):
             row.wrong(key, "the token would go over the network for everybody to read", "Write https://…")
-    return Forge(url=url, kind=kind, api=api, token=token)
+    if row.flag("comments") and kind == "forgejo":
+        row.wrong("comments", "Forgejo has no comments on commits", "Leave it out: the status has a link.")
+    return Forge(url=url, kind=kind, api=api, token=token, comments=row.flag("comments"))
 
 
 def verdicts_per_day(row: Row) -> int | None:

@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from grader.collect.git import checked
@@ -31,8 +32,12 @@ from grader.push.rules import Rules
 from grader.push.trees import changed
 from grader.record.journal import write_file
 from harness.errors import CommandError, UsageError
-from harness.formats.result import Result
+from harness.formats.choose import FORMATS
+from harness.formats.result import Context, Result
 from harness.tester.border.outcome import Outcome
+
+#: Characters of a summary: GitHub takes comments of 65,536.
+MOST_SUMMARY = 60_000
 
 
 class Poller:
@@ -194,7 +199,9 @@ def status_of(push: Push, verdict: Verdict) -> Status:
     result = result_of(verdict.view)
     first = result.first
     more = f" First: {first.section} {first.title}" if first else f" {result.message}" if result.message else ""
-    return Status(assignment=push.assignment, state=_state(result), text=f"{verdict.said}{more}", link=link)
+    summary = FORMATS["github-summary"](result, Context(now=datetime.now(UTC)))[:MOST_SUMMARY]
+    text = f"{verdict.said}{more}"
+    return Status(assignment=push.assignment, state=_state(result), text=text, link=link, summary=summary)
 
 
 def _state(result: Result) -> State:

@@ -63,8 +63,12 @@ class Api:
         return commit
 
     def post(self, address: str, commit: str, status: Status) -> None:
-        """Give a commit a status. Raises ForgeError."""
-        self._ask(self._says.status(self._path(address), commit, status))
+        """Give a commit a status, and its summary as a comment where that is wanted. Raises ForgeError."""
+        repository = self._path(address)
+        self._ask(self._says.status(repository, commit, status))
+        call = self._says.comment(repository, commit, status.summary) if status.summary else None
+        if self.forge.comments and call is not None:
+            self._ask(call)
 
     def _path(self, address: str) -> str:
         return address.removeprefix(f"{self.forge.url}/").removesuffix("/").removesuffix(".git")

@@ -42,6 +42,10 @@ class Dialect(Protocol):
         """Posts a status."""
         ...
 
+    def comment(self, repository: str, commit: str, text: str) -> Call | None:
+        """Comments on a commit, in Markdown; None where a forge has nothing of the kind."""
+        ...
+
     def is_so_already(self, answer: bytes) -> bool:
         """Whether a status was refused since the commit has it: somebody was killed after it had been posted."""
         ...
@@ -66,6 +70,9 @@ class GitHub:
     def status(self, repository: str, commit: str, status: Status) -> Call:
         return Call(f"/repos/{quote(repository)}/statuses/{commit}", _plain(status, status.state))
 
+    def comment(self, repository: str, commit: str, text: str) -> Call | None:
+        return Call(f"/repos/{quote(repository)}/commits/{commit}/comments", {"body": text})
+
     def is_so_already(self, answer: bytes) -> bool:
         del answer
         return False
@@ -85,6 +92,10 @@ class Forgejo:
 
     def status(self, repository: str, commit: str, status: Status) -> Call:
         return Call(f"/repos/{quote(repository)}/statuses/{commit}", _plain(status, status.state))
+
+    def comment(self, repository: str, commit: str, text: str) -> Call | None:
+        del repository, commit, text
+        return None
 
     def is_so_already(self, answer: bytes) -> bool:
         del answer
@@ -110,6 +121,9 @@ class GitLab:
     def status(self, repository: str, commit: str, status: Status) -> Call:
         body = _plain(status, _GITLAB[status.state])
         return Call(f"/projects/{quote(repository, safe='')}/statuses/{commit}", body)
+
+    def comment(self, repository: str, commit: str, text: str) -> Call | None:
+        return Call(f"/projects/{quote(repository, safe='')}/repository/commits/{commit}/comments", {"note": text})
 
     def is_so_already(self, answer: bytes) -> bool:
         return b"Cannot transition status" in answer

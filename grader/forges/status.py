@@ -20,7 +20,7 @@ class Status:
     state: State  #: pending: nobody has decided yet; error: through our fault
     text: str  #: in a line, for the student
     link: str = ""  #: the student's page; empty: none that a browser could open
-    summary: str = ""  #: Markdown, where the forge has room for it
+    summary: str = ""  #: more of it, in Markdown that is harmless
 
     @property
     def context(self) -> str:

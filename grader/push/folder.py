@@ -59,6 +59,7 @@ class PushFolder:
             queue = self.path / "queue"
             shared = bool(group) or (queue.is_dir() and bool(queue.stat().st_mode & 0o070))
             owner = os.stat(self.path.parent).st_uid if os.getuid() == 0 else -1
+            os.chown(self.path, owner, -1)
             modes = {"queue": 0o2770 if shared else 0o700, "answers": 0o2750 if shared else 0o700, "kept": 0o700}
             for name, mode in modes.items():
                 folder = self.path / name

@@ -34,12 +34,14 @@ def render(result: Result, context: Context) -> str:
 
 
 def inline(text: str) -> str:
-    """A text of one line in which nothing is Markdown or HTML.
+    """A text of one line in which nothing is Markdown or HTML, and nobody is mentioned.
+
+    A forge looks for @name and #number in what Markdown has made: a space without width follows these signs.
 
     >>> inline("*a* <b>")
     '&#42;a&#42; &#60;b&#62;'
     """
-    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};", line(text))
+    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};{'&#8203;' if found[0] in '@#!' else ''}", line(text))
 
 
 def _head(result: Result) -> Iterator[str]:

@@ -36,6 +36,7 @@ class FakeForge:
     kind: str
     root: Path
     statuses: list[dict[str, Any]] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)  #: method and path of each request that is no git
     unchanged: int = 0  #: answers 304
     scopes: set[str] = field(default_factory=lambda: {"read", "status"})
@@ -58,7 +59,8 @@ class FakeForge:
     def toml(self) -> str:
         """The rows of course.toml."""
         api = f'\napi = "{self.url}"' if self.kind == "github" else ""  # github.com has its own address for it
-        return f'[[forges]]\nurl = "{self.url}"\nkind = "{self.kind}"\ntoken = "file:.token"{api}\n'
+        more = "" if self.kind == "forgejo" else "\ncomments = true"
+        return f'[[forges]]\nurl = "{self.url}"\nkind = "{self.kind}"\ntoken = "file:.token"{api}{more}\n'
 
     def state_of(self, commit: str) -> list[str]:
         """The states that a commit was given."""
@@ -144,6 +146,12 @@ class _Handler(BaseHTTPRequestHandler):
             return (
                 (200, {"name": rest[1], "commit": {"id": commit, "sha": commit}}) if commit else (404, {"message": "x"})
             )
+        comment = {"github": ("commits", "body"), "gitlab": ("repository", "note")}.get(kind)
+        if self.command == "POST" and comment and rest[0] == comment[0] and rest[-1] == "comments":
+            if not 0 < len(json.loads(body).get(comment[1], "")) < 65_536:
+                return 422, {"message": "Validation Failed"}
+            self.forge.comments.append(json.loads(body)[comment[1]])
+            return 201, {}
         if self.command == "POST" and rest[0] == "statuses" and len(rest) == 2:
             return self._status(repository, rest[1], body)
         return 404, {"message": "Not Found"}

@@ -62,6 +62,11 @@ def test_a_commit_on_a_forge_is_graded_and_gets_its_status(pushing: Pushing, for
     assert forge.statuses[1]["description"].startswith("9 of 15 points. First: 2")
     assert forge.statuses[3]["description"] == "15 of 15 points."
     assert not any("secret" in row["description"] or "test_survives" in row["description"] for row in forge.statuses)
+    if forge.kind != "forgejo":
+        pushing.until(lambda: len(forge.comments) == 2)
+        assert forge.comments[0].startswith("## Programs that wait: 9 of 15 points")
+        assert "Think of clients that vanish." in forge.comments[0]
+        assert "secret" not in forge.comments[0] and "test" not in forge.comments[0]
     log = pushing.kill(signal.SIGTERM)
     assert TOKEN not in log and "ann/blocking" in log and "Traceback" not in log
     for path in pushing.term.rglob("*"):  # the token is nowhere but in its file

@@ -106,31 +106,29 @@ def reference(tmp_path: Path) -> Path:
 def test_the_reference_passes_all_that_this_container_can_decide(image: Image, reference: Path) -> None:
     told, log = image.grades(reference)
     tests = told["tests"]
-    failed = [test for test in tests if test.get("status") == "failed"]
+    failed = [(test["name"], test["output"]) for test in tests if test.get("status") == "failed"]
     assert failed == [], log
     undecided = [test for test in tests if "status" not in test]  # [::1], where Docker leaves IPv6 out
     assert len(undecided) <= 2, log
     assert told["score"] == sum(test["score"] for test in tests) > 30
 
 
-#: Looks for what it must not find, and says on its standard output what it has found.
+#: Looks for what it must not find; its exit status, which every story tells, says whether it has found any of it.
 HOSTILE = """
 import os, sys
-found = [str(os.getuid())] if os.getuid() == 0 else []
+found = os.getuid() == 0
 for path in ("/autograder/source/judge/secret", "/autograder/source/judge/reference/blocking/daytime_client.py",
              "/autograder/source/judge/grader/cli/main.py", "/autograder/results/results.json"):
     try:
-        found.append(path + ":" + open(path).read()[:40])
+        found = bool(open(path).read()) or True
     except OSError:
         pass
 try:
-    with open("/autograder/results/results.json", "w") as file:
-        file.write('{"score": 100}')
-    found.append("wrote")
+    open("/autograder/results/results.json", "w").write('{"score": 100}')
+    found = True
 except OSError:
     pass
-print("FOUND", found)
-sys.exit(1)
+sys.exit(77 if found else 66)
 """
 
 
@@ -138,5 +136,5 @@ def test_a_program_reaches_neither_answers_nor_results(image: Image, reference: 
     (reference / "daytime_client.py").write_text(HOSTILE)
     told, log = image.grades(reference)
     text = json.dumps(told)
-    assert "FOUND []" in text, log
-    assert "FOUND ['" not in text and told["score"] < 100
+    assert "exit status 66" in text and "exit status 77" not in text, log
+    assert told["score"] < 100
