@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from dataclasses import replace
 
 from harness.link.model import UDP_FRAMING, Link
 from harness.link.profile import Profile
 from harness.pictures.ladder import rungs_of
 from harness.show.curves import bars
 from harness.show.telling import Telling, page
-from harness.show.virtual import Transfer, describe, transfer
+from harness.show.virtual import Congestion, Transfer, describe, transfer
 from harness.transport.segments import CHECKSUMS
 
 _SECOND = 1_000_000_000
@@ -151,6 +152,31 @@ def sliding_window(tell: Telling) -> None:
         rows.append((f"{window} under way", 1000 * 8000 / run.seconds / 1e6))
     tell.picture(bars(rows, unit="Mbit/s"))
     tell.keeps(speeds={int(name.split()[0]): speed for name, speed in rows})
+
+
+@page(
+    asks="""eight packets are under way and the third is lost. Its timeout comes after 1 s. Can the sender know
+    sooner, and from what?""",
+    seen="""from what arrives: packets 4, 5 and 6 were acknowledged and 3 was not. One that is missing may have been
+    overtaken; with three later ones it is taken for lost and sent again at once, a round trip after its loss
+    instead of a timeout. (TCP's acknowledgements say only what is next, so the sender counts repeated ones, RFC
+    5681; with SACK they say what came as well.) It needs packets behind the lost one: the last of a stream, or
+    the only one under way, still has to wait for its timer.""",
+)
+def fast_retransmission(tell: Telling) -> None:
+    """A timeout is a slow messenger. When several packets are under way, those behind a lost one bring the news."""
+    one_way, loses = Profile(delay=_ROUND_TRIP / 2), Profile(delay=_ROUND_TRIP / 2, drop=(2,))
+    fast = transfer(8, up=loses, down=one_way, timeout=1.0, congestion=Congestion(window=8.0))
+    tell.ladder(rungs_of(fast.packets, describe=describe), ("sender", "receiver"))
+    slow = transfer(8, up=loses, down=one_way, timeout=1.0, window=8)
+    last = transfer(8, up=replace(loses, drop=(7,)), down=one_way, timeout=1.0, congestion=Congestion(window=8.0))
+    rows = [
+        ["three later ones count", "the 3rd of 8", fast.seconds, fast.timeouts],
+        ["only the timer", "the 3rd of 8", slow.seconds, slow.timeouts],
+        ["three later ones count", "the last of 8", last.seconds, last.timeouts],
+    ]
+    tell.table(["the sender's sign", "lost", "seconds", "timeouts"], rows)
+    tell.keeps(fast=fast.seconds, slow=slow.seconds, last=last.seconds, repeated=fast.repeated)
 
 
 @page(

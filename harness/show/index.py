@@ -102,7 +102,7 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             "bounded-buffer",
             "A mailbox with an end",
             "streams",
-            ("buffer", "backpressure", "partial-write", "short-write"),
+            ("mailbox", "buffer", "backpressure", "partial-write", "short-write"),
             (
                 "blocking 5.3",
                 "blocking 6.5",
@@ -165,7 +165,11 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             ("blocking 3.1", "blocking 3.4"),
         ),
         Concept(
-            "best-effort", "Mail without receipts", "datagrams", ("loss", "link"), ("blocking 3.2", "transport 3.9")
+            "best-effort",
+            "Mail without receipts",
+            "datagrams",
+            ("mail", "loss", "link"),
+            ("blocking 3.2", "transport 3.9"),
         ),
         Concept(
             "connected-datagrams",
@@ -218,7 +222,7 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             "three-answers",
             "What to do with mail that comes out of order",
             "delivery",
-            ("reordering", "reassembly"),
+            ("sequence-number", "reordering", "reassembly"),
             ("transport 2.1", "transport 2.2", "transport 2.3", "transport 2.4", "transport 2.5"),
         ),
         Concept(
@@ -232,7 +236,7 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             "rto",
             "How long to wait for an answer",
             "delivery",
-            ("rtt", "round-trip-time", "retransmission-timeout"),
+            ("rtt", "karn", "round-trip-time", "retransmission-timeout"),
             ("transport 3.6", "transport 6.1"),
         ),
         Concept(
@@ -240,7 +244,14 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             "Many under way",
             "delivery",
             ("pipelining", "bandwidth-delay-product"),
-            ("transport 5.2", "transport 6.2"),
+            ("transport 5.2",),
+        ),
+        Concept(
+            "fast-retransmission",
+            "Three that came later tell of one that is lost",
+            "delivery",
+            ("duplicate-ack", "fast-retransmit", "recovery"),
+            ("transport 6.2", "transport 6.3", "transport 6.4"),
         ),
         Concept(
             "window",
@@ -253,10 +264,10 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             "aimd",
             "The saw: a share of the road",
             "congestion",
-            ("congestion", "slow-start", "sawtooth"),
+            ("congestion", "slow-start", "sawtooth", "fairness"),
             ("transport 7.1", "transport 7.2", "transport 7.3", "transport 7.4", "transport 7.5"),
         ),
-        Concept("head-of-line", "Late, or lost: which is worse", "delivery", ("latency",)),
+        Concept("head-of-line", "Late, or lost: which is worse", "delivery", ("latency", "udp-against-tcp")),
     ),
     "Private and proven": (
         Concept(
@@ -284,7 +295,7 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             "identity",
             "Who is at the other end",
             "identity",
-            ("name", "hostname"),
+            ("name", "hostname", "wildcard"),
             ("tlspipe 2.3", "tlspipe 2.4", "tlspipe 2.7"),
         ),
         Concept(

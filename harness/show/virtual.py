@@ -51,6 +51,7 @@ class Sender:
         self._next = 1
         self._tries: dict[int, int] = {}
         self._under_way: dict[int, float] = {}  # number -> when it was sent last
+        self._turn: dict[int, int] = {}  # number -> which sending that was, of all
         self._passed: dict[int, int] = {}  # number -> acknowledgements of packets that were sent later
         self._flight = 0  # the last number sent when the window was halved
         self._again: list[int] = []
@@ -62,19 +63,19 @@ class Sender:
         _, number, _ = _HEAD.unpack_from(data)
         if number not in self._under_way:
             return  # it came twice
-        when = self._under_way.pop(number)
+        del self._under_way[number]
         self._passed.pop(number, None)
         if self.congestion:
             self.congestion.acknowledged(now)
-            self._look_for_holes(when, now)
+            self._look_for_holes(self._turn[number], now)
         if not self._under_way and not self._again and self._next > self.count:
             self.done_at = now
 
-    def _look_for_holes(self, when: float, now: float) -> None:
+    def _look_for_holes(self, turn: int, now: float) -> None:
         """Count for each packet how many that were sent after it have arrived."""
         assert self.congestion is not None
-        for number, sent in list(self._under_way.items()):
-            if sent < when:
+        for number in list(self._under_way):
+            if self._turn[number] < turn:
                 self._passed[number] = self._passed.get(number, 0) + 1
                 if self._passed[number] >= _LATER:
                     self._lost(number)
@@ -110,7 +111,7 @@ class Sender:
             self._tries[number] = self._tries.get(number, 0) + 1
             self.repeated += self._tries[number] > 1
             self.sent += 1
-            self._under_way[number] = now
+            self._under_way[number], self._turn[number] = now, self.sent
             out.append(_HEAD.pack(b"D", number, min(self._tries[number], 255)).ljust(SIZE, b"\0"))
         return out
 

@@ -92,6 +92,7 @@ SEEN: dict[str, Callable[[Values], bool]] = {
     "stop-and-wait": lambda seen: seen["times"]["0"] == 4.0 and seen["times"]["0.1"] > 8,
     "rto": lambda seen: seen["runs"]["0.03"][1] > 100 > seen["runs"]["0.06"][1],
     "sliding-window": lambda seen: seen["speeds"][50] == seen["speeds"][100] > 9 * seen["speeds"][5],
+    "fast-retransmission": lambda seen: seen["fast"] < 0.2 and 1 < seen["slow"] < 1.2 and seen["last"] > 1,
     "window": lambda seen: seen["read"] > 0 and (seen["unsent_before"] is None or seen["unsent_before"] > 0),
     "aimd": lambda seen: len(seen["falls"]) > 5 and all(half == 0.5 for half in seen["halves"]),
     "head-of-line": lambda seen: max(seen["stream"]) > 0.2 > max(seen["datagrams"]) and seen["late"] > 2 * seen["lost"],
