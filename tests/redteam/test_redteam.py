@@ -59,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     (honest / "daytime_server.py").write_bytes(NAME + (HONEST / "daytime_server.py").read_bytes())
     command = ["-m", "grader.cli", "run", str(submitted), "--out", str(out), "--lab", "docker"]
     process = subprocess.Popen(
-        [sys.executable, *command, "--workers", "2"],  # so that the last one is honest work after and beside attacks
+        [sys.executable, *command, "--workers", "6"],  # so that the last one is honest work after and beside attacks
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "80"},
         stdout=subprocess.PIPE,
