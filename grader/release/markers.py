@@ -1,5 +1,7 @@
 """Solutions out, stubs in: what is between `### BEGIN SOLUTION` and `### END SOLUTION` is the answer. Pure.
 
+In C and Go the markers begin with `//`.
+
 Rule 1: nothing between the markers leaves this file by way of a stub.
 Rule 2: a line that is almost a marker is an error with file and line, not ordinary text.
 Rule 3: a stub imports, and fails where it is called, with a sentence that says what to do.
@@ -23,9 +25,12 @@ GIVEN = "### GIVEN TO STUDENTS"
 #: Longest line of a placeholder.
 MOST_COLUMNS = 110
 
-_BEGIN = re.compile(rf"^(\s*){BEGIN}(?::?\s+(\S.*?))?\s*$")
-_END = re.compile(rf"^\s*{END}\s*$")
-_NEARLY = re.compile(r"#+\s*(begin|end)\W*(the\s+)?solutions?\b", re.IGNORECASE)
+_BEGIN = re.compile(r"^(\s*)(?:###|//) BEGIN SOLUTION(?::?\s+(\S.*?))?\s*$")
+_END = re.compile(r"^\s*(?:###|//) END SOLUTION\s*$")
+_NEARLY = re.compile(r"(?:#+|//+|/\*+)\s*(begin|end)\W*(the\s+)?solutions?\b", re.IGNORECASE)
+_GIVEN = re.compile(r"^(?:###|//) GIVEN TO STUDENTS$")
+#: How a program in another language says, where it is called, that a part of it is still to be written.
+_NOT_WRITTEN = {".c": "not_written({});", ".go": "panic({})"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def answers(text: str, file: str) -> list[list[str]]:
 
 def is_given(text: str) -> bool:
     """Whether students get the file unchanged."""
-    return any(line.strip() == GIVEN for line in text.splitlines()[:10])
+    return any(_GIVEN.match(line.strip()) for line in text.splitlines()[:10])
 
 
 def stub(text: str, file: str, *, where: str = "") -> str:
@@ -94,19 +99,36 @@ def stub(text: str, file: str, *, where: str = "") -> str:
     after = 0
     for region in found:
         kept += lines[after : region.begin - 1]
-        kept += [region.indent + line for line in _placeholder(region, _enclosing(scopes, lines, region), where)]
+        if file.endswith(tuple(_NOT_WRITTEN)):
+            made = _in_braces(region, file, where)
+        else:
+            made = _placeholder(region, _enclosing(scopes, lines, region), where)
+        kept += [region.indent + line for line in made]
         after = region.end
     kept += lines[after:]
-    made = "\n".join(line for line in kept if line.strip() != GIVEN) + "\n"
+    text = "\n".join(line for line in kept if not _GIVEN.match(line.strip())).lstrip("\n") + "\n"
     if file.endswith(".py"):
         try:
-            ast.parse(made)
+            ast.parse(text)
         except SyntaxError as error:
             raise SetupError(
                 f"{file}: without its solutions it is no longer Python ({error.msg}, at "
                 f"{(error.text or '').strip()!r}). Move the markers so that what is left is whole."
             ) from None
-    return made
+    return text
+
+
+def _in_braces(region: Region, file: str, where: str) -> list[str]:
+    """The line that replaces an answer in C or Go: in a function, which is indented, it ends the program."""
+    sentence = _sentence(region.task or "your code here", where)
+    pattern = _NOT_WRITTEN["." + file.rpartition(".")[2]]
+    if not region.indent:
+        return [f"// {sentence[0].upper()}{sentence[1:]}."]
+    return [pattern.format('"' + sentence.replace("\\", "\\\\").replace('"', '\\"') + '"')]
+
+
+def _sentence(task: str, where: str) -> str:
+    return f"{where}: {task}" if where and not task.lower().startswith("stage") else task
 
 
 def _placeholder(region: Region, scope: ast.AST | None, where: str) -> list[str]:
@@ -114,7 +136,7 @@ def _placeholder(region: Region, scope: ast.AST | None, where: str) -> list[str]
     function = isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
     name = scope.name if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef) else ""
     task = region.task or (f"{name} is yours to write" if function else "your code here")
-    sentence = f"{where}: {task}" if where and not task.lower().startswith("stage") else task
+    sentence = _sentence(task, where)
     if function:
         return _raising(sentence, MOST_COLUMNS - len(region.indent))
     comment = f"# {sentence[0].upper()}{sentence[1:]}."

@@ -38,8 +38,12 @@ def expected_files(programs: Mapping[str, Sequence[str]]) -> list[str]:
 
 def misplaced_in(folder: Path, programs: Mapping[str, Sequence[str]], built: bool, others: Others) -> str:
     """`what_is_misplaced` in a folder; `built`: a build makes what is not a script. Links are not followed."""
-    expected = [name for name in expected_files(programs) if not built or name.endswith(".py")]
+    expected = expected_files(programs)
     here = [path.relative_to(folder).as_posix() for path in islice(_files(folder), _MOST_FILES)]
+    if built:
+        scripts = [name for name in expected if name.endswith(".py")]
+        # Beside programs that are still to be built, scripts without a trace have not been begun.
+        expected = scripts if scripts == expected else [name for name in scripts if _instead(name, here)]
     return what_is_misplaced(expected, here, others)
 
 

@@ -117,6 +117,31 @@ def test_other_languages_get_a_comment() -> None:
     assert made == "all:\n# Your code here.\n"
 
 
+C = """\
+// BEGIN SOLUTION: stage 1: a helper
+static int help(void) { return 1; }
+// END SOLUTION
+
+int answer(void)
+{
+    // BEGIN SOLUTION: stage 1: say "42" and \\
+    return help() + 41;
+    // END SOLUTION
+}
+"""
+
+
+def test_in_c_and_go_a_stub_ends_the_program_where_it_is_called() -> None:
+    assert answers(C, "a.c") == [["static int help(void) { return 1; }"], ["    return help() + 41;"]]
+    head = "// Stage 1: a helper.\n\nint answer(void)\n{\n    "
+    said = '"stage 1: say \\"42\\" and \\\\"'
+    assert stub(C, "c/a.c") == f"{head}not_written({said});\n}}\n"
+    assert stub(C, "go/a.go") == f"{head}panic({said})\n}}\n"
+    assert stub("// GIVEN TO STUDENTS\n\npackage main\n", "a.go") == "package main\n"
+    with pytest.raises(SetupError, match="nearly a marker"):
+        stub("int f(void)\n{\n    // Begin solution\n}\n", "a.c")
+
+
 def test_a_long_sentence_is_wrapped_and_whole() -> None:
     task = "wait for a place before accept, so that no client is accepted that nobody would serve, and say \\o/ 'so'"
     made = stub(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from harness.course.misplaced import expected_files, plain_name, what_is_misplaced
+from harness.course.misplaced import expected_files, misplaced_in, plain_name, what_is_misplaced
 
 EXPECTED = ["daytime_client.py", "daytime_server.py"]
 OTHERS = {"nonblocking": ["echo_server.py", "chat_server.py"]}
@@ -64,3 +66,14 @@ def test_the_file_of_a_command(argv: list[str], file: list[str]) -> None:
 def test_other_programs_do_not_look_alike() -> None:
     assert plain_name("daytime_client.py") != plain_name("daytime_server.py")
     assert plain_name("client2.py") != plain_name("client.py")
+
+
+def test_beside_what_is_built_scripts_need_not_be_begun(tmp_path: Path) -> None:
+    (tmp_path / "client.c").touch()
+    programs = {"client": ["./client"], "server": ["python3", "server.py"]}
+    assert misplaced_in(tmp_path, programs, True, {}) == ""
+    (tmp_path / "Server.py.txt").touch()
+    assert "found Server.py.txt; rename it to server.py" in misplaced_in(tmp_path, programs, True, {})
+    (tmp_path / "Server.py.txt").unlink()
+    scripts = {"server": ["python3", "server.py"]}
+    assert "server.py was looked for" in misplaced_in(tmp_path, scripts, True, {})

@@ -1,4 +1,4 @@
-"""A submission in another language: the calls of docs/guest.md, offered by C, simulated like any other."""
+"""A submission in C, by the guest.h and guest.c that students get, simulated like any other."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from harness.transport.segments import WireFormat
 
 HERE = Path(__file__).parent
 SOURCES = ("main.c", "connection.c", "segment.c")
+#: What students get for it.
+GIVEN = Path(__file__).parents[3] / "reference/transport/c"
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="cc: no C compiler. Install gcc or clang")
 
@@ -27,7 +29,7 @@ def transport(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transport]:
     folder = tmp_path_factory.mktemp("c")
     flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fno-sanitize-recover"]
     plain = [flag for flag in flags if "sanitize" not in flag]
-    sources = [str(HERE / "c_guest" / name) for name in SOURCES]
+    sources = [*(str(HERE / "c_guest" / name) for name in SOURCES), str(GIVEN / "guest.c"), f"-I{GIVEN}"]
     for chosen in (flags, plain):  # not every compiler brings the sanitizer's library
         done = subprocess.run(
             ["cc", *chosen, "-o", str(folder / "guest"), *sources], capture_output=True, text=True, check=False
@@ -75,4 +77,4 @@ def test_it_passes_what_a_solution_in_python_passes(transport: Transport, name: 
 
 def test_what_it_does_not_offer_is_told(transport: Transport):
     with pytest.raises(Broken, match="answered with an error: this guest has no such call"):
-        transport.segments().checksum(b"x")
+        transport.reassembler("InOrder", 100)

@@ -1,5 +1,5 @@
 /* One segment under way, repeated until it is acknowledged; what comes out of order is dropped. */
-#include "guest.h"
+#include "stop_and_wait.h"
 
 #include <string.h>
 
@@ -134,7 +134,7 @@ size_t send_bytes(struct connection *c, const uint8_t *data, size_t length)
 size_t read_bytes(struct connection *c, uint8_t *to, size_t limit)
 {
     size_t taken = limit < c->in_length ? limit : c->in_length;
-    size_t least = c->capacity / 2 < PAYLOAD ? c->capacity / 2 : PAYLOAD;
+    size_t least = c->capacity / 2 < MOST_PAYLOAD ? c->capacity / 2 : MOST_PAYLOAD;
     memcpy(to, c->in, taken);
     c->in_length -= taken;
     memmove(c->in, c->in + taken, c->in_length);
@@ -159,7 +159,7 @@ static void choose(struct connection *c)
 {
     if (c->waiting || !c->connected)
         return;
-    size_t size = c->out_length < PAYLOAD ? c->out_length : PAYLOAD;
+    size_t size = c->out_length < MOST_PAYLOAD ? c->out_length : MOST_PAYLOAD;
     bool shut = size > 0 && c->window == 0;
     if (size > c->window)
         size = shut ? 1 : c->window; /* a window of nothing is asked with one byte, at the timeout */

@@ -1,5 +1,5 @@
 /* The header, in network order: magic, flags, payload length, checksum, sequence, acknowledgement, window. */
-#include "guest.h"
+#include "stop_and_wait.h"
 
 #include <string.h>
 
@@ -27,7 +27,7 @@ static uint32_t get32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-size_t encode(const struct segment *s, uint8_t *out)
+size_t encode(const struct segment *s, uint8_t out[MOST_DATAGRAM])
 {
     size_t length = HEADER + s->length;
     out[0] = MAGIC;
@@ -45,12 +45,12 @@ size_t encode(const struct segment *s, uint8_t *out)
 
 bool decode(const uint8_t *data, size_t length, struct segment *s)
 {
-    uint8_t copy[HEADER + 24 + PAYLOAD];
+    uint8_t copy[HEADER + 24 + MOST_PAYLOAD];
     if (length < HEADER || length > sizeof copy || data[0] != MAGIC)
         return false;
     size_t start = HEADER + 8 * (data[1] >> 4 & 3); /* SACK blocks are skipped */
     s->length = (size_t)data[2] << 8 | data[3];
-    if (s->length > PAYLOAD || length != start + s->length)
+    if (s->length > MOST_PAYLOAD || length != start + s->length)
         return false;
     memcpy(copy, data, length);
     put32(copy + 4, 0);

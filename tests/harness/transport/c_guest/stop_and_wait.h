@@ -1,24 +1,21 @@
-/* Stop and wait in C, offered to the tester as docs/guest.md describes. Three files, no library. */
-#ifndef GUEST_H
-#define GUEST_H
+/* Stop and wait in C: what the functions that are offered to the tester are made of. No library but the guest's. */
+#ifndef STOP_AND_WAIT_H
+#define STOP_AND_WAIT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "guest.h"
 
-enum { PAYLOAD = 1200, HEADER = 20, DATAGRAM = 1500, BUFFER = 65536, EVENTS = 16, OUT = 8 };
+enum { HEADER = 20, BUFFER = 65536, EVENTS = 16, OUT = 8 };
 
-/* segment.c: the wire. */
-struct segment {
-    uint32_t sequence, acknowledgement, window;
-    bool syn, ack, fin, rst;
-    size_t length;
-    uint8_t payload[PAYLOAD];
-};
-
+/* segment.c: the wire, without SACK blocks. */
 uint32_t checksum(const uint8_t *data, size_t length);
-size_t encode(const struct segment *segment, uint8_t *out);
+size_t encode(const struct segment *segment, uint8_t out[MOST_DATAGRAM]);
 bool decode(const uint8_t *data, size_t length, struct segment *out);
+
+struct datagrams {
+    int count, taken;
+    size_t length[OUT];
+    uint8_t data[OUT][MOST_DATAGRAM];
+};
 
 /* connection.c: the protocol. It is told the time, and never asks for it. */
 struct connection {
@@ -37,12 +34,7 @@ struct connection {
     size_t out_length, in_length, capacity, offered;
     const char *events[EVENTS];
     int event_count;
-};
-
-struct datagrams {
-    int count;
-    size_t length[OUT];
-    uint8_t data[OUT][DATAGRAM];
+    struct datagrams leaving;
 };
 
 void make(struct connection *c, bool client, uint32_t isn, size_t receive_buffer);

@@ -1,0 +1,4 @@
+// GIVEN TO STUDENTS
+module blocking
+
+go 1.19

@@ -1,0 +1,4 @@
+// GIVEN TO STUDENTS
+module transport
+
+go 1.19
