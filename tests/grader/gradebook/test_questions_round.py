@@ -194,9 +194,12 @@ def answers_in_jupyter(folder: Path, tmp_path: Path, pictures: Path) -> None:
 def grades_by_hand(page: Page, address: str, pictures: Path) -> None:
     page.goes_to(f"{address}/login?token=secret")
     page.goes_to(f"{address}/formgrader/gradebook/blocking/questions", until="!!document.querySelector('td a')")
-    page.goes_to(page.js("document.querySelector('td a').href"), until="!!document.querySelector('#why')")
-    page.waits_for("[...document.querySelectorAll('input.score')].every(one => one.placeholder !== '')")
-    text = page.js("document.body.innerText")
+    for submission in page.js("[...document.querySelectorAll('td a')].map(one => one.href)"):  # nobody's name is said
+        page.goes_to(submission, until="!!document.querySelector('#why')")
+        page.waits_for("[...document.querySelectorAll('input.score')].every(one => one.placeholder !== '')")
+        text = page.js("document.body.innerText")
+        if "2 of 2 points" in text and "0 of 3 points" in text:
+            break
     for part in ("2 of 2 points", "0 of 3 points", "window.harm = 1", "16 bits."):
         assert part in text, text
     assert page.js("document.querySelectorAll('#notebook-container img').length") == 1  # the plot
