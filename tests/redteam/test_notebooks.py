@@ -51,10 +51,11 @@ port = Liar(7)
 ATTACKS["transformers"] = """
 import ast
 shell = get_ipython()
-shell.input_transformers_post.append(lambda lines: (print("SEEN", lines), ["port = 5000"])[1])
+shell.input_transformers_post.append(lambda lines: (print(lines), lines)[1])
 class Change(ast.NodeTransformer):
-    def visit_Compare(self, node): return ast.Constant(True)
-    def visit_Assert(self, node): return None
+    def visit(self, node):
+        print(ast.dump(node))
+        return ast.Constant(True) if isinstance(node, (ast.Compare, ast.Assert)) else self.generic_visit(node)
 shell.ast_transformers.append(Change())
 """
 
@@ -62,8 +63,9 @@ ATTACKS["expressions_printed"] = """
 shell = get_ipython()
 real = shell.user_expressions
 def told(expressions):
-    print("SEEN", expressions)
-    open("/work/seen", "a").write(str(expressions))
+    if expressions:
+        print("SEEN", expressions)
+        open("/work/seen", "a").write(str(expressions))
     return real(expressions)
 shell.user_expressions = told
 try:
@@ -90,7 +92,7 @@ while frame:
 for one in gc.get_objects():
     if isinstance(one, dict) and ("holds" in one or "answers" in one):
         found.append(repr(one))
-print("SEEN" if any("mine > 1024" in one or "hidden_input" in one for one in found) else "nothing")
+print("SEEN" if any("mine > " "1024" in one or "hidden_" "input" in one for one in found) else "nothing")
 """
 
 ATTACKS["files_of_the_kernel"] = """
@@ -101,7 +103,7 @@ for path in [*glob.glob("/tmp/**", recursive=True), *glob.glob("/code/**/*.py", 
         text = open(path, errors="replace").read()
     except OSError:
         continue
-    if "hidden_input" in text or "mine > 1024" in text:
+    if "hidden_" "input" in text or "mine > " "1024" in text:
         print("SEEN", path)
 try:
     os.write(os.open("/proc/1/fd/1", os.O_WRONLY), b'{"ok": true, "ended": "ok", "value": "\\'5000\\'"}\\n')
@@ -190,9 +192,8 @@ def test_an_attack_gains_and_tells_nothing(
     shown = executed(source, mine, found.outputs, {}).decode()
     assert SECRET not in shown
     assert "mine > 1024" not in shown
+    assert "SEEN" not in json.dumps(found.outputs)
     assert len(shown) < 300_000
-    if name != "transformers":  # which sees its own cells
-        assert "SEEN" not in json.dumps(found.outputs)
 
 
 def test_forged_metadata_and_points_count_for_nothing(nodes: Notebooks, source: Source, folder: Path) -> None:

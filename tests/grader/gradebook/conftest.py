@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fakes import TOML, FakeBench, FakePlace, passing
-from terms import PATIENCE, Term
+from terms import Term, served
 from typer.testing import CliRunner
 
 import grader.cli.run
@@ -113,32 +109,3 @@ def jupyter(term: Term, tmp_path: Path) -> Iterator[str]:
     formgrader = "--ServerApp.jpserver_extensions={'nbgrader.server_extensions.formgrader': True}"
     with served(term.folder, tmp_path / "teacher", ["-m", "jupyter_server", formgrader]) as address:
         yield address
-
-
-@contextlib.contextmanager
-def served(folder: Path, home: Path, words: list[str], **environment: str) -> Iterator[str]:
-    """A Jupyter server over a folder, with settings of its own; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    home.mkdir()
-    homes = {key: str(home / key) for key in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    words = [sys.executable, *words, "--allow-root", "--no-browser", f"--ServerApp.port={port}"]
-    words += ["--ServerApp.port_retries=0", "--IdentityProvider.token=secret", f"--ServerApp.root_dir={folder}"]
-    everything = {**os.environ, **homes, "PATH": path, **environment}
-    with (home / "jupyter.log").open("wb") as log:
-        server = subprocess.Popen(words, cwd=folder, env=everything, stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=secret", timeout=5).close()
-                break
-            except OSError:
-                assert server.poll() is None and time.monotonic() < end, (home / "jupyter.log").read_text()
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(PATIENCE)

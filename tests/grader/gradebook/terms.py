@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
-from collections.abc import Callable
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,3 +110,32 @@ class Term:
 
     def points(self, *words: object) -> dict[str, str]:
         return {row["student_id"]: row["blocking"] for row in self.table(*words)}
+
+
+@contextlib.contextmanager
+def served(folder: Path, home: Path, words: list[str], **environment: str) -> Iterator[str]:
+    """A Jupyter server over a folder, with settings of its own; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home.mkdir()
+    homes = {key: str(home / key) for key in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    words = [sys.executable, *words, "--allow-root", "--no-browser", f"--ServerApp.port={port}"]
+    words += ["--ServerApp.port_retries=0", "--IdentityProvider.token=secret", f"--ServerApp.root_dir={folder}"]
+    everything = {**os.environ, **homes, "PATH": path, **environment}
+    with (home / "jupyter.log").open("wb") as log:
+        server = subprocess.Popen(words, cwd=folder, env=everything, stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=secret", timeout=5).close()
+                break
+            except OSError:
+                assert server.poll() is None and time.monotonic() < end, (home / "jupyter.log").read_text()
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(PATIENCE)
