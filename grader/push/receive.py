@@ -64,7 +64,7 @@ def receive(
     folder: PushFolder, repository: str, rows: Iterable[Update], environment: Mapping[str, str], now: float, say: Say
 ) -> list[Place]:
     """Queue what counts of a push, and say what became of each part. Raises CommandError."""
-    rules = read_rules(folder.path)
+    rules = read_rules(folder.told)
     queue = Queue(folder.queue)
     places: list[Place] = []
     for update in rows:
@@ -202,7 +202,7 @@ def main(arguments: list[str]) -> int:
     try:
         places = receive(folder, repository, updates(sys.stdin), os.environ, time.time(), say)
         if places:
-            watch(folder, places, read_rules(folder.path).patience, say)
+            watch(folder, places, read_rules(folder.told).patience, say)
     except CommandError as error:
         say(f"Your commit is kept. It is not graded, through no fault of yours: {error}")
         say("Tell your instructor.")
