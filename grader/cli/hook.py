@@ -59,7 +59,7 @@ def install(
     if group:
         check_readable()
     folder.make(group)
-    rules.write(folder.path)
+    rules.write(folder.told)
     everybody = sorted({Path(path) for student in rules.people for path in rules.repositories_of(student)})
     if not (repositories or everybody):
         raise UsageError(f"nobody in {found.roster} takes part. Fill it in: grader roster")

@@ -60,7 +60,7 @@ class Daemon:
 
     def serve(self, stopped: Callable[[], bool]) -> None:
         """Until somebody stops it. Raises CommandError, before it begins."""
-        rules_of(self._course, self._ours, roster_of(self._course)).write(self._folder.path)
+        rules_of(self._course, self._ours, roster_of(self._course)).write(self._folder.told)
         self._read = self._files()
         for lost, why in self._queue.recover(now=time.time()):
             self._log(f"{_name(lost)} was being graded when the last daemon ended; {why or 'it is graded again'}")
@@ -134,7 +134,7 @@ class Daemon:
         self._read = files
         try:
             course = load_course_file(self._course.path, self._ours.names())
-            rules_of(course, self._ours, roster_of(course)).write(self._folder.path)
+            rules_of(course, self._ours, roster_of(course)).write(self._folder.told)
             self._course = course
         except (CommandError, OSError) as error:
             self._log(f"{error} What it said before stands.")

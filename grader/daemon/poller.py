@@ -25,6 +25,7 @@ from grader.daemon.whose import forge_of, roster_of, rules_of, secret_header, to
 from grader.export.convert import result_of
 from grader.forges.api import Api, ForgeError
 from grader.forges.status import State, Status
+from grader.git import GitError
 from grader.push.folder import PushFolder
 from grader.push.order import Push
 from grader.push.queue import BadPush, Queue
@@ -97,7 +98,7 @@ class Poller:
             try:
                 self._look(course, rules, queue, address, student)
                 self._said.pop(address, None)
-            except (ForgeError, CommandError, BadPush, OSError) as error:
+            except (ForgeError, CommandError, BadPush, GitError, OSError) as error:
                 self._complain(address, f"{student}: {error}")
         return self._post_later(course)
 
@@ -181,6 +182,8 @@ class Poller:
                 self._keep(key, None)
             except (ForgeError, CommandError) as error:
                 self._complain(row["repository"], str(error))
+            except (KeyError, TypeError):  # the file was damaged
+                self._keep(key, None)
 
     def _kept(self) -> dict[str, dict[str, Any]]:
         try:

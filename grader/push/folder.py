@@ -1,8 +1,8 @@
 """The folder that hook and daemon share, and who may do what in it.
 
-    rules.json     what the hook has to know; the daemon writes it, everybody reads it
     queue/         the queue; the group that receives pushes may write
-    answers/       an answer for each push, line by line; the daemon writes, that group reads
+    answers/       what the hook has to know (rules.json), and an answer for each push, line by line: the daemon writes,
+                   that group reads
     kept/          mirrors, results, verdicts: the daemon's alone
 
 Without a group one account does everything, and nobody else may do anything.
@@ -40,13 +40,18 @@ class PushFolder:
         """What only the daemon sees."""
         return self.path / "kept"
 
+    @property
+    def told(self) -> Path:
+        """Where the hook is told everything: its rules, and answers."""
+        return self.path / "answers"
+
     def answer(self, number: int) -> Path:
         """The file with the answer to a push."""
-        return self.path / "answers" / f"{number}.txt"
+        return self.told / f"{number}.txt"
 
     @property
     def _lock(self) -> Path:
-        return self.path / "answers" / "daemon.lock"
+        return self.told / "daemon.lock"
 
     def make(self, group: str = "") -> None:
         """Make it, or mend the rights in it. `group`: the one that receives pushes; "": as it is, or nobody.

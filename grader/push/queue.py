@@ -131,10 +131,10 @@ class Queue:
                 found.append((again[row[0]], why))
         return found
 
-    def place_of(self, number: int, *, now: float) -> Place | None:
+    def place_of(self, number: int) -> Place | None:
         """The place of a push that waits; None if it does not."""
-        with self._transaction() as table:
-            waiting = self._waiting(table, now)
+        with self._transaction(writes=False) as table:
+            waiting = self._waiting(table, None)
         return next((Place(push, index, len(waiting)) for index, push in enumerate(waiting) if push.id == number), None)
 
     def state_of(self, number: int) -> tuple[str, str]:
@@ -171,14 +171,15 @@ class Queue:
         times = sorted(row[0] for row in rows if math.isfinite(row[0]) and row[0] >= 0)
         return float(times[len(times) // 2]) if times else default
 
-    def _waiting(self, table: sqlite3.Connection, now: float) -> list[Push]:
-        """What waits, in the order of its grading; rows that are no pushes are dropped."""
+    def _waiting(self, table: sqlite3.Connection, now: float | None) -> list[Push]:
+        """What waits, in the order of its grading; rows that are no pushes are dropped, or left out (`now` is None)."""
         pushes = []
         for row in table.execute(f"SELECT {_COLUMNS} FROM pushes WHERE state = 'waiting'").fetchall():
             try:
                 pushes.append(_push_of(row))
             except BadPush as why:
-                _end(table, row[0], "dropped", now, str(why))
+                if now is not None:
+                    _end(table, row[0], "dropped", now, str(why))
         rows = table.execute(
             "SELECT student, max(begun) FROM pushes WHERE begun IS NOT NULL GROUP BY student"
         ).fetchall()

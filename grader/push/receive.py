@@ -64,7 +64,7 @@ def receive(
     folder: PushFolder, repository: str, rows: Iterable[Update], environment: Mapping[str, str], now: float, say: Say
 ) -> list[Place]:
     """Queue what counts of a push, and say what became of each part. Raises CommandError."""
-    rules = read_rules(folder.path)
+    rules = read_rules(folder.told)
     queue = Queue(folder.queue)
     places: list[Place] = []
     for update in rows:
@@ -153,7 +153,7 @@ class Following:
             self._say(f"{self._names[number]}{text}")
         return bool(found)
 
-    def ask(self, now: float) -> None:
+    def ask(self) -> None:
         """Ask the queue what became of the pushes, and say it where no answer does."""
         served = self._folder.is_served()
         if not served and self._served:
@@ -162,7 +162,7 @@ class Following:
         for number in list(self._open):
             state, said = self._queue.state_of(number)
             if state == "waiting":
-                place = self._queue.place_of(number, now=now)
+                place = self._queue.place_of(number)
                 if served and place is not None and place.place < self._ahead[number]:
                     self._ahead[number] = place.place
                     self._say(f"{self._names[number]}{_when(self._queue, place)}.")
@@ -183,7 +183,7 @@ def watch(folder: PushFolder, places: list[Place], patience: float, say: Say) ->
             say(f"The grading goes on; watching ends after {_about(patience)}.")
             return
         if following.show() or now - asked >= _ASKS:
-            following.ask(time.time())
+            following.ask()
             asked = now
         if not following.over:
             time.sleep(_LOOKS)
@@ -202,7 +202,7 @@ def main(arguments: list[str]) -> int:
     try:
         places = receive(folder, repository, updates(sys.stdin), os.environ, time.time(), say)
         if places:
-            watch(folder, places, read_rules(folder.path).patience, say)
+            watch(folder, places, read_rules(folder.told).patience, say)
     except CommandError as error:
         say(f"Your commit is kept. It is not graded, through no fault of yours: {error}")
         say("Tell your instructor.")

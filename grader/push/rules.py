@@ -70,7 +70,7 @@ class Rules:
         """Put it where the hook looks. Raises OSError."""
         new = folder / f".{_NAME}.{os.getpid()}"
         new.write_text(json.dumps(asdict(self), indent=1) + "\n")
-        new.chmod(0o644)
+        new.chmod(0o640)  # who takes the course is nobody else's business
         new.replace(folder / _NAME)
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from grader.push.folder import PushFolder
 from grader.push.rules import VARIABLE, Rules, read_rules
 from harness.errors import CommandError, UsageError
 from harness.formats.words import line
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> int:
     """`arguments`: the folder that hook and daemon share, and whose key it is."""
     folder, student = arguments
     try:
-        words = wanted(read_rules(Path(folder)), student, os.environ.get("SSH_ORIGINAL_COMMAND", ""))
+        words = wanted(read_rules(PushFolder(Path(folder)).told), student, os.environ.get("SSH_ORIGINAL_COMMAND", ""))
     except CommandError as error:
         print(f"socketlab: {line(str(error))}", file=sys.stderr)
         return 1

@@ -19,7 +19,11 @@ from typing import Any
 
 from fakes import TOML
 
+from grader.course import Course
+from grader.course_file import load_course_file
+from grader.daemon.whose import roster_of, rules_of
 from grader.push.folder import PushFolder
+from grader.push.install import install
 
 ROOT = Path(__file__).parents[3]
 #: Seconds that something may take on a machine that is busy with other things.
@@ -136,7 +140,7 @@ class Pushing:
 
     def writes(self, name: str, text: str) -> None:
         """A file of the course; a daemon that runs has read it when this returns."""
-        rules = self.term / "push" / "rules.json"
+        rules = self.term / "push" / "answers" / "rules.json"
         before = rules.stat().st_mtime_ns if self.daemon else 0
         (self.term / name).write_text(text)
         if self.daemon is not None:
@@ -169,8 +173,16 @@ class Pushing:
         assert "Traceback" not in done.stderr
         return " ".join((done.stdout + done.stderr).split())
 
-    def installs(self) -> str:
-        return self.types("hook", "install", "--course", self.term)
+    def installs(self) -> None:
+        """What `grader hook install` does, without a process of its own."""
+        ours = Course(self.here / "course")
+        course = load_course_file(self.term / "course.toml", ours.names())
+        rules, folder = rules_of(course, ours, roster_of(course)), PushFolder(course.push.folder)
+        folder.make()
+        rules.write(folder.told)
+        for student in rules.people:
+            for path in rules.repositories_of(student):
+                install(Path(path), folder, rules)
 
     def git(self, folder: Path, *words: object, given: str = "") -> str:
         command = ["git", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always", *map(str, words)]

@@ -35,4 +35,4 @@ def test_the_reference_is_graded_in_docker_and_nothing_is_left(pushing: Pushing)
     left = subprocess.run(
         ["docker", "ps", "--all", "--format", "{{.Names}} {{.Labels}}"], capture_output=True, text=True, check=True
     ).stdout
-    assert not [row for row in left.splitlines() if f"={number}," in f"{row},"], left
+    assert not [row for row in left.splitlines() if f"socketlab.pid={number}," in f"{row},"], left

@@ -50,7 +50,11 @@ def up(pushing: Pushing, student: str, client: str) -> str:
     return commit
 
 
-@pytest.mark.parametrize("forge", KINDS, indirect=True)
+@pytest.mark.parametrize(
+    "forge",
+    ["github", *(pytest.param(kind, marks=pytest.mark.audit) for kind in KINDS if kind != "github")],
+    indirect=True,
+)
 def test_a_commit_on_a_forge_is_graded_and_gets_its_status(pushing: Pushing, forge: FakeForge) -> None:
     first = up(pushing, "ann", "test_survives, a secret of the tests")
     pushing.serves(command=("watch",))

@@ -219,7 +219,7 @@ from grader.push.queue import Queue
 folder = PushFolder(Path({folder!r}))
 push = {{"student": "ann", "assignment": "a", "repository": "/r", "ref": "refs/heads/x", "commit": "0" * 40}}
 print(Queue(folder.queue).put(**push, now=1.0).push.id, Reader(folder, 1).lines(), folder.is_served())
-for path in ("answers/1.txt", "answers/2.txt", "rules.json", "kept/secret", "answers/daemon.lock"):
+for path in ("answers/1.txt", "answers/2.txt", "answers/rules.json", "kept/secret", "answers/daemon.lock"):
     try:
         open(folder.path / path, "a")
         print("wrote", path)

@@ -80,7 +80,7 @@ def test_a_push_while_the_one_before_is_graded_waits_for_its_turn(queue: Queue) 
     again = put(queue, "ann", 3.0)
     assert running is not None and again.instead_of == () and again.place == 0
     put(queue, "bob", 4.0)
-    after = queue.place_of(again.push.id, now=5.0)
+    after = queue.place_of(again.push.id)
     assert after is not None and after.place == 1  # ann is being served
 
 
