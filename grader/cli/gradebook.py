@@ -203,17 +203,21 @@ def leave(
 ) -> None:
     """Write the grades as Canvas, Moodle, Gradescope or a person takes them."""
     course = _course(folder)
+    roster = terms.roster_of(course)
     with _opened(course) as book:
-        text = totals.exported(
+        text, waits = totals.exported(
             book,
             course,
-            terms.roster_of(course),
+            roster,
             courses.this_course().names(),
             _possible(course),
             system,
             assignment or [],
             undecided,
+            terms.handed_in(course, roster, Ledger(course.folder).receipts()),
             now=datetime.now(UTC),
         )
     out.write_text(text, encoding="utf-8", newline="")
+    for one in waits:
+        _say(f"left empty: {one}", "yellow")
     _say(f"{out}")
