@@ -24,7 +24,7 @@ from grader.gradebook.sync import Change, Said, Terms, sync
 from grader.record.questions import Questions
 from grader.record.record import Record
 from grader.record.run_folder import RunFolder
-from grader.reports.text import line
+from grader.reports.text import line, shell
 from grader.term.leaving import System, Undecided
 from grader.verdict.decisions import Decision
 from grader.verdict.scoring import number
@@ -65,7 +65,7 @@ def put(
     books.needed()
     where = (run or course.run).absolute()
     if run is None and not where.exists():
-        raise UsageError(f"{where} is not there: nothing was graded yet. Grade first: grader run {folder}")
+        raise UsageError(f"{where} is not there: nothing was graded yet. Grade first: grader run {shell(str(folder))}")
     found = Record(where)
     roster = terms.roster_of(course)
     with _opened(course) as book:

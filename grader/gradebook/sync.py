@@ -54,7 +54,7 @@ class Terms:
     load: Callable[[str], Assignment]
     counts_for: Callable[[str, str], Sequence[str]]  #: (assignment, folder's student) -> the students, none if unknown
     due: Callable[[str], datetime | None] = lambda _name: None
-    shown: Callable[[str], str] = lambda _name: "all"  #: what a student's page may hold now
+    shown: Callable[[str, str], str] = lambda _name, _student: "all"  #: what a student's page may hold now
     handed_in: Callable[[str, str], datetime | None] = lambda _name, _student: None
     penalty: Callable[[str, str], float | None] = lambda _name, _student: None  #: in points; None: no word
     late: Callable[[str, str], str] = lambda _name, _student: ""  #: how late it was, and what that costs, in words
@@ -92,7 +92,7 @@ def _one(
     """A result, for everybody whom it counts for."""
     name = result["assignment"]
     agreed = agree(book, terms.folder, name, members, said.remarks)
-    result = seen(result, terms.shown(name))
+    result = seen(result, terms.shown(name, result["student"]))
     report = terms.run / result["student"] / name / "report.html"
     ours = {
         "report": os.path.relpath(report, terms.folder),

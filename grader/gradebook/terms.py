@@ -75,7 +75,7 @@ def terms_of(
         load=load,
         counts_for=lambda assignment, student: members(course, roster, assignment, student),
         due=course.due,
-        shown=lambda assignment: course.shown(assignment, now),
+        shown=lambda assignment, student: course.shown(assignment, now, student),
         handed_in=lambda assignment, student: moments.get((student, assignment)),
         penalty=penalty,
         late=words,

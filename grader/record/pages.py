@@ -62,21 +62,26 @@ class Pages:
 
     def _before(self, before: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
         """What a student may see now of the result before, whatever they could see of it then."""
-        now = {**before, "when": self.when(before["graded_at"]), "shown": told.get("shown")}
+        now = {
+            **before,
+            "when": self.when(before["graded_at"]),
+            "shown": told.get("shown"),
+            "until": told.get("until", ""),
+        }
         return student_view(self._for_student(now))
 
-    def shown(self, assignment: str) -> dict[str, Any]:
+    def shown(self, assignment: str, student: str) -> dict[str, Any]:
         """What a result says of who may see what now; nothing where a student's page holds everything."""
-        shown = self.course.shown(assignment, datetime.now(UTC)) if self.course else "all"
-        return {} if shown == "all" else {"shown": shown}
+        shown = self.course.shown(assignment, datetime.now(UTC), student) if self.course else "all"
+        return {} if shown == "all" else {"shown": shown, "until": self._opens(assignment, student)}
 
     def _student(self, told: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> str:
         if told.get("shown") == "nothing":
-            return closed_page(told, self._opens(told["assignment"]))
+            return closed_page(told, told["until"])
         return student_page(self._for_student(told), before=earlier)
 
-    def _opens(self, assignment: str) -> str:
-        due = self.course.assignment(assignment).due if self.course else None
+    def _opens(self, assignment: str, student: str) -> str:
+        due = self.course.due(assignment, student) if self.course else None
         return self.course.local(due) if self.course and due else ""
 
     def _for_student(self, result: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -139,3 +139,24 @@ def test_without_a_roster_who_is_not_graded_yet_has_a_row(term: Term) -> None:
     term.hands_in("zoe", "print(2)")
     assert "zoe/blocking: handed in, and not graded yet" in refused(term)
     assert term.points("--undecided", "zero") == {"ann": "15", "zoe": ""}
+
+
+def test_after_the_deadline_pages_show_what_they_may_then(term: Term) -> None:
+    with_deadline(term)
+    file = term.folder / "course.toml"
+    text = file.read_text().replace('before_due = "all"', 'before_due = "nothing"')
+    file.write_text(text.replace("due = 2026-10-26", "due = 2999-10-26"))
+    term.hands_in("ann")
+    term.hands_in("cyd", "print(2)")
+    graded(term)
+    pages = [term.folder / "run" / student / "blocking" / "student.html" for student in ("ann", "cyd")]
+    assert all("2999-10-26" in page.read_text() for page in pages)
+    term.says('[[extensions]]\nstudent = "cyd"\nassignment = "blocking"\ndue = 2999-11-26T12:00:00\n')
+    file.write_text(file.read_text().replace("due = 2999-10-26", "due = 2026-10-26"))
+    said = term.does("rescore", term.folder)
+    assert "0 of 2 results have other points." in said
+    assert "Read to the end." in pages[0].read_text()
+    assert "2999-11-26" in pages[1].read_text() and "Read to the end." not in pages[1].read_text()
+    term.does("gradebook", "sync", term.folder)
+    shown = [(term.folder / "autograded" / who / "blocking/checks.ipynb").read_text() for who in ("ann", "cyd")]
+    assert ["Read to the end." in text for text in shown] == [True, False]
