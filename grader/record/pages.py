@@ -62,12 +62,7 @@ class Pages:
 
     def _before(self, before: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
         """What a student may see now of the result before, whatever they could see of it then."""
-        now = {
-            **before,
-            "when": self.when(before["graded_at"]),
-            "shown": told.get("shown"),
-            "until": told.get("until", ""),
-        }
+        now = {**before, "when": self.when(before["graded_at"]), "shown": told.get("shown")}
         return student_view(self._for_student(now))
 
     def shown(self, assignment: str, student: str) -> dict[str, Any]:
@@ -77,7 +72,7 @@ class Pages:
 
     def _student(self, told: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> str:
         if told.get("shown") == "nothing":
-            return closed_page(told, told["until"])
+            return closed_page(told, told.get("until", ""))
         return student_page(self._for_student(told), before=earlier)
 
     def _opens(self, assignment: str, student: str) -> str:
