@@ -32,7 +32,7 @@ audit-short: $(VENV)/ready-dev  ## ten minutes of it, as a CI does: fails where 
 	@$(BIN)/grader audit mutants alternates repetition --lab local --sample 0 --rounds 1 --minutes 10 --out runs/audit-short
 
 course: $(VENV)/ready  ## bring nbgrader, for a term with a gradebook: about 300 MB more, JupyterLab among it
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[course]'
+	@sh docker/venv.sh $(PYTHON) $(VENV) course
 	@echo "nbgrader is there; $(VENV) now holds $$(du -sm $(VENV) | cut -f1) MB"
 
 bench: $(VENV)/ready-dev  ## what is fast, against peers, in one run

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -102,9 +103,9 @@ class CourseFile:
         general = self.assignment(assignment).due
         return None if general is None else max([general, *own])
 
-    def shown(self, assignment: str, now: datetime) -> Shown:
-        """What a student's page of an assignment may hold at that moment."""
-        due = self.assignment(assignment).due
+    def shown(self, assignment: str, now: datetime, student: str = "") -> Shown:
+        """What a student's page of an assignment may hold at that moment: by the student's own deadline."""
+        due = self.due(assignment, student)
         return self.before_due if due is not None and now <= due else self.after_due
 
     def local(self, moment: datetime) -> str:
@@ -132,7 +133,9 @@ class CourseFile:
             raise SetupError(f"{self.path}: {what} in {file} is empty. Put a long random line into it.")
         if os.name == "posix" and file.stat().st_mode & 0o066:
             whose = what.replace("the secret", "the course's secret")
-            raise SetupError(f"{file} can be read or changed by others, and is {whose}: chmod 600 '{file}'")
+            raise SetupError(
+                f"{file} can be read or changed by others, and is {whose}: chmod 600 {shlex.quote(str(file))}"
+            )
         return text
 
 
@@ -152,7 +155,9 @@ def the_course_of(folder: Path, assignments: Sequence[str]) -> CourseFile:
     """The course that a folder belongs to. Raises UsageError (none) and SetupError (a mistake in the file)."""
     course = course_of(folder, assignments)
     if course is None:
-        raise UsageError(f"{folder} has no {NAME}, and none lies beside it. Make one: grader course new {folder}")
+        raise UsageError(
+            f"{folder} has no {NAME}, and none lies beside it. Make one: grader course new {shlex.quote(str(folder))}"
+        )
     return course
 
 
@@ -186,6 +191,9 @@ def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
         head.wrong("secret", "this says where the secret is, and is not it", 'Write: secret = "file:.secret"')
     see = file.row("students", ("before_due", "after_due"))
     assignments = _assignments(file, zone, known)
+    submitted, run = (_folder(head, path.parent, key) for key in ("submitted", "run"))
+    if run.is_relative_to(submitted) or submitted.is_relative_to(run):
+        head.wrong("run", "submissions and results cannot be in one folder, nor in each other", 'Write: run = "run"')
     return CourseFile(
         path=path,
         name=name,
@@ -193,8 +201,8 @@ def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
         term=head.text("term", ""),
         zone=zone,
         secret=secret,
-        submitted=path.parent / head.text("submitted", "submitted"),
-        run=path.parent / head.text("run", "run"),
+        submitted=submitted,
+        run=run,
         languages=_languages(head),
         assignments=assignments,
         roster=path.parent / file.row("roster", ("file",)).text("file", "roster.csv"),
@@ -216,12 +224,26 @@ def _languages(row: Row) -> tuple[str, ...]:
     return tuple(in_order(wanted))
 
 
+#: Names of the database that are no place.
+_NO_PLACE = ("localtime", "posixrules", "Factory")
+
+
 def _zone(row: Row) -> ZoneInfo:
     name = row.text("zone", example='"Europe/Berlin"')
+    if name in _NO_PLACE or name.startswith(("posix/", "right/")):
+        row.wrong("zone", f"{name!r} is another zone on another machine", 'Write its IANA name: zone = "Europe/Berlin"')
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
         row.wrong("zone", f"there is no time zone {name!r}", 'Write its IANA name: zone = "Europe/Berlin"')
+
+
+def _folder(row: Row, course: Path, key: str) -> Path:
+    """A folder that the course names, absolute."""
+    name = row.text(key, key)
+    if not name:
+        row.wrong(key, f'"{key}" names no folder', f'Write: {key} = "{key}"')
+    return Path(os.path.normpath(course / name))
 
 
 def _shown(row: Row, key: str) -> Shown:

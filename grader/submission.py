@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import os
 import stat
+import tempfile
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -65,6 +66,8 @@ LEFT_OUT = frozenset(
     }
 )
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyo")
+#: nbgrader's, beside what was handed in: when that was. No part of it.
+STAMP = "timestamp.txt"
 #: A folder with this file in it is a virtual environment, whatever it is called (PEP 405).
 _VENV_MARK = "pyvenv.cfg"
 #: Folders in which a whole submission may be wrapped: what a ZIP adds, and a second one.
@@ -121,6 +124,12 @@ def take_submission(
     )
 
 
+def hash_of(source: Path) -> str:
+    """The hash that a copy of the folder has. Raises SubmissionError where none can be taken."""
+    with tempfile.TemporaryDirectory(prefix="hash-") as work:
+        return take_submission(source, Path(work) / "copy", student="", assignment="").hash
+
+
 def readable_name(name: str) -> str:
     r"""A file name for a message: bytes that are not UTF-8 and control characters as escapes, long ones cut.
 
@@ -151,7 +160,7 @@ class _Copier:
         Takes over the descriptor, and answers one.
         """
         for _ in range(_MOST_WRAPPERS):
-            names = [name for name in self._names(root, ()) if not _is_left_out(root, name)]
+            names = [name for name in self._names(root, ()) if name != STAMP and not _is_left_out(root, name)]
             if len(names) != 1 or not stat.S_ISDIR(os.stat(names[0], dir_fd=root, follow_symlinks=False).st_mode):
                 break
             try:
@@ -171,6 +180,8 @@ class _Copier:
         self._note_clashes(names, path)
         for name in names:
             here = (*path, name)
+            if here == (STAMP,):
+                continue
             if _is_left_out(source, name):
                 self.left_out.append(_shown(here))
                 continue

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.course import Course
-from grader.submission import readable_name
+from grader.submission import LEFT_OUT, readable_name
 from harness.course.assignment import Assignment
 from harness.course.misplaced import ARCHIVES, plain_name
 from harness.errors import CommandError, UsageError
 from harness.text.nearest import nearest
+
+#: Hidden folders that are nobody's work, and no mistake.
+OF_TOOLS = LEFT_OUT | {".ipynb_checkpoints"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def _find(course: Course, name: str, known: dict[str, Assignment], remarks: list
 
 
 def _folders(folder: Path, remarks: list[str], where: str) -> list[str]:
-    """Names of the folders in a folder, in the order of their bytes. Hidden ones are skipped, others get a remark."""
+    """Names of the folders in a folder, in the order of their bytes. What is skipped gets a remark, but OF_TOOLS."""
     names = []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
@@ -124,6 +127,8 @@ def _folders(folder: Path, remarks: list[str], where: str) -> list[str]:
         return []
     for entry in entries:
         if entry.name.startswith("."):
+            if entry.is_dir(follow_symlinks=False) and entry.name not in OF_TOOLS:
+                remarks.append(f"{where}{readable_name(entry.name)}: is a hidden folder; rename it. Not graded.")
             continue
         if entry.is_dir(follow_symlinks=False):
             names.append(entry.name)

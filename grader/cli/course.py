@@ -14,7 +14,7 @@ from grader.cli.app import GraderCommands, app, console
 from grader.course_file import the_course_of
 from grader.course_new import new_course
 from grader.gradebook import settings, terms
-from grader.reports.text import line
+from grader.reports.text import line, shell
 
 course = typer.Typer(cls=GraderCommands, no_args_is_help=True, help="The file of a course, course.toml.")
 app.add_typer(course, name="course", rich_help_panel="A term")
@@ -32,7 +32,7 @@ def new(
     made = the_course_of(folder, names)  # what was written can be read
     path = settings.write_settings(made.folder, course=made.name, zone=made.zone.key, url=terms.url_of(made))
     console().print(Text(line(f"{path} (nbgrader and formgrader run with it)")))
-    console().print(Text(line(f"Edit {folder / 'course.toml'}; then: grader run {folder}")))
+    console().print(Text(line(f"Edit {folder / 'course.toml'}; then: grader run {shell(str(folder))}")))
 
 
 @course.command()

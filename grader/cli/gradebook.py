@@ -24,7 +24,7 @@ from grader.gradebook.sync import Change, Said, Terms, sync
 from grader.record.questions import Questions
 from grader.record.record import Record
 from grader.record.run_folder import RunFolder
-from grader.reports.text import line
+from grader.reports.text import line, shell
 from grader.term.leaving import System, Undecided
 from grader.verdict.decisions import Decision
 from grader.verdict.scoring import number
@@ -65,7 +65,7 @@ def put(
     books.needed()
     where = (run or course.run).absolute()
     if run is None and not where.exists():
-        raise UsageError(f"{where} is not there: nothing was graded yet. Grade first: grader run {folder}")
+        raise UsageError(f"{where} is not there: nothing was graded yet. Grade first: grader run {shell(str(folder))}")
     found = Record(where)
     roster = terms.roster_of(course)
     with _opened(course) as book:
@@ -203,17 +203,21 @@ def leave(
 ) -> None:
     """Write the grades as Canvas, Moodle, Gradescope or a person takes them."""
     course = _course(folder)
+    roster = terms.roster_of(course)
     with _opened(course) as book:
-        text = totals.exported(
+        text, waits = totals.exported(
             book,
             course,
-            terms.roster_of(course),
+            roster,
             courses.this_course().names(),
             _possible(course),
             system,
             assignment or [],
             undecided,
+            terms.handed_in(course, roster, Ledger(course.folder).receipts()),
             now=datetime.now(UTC),
         )
     out.write_text(text, encoding="utf-8", newline="")
+    for one in waits:
+        _say(f"left empty: {one}", "yellow")
     _say(f"{out}")

@@ -28,7 +28,7 @@ from grader.daemon.whose import roster_of, rules_of
 from grader.push.folder import PushFolder
 from grader.push.install import check_readable, key_line
 from grader.push.install import install as install_hook
-from grader.reports.text import line
+from grader.reports.text import line, shell
 from harness.errors import UsageError
 
 hook = typer.Typer(
@@ -67,7 +67,7 @@ def install(
         made = install_hook(repository.absolute(), folder, rules)
         _say(f"{repository}: {'made, with the hook' if made else 'has the hook'}; {rules.branch} is graded")
     if not folder.is_served():
-        _say(f"Nothing is graded until the daemon runs: grader hook serve {found.folder}")
+        _say(f"Nothing is graded until the daemon runs: grader hook serve {shell(str(found.folder))}")
 
 
 @hook.command()

@@ -56,7 +56,7 @@ def roster(
     new = read_roster(_read(source), str(source))
     both = merged(old, new, complete=complete)
     write_file(course.roster, write_roster(both.people).encode("utf-8"))
-    for remark in new.remarks:
+    for remark in both.remarks:
         _say(remark, "yellow")
     left = [person.id for person in both.people if not person.active]
     _say(

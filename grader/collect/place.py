@@ -12,12 +12,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from grader.collect.ledger import Ledger
 from grader.record.lock import writing
-from grader.submission import take_submission
+from grader.submission import STAMP, hash_of, take_submission
 from grader.term.receipts import Receipt, current
 
 EARLIER = "earlier"
@@ -70,10 +70,13 @@ class Place:
         before = self._current.get((handed.student, handed.assignment))
         target = submitted / handed.student / handed.assignment
         if before is not None and before.hash == taken.hash and target.is_dir():
+            if not (target / STAMP).exists():  # of an early version
+                _stamp(target, before.moment)
             return None
         if target.exists():
-            self._keep(target, before.hash if before else self._hash_of(target, handed))
+            self._keep(target, before.hash if before else hash_of(target))
         target.parent.mkdir(parents=True, exist_ok=True)
+        _stamp(copy, handed.moment)
         os.replace(copy, target)
         receipt = Receipt(
             student=handed.student,
@@ -91,12 +94,6 @@ class Place:
         self._current[handed.student, handed.assignment] = receipt
         return receipt
 
-    def _hash_of(self, target: Path, handed: Handed) -> str:
-        """Of what came here by hand, without a receipt."""
-        self._number += 1
-        work = self.work / f"hash-{self._number}"
-        return take_submission(target, work, student=handed.student, assignment=handed.assignment).hash
-
     def _keep(self, target: Path, name: str) -> None:
         kept = self.folder / EARLIER / target.parent.name / target.name / name[:16]
         if kept.exists():  # it was handed in twice before
@@ -104,3 +101,9 @@ class Place:
             return
         kept.parent.mkdir(parents=True, exist_ok=True)
         os.replace(target, kept)
+
+
+def _stamp(folder: Path, moment: datetime) -> None:
+    """Say when it was handed in, as nbgrader's submit does: formgrader compares it with the gradebook's."""
+    text = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    (folder / STAMP).write_text(f"{text}\n", encoding="ascii")

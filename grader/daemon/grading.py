@@ -64,7 +64,7 @@ class Grader:
         roster = roster_of(course)
         source = source_of(course, rules_of(course, self._ours, roster), roster, push)
         assignment = self._ours.load(push.assignment)
-        shown = course.shown(push.assignment, datetime.now(UTC))
+        shown = course.shown(push.assignment, datetime.now(UTC), push.student)
         opens = course.assignment(push.assignment).opens
         if opens is not None and push.pushed < opens.timestamp():
             raise SubmissionError(f"{push.assignment} opens on {course.local(opens)}.")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from grader.gradebook.book import Book, Row
-from grader.gradebook.checks import NAME, ours_of
-from grader.gradebook.files import shown_of
+from grader.gradebook.checks import NAME
+from grader.gradebook.files import read_ours
 from grader.gradebook.stages import effective
 from grader.verdict.decisions import Decision, question_target, stage_target
 from grader.verdict.scoring import number
@@ -55,10 +55,7 @@ class _About:
 
 
 def _about(folder: Path, row: Row, name: str) -> _About:
-    try:
-        ours = ours_of(shown_of(folder, row.student, row.assignment, name).read_bytes())
-    except OSError:
-        ours = {}
+    ours = read_ours(folder, row.student, row.assignment, name)
     return _About(str(ours.get("of") or row.student), str(ours.get("hash") or ""))
 
 

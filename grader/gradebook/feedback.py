@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -15,7 +16,9 @@ def generate(folder: Path, *, say: Callable[[str], None]) -> int:
     """Make feedback/ from autograded/, all of it anew; how many pages. Raises SetupError and UsageError."""
     names = sorted({path.parent.name for path in folder.glob("autograded/*/*/*.ipynb")})
     if not names:
-        raise UsageError(f"{folder / 'autograded'} is empty. Fill it first: grader gradebook sync {folder}")
+        raise UsageError(
+            f"{folder / 'autograded'} is empty. Fill it first: grader gradebook sync {shlex.quote(str(folder))}"
+        )
     for name in names:
         say(f"nbgrader generate_feedback {name} --force")
         done = subprocess.run(

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from grader.gradebook.checks import NAME
+from grader.gradebook.checks import NAME, ours_of
 from grader.record.journal import write_file
 
 
 def shown_of(folder: Path, student: str, assignment: str, name: str = NAME) -> Path:
     """A notebook of a submission that nbgrader shows and publishes."""
     return folder / "autograded" / student / assignment / f"{name}.ipynb"
+
+
+def read_ours(folder: Path, student: str, assignment: str, name: str = NAME) -> dict[str, Any]:
+    """What is ours in a notebook of a submission (`questions.cells.OURS`); empty if there is none."""
+    try:
+        return ours_of(shown_of(folder, student, assignment, name).read_bytes())
+    except OSError:
+        return {}
 
 
 def replace(path: Path, content: bytes) -> None:

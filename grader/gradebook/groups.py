@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.gradebook.book import Book
-from grader.gradebook.checks import ours_of
-from grader.gradebook.files import shown_of
+from grader.gradebook.files import read_ours
 from grader.gradebook.stages import Given
 
 
@@ -49,10 +48,7 @@ def agree(book: Book, folder: Path, assignment: str, members: Sequence[str], rem
 
 def _kept(folder: Path, assignment: str, members: Sequence[str], name: str) -> dict[str, Given]:
     for student in members:
-        try:
-            found = ours_of(shown_of(folder, student, assignment, name).read_bytes()).get("agreed")
-        except OSError:
-            continue
+        found = read_ours(folder, student, assignment, name).get("agreed")
         if isinstance(found, dict):
             return {cell: Given(**one) for cell, one in found.items()}
     return {}

@@ -65,7 +65,7 @@ def _one(book: Book, terms: Terms, asked: Asked, of: str, kept: Kept, members: S
     agreed = agree(book, terms.folder, name, members, said.remarks)
     ours = {"agreed": agreed, "of": of, "hash": kept.result["submission"]["hash"]}
     now = {one.name: Automatic(one.points, one.undecided) for one in answers_of(kept.result)}
-    shown = _notebook(asked.source, kept, ours, terms.shown(name))
+    shown = _notebook(asked.source, kept, ours, terms.shown(name, of))
     for student in members:
         path = shown_of(terms.folder, student, name, NAME)
         standing = book.standing(name, student)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from grader.gradebook.book import Book, Standing
-from grader.gradebook.checks import NAME, entries_of, notebook, ours_of
-from grader.gradebook.files import replace, shown_of
+from grader.gradebook.checks import NAME, entries_of, notebook, with_ours
+from grader.gradebook.files import read_ours, replace, shown_of
 from grader.gradebook.groups import agree
 from grader.gradebook.stages import Automatic, Cell, Given, automatic, cells_of, effective, needs_a_look
 from grader.submission import readable_name
@@ -54,10 +54,11 @@ class Terms:
     load: Callable[[str], Assignment]
     counts_for: Callable[[str, str], Sequence[str]]  #: (assignment, folder's student) -> the students, none if unknown
     due: Callable[[str], datetime | None] = lambda _name: None
-    shown: Callable[[str], str] = lambda _name: "all"  #: what a student's page may hold now
+    shown: Callable[[str, str], str] = lambda _name, _student: "all"  #: what a student's page may hold now
     handed_in: Callable[[str, str], datetime | None] = lambda _name, _student: None
     penalty: Callable[[str, str], float | None] = lambda _name, _student: None  #: in points; None: no word
     late: Callable[[str, str], str] = lambda _name, _student: ""  #: how late it was, and what that costs, in words
+    newer: Callable[[str, str, str | None], str] = lambda _name, _student, _hash: ""  #: what came after it, in words
     best: Callable[[str], bool] = lambda _name: False  #: whether the better of two submissions counts, not the last
 
 
@@ -77,6 +78,10 @@ def sync(book: Book, terms: Terms, results: Iterable[Mapping[str, Any]]) -> Said
             who = readable_name(result["student"])
             said.remarks.append(f"{who}/{name}: not in the roster as somebody who takes part, so not in the gradebook.")
             continue
+        if newer := terms.newer(name, result["student"], result["submission"]["hash"]):
+            said.remarks.append(f"{readable_name(result['student'])}/{name}: {newer}. Grade it first: grader run")
+            said.same += 1
+            continue
         _one(book, terms, result, cells[name], members, said)
     return said
 
@@ -87,7 +92,7 @@ def _one(
     """A result, for everybody whom it counts for."""
     name = result["assignment"]
     agreed = agree(book, terms.folder, name, members, said.remarks)
-    result = seen(result, terms.shown(name))
+    result = seen(result, terms.shown(name, result["student"]))
     report = terms.run / result["student"] / name / "report.html"
     ours = {
         "report": os.path.relpath(report, terms.folder),
@@ -100,9 +105,11 @@ def _one(
         standing = book.standing(name, student)
         now = automatic(cells, result, {cell: one.given for cell, one in standing.items()})
         penalty = terms.penalty(name, student)
-        if terms.best(name) and _worse(book, path, result, now, name, student, penalty or 0.0):
+        if terms.best(name) and _worse(book, terms.folder, result, now, name, student, penalty or 0.0):
             said.remarks.append(f"{student}/{name}: the submission before is better, and stands.")
             said.same += 1
+            book.put(name, student, {}, timestamp=terms.handed_in(name, student))
+            replace(path, with_ours(path.read_bytes(), worse=result["submission"]["hash"]))
             continue
         scores = {cell.name: (now[cell.name], _look(standing.get(cell.name), now[cell.name])) for cell in cells}
         book.put(name, student, scores, timestamp=terms.handed_in(name, student), penalty=penalty)
@@ -156,7 +163,7 @@ def seen(result: Mapping[str, Any], shown: str) -> Mapping[str, Any]:
 
 def _worse(
     book: Book,
-    path: Path,
+    folder: Path,
     result: Mapping[str, Any],
     now: Mapping[str, Automatic],
     assignment: str,
@@ -164,10 +171,7 @@ def _worse(
     penalty: float,
 ) -> bool:
     """Whether this is another submission than the one in the gradebook, and earns less, penalties included."""
-    try:
-        before = ours_of(path.read_bytes()).get("hash")
-    except OSError:
-        return False
+    before = read_ours(folder, student, assignment).get("hash")
     standing = book.standing(assignment, student)
     if not standing or before in (None, result["submission"]["hash"]):
         return False

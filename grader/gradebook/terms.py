@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from grader.course_file import CourseFile
 from grader.gradebook.book import Book
+from grader.gradebook.handed import Submitted, moment
 from grader.gradebook.left import LEFT, bring_back, give_back, set_aside
 from grader.gradebook.settings import default_url
 from grader.gradebook.sync import Terms
@@ -46,7 +47,7 @@ def terms_of(
     course: CourseFile,
     run: Path,
     roster: Roster | None,
-    receipts: Iterable[Receipt],
+    receipts: Collection[Receipt],
     load: Callable[[str], Assignment],
     *,
     possible: Callable[[str], float],
@@ -74,10 +75,11 @@ def terms_of(
         load=load,
         counts_for=lambda assignment, student: members(course, roster, assignment, student),
         due=course.due,
-        shown=lambda assignment: course.shown(assignment, now),
+        shown=lambda assignment, student: course.shown(assignment, now, student),
         handed_in=lambda assignment, student: moments.get((student, assignment)),
         penalty=penalty,
         late=words,
+        newer=handed_in(course, roster, receipts).newer,
         best=lambda assignment: course.assignment(assignment).keep == "best",
     )
 
@@ -93,6 +95,13 @@ def moments_of(
     return found
 
 
+def handed_in(course: CourseFile, roster: Roster | None, receipts: Iterable[Receipt]) -> Submitted:
+    """What lies in submitted/."""
+    return Submitted(
+        course.submitted, current(receipts), lambda assignment, student: members(course, roster, assignment, student)
+    )
+
+
 def one_for_each_group(
     pairs: Iterable[tuple[str, str]], course: CourseFile, roster: Roster | None, receipts: Iterable[Receipt]
 ) -> tuple[list[tuple[str, str]], list[str]]:
@@ -105,16 +114,12 @@ def one_for_each_group(
         who = members(course, roster, assignment, student) or (student,)
         before = found.get((assignment, who))
         found[assignment, who] = max(
-            filter(None, (before, (student, assignment))), key=lambda pair: _moment(known, pair)
+            filter(None, (before, (student, assignment))), key=lambda pair: moment(known, *pair)
         )
         if before is not None:
             counts = found[assignment, who][0]
             remarks.append(f"{before[0]} and {student} of one group both handed in {assignment}: {counts}'s counts.")
     return sorted(found.values()), remarks
-
-
-def _moment(known: Mapping[tuple[str, str], Receipt], pair: tuple[str, str]) -> tuple[float, str]:
-    return (known[pair].moment.timestamp() if pair in known else 0.0, pair[0])
 
 
 def latenesses(course: CourseFile, student: str, moments: Mapping[tuple[str, str], datetime]) -> dict[str, Lateness]:

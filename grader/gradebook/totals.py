@@ -7,7 +7,9 @@ from datetime import datetime
 
 from grader.course_file import CourseFile
 from grader.gradebook.book import Book
-from grader.term.leaving import Column, Mark, System, Undecided, table, undecided
+from grader.gradebook.files import read_ours
+from grader.gradebook.handed import Submitted
+from grader.term.leaving import Column, Mark, System, Undecided, table, undecided, waiting
 from grader.term.roster import Person, Roster
 from harness.errors import UsageError
 from harness.text.nearest import nearest
@@ -22,28 +24,73 @@ def exported(
     system: System,
     wanted: Sequence[str],
     word: Undecided | None,
+    submitted: Submitted,
     *,
     now: datetime,
-) -> str:
-    """The text of a file of grades; `possible`: assignment -> the most that it gives.
+) -> tuple[str, list[str]]:
+    """The text of a file of grades, and who has no grade yet; `possible`: assignment -> the most that it gives.
 
-    Raises UsageError where a person still decides and `word` is None.
+    Raises UsageError where somebody has no grade, or a person still decides, and `word` is None.
     """
-    people = roster.active if roster else tuple(Person(id=student) for student in book.students())
     columns = _columns(book, course, ours, possible, system, wanted, now)
-    marks = _marks(book, course)
-    waiting = undecided(people, columns, marks)
-    if waiting and word is None:
-        shown = "\n  ".join(waiting[:20])
-        more = f"\n  and {len(waiting) - 20} more" if len(waiting) > 20 else ""
+    everybody = sorted({*book.students(), *submitted.students(one.name for one in columns)})
+    people = roster.active if roster else tuple(Person(id=student) for student in everybody)
+    marks = _marks(book, course, people, columns, submitted, now)
+    open_, waits = undecided(people, columns, marks), waiting(people, columns, marks)
+    if word is None and (open_ or waits):
         raise UsageError(
-            f"a person still decides in {len(waiting)} submissions:\n  {shown}{more}\nDecide them in formgrader, or say"
-            " what is to be written: --undecided zero (what is sure by now), --undecided omit (an empty cell)"
+            f"{_listed(open_, 'a person still decides in', 'Decide them in formgrader')}"
+            f"{_listed(waits, 'there is no grade yet of', 'Grade them: grader run, then grader gradebook sync')}"
+            "Or say what is to be written where a person decides: --undecided zero (what is sure by now), --undecided"
+            " omit (an empty cell). Where there is no grade yet, the cell stays empty."
         )
-    return table(system, people, columns, marks, word)
+    return table(system, people, columns, marks, word), waits
 
 
-def _marks(book: Book, course: CourseFile) -> dict[tuple[str, str], Mark]:
+def _listed(lines: Sequence[str], what: str, remedy: str) -> str:
+    if not lines:
+        return ""
+    more = f"\n  and {len(lines) - 20} more" if len(lines) > 20 else ""
+    shown = "\n  ".join(lines[:20])
+    return f"{what} {len(lines)} submission{'' if len(lines) == 1 else 's'}:\n  {shown}{more}\n{remedy}.\n"
+
+
+def _marks(
+    book: Book,
+    course: CourseFile,
+    people: Sequence[Person],
+    columns: Sequence[Column],
+    submitted: Submitted,
+    now: datetime,
+) -> dict[tuple[str, str], Mark]:
+    """Everybody's points, or why there are none yet."""
+    marks = _earned(book, course)
+    for column in columns:
+        for person in people:
+            key = person.id, column.name
+            why = _waits(course, submitted, person.id, column, graded=key in marks, now=now)
+            if why:
+                marks[key] = Mark(0.0, waits=why)
+    return marks
+
+
+def _waits(
+    course: CourseFile, submitted: Submitted, student: str, column: Column, *, graded: bool, now: datetime
+) -> str:
+    who = submitted.counting(column.name, student)
+    if who is not None:
+        ours = read_ours(course.folder, student, column.name) if graded else {}
+        if not ours:
+            return "handed in, and not graded yet"
+        if ours.get("worse") is not None and submitted.hash(column.name, who) == ours["worse"]:
+            return ""
+        return submitted.newer(column.name, str(ours.get("of") or student), str(ours.get("hash") or ""))
+    own = (course.due(column.name, one) for one in submitted.group(column.name, student))
+    due = max(filter(None, own), default=now)
+    return "" if graded or not column.over or due <= now else f"may be handed in until {course.local(due)}"
+
+
+def _earned(book: Book, course: CourseFile) -> dict[tuple[str, str], Mark]:
     """What stands in the gradebook: the stages, and the questions where they count."""
     found = {(row.student, row.assignment): Mark(row.points, row.penalty, row.needed) for row in book.rows()}
     for row in book.questions.rows():

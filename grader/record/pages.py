@@ -15,7 +15,7 @@ from typing import Any
 from grader.course_file import CourseFile
 from grader.record.journal import write_file
 from grader.reports.explain import commands
-from grader.reports.html import closed_page, index_page, instructor_page, student_page
+from grader.reports.html import closed_page, index_page, instructor_page, packets_page, student_page
 from grader.reports.source import source_page, sources_of
 from grader.reports.view import student_view
 
@@ -56,24 +56,27 @@ class Pages:
         sources = sources_of(files) if files else None
         write_file(folder / "report.html", instructor_page(told, before=earlier, sources=sources).encode("utf-8"))
         write_file(folder / "student.html", self._student(told, earlier).encode("utf-8"))
+        for check in told["checks"]:
+            if check["packets"] and (folder / check["ladder_svg"]).is_file():
+                write_file(folder / check["packets"], packets_page(told, check).encode("utf-8"))
 
     def _before(self, before: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
         """What a student may see now of the result before, whatever they could see of it then."""
         now = {**before, "when": self.when(before["graded_at"]), "shown": told.get("shown")}
         return student_view(self._for_student(now))
 
-    def shown(self, assignment: str) -> dict[str, Any]:
+    def shown(self, assignment: str, student: str) -> dict[str, Any]:
         """What a result says of who may see what now; nothing where a student's page holds everything."""
-        shown = self.course.shown(assignment, datetime.now(UTC)) if self.course else "all"
-        return {} if shown == "all" else {"shown": shown}
+        shown = self.course.shown(assignment, datetime.now(UTC), student) if self.course else "all"
+        return {} if shown == "all" else {"shown": shown, "until": self._opens(assignment, student)}
 
     def _student(self, told: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> str:
         if told.get("shown") == "nothing":
-            return closed_page(told, self._opens(told["assignment"]))
+            return closed_page(told, told.get("until", ""))
         return student_page(self._for_student(told), before=earlier)
 
-    def _opens(self, assignment: str) -> str:
-        due = self.course.assignment(assignment).due if self.course else None
+    def _opens(self, assignment: str, student: str) -> str:
+        due = self.course.due(assignment, student) if self.course else None
         return self.course.local(due) if self.course and due else ""
 
     def _for_student(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -94,8 +97,13 @@ class Pages:
             "home": f"{back}../../",
             "history": [self._earlier(one, back) for one in history],
             "stages": [self._decided(stage) for stage in result["stages"]],
-            "checks": [{**self._decided(check), "repeat": self._repeat(result, check)} for check in result["checks"]],
+            "checks": [self._check(result, check) for check in result["checks"]],
         }
+
+    def _check(self, result: Mapping[str, Any], check: Mapping[str, Any]) -> dict[str, Any]:
+        picture = check["ladder_svg"]
+        packets = f"{picture.removesuffix('.ladder.svg')}.packets.html" if picture else None
+        return {**self._decided(check), "repeat": self._repeat(result, check), "packets": packets}
 
     def _repeat(self, result: Mapping[str, Any], check: Mapping[str, Any]) -> list[str]:
         return commands(result, check, str(self.run)) if check["outcome"] != "pass" else []

@@ -69,7 +69,10 @@ class Scores:
     def of(self, outcomes: Outcomes, assignment: Assignment, versions: Versions | None) -> dict[str, Any]:
         """The result under that rubric and the words of people."""
         words = self._record.decisions(outcomes.student, outcomes.assignment)
-        return {**result_of(outcomes, assignment, words, versions), **self._pages.shown(assignment.name)}
+        return {
+            **result_of(outcomes, assignment, words, versions),
+            **self._pages.shown(assignment.name, outcomes.student),
+        }
 
     def replace(self, outcomes: Outcomes, result: Mapping[str, Any]) -> bool:
         """Write a score that is made again, with its pages, if it is another one; whether it is. Raises OSError."""

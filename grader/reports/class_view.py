@@ -44,9 +44,9 @@ def class_view(results: Sequence[Mapping[str, Any]], course: Mapping[str, Any]) 
 
 
 def _possible(tables: Sequence[Mapping[str, Any]], weights: Mapping[str, float]) -> float:
-    """What the last column counts up to: the weights' sum, or the points'."""
+    """What the last column counts up to: 100 percent where there are weights, else the points' sum."""
     if weights:
-        return float(sum(weights.get(table["name"], 0) for table in tables))
+        return 100.0
     return float(sum(table["possible"] for table in tables))
 
 
@@ -59,6 +59,7 @@ def _rows(
     """A row for each student: a cell for each assignment, the total, and what is to be said."""
     found = {(row["student"], row["assignment"]): row for row in results}
     rows = []
+    whole = sum(weights.get(table["name"], 0.0) for table in tables)
     for student, place in places.items():
         cells = [found.get((student, table["name"])) for table in tables]
         graded = [row for row in cells if row is not None]
@@ -67,7 +68,7 @@ def _rows(
                 "place": place,
                 "student": student,
                 "cells": cells,
-                "total": sum(_worth(row, weights) for row in graded),
+                "total": sum(_worth(row, weights) for row in graded) * (100 / whole if whole else 1.0),
                 "states": [row for row in graded if row["state"] != "graded"],
                 "said": [(row["assignment"], said) for row in graded if (said := said_of(row))],
                 "stale": any(check.get("stale") for row in graded for check in row["checks"]),

@@ -6,13 +6,12 @@ Rule: nothing is judged here. What is not known is left out, not guessed.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from grader.reports.pages import render
-from grader.submission import readable_name
+from grader.reports.text import shell
 from harness.tester.border.outcome import Outcome
 
 #: A place in a traceback of Python.
@@ -125,7 +124,7 @@ def _files(check: Mapping[str, Any]) -> list[str]:
 
 def _link(check: Mapping[str, Any]) -> list[str]:
     link = check["link"]
-    if not link:
+    if not link or not link.get("packets"):  # a simulation has packets of its own
         return []
     asked = f", with the profile {link['profile']}" if isinstance(link.get("profile"), str) else ""
     told = [f"{link.get('packets', 0)} packets came in, {link.get('delivered', 0)} were delivered{asked}."]
@@ -165,12 +164,13 @@ def _versions(result: Mapping[str, Any]) -> list[str]:
 
 def commands(result: Mapping[str, Any], check: Mapping[str, Any], run: str) -> list[str]:
     """What to type to see the check again."""
-    student, name = readable_name(result["student"]), check["id"].rpartition("::")[2].removeprefix("test_")
-    whose = shlex.join([run, student, result["assignment"], name])
-    told = [f"grader rerun {whose}", f"grader decide {whose} pass --because TEXT"]
-    folder = f"{run}/{student}/{result['assignment']}"
+    name = check["id"].rpartition("::")[2].removeprefix("test_")
+    words = (run, result["student"], result["assignment"], name)
+    end = "-- " if any(word.startswith("-") for word in words) else ""  # no option follows
+    told = [f"grader rerun {end}{shell(*words)}", f"grader decide --because TEXT {end}{shell(*words, 'pass')}"]
+    folder = f"{run}/{result['student']}/{result['assignment']}"
     if check.get("bundle"):
-        told += [f"lab {word} {shlex.quote(folder + '/' + check['bundle'])}" for word in ("trace", "replay")]
+        told += [f"lab {word} {shell(folder + '/' + check['bundle'])}" for word in ("trace", "replay")]
     if check["replay"]:
         told.append(f"{check['replay']} (in the submission's folder)")
     return told

@@ -5,6 +5,7 @@ What each reader may see decides `view.py`; how a page is made safe, `pages.py`.
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,13 @@ def closed_page(result: Mapping[str, Any], opens: str) -> str:
     return render(
         "closed.html.j2", name=result["student"], title=result["title"], short=result.get("short"), opens=opens
     )
+
+
+def packets_page(result: Mapping[str, Any], check: Mapping[str, Any]) -> str:
+    """The packets of one check as a picture of its own, to look at closely; it lies beside the picture."""
+    picture, capture = (os.path.basename(check[key] or "") for key in ("ladder_svg", "pcapng"))
+    about = {"name": result["student"], "title": result["title"], "check": check}
+    return render("packets.html.j2", picture=picture, capture=capture, **about)
 
 
 def index_page(

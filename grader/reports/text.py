@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from harness.text.printable import SPACES, printable
 
@@ -28,6 +29,23 @@ def line(text: str) -> str:
     'one\\ntwo'
     """
     return visible(text, keep="")
+
+
+def shell(*words: str) -> str:
+    r"""Words as one pastes them into a shell (bash, zsh, and every other since POSIX.1-2024), on one line.
+
+    >>> shell("my run", "o'hara", "a\nb"), shell("caf\udce9")
+    ('\'my run\' \'o\'"\'"\'hara\' $\'a\\nb\'', "$'caf\\351'")
+    """
+    return " ".join(_word(word) for word in words)
+
+
+def _word(word: str) -> str:
+    if line(word) == word:
+        return shlex.quote(word)
+    plain = {**dict(zip(b"\\'\n\t", ("\\\\", "\\'", "\\n", "\\t"), strict=True))}
+    octets = word.encode("utf-8", "surrogateescape")
+    return "$'" + "".join(plain.get(o) or (chr(o) if 32 <= o < 127 else f"\\{o:03o}") for o in octets) + "'"
 
 
 def no_command(text: str) -> str:

@@ -192,7 +192,7 @@ def _students_check(check: Mapping[str, Any], ids: Mapping[str, Mapping[str, Any
         if shown["feedback"] and check.get("crashed"):  # results of earlier versions do not say
             shown["feedback"] = f"{CRASHED} {shown['feedback']}"
         return {**shown, "title": shown["feedback"] or HIDDEN}
-    shown = {key: check[key] for key in _PUBLIC}
+    shown = {key: check[key] for key in _PUBLIC} | {"packets": check.get("packets")}
     if check["outcome"] == "inconclusive":
         shown["message"] = Outcome.INCONCLUSIVE.sentence  # the full message may mention other checks
     because = ids.get(check["because"] or "")

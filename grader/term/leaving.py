@@ -2,6 +2,8 @@
 
 Rule 1: everybody who takes part has a row; who has left has none.
 Rule 2: points that a person still decides never leave by accident: there is a word for each of them, or no file.
+Rule 3: 0 is written for who was graded so, and for who handed in nothing by the own deadline; not for what was handed
+        in and waits to be graded, nor for whose extension still runs. Their cells stay empty, and they are named.
 
 The columns: Canvas takes Student, ID, SIS User ID, SIS Login ID and Section before the assignments, and the row "Points
 Possible" below the names. Moodle's import is told by hand which column names the student (ID number or Email address).
@@ -42,6 +44,7 @@ class Mark:
     points: float  #: without the penalty
     penalty: float = 0.0
     open: tuple[str, ...] = ()  #: what a person still decides
+    waits: str = ""  #: why there is no grade yet, in words; the points then are none
 
     def final(self, possible: float) -> float:
         """What counts: within what is possible, less the penalty, never below nothing."""
@@ -69,13 +72,17 @@ Marks = Mapping[tuple[str, str], Mark]  #: (student, assignment) ->
 
 def undecided(people: Sequence[Person], columns: Sequence[Column], marks: Marks) -> list[str]:
     """What a person still decides, a line for each submission."""
-    found = []
-    for column in columns:
-        for person in people:
-            mark = marks.get((person.id, column.name))
-            if mark is not None and mark.open:
-                found.append(f"{person.id}/{column.name}: {', '.join(mark.open)}")
-    return found
+    return _told(people, columns, marks, lambda mark: ", ".join(mark.open))
+
+
+def waiting(people: Sequence[Person], columns: Sequence[Column], marks: Marks) -> list[str]:
+    """Who has no grade yet and may get one, a line for each."""
+    return _told(people, columns, marks, lambda mark: mark.waits)
+
+
+def _told(people: Sequence[Person], columns: Sequence[Column], marks: Marks, words: Callable[[Mark], str]) -> list[str]:
+    pairs = [(person.id, column.name) for column in columns for person in people]
+    return [f"{who}/{name}: {words(marks[who, name])}" for who, name in pairs if words(marks.get((who, name), Mark(0)))]
 
 
 def table(
@@ -87,7 +94,7 @@ def table(
         mark = marks.get((person.id, column.name))
         if mark is None:
             return 0.0 if column.over else ""
-        if mark.open and word is not Undecided.zero:
+        if mark.waits or (mark.open and word is not Undecided.zero):
             return ""
         return mark.final(column.possible)
 
@@ -130,12 +137,18 @@ def _gradescope(people: Sequence[Person], columns: Sequence[Column], cell: _Cell
             person.section,
             cell(person, column),
             column.possible,
-            "Graded" if (person.id, column.name) in marks else "Missing",
+            _status(marks.get((person.id, column.name))),
         ]
         for column in columns
         for person in people
     ]
     return write_table(head, rows)
+
+
+def _status(mark: Mark | None) -> str:
+    if mark is None:
+        return "Missing"
+    return "Ungraded" if mark.waits else "Graded"
 
 
 def _plain(people: Sequence[Person], columns: Sequence[Column], cell: _Cell, marks: Marks) -> str:

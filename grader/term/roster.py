@@ -26,6 +26,7 @@ _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,99}")
 #: The columns of our own file, in this order.
 COLUMNS = ("id", "first", "last", "mail", "section", "group", "repository", "active", "canvas", "moodle", "gradescope")
 _SYSTEMS = ("canvas", "moodle", "gradescope")
+_ACTIVE = frozenset({"active", "status"})
 _NO = ("no", "n", "false", "0", "inactive", "dropped", "left")
 _YES = ("", "yes", "y", "true", "1", "active")
 
@@ -58,6 +59,7 @@ class Roster:
 
     people: tuple[Person, ...] = ()
     remarks: tuple[str, ...] = field(default=(), compare=False)  #: rows that are not students, and why
+    knows_who_left: bool = field(default=True, compare=False)  #: whether the file says so: exports do not
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {person.id: person for person in self.people})
@@ -127,11 +129,11 @@ def read_roster(data: bytes, name: str) -> Roster:
         if person.id.casefold() in {known.casefold() for known in people}:
             raise UsageError(f"{name}, line {line.number}: {person.id} is there twice. Give each student one row.")
         people[person.id] = person
-    return Roster(tuple(people.values()), tuple(remarks))
+    return Roster(tuple(people.values()), tuple(remarks), kind is _ours and not _ACTIVE.isdisjoint(columns))
 
 
 def _ours(line: Line) -> Person | str:
-    active = line.first("active", "status").casefold()
+    active = line.first(*_ACTIVE).casefold()
     if active not in _YES + _NO:
         return f"active is {active!r}, which is neither yes nor no; taken for yes"
     first, last = _split(line.first("name"))
@@ -237,7 +239,11 @@ def merged(old: Roster, new: Roster, *, complete: bool) -> Roster:
                 others = " and ".join(one.id for one in named)
                 remarks.append(f"{person.id} has the same name as {others} ({person.name}), and has a row of their own")
         said = {key: getattr(person, key) for key in COLUMNS if key not in ("id", "active") and getattr(person, key)}
-        new_one = replace(known, active=person.active, **said) if known else person
+        if known and not new.knows_who_left:
+            said["active"] = known.active
+            if not known.active:
+                remarks.append(f"{known.id} has left, and stays so: who is back gets active = yes in the roster")
+        new_one = replace(known, **{"active": person.active, **said}) if known else person
         people[new_one.id] = new_one
         there.add(new_one.id)
     if complete:

@@ -9,6 +9,7 @@ Rule 3: what was seen stays beside it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +23,10 @@ Given = Literal["pass", "fail"] | float | None
 
 class BadDecision(ValueError):
     """This is no decision; the text says why."""
+
+
+#: A number of points, as a person writes it.
+_POINTS = re.compile(r"\s*[-+]?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})\s*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +79,10 @@ def decision_of(row: Mapping[str, Any]) -> Decision:
 
 def points(value: object) -> float:
     """A number of points that a person gives. Raises BadDecision."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number) or number < 0:
+    written = isinstance(value, str) and _POINTS.fullmatch(value)  # float() takes 1_0, 1e1 and other digits, too
+    kept = isinstance(value, int | float) and not isinstance(value, bool)
+    number = float(value) if written or kept else math.nan  # type: ignore[arg-type]
+    if not math.isfinite(number) or number < 0:
         raise BadDecision(f"{str(value)[:40]!r} is not pass, fail or a number of points")
     return number + 0.0  # -0.0 is 0.0
 

@@ -1,7 +1,8 @@
 """Where the packets of a ladder go: heights for their sending and arrival. Pure.
 
-Rule: time goes down and never back: what happened later is lower, on both sides. It is not to scale: what happened
-at one instant is spread so that it can be read, and pauses are shortened and say how long they were.
+Rule 1: time goes down and never back: what happened later is lower, on both sides. It is not to scale: what happened
+        at one instant is spread so that it can be read, and pauses are shortened and say how long they were.
+Rule 2: no label lies on another (`ladder_labels.py`).
 """
 
 from __future__ import annotations
@@ -10,16 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.pictures.ladder import Fold, Row, Rung, usual_delay
+from harness.pictures.ladder_labels import INSET, LEFT, RIGHT, Label, Way, apart
 
-#: The two lanes, in pixels from the left.
-LEFT, RIGHT = 132.0, 812.0
 #: Pixels between two events on one side, at least.
 STEP = 20.0
 _FLIGHT = 30.0  # at least, for a usual delay
 _PAUSE = 64.0  # at most, for time in which nothing happens
 _SHORTEST = 0.001  # seconds: a shorter pause is not mentioned
 _FOLD = 34.0
-_CHARACTER, _LABEL = 6.4, 13.0  # a character's width in a label, about, and a label's height
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Placed:
     row: Row
     y_sent: float
     y_seen: float  #: for a fold the same; for a lost packet where it would have arrived
-    tilted: bool = True  #: whether the label lies along the arrow
+    label: Label  #: what stands at it, and how
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,18 @@ def lay_out(rows: Sequence[Row]) -> Layout:
         last_on.update(dict.fromkeys(sides, y))
         now = at
     lowest = max([*sent, *seen], default=0.0) + STEP
-    tilted = _tilted(rows, sent, seen)
-    return Layout([Placed(*place) for place in zip(rows, sent, seen, tilted, strict=True)], pauses, lowest)
+    labels = apart([_way(*place) for place in zip(rows, sent, seen, strict=True)])
+    return Layout([Placed(*place) for place in zip(rows, sent, seen, labels, strict=True)], pauses, lowest)
+
+
+def _way(row: Row, sent: float, seen: float) -> Way:
+    """Where a row's label begins, and its arrow ends."""
+    if isinstance(row, Fold):
+        return Way("middle", (LEFT + RIGHT) / 2, sent, 0.0, row.sentence)
+    fall = (seen - sent) / (RIGHT - LEFT)
+    if row.direction == "up":
+        return Way("left", LEFT + INSET, sent, fall, row.label, row.remark)
+    return Way("right", RIGHT - INSET, sent, fall, row.label, row.remark)
 
 
 #: When, tie-breaker, index of the row, whether it is the sending, sides that it is on.
@@ -103,36 +112,3 @@ def _events(rows: Sequence[Row], delay: float) -> list[_Event]:
         events.append((seen, 0 if seen > row.sent else 2, index, False, (there,)))
     # Microseconds: what differs by less than a float's rounding is the same instant.
     return sorted(events, key=lambda event: (round(event[0] * 1e6), event[1], event[2]))
-
-
-def _tilted(rows: Sequence[Row], sent: Sequence[float], seen: Sequence[float]) -> list[bool]:
-    """For each row whether its label lies along its arrow.
-
-    It does where the arrows near it are parallel; where they cross, labels would cross as well, so they are level.
-    """
-    tilted = [True] * len(rows)
-    for way in ("up", "down"):
-        group: list[int] = []  # rows of this way whose labels may touch
-        crossed = False
-        for index, row in enumerate(rows):
-            if isinstance(row, Fold) or row.direction != way:
-                continue
-            if group:
-                above = group[-1]
-                fall, falls = ((seen[n] - sent[n]) * _label_share(rows[above], row) for n in (index, above))
-                gap = sent[index] - sent[above]
-                if gap > falls + STEP:
-                    group, crossed = [], False
-                elif gap + fall - falls < _LABEL:
-                    crossed = True
-            group.append(index)
-            if crossed:
-                for member in group:
-                    tilted[member] = False
-    return tilted
-
-
-def _label_share(*rows: Row) -> float:
-    """The share of the width between the lanes that the longest of these labels takes."""
-    longest = max((len(row.label) + len(row.remark) + 2 for row in rows if isinstance(row, Rung)), default=0)
-    return min(_CHARACTER * longest / (RIGHT - LEFT), 1.0)

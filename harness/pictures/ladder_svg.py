@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from harness.pictures.ladder import NAMES, Fold, Mark, Note, Row, Rung
-from harness.pictures.ladder_layout import LEFT, RIGHT, Layout, Placed, lay_out
+from harness.pictures.ladder_labels import INSET, LEFT, RIGHT
+from harness.pictures.ladder_layout import Layout, Placed, lay_out
 from harness.text.printable import printable
 
 WIDTH = 1200
-_NOTES, _NOTE_CHARACTERS, _NOTE_LINE = 938.0, 42, 14.5
+_NOTES, _NOTE_CHARACTERS, _NOTE_LINE = 938.0, 40, 14.5
 _TOP = 140.0  # where the lanes begin
 _LOST_AT = 0.66  # of the way, where a lost packet ends
-_LABEL_CHARACTERS = 74
 
 _LANE, _PAPER = "#3d4450", "#fcfbf8"
 _COLOURS: Mapping[Mark, str] = {
@@ -188,17 +188,16 @@ def _words(parent: ET.Element, rung: Rung, place: Placed) -> None:
     """The label along the arrow, the number and the times outside the lanes."""
     start, end = _ends(rung, place)
     up = rung.direction == "up"
-    flat = (end[1] - start[1]) / abs(end[0] - start[0]) if place.tilted else 0.0
-    x = LEFT + 13 if up else RIGHT - 13
-    y = start[1] + flat * 13 - 4
+    flat = (end[1] - start[1]) / abs(end[0] - start[0]) if place.label.tilted else 0.0
+    x = LEFT + INSET if up else RIGHT - INSET
+    y = start[1] + flat * INSET - 4
     label = _text(parent, x, y, "", "n halo", "start" if up else "end")
     label.set("transform", f"rotate({math.degrees(math.atan(flat)) * (1 if up else -1):.2f} {x:.1f} {y:.1f})")
-    long = len(rung.label) > _LABEL_CHARACTERS
-    ET.SubElement(label, "tspan").text = f"{rung.label[: _LABEL_CHARACTERS - 1]}…" if long else rung.label
-    if rung.remark:
+    ET.SubElement(label, "tspan").text = place.label.text
+    if place.label.remark:
         tail = ET.SubElement(label, "tspan", fill=_COLOURS[rung.mark])
         tail.set("class", "b")
-        tail.text = f"  {rung.remark}"
+        tail.text = f"  {place.label.remark}"
     own, other = (LEFT - 10, RIGHT + 10) if up else (RIGHT + 10, LEFT - 10)
     number = _text(parent, own, place.y_sent + 4, "", "n", "end" if up else "start")
     parts = [(f"{rung.sent:.4f}", "soft"), (f"#{rung.number}", "b")]

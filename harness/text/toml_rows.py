@@ -139,6 +139,8 @@ class Row:
         value = self.data[key]
         if not isinstance(value, str) or (default is None and not value.strip()):
             self.wrong(key, f'"{key}" has to be a text', f"Write: {key} = {example}")
+        if "\0" in value:
+            self.wrong(key, f'"{key}" holds a NUL character', f"Write: {key} = {example}")
         return str(value).strip()
 
     def file_name(self, key: str, *, example: str) -> str:

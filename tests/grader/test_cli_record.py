@@ -75,7 +75,7 @@ def test_what_waits_is_a_queue_and_a_word_settles_it(tmp_path: Path) -> None:
     queue = run("queue", out).output
     assert "ann/blocking  test_server.py::test_survives: 6 points" in queue
     assert "the machine was busy" in queue
-    assert f"grader decide {out} ann blocking survives pass --because TEXT" in queue
+    assert f"grader decide --because TEXT {out} ann blocking survives pass" in queue
     words = ("decide", out, "ann", "blocking", "survives")
     said = run(*words, "pass", "--because", "works on my machine", "--by", "maria").output
     assert "9 -> 15 of 15 points" in said

@@ -61,6 +61,16 @@ def test_a_course_knows_its_deadlines_in_its_own_zone(tmp_path: Path) -> None:
         ('"Europe/Berlin"', '"Europe/Berlim"', "line 6: there is no time zone 'Europe/Berlim'"),
         ('"Europe/Berlin"', '"../x"', "line 6: there is no time zone"),
         ('"Europe/Berlin"', '"Europe"', "line 6: there is no time zone"),
+        ('"Europe/Berlin"', '"localtime"', "line 6: 'localtime' is another zone on another machine"),
+        ('"file:.secret"', '"file:.secret"\nrun = ""', 'line 8: "run" names no folder. Write: run = "run"'),
+        (
+            '"file:.secret"',
+            '"file:.secret"\nrun = "submitted"',
+            "line 8: submissions and results cannot be in one folder",
+        ),
+        ('"file:.secret"', '"file:.secret"\nrun = "."', "line 8: submissions and results cannot be in one folder"),
+        ('"file:.secret"', '"file:.secret"\nrun = "a\\u0000b"', 'line 8: "run" holds a NUL character'),
+        ('"file:.secret"', '"file:\\u0000"', 'line 7: "secret" holds a NUL character'),
         ("schema = 1", "schema = 2", "line 2: the version"),
         ('"networks"', '"Net works"', "line 3: 'Net works' cannot name a course"),
         ('"file:.secret"', '"hunter2"', "line 7: this says where the secret is, and is not it"),
@@ -81,6 +91,14 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, sa
         read(tmp_path, GOOD.replace(old, new, 1))
     assert says in str(told.value)
     assert "course.toml" in str(told.value)
+
+
+def test_who_has_an_extension_sees_no_more_before_the_own_deadline(tmp_path: Path) -> None:
+    course = read(tmp_path, GOOD + '[[extensions]]\nstudent = "ann"\nassignment = "blocking"\ndays = 2\n')
+    for student, due in (("ann", "28"), ("bob", "26")):
+        before = datetime.fromisoformat(f"2026-10-{due}T22:59:00+00:00")
+        assert course.shown("blocking", before, student) == "public"
+        assert course.shown("blocking", before + timedelta(seconds=1), student) == "all"
 
 
 TERM = """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.submission import LEFT_OUT, Submission, SubmissionLimits, readable_name, take_submission
+from grader.submission import LEFT_OUT, Submission, SubmissionLimits, hash_of, readable_name, take_submission
 from harness.errors import SubmissionError
 
 
@@ -252,3 +252,16 @@ def test_students_are_told_what_is_left_out() -> None:
     told = (Path(__file__).parents[2] / "grader/release/student/README.md.j2").read_text()
     common = LEFT_OUT - {".hg", ".svn", ".pytest_cache", ".mypy_cache", ".ruff_cache", "Thumbs.db"}
     assert [name for name in common if f"`{name}`" not in told] == []
+
+
+def test_the_time_that_nbgrader_writes_beside_a_submission_is_no_part_of_it(handed_in: Path) -> None:
+    before = take(handed_in)
+    (handed_in / "timestamp.txt").write_text("2026-10-26 20:00:00 UTC\n")
+    (handed_in / "lib").mkdir()
+    (handed_in / "lib" / "timestamp.txt").write_text("the student's own\n")
+    copy = take(handed_in, into="second")
+    assert sorted(path.name for path in copy.path.iterdir()) == ["client.py", "lib"]
+    assert (copy.path / "lib" / "timestamp.txt").is_file() and not copy.notes
+    (handed_in / "lib" / "timestamp.txt").unlink()
+    (handed_in / "lib").rmdir()
+    assert hash_of(handed_in) == before.hash

@@ -601,6 +601,9 @@ def test_an_empty_folder_of_a_student_is_named(runs: Runs) -> None:
     hand_in(runs.submitted, "ann")
     (runs.submitted / "dora").mkdir()
     assert make_plan(runs.course, runs.submitted).absent == ["dora/: nothing was handed in."]
+    for name in (".git", ".carl"):
+        (runs.submitted / name / "blocking").mkdir(parents=True)
+    assert make_plan(runs.course, runs.submitted).remarks == [".carl: is a hidden folder; rename it. Not graded."]
 
 
 def test_nothing_to_grade_says_what_to_give(runs: Runs) -> None:

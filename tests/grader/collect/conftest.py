@@ -40,12 +40,12 @@ class Collecting:
         return self.does("collect", kind, self.folder, "blocking", *words, status=status)
 
     def has(self, student: str) -> dict[str, str]:
-        """What lies in submitted/ of a student, by name."""
+        """What lies in submitted/ of a student, by name; without nbgrader's timestamp.txt."""
         folder = self.folder / "submitted" / student / "blocking"
         return {
             path.relative_to(folder).as_posix(): path.read_text()
             for path in sorted(folder.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path != folder / "timestamp.txt"
         }
 
 

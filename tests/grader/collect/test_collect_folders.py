@@ -26,8 +26,14 @@ def test_the_exchange_keeps_all_and_the_last_one_counts(term: Collecting, tmp_pa
     ):
         (inbound / name).mkdir(parents=True)
         (inbound / name / "client.py").write_text(text)
+        (inbound / name / "timestamp.txt").write_text(name)  # as nbgrader's submit writes it
     term.collects("exchange", inbound)
     assert term.has("ann") == {"client.py": "second"}
+    stamp = term.folder / "submitted" / "ann" / "blocking" / "timestamp.txt"
+    assert stamp.read_text() == "2026-10-26 11:00:00 UTC\n"  # what formgrader compares with the gradebook's
+    stamp.unlink()
+    assert "1 as before" in term.collects("exchange", inbound)
+    assert stamp.read_text() == "2026-10-26 11:00:00 UTC\n"
     (receipt,) = parse((term.folder / "receipts.jsonl").read_text())
     assert (receipt.moment.isoformat(), receipt.clock) == ("2026-10-26T11:00:00+00:00", "server")
 

@@ -55,7 +55,7 @@ def result(course: Course) -> dict[str, Any]:
 
 def student_page(pages: Pages, folder: Path, result: dict[str, Any], history: Any = ()) -> str:
     folder.mkdir(exist_ok=True)
-    pages.write(folder, {**result, **pages.shown("blocking")}, copy=None, history=history)
+    pages.write(folder, {**result, **pages.shown("blocking", "ann")}, copy=None, history=history)
     return (folder / "student.html").read_text()
 
 

@@ -436,3 +436,19 @@ def test_a_copy_that_is_gone_is_told_with_what_to_do(runs: Runs) -> None:
         again = Rerun(runs.course, run, runs.place, run.secret(runs.secret), run.front("ann", "blocking"))
         with pytest.raises(SetupError, match="grader run"):
             list(again.go(1, lambda _: None))
+
+
+def test_a_backup_does_not_wait_for_ever_for_who_keeps_a_database(tmp_path: Path) -> None:
+    (tmp_path / "course").mkdir()
+    file = tmp_path / "course" / "gradebook.db"
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE grades (points)")
+        other.commit()
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(
+            UsageError, match=rf"gradebook.db was kept by .*process {os.getpid()}.* for 0.2 s, so nothing"
+        ):
+            back_up(tmp_path / "course", tmp_path / "kept.tar.gz", patience=0.2)
+        assert [path.name for path in tmp_path.iterdir()] == ["course"]
+        other.rollback()
+    assert back_up(tmp_path / "course", tmp_path / "kept.tar.gz") > 0

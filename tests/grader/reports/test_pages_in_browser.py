@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from grader.course import Course
 from grader.record.pages import Pages
 from grader.reports.class_view import run_row
 from grader.reports.html import audit_page, closed_page, runs_page
+from harness.link.trace import Packet
+from harness.pictures.ladder import Note, folded, rungs_of
+from harness.pictures.ladder_svg import ladder_svg
 from harness.transport.pictures.bundle import Bundle, Finding, as_data
 from tests.harness.transport import sample
 
@@ -101,7 +105,12 @@ def run(course: Course, tmp_path: Path) -> Path:
     good = result_of(course, *[report(check) for check in (READS, SECRET, SERVES, SURVIVES)], student="zoe")
     results = [ann, open_, *({**good, "student": f"student-{n:02}"} for n in range(40))]
     for result in results[:2]:
-        (place := folder / result["student"] / "blocking").mkdir(parents=True)
+        place = folder / result["student"] / "blocking"
+        for check in result["checks"]:
+            for name in filter(None, (check["ladder_svg"], check["plot"])):
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_text(RUN.recording().ladder_svg())
+        place.mkdir(parents=True, exist_ok=True)
         pages.write(place, result, copy=copy, history=[before])
     (folder / "index.html").write_bytes(pages.index(results, ["cem/blocking: the archive is damaged."]))
     (folder / "runs.html").write_text(runs_page([run_row("run", results, name="Sockets", term="2026")]))
@@ -117,7 +126,8 @@ PAGES = (
     "index.html",
     "audit.html",
 )
-MORE = ("bob/blocking/report.html", "runs.html", "closed.html")
+PACKETS = "ann/blocking/captures/public/01-test_reads.packets.html"
+MORE = (PACKETS, "bob/blocking/report.html", "runs.html", "closed.html")
 
 
 def opens(tab: Page, page: Path) -> None:
@@ -144,6 +154,63 @@ def test_everybody_can_read_every_page(tab: Page, axe: str, run: Path, width: in
         assert tab.js("document.documentElement.scrollWidth") <= width, f"{name}, everything unfolded"
     assert tab.errors == []
     assert [address for address in tab.asked if not address.startswith("file:")] == []
+
+
+def test_the_packets_have_a_page_of_their_own_with_zoom(tab: Page, run: Path) -> None:
+    tab.looks_like(1280)
+    opens(tab, run / "ann/blocking/report.html")
+    tab.js("document.querySelectorAll('details').forEach(one => one.open = true)")
+    tab.clicks("#check-1 a.picture")
+    tab.waits_for(f"location.href.endsWith('{PACKETS}') && document.images[0].complete")
+    assert tab.js("document.images[0].naturalWidth") == 1200
+    focuses(tab, "#zoom-1")
+    wide = tab.js("document.images[0].getBoundingClientRect().width")
+    tab.presses("ArrowDown", "ArrowDown")
+    assert tab.js("document.images[0].getBoundingClientRect().width") == pytest.approx(2 * wide)
+    focuses(tab, ".zoomed")  # which the arrow keys scroll
+    assert tab.errors == []
+
+
+#: Of every two texts of a picture, turned as they are, whether one lies on the other: those that do.
+ON_ANOTHER = """
+(() => {
+  const corners = text => {
+    const box = text.getBBox(), to = text.getCTM();
+    const at = (x, y) => [to.a * x + to.c * y + to.e, to.b * x + to.d * y + to.f];
+    const top = box.y + 0.2 * box.height, end = box.y + 0.8 * box.height, right = box.x + box.width;
+    return [at(box.x, top), at(right, top), at(right, end), at(box.x, end)];
+  };
+  const apart = (one, other) => [one, other].some(four => four.some((from, n) => {
+    const to = four[(n + 1) % 4], away = [to[1] - from[1], from[0] - to[0]];
+    const [mine, its] = [one, other].map(all => all.map(p => p[0] * away[0] + p[1] * away[1]));
+    return Math.max(...mine) <= Math.min(...its) || Math.max(...its) <= Math.min(...mine);
+  }));
+  const texts = [...document.querySelectorAll('text')].filter(text => text.textContent.trim().length > 1);
+  const placed = texts.map(text => [text.textContent, corners(text)]);
+  const under = (one, n) => placed.slice(0, n).filter(two => !apart(one[1], two[1])).map(two => [one[0], two[0]]);
+  return placed.flatMap(under);
+})()
+"""
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.1])
+def test_in_a_burst_no_word_of_a_ladder_lies_on_another(tab: Page, tmp_path: Path, delay: float) -> None:
+    dice, fates = random.Random(delay), ("delivered", "lost", "corrupted", "duplicated", "reordered")
+    packets = []
+    for number in range(1, 41):
+        sent, fate = 0.001 * (number // 10), dice.choices(fates, [8, 1, 1, 1, 1])[0]
+        arrived = None if fate == "lost" else sent + delay * (0.5 + dice.random())
+        way = dice.choice(("up", "down"))
+        packets.append(Packet(number, sent, arrived, way, b"x" * 9, b"x" * 9, fate, "drop" if fate == "lost" else ""))
+    labels = {number: "ACK seq=31201 ack=1 win=65536 sack=32401-33601"[: dice.randint(3, 46)] for number in range(41)}
+    notes = {number: [Note("a note " * dice.randint(1, 20), dice.random() < 0.5)] for number in range(1, 40, 3)}
+    rows = rungs_of(packets, describe=lambda packet: labels[packet.number], notes=notes)
+    for name, shown in (("all", rows), ("folded", folded(rows, 20))):
+        file = tmp_path / f"{name}.svg"
+        file.write_text(ladder_svg(shown, title="A burst", remark="of 40 packets"))
+        opens(tab, file)
+        assert tab.js("document.querySelectorAll('text').length") > 60
+        assert tab.js(ON_ANOTHER) == []
 
 
 def names(tab: Page) -> list[str]:

@@ -111,7 +111,18 @@ def test_who_is_not_in_a_complete_list_has_left_and_stays() -> None:
         ("dan", "", "d@b.c", True),
     ]
     assert both.people[0].repository == "/srv/a"
-    assert [one.id for one in merged(old, read("id\ncyd\n"), complete=False).active] == ["ann", "bob", "cyd"]
+
+
+def test_an_export_does_not_bring_back_who_has_left() -> None:
+    old = read("id,mail,active\nann,a@b.c,yes\ncyd,c@b.c,no\n")
+    listed = 'Student,ID,SIS User ID,SIS Login ID,Section\n"A, Ann",1,,ann,B\n"C, Cyd",2,,cyd,B\n'
+    for export in (listed, "First name,Surname,ID number,Email address\nC,Cyd,cyd,c@b.c\n", "id\ncyd\n"):
+        both = merged(old, read(export), complete=False)
+        assert [one.id for one in both.active] == ["ann"]
+        assert both.remarks == ("cyd has left, and stays so: who is back gets active = yes in the roster",)
+    # A file that says who takes part is believed.
+    assert [one.id for one in merged(old, read("id,active\ncyd,yes\n"), complete=False).active] == ["ann", "cyd"]
+    assert [one.id for one in merged(old, read("id,active\nann,no\n"), complete=False).active] == []
 
 
 def test_whom_something_counts_for() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.link.model import Fate
-from harness.link.trace import Event, Packet
+from harness.link.trace import Direction, Event, Packet
 from harness.pictures.ladder import Fold, Note, Rung, event_ladder, folded, ladder_lines, ladder_text, rungs_of
+from harness.pictures.ladder_labels import INSET, LEFT, RIGHT
 from harness.pictures.ladder_layout import STEP, lay_out
 from harness.pictures.ladder_svg import ladder_svg
 
@@ -215,7 +216,7 @@ def test_time_in_which_a_packet_is_under_way_is_no_pause() -> None:
 
 def test_labels_lie_along_parallel_arrows_and_level_where_arrows_cross() -> None:
     def tilted(packets: list[Packet], label: str) -> list[bool]:
-        return [place.tilted for place in lay_out(rungs_of(packets, describe=lambda _: label)).placed]
+        return [place.label.tilted for place in lay_out(rungs_of(packets, describe=lambda _: label)).placed]
 
     long = "ACK seq=1 ack=1 win=65536 len=1200"
     parallel = [packet(n, sent=n / 1000) for n in range(1, 6)]
@@ -223,6 +224,44 @@ def test_labels_lie_along_parallel_arrows_and_level_where_arrows_cross() -> None
     crossing = [replace(row, arrived=0.2 - row.sent) for row in parallel]
     assert tilted([*crossing, packet(9, sent=5.0)], long) == [False] * 5 + [True]
     assert all(tilted(crossing, "x")), "short labels do not reach the crossing"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["up", "down"]), st.integers(0, 40), st.integers(1, 60), st.integers(1, 90)),
+        min_size=2,
+        max_size=30,
+    )
+)
+def test_no_label_lies_on_another(rows: list[tuple[Direction, int, int, int]]) -> None:
+    """However packets cross: of any two labels, one is above the other wherever both have something."""
+    packets = [
+        replace(packet(n, way=way), sent=sent / 1000, arrived=(sent + delay) / 1000)
+        for n, (way, sent, delay, _) in enumerate(rows, 1)
+    ]
+    lengths = {n: row[3] for n, row in enumerate(rows, 1)}
+    placed = lay_out(rungs_of(packets, describe=lambda one: "m" * lengths[one.number])).placed
+    lines = []
+    for place in placed:
+        assert isinstance(place.row, Rung) and place.label.text
+        fall = (place.y_seen - place.y_sent) / (RIGHT - LEFT) if place.label.tilted else 0.0
+        start, step = (LEFT + INSET, 1) if place.row.direction == "up" else (RIGHT - INSET, -1)
+        # every fourth pixel of the text, as wide as the font that needs most room
+        along = range(0, int(7.6 * len(place.label.text)), 4)
+        lines.append({round((start + step * x) / 4): place.y_sent + fall * (x + INSET) for x in along})
+    for one, other in combinations(lines, 2):
+        gaps = [one[x] - other[x] for x in one.keys() & other.keys()]
+        assert not gaps or min(gaps) > 12 or max(gaps) < -12
+
+
+def test_a_label_is_cut_only_where_one_from_the_other_side_would_meet_it() -> None:
+    long = "ACK seq=31201 ack=1 win=65536 len=1200 sack=32401-33601,34801-36001"
+    up, down = [packet(n, sent=n / 1000) for n in range(1, 4)], [packet(4, way="down", sent=0.0015)]
+    one_way = lay_out(rungs_of(up, describe=lambda _: long)).placed
+    assert [place.label.text for place in one_way] == [long] * 3
+    both = lay_out(rungs_of([*up, *down], describe=lambda _: long)).placed
+    assert any(place.label.text.endswith("…") for place in both)
+    assert long in ladder_svg([place.row for place in both]), "the tooltip has the whole of it"
 
 
 def test_a_pause_is_shortened_and_told() -> None:
