@@ -136,9 +136,11 @@ class Campaign:
                 self._stop.set()
                 self._lanes.cancel()
                 self._ended.put(None)
-            if decides.ident is not None:
-                decides.join()
-            self._lanes.shutdown()
+            try:
+                if decides.ident is not None:
+                    decides.join()
+            finally:  # also at a second interrupt: without it the lanes would keep the process for ever
+                self._lanes.shutdown()
 
     # -- in the thread that decides ------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import stat
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -165,6 +166,21 @@ def test_an_interrupt_keeps_what_is_done_and_cancels_the_rest(runs: Runs) -> Non
     assert runs.go() == {}
     assert not (runs.out / "ann").exists()
     assert Journal(runs.out / "journal.jsonl").rows() == []
+
+
+def test_a_second_interrupt_leaves_no_thread_behind(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    hand_in(runs.submitted, "ann")
+    joins = threading.Thread.join
+
+    def interrupted(thread: threading.Thread, timeout: float | None = None) -> None:
+        if thread.name == "campaign":
+            raise KeyboardInterrupt
+        joins(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.go(workers=3)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
 
 
 def test_undecided_checks_are_tried_once_more(runs: Runs) -> None:
