@@ -310,6 +310,8 @@ def test_batch_reads_while_it_sends(lab: Scene) -> None:
     server, slow = lab.listens(), lab.listens()
     lab.says("beside all that, another client gets no reply until the end")
     patient = lab.runs("mailbox_client", slow.address, "batch")
+    patient.stdin_sends(frame(b"list\n"))
+    patient.stdin_ends()
     waiting = slow.accepts()
     client = lab.runs("mailbox_client", server.address, "batch")
     requests = b"".join(frame(b"put n%d\n" % number + lab.random_bytes(size)) for number in range(count))
