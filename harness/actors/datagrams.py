@@ -73,6 +73,11 @@ class Datagrams:
         self._story.add("tester", f"{self._named}answers with a datagram of {len(data):,} bytes: {show(data)}")
         self._socket.sendto(data, sender.pair)
 
+    @property
+    def target(self) -> Address | None:
+        """The student's server, if there is one: where its answers should come from."""
+        return self._target
+
     def sends(self, data: bytes) -> None:
         """Send a datagram to the student's server."""
         assert self._target is not None, "this socket has no target: use answers()"

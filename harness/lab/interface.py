@@ -158,10 +158,10 @@ class Node(Protocol):
         """A listening stream socket in this node for student clients, and the path they are told."""
         ...
 
-    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
+    def put_file(self, name: str, data: bytes, *, mode: int = 0) -> str:
         """Write a file the student's user can read; returns the path to give to the program.
 
-        private: owned by the student's user and readable by nobody else (mode 0600), as a key has to be.
+        mode: owned by the student's user, with these permissions, such as 0o600 for a key; else anybody may read it.
         """
         ...
 

@@ -86,9 +86,9 @@ class Scene(Cast):
         """Bytes from the test's seed; NULs and line feeds may be among them."""
         return self.rng.randbytes(count)
 
-    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
-        """Write a file in the student's node; returns its path there. private: for its user only (0600)."""
-        return self.node.put_file(name, data, private=private)
+    def put_file(self, name: str, data: bytes, *, mode: int = 0) -> str:
+        """Write a file in the student's node; returns its path there. mode: for its user, such as 0o600."""
+        return self.node.put_file(name, data, mode=mode)
 
     def kind_of(self, path: str) -> str:
         """What is at a path in the student's node: missing, file, folder, socket, other."""

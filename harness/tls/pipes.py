@@ -98,15 +98,15 @@ class Pipes:
         return self._pipe("client", [*words, *options], at, stem, within, files)
 
     def renews(
-        self, pipe: Server, *, identity: Identity | None = None, ca: bytes | None = None, private: bool = True
+        self, pipe: Server, *, identity: Identity | None = None, ca: bytes | None = None, mode: int = 0o600
     ) -> None:
         """Write other certificates (and roots) into the files a pipe was started with; it is not told.
 
-        private: nobody but the pipe's user may read the key.
+        mode: who may read the key.
         """
         stem = self._stems[pipe]
         if identity is not None:
-            self._pair(stem, identity, private=private)
+            self._pair(stem, identity, mode=mode)
         if ca is not None:
             self._put_file(f"{stem}-ca.pem", ca)
         self._story.add("tester", f"writes other certificates into the files of {pipe.name}")
@@ -114,9 +114,9 @@ class Pipes:
     def _names(self) -> str:
         return f"pipe{len(self._stems) + 1}"
 
-    def _pair(self, stem: str, identity: Identity, *, private: bool = True) -> list[str]:
+    def _pair(self, stem: str, identity: Identity, *, mode: int = 0o600) -> list[str]:
         certificates = self._put_file(f"{stem}-cert.pem", identity.certificates)
-        return ["--cert", certificates, "--key", self._put_file(f"{stem}-key.pem", identity.key, private=private)]
+        return ["--cert", certificates, "--key", self._put_file(f"{stem}-key.pem", identity.key, mode=mode)]
 
     def _pipe(self, role: str, words: Sequence[object], at: str, stem: str, within: float, files: int | None) -> Server:
         pipe = self._cast.serves(PIPE, *words, at=at, within=within, files=files, flags=(role, "--listen"))

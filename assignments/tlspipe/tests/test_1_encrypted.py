@@ -63,8 +63,8 @@ def test_two_pipes(lab: Scene) -> None:
 def test_words_and_files(lab: Scene) -> None:
     good, other = lab.tls.zoo.server(), lab.tls.zoo.server()
     cert = lab.put_file("cert.pem", good.certificates)
-    key = lab.put_file("key.pem", good.key, private=True)
-    others_key = lab.put_file("other.pem", other.key, private=True)
+    key = lab.put_file("key.pem", good.key, mode=0o600)
+    others_key = lab.put_file("other.pem", other.key, mode=0o600)
     backend = lab.listens()
     words = ("server", "--listen", "127.0.0.1:0", "--forward", backend.address)
     for wrong in (

@@ -182,13 +182,13 @@ class AgentNode:
             reply, descriptors = self._ask("listen_unix", name=name)
         return socket.socket(fileno=descriptors[0]), reply["path"]
 
-    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
+    def put_file(self, name: str, data: bytes, *, mode: int = 0) -> str:
         memory = os.memfd_create("given")
         try:
             with open(memory, "wb", closefd=False) as file:
                 file.write(data)
             os.lseek(memory, 0, os.SEEK_SET)
-            reply, _ = self._ask("put_file", name=name, private=private, given=[memory])
+            reply, _ = self._ask("put_file", name=name, mode=mode, given=[memory])
         except Refused as refused:
             if refused.number == errno.ENOSPC:
                 # A private file is the student's own: if it grows, there is no room for the next one.

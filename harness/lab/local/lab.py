@@ -243,16 +243,15 @@ class LocalNode:
                 for name in [".", *folders, *files]:
                     os.chown(os.path.join(folder, name), self._user.uid, self._user.uid, follow_symlinks=False)
 
-    def put_file(self, name: str, data: bytes, *, private: bool = False) -> str:
+    def put_file(self, name: str, data: bytes, *, mode: int = 0) -> str:
         path = self._files / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)  # the program put it there
         path.unlink(missing_ok=True)  # it may exist with other permissions
         path.touch(mode=0o600)
         path.write_bytes(data)
-        if not private:
-            path.chmod(0o644)
-        elif self._user is not None:
+        path.chmod(mode or 0o644)
+        if mode and self._user is not None:
             os.chown(path, self._user.uid, self._user.uid)
         return str(path)
 

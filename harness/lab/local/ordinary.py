@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.errors import cause_of
 from harness.lab.interface import LabError
 
-#: User ids from here on are unused on ordinary systems (below systemd's dynamic users, 61184).
-FIRST_UID, LAST_UID = 60600, 60663
+#: User ids that no system gives to anybody (systemd's UIDS-GIDS: 60578 to 61183), in blocks.
+FIRST_UID, BLOCK, BLOCKS = 60592, 16, 37
 #: Where ids are locked. Not in TMPDIR: two graders that have each a TMPDIR of its own would share ids all the same, and
 #: end each other's programs.
 LOCKS = Path("/run/lock/socketlab-users")
@@ -37,7 +37,7 @@ class OrdinaryUser:
             raise LabError(f"{folder}, where user ids are locked, cannot be made: {cause_of(error)}") from None
         if folder.stat().st_uid != 0 or folder.is_symlink():
             raise LabError(f"{folder} is not root's: remove it and start again")
-        for uid in range(FIRST_UID, LAST_UID + 1):
+        for uid in _in_order(_mounts()):
             lock = os.open(folder / str(uid), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,7 +48,7 @@ class OrdinaryUser:
             self._lock = lock
             self.end_all()  # left by a lab that was killed before it could do so itself
             return
-        raise LabError(f"all {LAST_UID - FIRST_UID + 1} user ids for local labs are in use: run fewer workers")
+        raise LabError(f"all {BLOCK * BLOCKS} user ids for local labs are in use: run fewer workers")
 
     def end_all(self) -> None:
         """Kill every process of this user at once; the kernel leaves no gap for a fork to escape."""
@@ -90,6 +90,20 @@ class OrdinaryUser:
             self.end_all()
         finally:
             os.close(self._lock)
+
+
+def _mounts() -> int:
+    """Which mount namespace this is: containers of one host have one each, and so a folder of locks each."""
+    return os.stat("/proc/self/ns/mnt").st_ino
+
+
+def _in_order(mounts: int) -> Iterator[int]:
+    """All user ids, beginning with another block in each mount namespace.
+
+    The kernel counts a user's processes over all containers of a host: who shares an id shares the limit on them.
+    """
+    first = mounts % BLOCKS * BLOCK
+    return (FIRST_UID + (first + step) % (BLOCK * BLOCKS) for step in range(BLOCK * BLOCKS))
 
 
 def ordinary_user() -> OrdinaryUser | None:

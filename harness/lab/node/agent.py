@@ -320,20 +320,21 @@ class Agent:
             os.umask(old)
         return {"path": path}, [listener.detach()]
 
-    def do_put_file(self, *, name: str, private: bool = False) -> Said:
+    def do_put_file(self, *, name: str, mode: int = 0) -> Said:
         """Write what the descriptor holds into the folder of given files, in which the student can make none.
 
-        A private file is the student's own (0600), but is written before ownership changes.
+        With a mode it is the student's own, but is written before ownership changes.
         """
         path = self._given(name)
         if os.path.lexists(path):
             os.unlink(path)  # it may exist with other permissions, or be open
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o644)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if mode else 0o644)
         try:
             while os.sendfile(file, self._received[0], None, 1 << 24):
                 pass
-            if private:
+            if mode:
                 os.fchown(file, STUDENT, STUDENT)
+                os.fchmod(file, mode & 0o777)
         finally:
             os.close(file)
         return {"path": path}, []

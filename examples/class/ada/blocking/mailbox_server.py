@@ -90,13 +90,12 @@ def worker(c, box, idle, room):
         pass
     finally:
         c.close()
-        if room:
-            room.release()
+        room.release()
 
 
 def main(argv):
     usage = "usage: mailbox_server ADDRESS [--max-clients N] [--idle S]"
-    most, idle, rest = None, None, []
+    most, idle, rest = 100, 60.0, []
     words = iter(argv)
     try:
         for word in words:
@@ -108,7 +107,7 @@ def main(argv):
                 rest.append(word)
     except (StopIteration, ValueError):
         net.die(net.USAGE, usage)
-    if len(rest) != 1 or (most is not None and most < 1) or (idle is not None and idle <= 0):
+    if len(rest) != 1 or most < 1 or idle <= 0:
         net.die(net.USAGE, usage)
     family, kind, where = net.address_argument(rest[0])
     signal.signal(signal.SIGTERM, stop)
@@ -116,16 +115,14 @@ def main(argv):
         s = listen(family, kind, where)
     except OSError as e:
         net.die(net.NO_CONNECTION, f"cannot listen: {e}")
-    box, room = Box(), threading.Semaphore(most) if most else None
+    box, room = Box(), threading.Semaphore(most)
     try:
         while True:
-            if room:
-                room.acquire()
+            room.acquire()
             try:
                 c, _ = s.accept()
             except OSError:
-                if room:
-                    room.release()
+                room.release()
                 continue
             threading.Thread(target=worker, args=(c, box, idle, room), daemon=True).start()
     except Stop:

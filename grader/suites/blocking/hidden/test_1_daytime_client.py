@@ -19,11 +19,13 @@ def test_megabytes_over_a_home_link(lab: Scene) -> None:
 
 def test_prints_bytes_as_they_come(lab: Scene) -> None:
     server = lab.listens()
-    client = lab.runs("daytime_client", server.address)
+    client = lab.runs("daytime_client", server.address, "--timeout", "0.2", "--tries", "1")
     peer = server.accepts()
     first, second = lab.random_bytes(700), lab.random_bytes(40)
     peer.sends(first)
     client.has_printed(first)
+    lab.says("the options are for datagrams: a stream may stand still for as long as it likes")
+    lab.pauses(1.2)
     peer.sends(second)
     client.has_printed(first + second)
     peer.ends()

@@ -3,9 +3,10 @@
 import re
 import signal
 import threading
+import time
 from datetime import UTC, datetime
 
-from harness.testing import Scene
+from harness.testing import Scene, Server
 
 LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\r?\n")
 
@@ -35,6 +36,20 @@ def check_time(lab: Scene, answer: bytes) -> None:
         expected="within 4 s",
         seen=f"{off:.0f} s off",
         otherwise="the answer is another time than that of now, in UTC",
+    )
+
+
+def check_moment(lab: Scene, server: Server) -> None:
+    """It tells the moment when it answers, and not the one when it began to wait for this client."""
+    asked = int(time.time() - 0.1)  # time(2) may be a tick behind
+    answer = lab.connects(server).reads_to_end()
+    check_time(lab, answer)
+    said = datetime.strptime(answer.decode().rstrip(), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    lab.expect(
+        said.timestamp() >= asked,
+        "it is the time of the answer",
+        seen=f"{asked - said.timestamp():.0f} s before the client came",
+        otherwise="the answer is a time from before the client came",
     )
 
 
@@ -164,12 +179,13 @@ def test_idles_without_cpu(lab: Scene) -> None:
     check_time(lab, peer.reads_to_end())
     peer.closes()
     before = lab.kernel.usage().cpu_seconds
-    lab.pauses(0.8)
+    lab.pauses(1.2)
     used = lab.kernel.usage().cpu_seconds - before
     server.keeps_running()
     lab.expect(
         used < 0.2,
         "a server with nothing to do uses no CPU",
-        seen=f"{used:.2f} s of CPU in 0.8 s",
+        seen=f"{used:.2f} s of CPU in 1.2 s",
         otherwise="the server used CPU with nothing to do",
     )
+    check_moment(lab, server)

@@ -74,8 +74,11 @@ def test_tries_are_bounded_and_spaced(lab: Scene) -> None:
     client = lab.runs("daytime_client", udp.address, "--timeout", "0.5", "--tries", "3")
     times = []
     for _ in range(3):
-        udp.receives(within=3)
+        asked, _ = udp.receives(within=3)
         times.append(lab.now())
+        lab.expect_same(
+            asked, b"", "it asks with an empty datagram", otherwise="the client did not ask with an empty one"
+        )
     client.exits(5)
     udp.hears_nothing(for_=0.3)
     lab.says("options that are no numbers of seconds and tries")
@@ -140,7 +143,9 @@ def test_server_answers_whoever_asks(lab: Scene) -> None:
     for number, peer in enumerate(peers):
         peer.sends(lab.random_bytes(number * 60))
     for peer in peers:
-        answer, _ = peer.receives()
+        answer, sender = peer.receives()
+        otherwise = "an answer came from another address than the one that was asked"
+        lab.expect_same(sender, peer.target, "it comes from where it was asked", otherwise=otherwise)
         said = parsed(lab, answer)
         off = abs((datetime.now(UTC) - said).total_seconds())
         lab.expect(

@@ -75,11 +75,17 @@ def test_one_byte_at_a_time(lab: Scene) -> None:
 
 def test_a_large_answer_over_a_slow_link(lab: Scene) -> None:
     lab.link("dsl")
+    quiet, waiting, _ = asks(lab, "list")
+    begun = lab.now()
     data = lab.random_bytes(60_000)
     client, peer, _ = asks(lab, "get", "note")
     peer.sends_frame(b"ok\n" + data)
     client.prints(data, within=8)
     client.exits(0)
+    lab.says("there is no limit for how long a reply may take: the client that asked before still waits")
+    lab.pauses(max(0, begun + 2.2 - lab.now()))
+    waiting.sends_frame(b"ok\n")
+    quiet.exits(0)
 
 
 def test_an_announced_length_beyond_the_limit(lab: Scene) -> None:

@@ -19,6 +19,18 @@ def asks(peer: Peer, request: bytes) -> bytes:
     return peer.reads_frame()
 
 
+def more_names_than_fit(lab: Scene, peer: Peer) -> None:
+    """A list may be too long for a frame."""
+    lab.says("1,010 names, of which a list does not fit into a frame")
+    peer.sends(b"".join(frame(b"put %064d\nx" % number) for number in range(1010)))
+    for _ in range(1010):
+        peer.reads_frame()
+    answer = asks(peer, b"list\n")
+    lab.expect_same(
+        answer, b"error too long\n", "that is told", otherwise="a list that does not fit was answered wrongly"
+    )
+
+
 def test_largest_frames(lab: Scene) -> None:
     lab.link("campus")
     server = lab.serves("mailbox_server")
@@ -46,6 +58,7 @@ def test_largest_frames(lab: Scene) -> None:
         "an empty message is a message",
         otherwise="an empty message was put, and get did not give an empty message",
     )
+    more_names_than_fit(lab, peer)
     peer.closes()
     lab.says("a client of whose replies the system keeps little: send() does not take all of a frame at once")
     small = lab.connects(server, receive_buffer=2048, segment=536, name="a client with small buffers")
@@ -144,7 +157,8 @@ def test_malformed_requests(lab: Scene) -> None:
 def test_put_replaces_and_get_leaves(lab: Scene) -> None:
     server = lab.serves("mailbox_server")
     peer = lab.connects(server)
-    for value in (b"one", b"two, longer", b"3"):
+    asks(peer, b"put N\nanother name")
+    for value in (b"one", b"two, longer", b"3", b" \r\n\0", b"\n", b"\n\n x\n"):
         asks(peer, b"put n\n" + value)
         for _ in range(2):
             answer = asks(peer, b"get n\n")
@@ -154,6 +168,8 @@ def test_put_replaces_and_get_leaves(lab: Scene) -> None:
                 "get gives the last message that was put, however often",
                 otherwise="get did not give the message that was put last",
             )
+    answer = asks(peer, b"get N\n")
+    lab.expect_same(answer, b"ok\nanother name", "n and N are two names", otherwise="n and N were taken for one name")
 
 
 def test_whoami_over_ipv6(lab: Scene) -> None:
@@ -162,13 +178,9 @@ def test_whoami_over_ipv6(lab: Scene) -> None:
         peer = lab.connects(server, name=f"client {number}")
         answer = asks(peer, b"whoami\n")
         client, here = lab.five_tuple(peer)
-        expected = f"ok\ntcp {client.host} {client.port} {here.host} {here.port}\n"
-        lab.expect_same(
-            answer,
-            expected.encode(),
-            "whoami is the connection's 5-tuple",
-            otherwise="whoami over IPv6 was answered other addresses than those of the connection",
-        )
+        expected = f"ok\ntcp {client.host} {client.port} {here.host} {here.port}\n".encode()
+        otherwise = "whoami over IPv6 was answered other addresses than those of the connection"
+        lab.expect_same(answer, expected, "whoami is the connection's 5-tuple", otherwise=otherwise)
 
 
 def test_unix_socket(lab: Scene) -> None:
@@ -245,6 +257,33 @@ def test_client_n_plus_1_waits(lab: Scene) -> None:
         "the second is still served",
         otherwise="a client was answered wrongly after another one had left",
     )
+    lab.says("whoever was sent away and has not ended its side keeps its place until the connection is over")
+    second.sends(b"\xff\xff\xff\xff")
+    second.reads_frame()
+    second.sees_end()
+    fourth = lab.connects(server, name="the fourth")
+    fourth.sends_frame(b"list\n")
+    fourth.hears_nothing(for_=0.3)
+    second.closes()
+    fourth.reads_frame()
+    _100_at_a_time(lab)
+
+
+def _100_at_a_time(lab: Scene) -> None:
+    server = lab.serves("mailbox_server")
+    lab.says("100 clients, all of whom stay, and one more")
+    inside = [lab.connects(server, quietly=True) for _ in range(100)]
+    for peer in inside:
+        answer = asks(peer, b"list\n")
+        lab.expect_same(
+            answer, b"ok\n", "each of 100 is served", otherwise="fewer than 100 clients were served at a time"
+        )
+    late = lab.connects(server, name="number 101")
+    late.sends_frame(b"list\n")
+    late.hears_nothing(for_=0.3)
+    inside[0].closes()
+    answer = late.reads_frame()
+    lab.expect_same(answer, b"ok\n", "number 101 is served then", otherwise="number 101 was answered wrongly")
 
 
 def test_64_wait_for_a_place(lab: Scene) -> None:

@@ -13,6 +13,7 @@ def frame(body: bytes) -> bytes:
 
 
 def test_idle_is_silence_not_slowness(lab: Scene) -> None:
+    usual = lab.connects(lab.serves("mailbox_server"), name="a silent client of a server that waits for a minute")
     longer = lab.serves("mailbox_server", "--max-clients", 8, "--idle", "2.8")
     patient = lab.connects(longer, name="a silent client of a server that waits for 2.8 s")
     since = lab.now()
@@ -42,6 +43,8 @@ def test_idle_is_silence_not_slowness(lab: Scene) -> None:
         seen=f"{lab.now() - since:.1f} s",
         otherwise="a silent client was sent away before the limit",
     )
+    usual.sends_frame(b"list\n")
+    usual.reads_frame()
 
 
 def test_an_idle_limit_does_not_cut_a_large_answer(lab: Scene) -> None:
@@ -303,8 +306,13 @@ def test_half_close_with_answers_pending(lab: Scene) -> None:
 
 
 def test_batch_reads_while_it_sends(lab: Scene) -> None:
-    count, size = 170, 60_000
-    server = lab.listens()
+    count, size, begun = 170, 60_000, lab.now()
+    server, slow = lab.listens(), lab.listens()
+    lab.says("beside all that, another client gets no reply until the end")
+    patient = lab.runs("mailbox_client", slow.address, "batch")
+    patient.stdin_sends(frame(b"list\n"))
+    patient.stdin_ends()
+    waiting = slow.accepts()
     client = lab.runs("mailbox_client", server.address, "batch")
     requests = b"".join(frame(b"put n%d\n" % number + lab.random_bytes(size)) for number in range(count))
     feeding = client.stdin_sends_in_background(requests)
@@ -327,6 +335,11 @@ def test_batch_reads_while_it_sends(lab: Scene) -> None:
     peer.ends()
     client.prints(b"".join(answers), within=8)
     client.exits(0)
+    lab.pauses(max(0, begun + 2.6 - lab.now()))
+    waiting.sends(frame(b"ok\n"))
+    waiting.ends()
+    patient.prints(frame(b"ok\n"))
+    patient.exits(0)
 
 
 def test_batch_tells_a_broken_end(lab: Scene) -> None:

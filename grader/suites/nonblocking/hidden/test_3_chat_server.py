@@ -8,6 +8,7 @@ from harness.testing import Broken, Peer, Scene, Server, show
 
 PROGRAMS = pytest.mark.parametrize("program", ["chat_server", "chat_server_asyncio"])
 TEXT = b"y" * 3900
+ODD = (b" ", b"  x ", b"\t", b"a\vb\fc\x1cd\re", "a\u2028b\u0085c\u00a0".encode(), b"\0a\0", "\ufeffe\u0301".encode())
 
 
 def asks(lab: Scene, peer: Peer, request: bytes, answer: bytes = b"ok\n") -> None:
@@ -128,9 +129,10 @@ def test_names_and_rooms(lab: Scene, program: str) -> None:
     asks(lab, ada, b"say room-5 x  y")
     bob.reads_exactly(b"room-5 bob x  y\n")
     lab.says("TEXT may be white space, begin and end with it, and hold what some call the end of a line")
-    for text in (b" ", b"  x ", b"\t", b"a\vb\fc\x1cd\re", "a\u2028b\u0085c\u00a0".encode()):
+    for text in ODD:
         asks(lab, ada, b"say room-5 " + text)
         bob.reads_exactly(b"room-5 bob " + text + b"\n")
+    asks(lab, bob, b"\xef\xbb\xbfnick marked", b"error")
     bob.resets()
     other = lab.connects(server, name="another client")
     free = lab.waits_until(lambda: _gets(other, b"nick ada\n"), within=3, every=0.1)
@@ -170,6 +172,9 @@ def test_long_lines(lab: Scene, program: str) -> None:
     hears(lab, late, b"a long line", b"error")
     late.ends()
     late.sees_end()
+    crowded = comes_in(lab, server, b"crowded", b"tea")
+    crowded.sends(b"say tea " + longest + b"\r\n")
+    hears(lab, crowded, b"a line of 4,097 bytes, a CR included", b"error")
     asks(lab, ada, b"say tea still here")
 
 

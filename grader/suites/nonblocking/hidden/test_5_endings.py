@@ -69,30 +69,37 @@ def test_half_close_over_a_slow_way(lab: Scene) -> None:
 def test_half_close_with_lines_pending(lab: Scene, program: str) -> None:
     server = lab.serves(program, "--slow", "drop")
     ada, bob, slow = rooms(lab, server)
+    leaving = lab.connects(server, name="one who will quit", receive_buffer=16384)
+    leaving.sends(b"nick leaving\njoin tea\n")
+    leaving.reads_exactly(b"ok\nok\n")
     count = 3200 if lab.engine == "relay" else 1000
-    lab.says(f"ada says {count:,} lines, bob keeps up with her, slow does not read")
+    lab.says(f"ada says {count:,} lines, bob keeps up with her, two do not read")
     for first in range(0, count, 10):
         lines = [b"%d %s\n" % (number, TEXT) for number in range(first, first + 10)]
         ada.sends(b"".join(b"say tea " + line for line in lines))
         bob.reads_exactly(b"".join(b"tea ada " + line for line in lines))
         ada.reads_exactly(b"ok\n" * 10)
+    leaving.sends(b"quit\n")
     slow.sends(b"join coffee\n")
     slow.ends()
     lab.pauses(0.3)
-    rows = slow.reads_to_end(within=8).split(b"\n")
-    lab.expect_same(rows.pop(), b"", "the last line is whole", otherwise="the last line came cut after a half-close")
+    for peer in (slow, leaving):
+        reads_lines_or_their_count(lab, peer, count)
+
+
+def reads_lines_or_their_count(lab: Scene, peer: Peer, count: int) -> None:
+    """So many lines of ada's, or how many were dropped, and one ok; then the end of the stream."""
+    rows = peer.reads_to_end(within=8).split(b"\n")
+    lab.expect_same(rows.pop(), b"", "the last line is whole", otherwise="the last line came cut")
     said = [int(line[1]) for row in rows if (line := re.fullmatch(rb"tea ada (\d{1,6}) " + TEXT, row))]
     told = [int(notice[1]) for row in rows if (notice := re.fullmatch(rb"dropped (\d{1,6})", row))]
     seen = f"{len(said)} lines, {sum(told)} dropped in {len(told)} notices, {[row[:20] for row in rows[-2:]]} last"
     whole = len(said) + len(told) + 1 == len(rows) and rows.count(b"ok") == 1
-    lab.expect(
-        whole, "whole lines, one ok and dropped N", seen=seen, otherwise="something else came, or not just one ok"
-    )
+    otherwise = f"something else came to {peer.name}, or not just one ok"
+    lab.expect(whole, "whole lines, one ok and dropped N", seen=seen, otherwise=otherwise)
     in_order = all(early < late for early, late in itertools.pairwise(said))
     lab.expect(in_order, "the lines come in their order", seen=seen, otherwise="lines came twice or out of order")
-    lab.expect(
-        told, "what did not fit was dropped, and it is told", seen=seen, otherwise="nothing was told to be dropped"
-    )
+    lab.expect(told, "what did not fit was dropped, and it is told", seen=seen, otherwise="it was not told of any drop")
     lab.expect(
         len(said) + sum(told) == count,
         "every line was read or counted",

@@ -250,7 +250,7 @@ def says_usage(lab: Scene, *words: object, status: int = 2) -> bytes:
 def test_words(lab: Scene) -> None:
     good = lab.tls.zoo.server()
     cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.tls.zoo.ca)
-    key = lab.put_file("key.pem", good.key, private=True)
+    key = lab.put_file("key.pem", good.key, mode=0o600)
     behind = lab.listens()
     own = ("--cert", cert, "--key", key)
     server = ("server", "--listen", "127.0.0.1:0", "--forward", behind.address, *own)
@@ -282,10 +282,10 @@ def test_words(lab: Scene) -> None:
 def test_files(lab: Scene) -> None:
     good, other = lab.tls.zoo.server(), lab.tls.zoo.server()
     cert, ca = lab.put_file("cert.pem", good.certificates), lab.put_file("ca.pem", lab.tls.zoo.ca)
-    key = lab.put_file("key.pem", good.key, private=True)
-    text = lab.put_file("text.pem", b"This is no certificate.\n", private=True)
-    others = lab.put_file("others.pem", other.key, private=True)
-    locked = lab.put_file("locked.pem", encrypted(good.key), private=True)
+    key = lab.put_file("key.pem", good.key, mode=0o600)
+    text = lab.put_file("text.pem", b"This is no certificate.\n", mode=0o600)
+    others = lab.put_file("others.pem", other.key, mode=0o600)
+    locked = lab.put_file("locked.pem", encrypted(good.key), mode=0o600)
     behind = lab.listens()
     server = ("server", "--listen", "127.0.0.1:0", "--forward", behind.address)
     client = ("client", "--listen", "127.0.0.1:0", "--connect", behind.address, "--name", "server.example")
@@ -321,7 +321,7 @@ def test_cannot_listen(lab: Scene) -> None:
     pipe, behind = lab.pipes.starts("server")
     identity = lab.tls.zoo.server()
     cert = lab.put_file("cert.pem", identity.certificates)
-    key = lab.put_file("key.pem", identity.key, private=True)
+    key = lab.put_file("key.pem", identity.key, mode=0o600)
     taken = f"0.0.0.0:{pipe.listening.port}"
     says_usage(lab, "server", "--listen", taken, "--forward", behind.address, "--cert", cert, "--key", key, status=3)
     exchange(lab, *lab.pipes.joins("server", pipe, behind))

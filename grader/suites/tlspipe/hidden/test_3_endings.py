@@ -327,6 +327,7 @@ def test_nobody_answers(lab: Scene) -> None:
     except NotMeasured as why:
         lab.says(f"nobody can be silent here: {why}")
         return
+    long_lived = lab.pipes.joins("server", *lab.pipes.starts("server"))
     client, server = lab.pipes.client(target=silence), lab.pipes.server(backend=silence)
     plain = lab.connects(client, name="the plain side")
     tls = lab.tls.client(lab.connects(server), name=None)
@@ -337,6 +338,8 @@ def test_nobody_answers(lab: Scene) -> None:
     tls.sees_reset_or_alert(data=False)
     lab.pipes.ends_as(client, "unreachable")
     lab.pipes.ends_as(server, "unreachable")
+    lab.says("a connection over which nothing came all the time is as good as ever")
+    exchange(*long_lived)
 
 
 @ROLES

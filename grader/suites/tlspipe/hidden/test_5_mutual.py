@@ -327,19 +327,15 @@ def test_keys_of_others(lab: Scene, role: str) -> None:
         words += ("--connect", "127.0.0.1:9", "--name", "server.example")
         words += ("--ca", lab.put_file("roots.pem", lab.tls.zoo.ca))
     words += ("--cert", lab.put_file("cert.pem", own.certificates), "--key")
-    private = lab.runs("tls_pipe", *words, lab.put_file("private.pem", own.key, private=True))
+    private = lab.runs("tls_pipe", *words, lab.put_file("private.pem", own.key, mode=0o600))
     private.prints_line()
     private.terminates()
     if os.name != "posix":
         lab.says("this system has no file modes")
         return
-    public = lab.runs("tls_pipe", *words, lab.put_file("public.pem", own.key))
-    public.exits(2)
-    lab.expect(
-        not public.stdout,
-        "it never listened",
-        expected="nothing",
-        seen=public.stdout,
-        otherwise="the pipe began to listen with a key that others may read",
-    )
-    lab.pipes.no_secret(public, own.key)
+    for mode in (0o640, 0o604, 0o644):
+        public = lab.runs("tls_pipe", *words, lab.put_file(f"{mode:o}.pem", own.key, mode=mode))
+        public.exits(2)
+        otherwise = f"the pipe began to listen with a key of mode {mode:o}, which others may read"
+        lab.expect(not public.stdout, "it never listened", seen=public.stdout, otherwise=otherwise)
+        lab.pipes.no_secret(public, own.key)

@@ -78,7 +78,11 @@ def test_a_server_renews_its_certificate(lab: Scene) -> None:
 
     lab.pipes.renews(pipe, identity=second)
     lab.expect(now_shows(first), "without the signal nothing changes", otherwise="it read its files without the signal")
+    early = lab.connects(pipe, name="one that has not begun its handshake")
     rereads(lab, pipe, lambda: now_shows(second), "new connections see the new certificate")
+    begun = lab.tls.client(early)
+    begun.sends(b"here I am")
+    begun.reads_exactly(b"here I am")
     unusable = {
         "no PEM": Identity(b"this is no certificate\n", second.key),
         "another key": Identity(third.certificates, second.key),
@@ -91,7 +95,7 @@ def test_a_server_renews_its_certificate(lab: Scene) -> None:
         lab.expect(now_shows(second), "the old one stays in use", otherwise="the old certificate was given up")
     if os.name == "posix":
         lab.says("files that cannot be used: others may read the key")
-        lab.pipes.renews(pipe, identity=third, private=False)
+        lab.pipes.renews(pipe, identity=third, mode=0o644)
         refuses_to_reread(lab, pipe)
         lab.expect(now_shows(second), "the old one stays in use", otherwise="the old certificate was given up")
     lab.pipes.renews(pipe, identity=third)

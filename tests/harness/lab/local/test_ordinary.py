@@ -44,6 +44,14 @@ def test_an_id_is_free_again_after_its_lab(tmp_path: Path, monkeypatch: pytest.M
     third.release()
 
 
+def test_containers_of_one_host_do_not_share_their_users() -> None:
+    """Each has locks of its own. Namespaces are numbered as they are made, about six for each container."""
+    ids = [list(ordinary._in_order(0xF0000000 + 6 * container)) for container in range(12)]
+    first = [uid for each in ids for uid in each[: ordinary.BLOCK]]
+    assert len(set(first)) == len(first)
+    assert {tuple(sorted(each)) for each in ids} == {tuple(range(60592, 61184))}  # and each may take all of them
+
+
 def test_a_place_that_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(ordinary, "LOCKS", tmp_path / "file/locks")

@@ -34,18 +34,18 @@ def mode(path: str) -> int:
 
 def test_a_file_is_for_all_unless_it_is_private(node: LocalNode) -> None:
     assert mode(node.put_file("a", b"1")) == 0o644
-    assert mode(node.put_file("b", b"2", private=True)) == 0o600
+    assert mode(node.put_file("b", b"2", mode=0o600)) == 0o600
 
 
 def test_a_file_put_again_has_the_rights_asked_for_last(node: LocalNode) -> None:
     node.put_file("a", b"1")
-    assert mode(path := node.put_file("a", b"2", private=True)) == 0o600
+    assert mode(path := node.put_file("a", b"2", mode=0o600)) == 0o600
     assert mode(node.put_file("a", b"3")) == 0o644
     assert Path(path).read_bytes() == b"3"
 
 
 def test_a_program_can_read_its_private_file(node: LocalNode) -> None:
-    path = node.put_file("a", b"1", private=True)
+    path = node.put_file("a", b"1", mode=0o600)
     process = node.start(["python3", "-c", f"open({path!r}).read()"])
     assert process.wait(10) == 0
 

@@ -649,7 +649,7 @@ def test_given_files_are_read_not_written(lab):
 def test_private_files_are_the_students_own(lab):
     lab.put_file("key", b"older")  # it is put anew, whatever stood there
     for data in (b"old", b"new"):
-        path = lab.put_file("key", data, private=True)
+        path = lab.put_file("key", data, mode=0o600)
     seen = told(
         lab,
         """
