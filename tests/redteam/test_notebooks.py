@@ -176,7 +176,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.audit] if name in LONG else []) for name in ATTACKS]
+)
 def test_an_attack_gains_and_tells_nothing(
     nodes: Notebooks, source: Source, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,10 +187,10 @@ def test_an_attack_gains_and_tells_nothing(
     handed = answered(cells.unanswered(source), {**ONE_ANSWER, "port": ATTACKS[name]}, own={"ports-points": "print(1)"})
     mine = cells_of(source, handed)
     found = job.grade(nodes, folder, source, mine)
-    first, second, _ = found.answers
-    assert (first.points, first.outcome) == (0, "fail"), first
-    assert second.points in (0, 3), second  # what an attack does to its own kernel may cost it more
-    assert not any(one.waits for one in found.answers), found.answers
+    for one, most in zip(found.answers, (0, 3, 0), strict=True):
+        assert one.points in (0, most), one  # what an attack does to its own kernel may cost it more
+        # On a machine that has no processor to give, a cell that never ends is nobody's fault, and waits.
+        assert not one.waits or one.fault == "machine", one
     shown = executed(source, mine, found.outputs, {}).decode()
     assert SECRET not in shown
     assert "mine > 1024" not in shown
