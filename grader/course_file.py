@@ -130,7 +130,8 @@ class CourseFile:
             why = cause_of(error) if isinstance(error, OSError) else "it is not text"
             raise SetupError(f"{self.path}: {what} in {file} cannot be read: {why}.") from None
         if not text:
-            raise SetupError(f"{self.path}: {what} in {file} is empty. Put a long random line into it.")
+            remedy = "Put a long random line into it." if what == "the secret" else "Put it there."
+            raise SetupError(f"{self.path}: {what} in {file} is empty. {remedy}")
         if os.name == "posix" and file.stat().st_mode & 0o066:
             whose = what.replace("the secret", "the course's secret")
             raise SetupError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,9 @@ class Grader:
         self._stopped = stopped
         self._budget = Budget(folder.kept / "verdicts.jsonl")
         self._index_is_old: set[Path] = set()
+        self._work = folder.kept / "work"
+        shutil.rmtree(self._work, ignore_errors=True)  # what a daemon that was killed has left
+        self._work.mkdir()
 
     def grade(self, course: CourseFile, push: Push, tell: Tell) -> Verdict:
         """The verdict on a push. Raises SubmissionError (it is refused), another CommandError (ours), Stopped."""
@@ -77,8 +81,7 @@ class Grader:
         tell(f"Grading {push.assignment} at {push.commit[:8]}.")
         if (due := course.due(push.assignment, push.student)) is not None and push.pushed > due.timestamp():
             tell(f"It was pushed after the deadline ({course.local(due)}). {course.late.in_words()}")
-        with tempfile.TemporaryDirectory(prefix="socketlab-", ignore_cleanup_errors=True) as scratch:
-            Path(scratch).chmod(0o755)
+        with tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as scratch:
             for note in self._fetch(source, push, Path(scratch) / "submission"):
                 tell(note)
             job = GradingJob(push.student, public_part(assignment) if why else assignment, Path(scratch) / "submission")

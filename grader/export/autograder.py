@@ -27,7 +27,7 @@ _HERE = Path(__file__).resolve().parent
 _TEMPLATES = _HERE / "gradescope"
 _PROGRAMS = ("setup.sh", "run_autograder")
 #: What the grader needs besides what students need.
-_OF_THE_GRADER = "jinja2>=3.1\n"
+_OF_THE_GRADER = "jinja2>=3.1\ndocker>=7\nrequests>=2.31\n"
 
 
 def gradescope(course: Course, name: str, *, hidden: bool = False, secret: str = "") -> dict[str, bytes]:

@@ -29,7 +29,7 @@ def main() -> int:
     environment = {**os.environ, "SOCKETLAB_SECRET": secret}
     command = [sys.executable, "-m", "grader.cli", *map(str, words)]
     status = subprocess.run(command, cwd=JUDGE, env=environment, check=False).returncode
-    if status not in _STANDS:
+    if status not in _STANDS or not results.is_file():  # a Python that cannot even begin ends with status 1, too
         results.unlink(missing_ok=True)
         print(f"nothing could be decided (status {status}): run the autograder again", file=sys.stderr)
         return 1

@@ -187,10 +187,14 @@ def test_who_handed_in_has_the_same_name_each_time(root: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("status", "stands"), [(0, True), (1, True), (3, True), (5, True), (2, False), (4, False), (-9, False)]
-)
+    ("status", "stands", "writes"),
+    [
+        (0, True, True), (1, True, True), (3, True, True), (5, True, True), (2, False, True), (4, False, True),
+        (-9, False, True), (1, False, False),
+    ],
+)  # fmt: skip
 def test_only_what_is_decided_becomes_a_result(
-    status: int, stands: bool, root: Path, monkeypatch: pytest.MonkeyPatch
+    status: int, stands: bool, writes: bool, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden = program("grade_hidden", root, monkeypatch)
     asked: list[list[str]] = []
@@ -201,7 +205,8 @@ def test_only_what_is_decided_becomes_a_result(
     def run(command: list[str], **more: object) -> Done:
         asked.append(command)
         assert more["cwd"] == root / "source/judge" and more["env"]["SOCKETLAB_SECRET"] == "s"  # type: ignore[index]
-        (root / "results/results.json").write_text("{}")
+        if writes:
+            (root / "results/results.json").write_text("{}")
         return Done()
 
     monkeypatch.setattr(hidden.subprocess, "run", run)
