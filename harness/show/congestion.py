@@ -71,17 +71,17 @@ def window(tell: Telling) -> None:
         taken = fill(client)
         names = {port(client): "sender", port(server): "receiver"}
         tell.step("sender", "send() until it is refused", f"{taken:,} bytes taken")
-        before = _unsent(shows_table(tell, [port(client)], names), port(client))
+        before = _unsent(shows_table(tell, [port(server)], names), port(client))
         read = len(server.recv(1_000_000))
         tell.step("receiver", "recv() of all that is there", f"{read:,} bytes")
-        wait_until(lambda: _nothing_unsent(client), within=0.5)
-        after = _unsent(shows_table(tell, [port(client)], names), port(client))
+        wait_until(lambda: _nothing_unsent(client, server), within=0.5)
+        after = _unsent(shows_table(tell, [port(server)], names), port(client))
     tell.keeps(taken=taken, read=read, unsent_before=before, unsent_after=after)
 
 
-def _nothing_unsent(sender: socket.socket) -> bool:
+def _nothing_unsent(sender: socket.socket, receiver: socket.socket) -> bool:
     try:
-        return not _unsent(tcp_table([port(sender)]), port(sender))
+        return not _unsent(tcp_table([port(receiver)]), port(sender))
     except Untold:
         return True
 

@@ -35,7 +35,7 @@ def half_close(tell: Telling) -> None:
         here, there = client.getsockname(), client.getpeername()
         states = (reaches(here, there, "FIN-WAIT-2"), reaches(there, here, "CLOSE-WAIT"))
         listening.close()
-        shows_table(tell, [here[1]], {here[1]: "client", there[1]: "server"})
+        shows_table(tell, [there[1]], {here[1]: "client", there[1]: "server"})
         answers = [talk.carries("down", server, client, text) for text in (b"an answer", b"and another one")]
         tell.step("client", "recv(), recv()", f"{answers[0]!r}, {answers[1]!r}")
         talk.carries("down", server, client, b"")

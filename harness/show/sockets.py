@@ -84,7 +84,11 @@ def shown(place: Place) -> str:
 
 
 def shows_table(tell: Telling, ports: Iterable[int], names: dict[int, str] | None = None) -> list[Row]:
-    """The kernel's table of these ports, as part of the page; `names`: whose socket has that local port."""
+    """The kernel's table of these ports, as part of the page; `names`: whose socket has that local port.
+
+    Name the server's port: it is bound, and nobody else has it. A client's may be somebody else's as well, towards
+    another server.
+    """
     try:
         rows = tcp_table(ports)
     except Untold as error:

@@ -141,14 +141,14 @@ def bounded_buffer(tell: Telling) -> None:
         taken = fill(client)
         tell.step("client", "send() until BlockingIOError, and again", f"{taken:,} bytes taken in all")
         names = {port(client): "client", port(server): "server"}
-        rows = [row for row in shows_table(tell, [port(client)], names) if row.state == "ESTABLISHED"]
+        rows = [row for row in shows_table(tell, [port(server)], names) if row.state == "ESTABLISHED"]
         unread, unsent = _held(rows)
         if unread is not None and unsent is not None:
             tell.note(f"{unread:,} unread + {unsent:,} unsent = {unread + unsent:,} bytes; send() took {taken:,}.")
         read = len(server.recv(1000))
         again = fill(client)
         tell.step("server", "recv(1000)", f"{read:,} bytes")
-        tell.step("client", "send() again", f"{again:,} bytes: a little room opens no window")
+        tell.step("client", "send() again", f"{again:,} bytes" + ("" if again else ": a little room opens no window"))
         while read < taken + again:
             read += len(server.recv(65_536))
         tell.step("server", "recv() until it is empty", f"{read:,} bytes, all that was taken")
