@@ -26,9 +26,9 @@ from grader.course import Course
 class Speaking(FakeBench):
     """Says what it begins; `holds`: and never ends, unless it is cancelled."""
 
-    def __init__(self, *, holds: bool) -> None:
+    def __init__(self, *, holds: bool, pause: float) -> None:
         super().__init__([[*passing(), END]])
-        self._holds, self._cancelled = holds, threading.Event()
+        self._holds, self._pause, self._cancelled = holds, pause, threading.Event()
 
     def run(self, task: Task, on_record: OnRecord) -> Ended:
         print(f"runs {' '.join(task.checks) or 'the build'}{', alone' if task.alone else ''}", flush=True)
@@ -36,6 +36,7 @@ class Speaking(FakeBench):
             self._cancelled.wait()
             print("was ended", flush=True)
             return Ended(status=None, cancelled=True)
+        self._cancelled.wait(self._pause)
         return super().run(task, on_record)
 
     def cancel(self) -> None:
@@ -99,10 +100,12 @@ class Farm:
         self.address = process.says("the scheduler is at ").split()[4].rstrip(";")
         return process
 
-    def worker(self, name: str, *, labs: int = 2, holds: bool = False, image: str = "image-1") -> Process:
-        """A worker that has come, with fake benches. `holds`: it never ends what it begins."""
+    def worker(
+        self, name: str, *, labs: int = 2, holds: bool = False, image: str = "image-1", pause: float = 0.0
+    ) -> Process:
+        """A worker that has come, with fake benches. `holds`: it never ends one, `pause`: one takes so long."""
         assert self.course is not None
-        words = [str(self.course.root), self.address, name, str(labs), image, "holds" if holds else ""]
+        words = [str(self.course.root), self.address, name, str(labs), image, str(pause), "holds" if holds else ""]
         process = self.start(__file__, *words)
         process.says("working ")
         return process
@@ -113,6 +116,6 @@ class Farm:
 
 
 if __name__ == "__main__":
-    root, address, name, labs, image, holds = sys.argv[1:]
-    place = FakePlace(lambda: Speaking(holds=bool(holds)), image=image)
+    root, address, name, labs, image, pause, holds = sys.argv[1:]
+    place = FakePlace(lambda: Speaking(holds=bool(holds), pause=float(pause)), image=image)
     work(Course(Path(root)), place, address, None, labs=int(labs), name=name)
