@@ -96,7 +96,7 @@ class Machine:
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Iterator[list[Machine]]:
-    names = make_images(print).split()
+    names = [image.name for image in make_images(print)]
     images, made = tmp_path / "images.tar", []
     with images.open("wb") as file:
         subprocess.run(["docker", "save", *names], check=True, stdout=file)
@@ -137,7 +137,7 @@ def test_what_two_lost_machines_had_the_third_one_does(machines: list[Machine], 
 
             for machine in machines[:2]:  # each of them is testing when it is lost
                 with contextlib.closing(DockerClient(machine.socket)) as engine:
-                    while not engine.containers.list(filters={"ancestor": make_images(print).split()[0]}):
+                    while len(engine.containers.list()) < 4:  # link, tester, warden, and then a student's node
                         assert grading.poll() is None
             worker = machines[0].worker
             assert worker is not None
