@@ -36,6 +36,7 @@ course: $(VENV)/ready  ## bring nbgrader, for a term with a gradebook: about 300
 	@echo "nbgrader is there; $(VENV) now holds $$(du -sm $(VENV) | cut -f1) MB"
 
 bench: $(VENV)/ready-dev  ## what is fast, against peers, in one run
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench,course]'
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 images: $(VENV)/ready  ## build the Docker images now instead of at the first grading
