@@ -105,7 +105,7 @@ class _Collecting:
             self.same += 1
             return None
         self.new += 1
-        _say(receipt.in_words())
+        _say(receipt.in_words(self.course.zone))
         for note in receipt.notes:
             _say(f"  {note}", "dim")
         return None

@@ -56,6 +56,7 @@ class Terms:
     due: Callable[[str], datetime | None] = lambda _name: None
     shown: Callable[[str, str], str] = lambda _name, _student: "all"  #: what a student's page may hold now
     handed_in: Callable[[str, str], datetime | None] = lambda _name, _student: None
+    when: Callable[[str], str] = lambda iso: iso  #: a moment of a result, as the course's people read it
     penalty: Callable[[str, str], float | None] = lambda _name, _student: None  #: in points; None: no word
     late: Callable[[str, str], str] = lambda _name, _student: ""  #: how late it was, and what that costs, in words
     newer: Callable[[str, str, str | None], str] = lambda _name, _student, _hash: ""  #: what came after it, in words
@@ -92,7 +93,7 @@ def _one(
     """A result, for everybody whom it counts for."""
     name = result["assignment"]
     agreed = agree(book, terms.folder, name, members, said.remarks)
-    result = seen(result, terms.shown(name, result["student"]))
+    result = {**seen(result, terms.shown(name, result["student"])), "when": terms.when(result["graded_at"])}
     report = terms.run / result["student"] / name / "report.html"
     ours = {
         "report": os.path.relpath(report, terms.folder),

@@ -76,6 +76,7 @@ def terms_of(
         counts_for=lambda assignment, student: members(course, roster, assignment, student),
         due=course.due,
         shown=lambda assignment, student: course.shown(assignment, now, student),
+        when=lambda iso: course.local(datetime.fromisoformat(iso)),
         handed_in=lambda assignment, student: moments.get((student, assignment)),
         penalty=penalty,
         late=words,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 #: Version of the lines.
@@ -38,10 +38,11 @@ class Receipt:
             row[key] = getattr(self, key).astimezone(UTC).isoformat(timespec="seconds")
         return json.dumps(row, ensure_ascii=True)
 
-    def in_words(self) -> str:
-        """For the one who handed in."""
-        when = self.moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        return f"{self.student}/{self.assignment}: {self.files} files, {self.size} bytes, {when}, sha256 {self.hash}"
+    def in_words(self, zone: tzinfo = UTC) -> str:
+        """For the one who handed in; `zone`: the course's."""
+        when = self.moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+        files = f"{self.files} file{'' if self.files == 1 else 's'}"
+        return f"{self.student}/{self.assignment}: {files}, {self.size} bytes, {when}, sha256 {self.hash}"
 
 
 def parse(text: str) -> list[Receipt]:

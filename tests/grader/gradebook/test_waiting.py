@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,10 @@ def refused(term: Term) -> str:
 
 def test_what_is_not_graded_yet_is_no_zero(term: Term, tmp_path: Path) -> None:
     with_deadline(term)
-    collects(term, tmp_path, ann="print(1)", cyd="print(2)")
+    assert "ann/blocking: 1 file, 8 bytes, 2026-10-26 12:00:00 CET" in collects(term, tmp_path, ann="print(1)", cyd="2")
     graded(term)
+    page = (term.folder / "autograded/ann/blocking/checks.ipynb").read_text()
+    assert re.search(r"graded [^<]*\d\d:\d\d CES?T\.", page), "the course's time"
     assert said_by_formgrader(term) == {"ann": True, "cyd": True}
     assert term.points()["dan"] == "0"
     collects(term, tmp_path, dan="print(3)")
