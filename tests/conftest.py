@@ -10,9 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from harness.lab import doctor
 from harness.lab.doctor import Capability
+
+# The same examples on every machine, however slow it is.
+settings.register_profile("ours", deadline=None, derandomize=True)
+settings.load_profile("ours")
 
 CAPABILITIES = ("docker", "tun", "netem", "tshark", "peers")
 
