@@ -5,14 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLASS ?= examples/class
 RUN ?= runs/class
+JOBS ?= 2
 
 .PHONY: grade test test-netem check audit audit-short bench course images release clean
 
 grade: $(VENV)/ready  ## grade the sample class (CLASS=folder RUN=folder for another; TRUST=1: without Docker, too)
 	@$(BIN)/grader run $(CLASS) --out $(RUN) $(if $(TRUST),--trust-submissions)
 
-test: $(VENV)/ready-dev  ## our own tests; REQUIRE=docker,tun makes a missing capability a failure
-	@$(BIN)/python -m pytest tests -m "not audit" --durations=10
+test: $(VENV)/ready-dev  ## our own tests, JOBS files side by side; REQUIRE=docker,tun makes a missing capability a failure
+	@$(BIN)/python -m pytest tests -m "not audit" -n $(JOBS) --dist loadfile --durations=10
 
 test-netem: $(VENV)/ready-dev  ## our own tests against the netem of a real kernel, booted for it (docker/guest; root)
 	@docker/guest/boot-docker env REQUIRE=docker,netem $(BIN)/python -m pytest tests -m netem --color=no

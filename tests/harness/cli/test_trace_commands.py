@@ -318,7 +318,7 @@ def test_what_to_type_names_the_folder_that_was_given(starter: Path) -> None:
 def test_without_a_place_to_write_the_check_goes_on(starter: Path) -> None:
     (starter / "lab-results").write_text("a file of the student's own")
     result = lab("check", "transport")
-    assert "no pictures are kept" in result.output
+    assert "no pictures are kept" in " ".join(result.output.split())  # where its lines break, the folder's name decides
     assert "lab trace" not in result.output
 
 
