@@ -333,7 +333,7 @@ class Agent:
             while os.sendfile(file, self._received[0], None, 1 << 24):
                 pass
             if mode:
-                os.fchmod(file, mode & 0o777)  # while it is root's: the agent may give files away, and has no CAP_FOWNER
+                os.fchmod(file, mode & 0o777)  # while it is root's: the agent has no CAP_FOWNER
                 os.fchown(file, STUDENT, STUDENT)
         finally:
             os.close(file)
