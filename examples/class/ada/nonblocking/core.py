@@ -112,7 +112,7 @@ class Client:
             wake()
         if self.held and self not in Options.waiting:
             self.loop.call_soon(self.work)
-        if self.ending and not self.queue:
+        if self.ending and not self.queue and not self.dropped:
             self.finish()
 
     # -- in
