@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.errors import SetupError, UsageError
+from grader.nbgrader import nbgrader
+from harness.errors import UsageError
 
 
 def generate(folder: Path, *, say: Callable[[str], None]) -> int:
@@ -21,17 +20,7 @@ def generate(folder: Path, *, say: Callable[[str], None]) -> int:
         )
     for name in names:
         say(f"nbgrader generate_feedback {name} --force")
-        done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", "generate_feedback", name, "--force", "--log-level=ERROR"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if done.returncode != 0:
-            last = "\n".join(done.stderr.strip().splitlines()[-5:])
-            raise SetupError(f"nbgrader could not make the feedback of {name}:\n{last}")
+        nbgrader(["generate_feedback", name, "--force"], folder, to=f"make the feedback of {name}")
     return sum(1 for _ in folder.glob("feedback/*/*/*.html"))
 
 

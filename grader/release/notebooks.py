@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from grader.nbgrader import nbgrader
 from grader.questions.cells import CODE_STUB, WORDS_STUB, notebook, unanswered
 from grader.questions.source import NAME, Source
 from harness.errors import SetupError
@@ -72,25 +70,9 @@ def from_nbgrader(source: Source) -> bytes:
         tree = folder / "source" / NAME
         tree.mkdir(parents=True)
         (tree / NOTEBOOK).write_bytes(notebook(source))
-        _nbgrader(["generate_assignment", NAME], folder)
+        homes = {"HOME": name, "JUPYTER_CONFIG_DIR": str(folder / "jupyter")}
+        nbgrader(["generate_assignment", NAME], folder, to=f"make {NOTEBOOK}", environment=homes)
         return _settled((folder / "release" / NAME / NOTEBOOK).read_bytes())
-
-
-def _nbgrader(words: Sequence[str], folder: Path) -> None:
-    # nbgrader asks the program `alembic` for a number when it makes a database: it has to be found.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *words, "--log-level=ERROR"],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "HOME": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "jupyter")},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        last = "\n".join(done.stderr.strip().splitlines()[-5:])
-        raise SetupError(f"nbgrader could not make {NOTEBOOK}:\n{last}")
 
 
 def _settled(made: bytes) -> bytes:

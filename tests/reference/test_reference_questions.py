@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import pytest
 
 from grader.course import this_course
 from grader.job import questions as job
+from grader.nbgrader import nbgrader
 from grader.questions import cells
 from grader.questions.submitted import cells_of
 from grader.release.notebooks import NOTEBOOK, is_fresh
@@ -86,13 +84,5 @@ def test_nbgrader_validate_accepts_what_is_released(tmp_path: Path, name: str) -
     folder.mkdir(parents=True)
     (folder / NOTEBOOK).write_bytes((this_course().released(name) / NOTEBOOK).read_bytes())
     (tmp_path / "repository" / "harness").symlink_to(this_course().root / "harness")
-    environment = {"HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    said = subprocess.run(
-        [sys.executable, "-m", "nbgrader", "validate", NOTEBOOK],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Success! Your notebook passes all the tests." in said.stdout, said.stdout[-2000:] + said.stderr[-2000:]
+    said = nbgrader(["validate", NOTEBOOK], folder, to="validate it", environment={"HOME": str(tmp_path)})
+    assert "Success! Your notebook passes all the tests." in said, said[-2000:]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from kernels import TEXT
 
 from grader.gradebook import book as books
 from grader.gradebook.stages import Given
+from grader.nbgrader import nbgrader
 from grader.questions import cells
 from grader.questions.result import Answered, to_row
 from grader.questions.source import Source, read_source
@@ -80,16 +80,9 @@ def test_nbgrader_makes_of_it_what_we_say_it_does_and_accepts_it(asked: Source, 
     ):
         assert old in made and not is_fresh(asked, made.replace(old, new, 1))
     (tmp_path / NOTEBOOK).write_bytes(made)
-    homes = {"HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    said = subprocess.run(
-        [sys.executable, "-m", "nbgrader", "validate", NOTEBOOK],
-        cwd=tmp_path,
-        env={**os.environ, **homes},
-        capture_output=True,
-        text=True,
-        check=True,
+    assert "Success! Your notebook passes all the tests." in nbgrader(
+        ["validate", NOTEBOOK], tmp_path, to="validate it", environment={"HOME": str(tmp_path)}
     )
-    assert "Success! Your notebook passes all the tests." in said.stdout
 
 
 # -- the gradebook -----------------------------------------------------------------------------------------------------
