@@ -19,7 +19,7 @@ def nbgrader(words: Sequence[str], folder: Path, *, to: str, environment: Mappin
     # nbgrader asks the program `alembic` for a number when it makes a database: it has to be found.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *words, "--log-level=ERROR"],
+        [sys.executable, "-m", "nbgrader", *words],
         cwd=folder,
         env={**os.environ, "PATH": path, **(environment or {})},
         capture_output=True,

@@ -20,7 +20,8 @@ def generate(folder: Path, *, say: Callable[[str], None]) -> int:
         )
     for name in names:
         say(f"nbgrader generate_feedback {name} --force")
-        nbgrader(["generate_feedback", name, "--force"], folder, to=f"make the feedback of {name}")
+        words = ["generate_feedback", name, "--force", "--log-level=ERROR"]
+        nbgrader(words, folder, to=f"make the feedback of {name}")
     return sum(1 for _ in folder.glob("feedback/*/*/*.html"))
 
 

@@ -71,7 +71,7 @@ def from_nbgrader(source: Source) -> bytes:
         tree.mkdir(parents=True)
         (tree / NOTEBOOK).write_bytes(notebook(source))
         homes = {"HOME": name, "JUPYTER_CONFIG_DIR": str(folder / "jupyter")}
-        nbgrader(["generate_assignment", NAME], folder, to=f"make {NOTEBOOK}", environment=homes)
+        nbgrader(["generate_assignment", NAME, "--log-level=ERROR"], folder, to=f"make {NOTEBOOK}", environment=homes)
         return _settled((folder / "release" / NAME / NOTEBOOK).read_bytes())
 
 
