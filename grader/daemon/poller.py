@@ -166,7 +166,7 @@ class Poller:
 
     def _keep(self, key: str, row: dict[str, Any] | None) -> None:
         with self._lock:
-            if row is None and key not in self._unposted:
+            if self._unposted.get(key) == row:
                 return
             self._unposted.pop(key, None)
             if row is not None:
@@ -177,11 +177,7 @@ class Poller:
     def _post_later(self, course: CourseFile) -> None:
         for key, row in list(self._unposted.items()):
             try:
-                if (api := self._api(course, row["repository"])) is not None:
-                    api.post(row["repository"], row["commit"], Status(**row["status"]))
-                self._keep(key, None)
-            except (ForgeError, CommandError) as error:
-                self._complain(row["repository"], str(error))
+                self._post(course, row["repository"], row["commit"], Status(**row["status"]))
             except (KeyError, TypeError):  # the file was damaged
                 self._keep(key, None)
 

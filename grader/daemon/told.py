@@ -16,14 +16,14 @@ from harness.formats.words import counted, line
 Tell = Callable[[str], None]
 
 
-def stage_line(number_: int, title: str, points: float, possible: float, undecided: float) -> str:
-    """One stage.
+def stage_line(number_: int, title: str, points: float, possible: float, undecided: float, *, over: bool = True) -> str:
+    """One stage; `over`: nothing more will come of it.
 
     >>> stage_line(2, "Serving", 4, 10, 0)
     '✗ stage 2, Serving: 4 of 10 points'
     """
     sign = "–" if undecided else "✓" if points >= possible else "✗"
-    waits = f", {number(undecided)} undecided so far" if undecided else ""
+    waits = f", {number(undecided)} undecided{'' if over else ' so far'}" if undecided else ""
     return line(f"{sign} stage {number_}, {title}: {number(points)} of {number(possible)} points{waits}")
 
 
@@ -45,7 +45,6 @@ class Stages:
         """All is over: `stages` of a student's view."""
         for row in stages:
             text = stage_line(row["number"], row["title"], row["points"], row["possible"], row["undecided"])
-            text = text.removesuffix(" so far")
             if self._told.get(row["number"]) != text:
                 self._say(row["number"], text)
 
@@ -59,7 +58,7 @@ def _line_so_far(stage: Stage, verdicts: Sequence[Verdict]) -> str:
     points = math.fsum(verdict.points for verdict in mine)
     undecided = math.fsum(verdict.undecided for verdict in mine)
     possible = math.fsum(verdict.check.points for verdict in mine)
-    return stage_line(stage.number, stage.title, points, possible, undecided)
+    return stage_line(stage.number, stage.title, points, possible, undecided, over=False)
 
 
 def points_of(view: Mapping[str, Any]) -> str:

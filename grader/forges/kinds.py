@@ -51,7 +51,21 @@ class Dialect(Protocol):
         ...
 
 
-class GitHub:
+class _AsGitHub:
+    """The paths and bodies that GitHub has, and that Forgejo and Gitea have taken over."""
+
+    def tip(self, repository: str, branch: str) -> Call:
+        return Call(f"/repos/{quote(repository)}/branches/{quote(branch, safe='')}")
+
+    def status(self, repository: str, commit: str, status: Status) -> Call:
+        return Call(f"/repos/{quote(repository)}/statuses/{commit}", _plain(status, status.state))
+
+    def is_so_already(self, answer: bytes) -> bool:
+        del answer
+        return False
+
+
+class GitHub(_AsGitHub):
     """github.com and GitHub Enterprise Server."""
 
     def headers(self, token: str) -> dict[str, str]:
@@ -61,45 +75,25 @@ class GitHub:
             "X-GitHub-Api-Version": "2022-11-28",
         }
 
-    def tip(self, repository: str, branch: str) -> Call:
-        return Call(f"/repos/{quote(repository)}/branches/{quote(branch, safe='')}")
-
     def commit(self, answer: Any) -> object:
         return answer["commit"]["sha"]
-
-    def status(self, repository: str, commit: str, status: Status) -> Call:
-        return Call(f"/repos/{quote(repository)}/statuses/{commit}", _plain(status, status.state))
 
     def comment(self, repository: str, commit: str, text: str) -> Call | None:
         return Call(f"/repos/{quote(repository)}/commits/{commit}/comments", {"body": text})
 
-    def is_so_already(self, answer: bytes) -> bool:
-        del answer
-        return False
 
-
-class Forgejo:
+class Forgejo(_AsGitHub):
     """Forgejo, Gitea, Codeberg."""
 
     def headers(self, token: str) -> dict[str, str]:
         return {"Authorization": f"token {token}", "Accept": "application/json"}
 
-    def tip(self, repository: str, branch: str) -> Call:
-        return Call(f"/repos/{quote(repository)}/branches/{quote(branch, safe='')}")
-
     def commit(self, answer: Any) -> object:
         return answer["commit"]["id"]
-
-    def status(self, repository: str, commit: str, status: Status) -> Call:
-        return Call(f"/repos/{quote(repository)}/statuses/{commit}", _plain(status, status.state))
 
     def comment(self, repository: str, commit: str, text: str) -> Call | None:
         del repository, commit, text
         return None
-
-    def is_so_already(self, answer: bytes) -> bool:
-        del answer
-        return False
 
 
 #: GitLab's words for our states. It has none for what broke through our fault: what was cancelled is nobody's failure.

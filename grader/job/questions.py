@@ -12,7 +12,7 @@ Rule 3: only what the submission did takes points. What is ours or the machine's
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,7 +57,6 @@ class Pass:
     values: dict[str, Mapping[str, Any]] = field(default_factory=dict)  #: question -> name -> value
     missing: dict[str, str] = field(default_factory=dict)  #: question -> why not all of its values came out
     crowded: bool = False  #: a time-out came while the machine had no processor to give
-    ended: bool = True  #: every cell was reached
     seconds: float = 0.0  #: in cells and values
 
 
@@ -99,7 +98,6 @@ def run(nodes: Nodes, folder: Path, cells: Sequence[Cell], questions: Mapping[st
             reached = _go_on(kernel, cells, questions, done, reached)
         if reached == len(cells) or done.seconds > WHOLE:
             break
-    done.ended = reached == len(cells)
     return done
 
 
@@ -179,9 +177,3 @@ def _judged(question: Question, cells: Mapping[str, Cell], done: Pass) -> Answer
         return replace(base, outcome=Outcome.TIMEOUT.value, message=f"{why}. {told}".strip(), told=told)
     why = done.missing.get(question.name, "not all that has to hold does")
     return replace(base, message=f"{why}. {told}".strip(), told=told, values=values)
-
-
-def in_trouble(done: Pass) -> Iterator[str]:
-    """What went wrong in cells, for authors."""
-    for number, why in sorted(done.trouble.items()):
-        yield f"cell {number + 1} {why}"
