@@ -26,6 +26,7 @@ from grader.bench.task import Task
 from harness.errors import cause_of
 from harness.lab.interface import LabError
 from harness.lab.local.processes import stands_still
+from harness.lab.node.proc import machine_queued
 from harness.lab.tools import tools_here
 from harness.tester.border.records import BadRecord, Phase, Record, parse_record
 from harness.text.lines import Lines
@@ -55,15 +56,26 @@ class Ended:
     cancelled: bool = False  #: someone wanted the whole run to stop
     log: str = ""  #: the end of what it wrote to standard error
     phases: tuple[Phase, ...] = field(default=())  #: what the bench itself took time for
-    elsewhere: Elsewhere | None = None  #: if it ran on another machine
+    elsewhere: Measured | None = None  #: if it ran on another machine
 
 
 @dataclass(frozen=True, kw_only=True)
-class Elsewhere:
-    """What only the machine can measure that it ran on."""
+class Measured:
+    """What only the machine can measure that a group of checks ran on."""
 
     seconds: float  #: how long it took
     crowded: float  #: the share of that in which something on that machine had no processor
+
+
+def measuring() -> Callable[[], Measured]:
+    """Begin to measure; the answer says what has been measured until it is called."""
+    begun, queued = time.monotonic(), machine_queued()
+
+    def measured() -> Measured:
+        seconds = max(time.monotonic() - begun, 0.001)
+        return Measured(seconds=seconds, crowded=(machine_queued() - queued) / seconds)
+
+    return measured
 
 
 class Bench(Protocol):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.bench.local import MOST_LINE, MOST_LOG, Elsewhere, Ended, heard
+from grader.bench.local import MOST_LINE, MOST_LOG, Ended, Measured, heard
 from harness.lab.interface import LabError
 from harness.tester.border.records import BadRecord, Phase, Record, cut, line_of
 
@@ -79,7 +79,7 @@ def _ended(row: dict[str, Any]) -> Ended:
         died=_text(row, "died"),
         log=_text(row, "log", MOST_LOG),
         phases=tuple(Phase(cut(name, 40), _seconds(seconds)) for name, seconds in phases[:_MOST_PHASES]),
-        elsewhere=Elsewhere(seconds=max(_seconds(row.get("seconds")), 0.001), crowded=_seconds(row.get("crowded"))),
+        elsewhere=Measured(seconds=max(_seconds(row.get("seconds")), 0.001), crowded=_seconds(row.get("crowded"))),
     )
 
 

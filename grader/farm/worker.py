@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any, cast
 from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
 from grader.bench.folder import folder_of_a_tester, sweep
-from grader.bench.local import Bench, Elsewhere, Place
+from grader.bench.local import Bench, Place, measuring
 from grader.bench.pool import Benches
 from grader.course import Course
 from grader.farm.answer import Answer, line_of_record
@@ -28,7 +27,6 @@ from grader.farm.dask_settings import security_of
 from grader.farm.gate import Gate, GivenUp
 from grader.farm.parcel import Parcel, task_of, version_of, versions_of
 from harness.lab.interface import LabError
-from harness.lab.node.proc import machine_queued
 from harness.tester.border.records import BadRecord, Record, Report
 
 #: Under this name dask knows what a worker of ours has.
@@ -160,11 +158,10 @@ class Station(WorkerPlugin):
             self._benches.bench() as bench,
         ):
             task = task_of(parcel, self._course, folder / "submission")
-            begun, queued = time.monotonic(), machine_queued()
+            measured = measuring()
             with call.on(bench), _ended_if_hung(task.seconds + HUNG):
                 ended = bench.run(task, hear)
-            seconds = max(time.monotonic() - begun, 0.001)
-            elsewhere = Elsewhere(seconds=seconds, crowded=(machine_queued() - queued) / seconds)
+            elsewhere = measured()
         if not alone:
             self._gate.learn(reports)
         return Answer(replace(ended, elsewhere=elsewhere), lines=lines)

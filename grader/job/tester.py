@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from grader.bench.local import Bench, Elsewhere, Ended
+from grader.bench.local import Bench, Ended, measuring
 from grader.bench.task import Task
 from grader.job.listener import Listener
 from harness.lab.interface import LabError
-from harness.lab.node.proc import machine_queued
 from harness.tester.border.records import Built, Phase, Report, Start
 
 
@@ -52,7 +50,7 @@ def run_tester(bench: Bench, task: Task, see: Callable[[Start | Report], None] =
     """Run a task to its end; `see` is told what begins and each report that counts. Raises Cancelled."""
     archive = tempfile.TemporaryFile() if task.pack else None  # noqa: SIM115 - whoever takes it in closes it
     listener = Listener(task.checks, see=see, archive=archive)
-    begun, queued = time.monotonic(), machine_queued()
+    here = measuring()
     try:
         ended = bench.run(task, listener)
     except LabError as error:
@@ -61,8 +59,7 @@ def run_tester(bench: Bench, task: Task, see: Callable[[Start | Report], None] =
         trouble = listener.trouble
     if ended.cancelled:
         raise Cancelled
-    seconds = max(time.monotonic() - begun, 0.001)
-    measured = ended.elsewhere or Elsewhere(seconds=seconds, crowded=(machine_queued() - queued) / seconds)
+    measured = ended.elsewhere or here()
     if ended.died:
         listener.blame(ended.died)
     return Ran(

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from fakes import ALL, END, READS, SECRET, SERVES, SURVIVES, FakeBench, Runs, hand_in, packets, passing, report, said
 
+from grader.bench import local
 from grader.bench.local import Ended, LocalPlace, OnRecord
 from grader.bench.task import Task
 from grader.campaign.campaign import Campaign
 from grader.campaign.plan import make_plan
-from grader.job import tester
 from grader.record.journal import Journal
 from grader.record.run_folder import RunFolder
 from harness.errors import SetupError, UsageError
@@ -257,8 +257,8 @@ def test_time_that_was_lost_through_us_is_taken_from_no_other_check(
 ) -> None:
     hand_in(runs.submitted, "ann")
     clock = itertools.count(step=60.0)
-    monkeypatch.setattr(tester, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(tester, "machine_queued", lambda: 0.0)
+    monkeypatch.setattr(local, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(local, "machine_queued", lambda: 0.0)
     still = Ended(status=None, late=True, stopped="the lab's link node was stopped by a signal")
     runs.bench.scripts, runs.bench.endings = [[report(READS)], [*passing(), END]], [still]
     runs.go()
@@ -473,9 +473,9 @@ def test_time_that_the_machine_did_not_give_costs_nothing(
     """The time is up after 60 s; the tester waited, the machine was crowded, or the submission took the processor."""
     hand_in(runs.submitted, "ann")
     clock = itertools.count(step=60.0)
-    monkeypatch.setattr(tester, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(local, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     psi = itertools.count(step=60.0 * crowded)
-    monkeypatch.setattr(tester, "machine_queued", lambda: next(psi))
+    monkeypatch.setattr(local, "machine_queued", lambda: next(psi))
     runs.bench.scripts = [[report(READS, waited=waited, used=used)]]
     runs.bench.endings = [Ended(status=None, late=True)] * 3
     runs.go()

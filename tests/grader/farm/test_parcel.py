@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fakes import ALL, READS, SECRET, Runs, hand_in, report
 
-from grader.bench.local import Elsewhere, Ended
+from grader.bench.local import Ended, Measured
 from grader.farm.answer import MOST_ANSWER, Answer, line_of_record
 from grader.farm.parcel import Parcel, parcel_of, task_of
 from harness.lab.interface import LabError
@@ -59,7 +59,7 @@ def test_a_parcel_that_does_not_fit_is_our_trouble(runs: Runs, tmp_path: Path, c
         task_of(Parcel(**{**vars(parcel), **change}), runs.course, tmp_path / "there")
 
 
-ENDED = Ended(status=0, log="a log", phases=(Phase("start", 0.5),), elsewhere=Elsewhere(seconds=3.0, crowded=0.25))
+ENDED = Ended(status=0, log="a log", phases=(Phase("start", 0.5),), elsewhere=Measured(seconds=3.0, crowded=0.25))
 
 
 def test_an_answer_is_what_the_tester_said() -> None:
