@@ -119,7 +119,8 @@ def _put_questions(
         sync_questions(book.questions, rules, Asked(row.name, source), there.items(), said)
         if without := len(set(whose) - there.keys()):
             many = f"{without} notebooks have" if without > 1 else "1 notebook has"
-            said.remarks.append(f"{row.name}: {many} not been graded yet: grader questions grade {course.folder}")
+            command = f"grader questions grade {shell(str(course.folder))}"
+            said.remarks.append(f"{row.name}: {many} not been graded yet: {command}")
 
 
 def results_of(found: Record, pairs: Sequence[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
