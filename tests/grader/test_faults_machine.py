@@ -19,6 +19,7 @@ import contextlib
 import errno
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -136,7 +137,7 @@ def groups() -> Iterator[None]:
 
 def behind(words: str, path: Path) -> Path:
     """A Python that starts behind these words."""
-    path.write_text(f'#!/bin/sh\n{words} {sys.executable} "$@"\n')
+    path.write_text(f'#!/bin/sh\n{words} {shlex.quote(sys.executable)} "$@"\n')
     path.chmod(0o755)
     return path
 
@@ -242,7 +243,7 @@ runpy.run_module("harness.tester.run", run_name="__main__")
 @pytest.mark.parametrize("step", [3600, pytest.param(0.5, marks=Audit), pytest.param(1e9, marks=Audit)])
 def test_a_clock_that_steps(course: Course, tmp_path: Path, step: float, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "clock.py").write_text(CLOCK.format(step))
-    python = behind(f"exec {sys.executable} {tmp_path}/clock.py", tmp_path / "python")
+    python = behind(shlex.join(["exec", sys.executable, f"{tmp_path}/clock.py"]), tmp_path / "python")
     monkeypatch.setattr(local, "sys", SimpleNamespace(executable=str(python)))
     results = graded(course, tmp_path / "run", LocalPlace(ROOT), students=tuple(DUE))
     nobody_lost(results)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -295,7 +296,7 @@ def test_a_relay(course: Course, tmp_path: Path, turns: int, monkeypatch: pytest
     monkeypatch.setattr(job, "MARGIN", 30.0)  # a call that the relay does not answer takes 10 s
     script, python = tmp_path / "relay.py", tmp_path / "python"
     script.write_text(RELAY.format(turns))
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$@"\n')
+    python.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(script)])} "$@"\n')
     python.chmod(0o755)
     with monkeypatch.context() as broken:
         broken.setattr(local, "sys", SimpleNamespace(executable=str(python)))

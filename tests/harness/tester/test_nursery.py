@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,16 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def nursery() -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-B", "-m", "harness.tester.nursery"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert hears(process) == {"nursery": "ready"}
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(10) == 0
+    # A tester that is killed leaves what it had there; in a lab its node goes with it.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # a submission runs as another user, and goes through it
+        environment = {**os.environ, "TMPDIR": folder}
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+            assert hears(process) == {"nursery": "ready"}
+            yield process
+            assert process.stdin is not None
+            process.stdin.close()
+            assert process.wait(10) == 0
 
 
 def hears(nursery: subprocess.Popen[bytes]) -> dict[str, Any]:
