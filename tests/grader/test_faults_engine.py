@@ -51,6 +51,7 @@ class Engine:
         self.folder = folder
         self.address = f"unix://{folder}/sock"
         self.data = folder / "data"
+        self.bridge = f"slengine{os.getpid() % 10**7}"
         self._process: subprocess.Popen[bytes] | None = None
         self._below: subprocess.Popen[bytes] | None = None
 
@@ -60,7 +61,8 @@ class Engine:
         self._start_below()
         roots = ["--data-root", self.data, "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid"]
         roots += ["--containerd", self.folder / "containerd.sock"]
-        quiet = ["--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"]
+        # One that is told to have no bridge deletes docker0, which is another engine's.
+        quiet = [f"--bridge={self.bridge}", "--iptables=false", "--ip-forward=false", "--ip-masq=false"]
         with (self.folder / "log").open("ab") as file:
             self._process = subprocess.Popen(
                 ["dockerd", *map(str, roots), "-H", self.address, *quiet], stdout=file, stderr=file
@@ -136,6 +138,10 @@ def engine() -> Iterator[Engine]:
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2600m", "tmpfs", str(made.data)]).returncode:
             pytest.skip("nothing can be mounted here")
         try:
+            for words in (f"add {made.bridge} type bridge", f"set {made.bridge} up"):
+                subprocess.run(["ip", "link", *words.split()], check=True)
+            # An address for documentation (RFC 5737): nobody's network is hidden by it.
+            subprocess.run(["ip", "address", "add", "192.0.2.1/24", "dev", made.bridge], check=True)
             made.start()
             here = docker.from_env()
             there = docker.DockerClient(made.address, timeout=120)
@@ -144,6 +150,7 @@ def engine() -> Iterator[Engine]:
             yield made
         finally:
             made.stop()
+            subprocess.run(["ip", "link", "delete", made.bridge], check=False)
             subprocess.run(["umount", "--recursive", "--lazy", str(made.data)], check=False)
             for line in Path("/proc/mounts").read_text().splitlines():
                 if name in line.split()[1]:

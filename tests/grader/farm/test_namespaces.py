@@ -59,12 +59,19 @@ class Machine:
 
     def load(self, images: Path) -> None:
         """Wait for the engine, and bring it the lab's images."""
+        from docker.errors import DockerException
+
         from docker import DockerClient
 
         deadline = time.monotonic() + 60
-        while not (self.folder / "d.sock").exists() and time.monotonic() < deadline:
-            assert self.engine.poll() is None, (self.folder / "log").read_text()[-2000:]
-        with contextlib.closing(DockerClient(self.socket, timeout=120)) as engine, images.open("rb") as file:
+        while True:
+            try:
+                engine = DockerClient(self.socket, timeout=120)
+                break
+            except DockerException:  # its socket's file is there before it listens
+                assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
+                assert self.engine.poll() is None, (self.folder / "log").read_text()[-2000:]
+        with contextlib.closing(engine), images.open("rb") as file:
             engine.images.load(file)
 
     def work(self, address: str, certificates: Path) -> None:
