@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sockets
 from addresses import Address
@@ -27,8 +27,7 @@ from wire import Wire
 # Stage 3: how long to wait for what.
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a pipe does with each connection it accepts."""
 
     serves: bool  #: TLS is on the side that is accepted

@@ -8,15 +8,14 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import socket
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class BadAddress(argparse.ArgumentTypeError):
     """The text is not an address. argparse prints the message of this kind of error unchanged."""
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """Where a program sends to, or waits. `str()` gives the notation back."""
 
     host: str  #: numeric

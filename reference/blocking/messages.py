@@ -10,7 +10,7 @@ Pure: bytes in, bytes out. Frames are in framing.py.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NAME = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -27,8 +27,7 @@ class ServerError(Exception):
     """The server answered `error`; the text is its reason."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One request."""
 
     command: str  #: "put", "get", "list" or "whoami"

@@ -12,7 +12,7 @@ Pure: text in, text out. Lines are in framing.py.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,32}")
 #: How many words follow each command; the last word of `say` is the rest of the line.
@@ -23,8 +23,7 @@ class BadRequest(Exception):
     """The request is none of the five, or cannot be granted; the text is the reason for the `error` reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request."""
 
     command: str  #: "nick", "join", "part", "say" or "quit"

@@ -17,8 +17,7 @@ NewReno after RFC 5681 and 6582, which is the teaching controller:
 ### BEGIN SOLUTION: stage 7: a congestion window is yours to write
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rate import RateSample
 
@@ -30,8 +29,7 @@ INITIAL_WINDOW = 10 * SEGMENT
 LOSS_WINDOW = SEGMENT
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """What one acknowledgement taught."""
 
     acknowledged: int  #: bytes that it moved the cumulative acknowledgement forward by; 0 if it only carried new blocks

@@ -10,12 +10,10 @@ that come in a bunch do not make a link faster, nor does a burst that was sent (
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class RateSample:
+class RateSample(NamedTuple):
     """What was delivered from the sending of a segment to its acknowledgement."""
 
     delivered: int  #: bytes
