@@ -12,6 +12,7 @@ from grader.cli import grade as _grade
 from grader.cli import gradebook as _gradebook
 from grader.cli import hook as _hook
 from grader.cli import interop as _interop
+from grader.cli import likeness as _likeness
 from grader.cli import merge as _merge
 from grader.cli import questions as _questions
 from grader.cli import record as _record
@@ -26,6 +27,7 @@ _COMMANDS = (
     _merge,
     _farm,
     _interop,
+    _likeness,
     _record,
     _grade,
     _audit,
