@@ -56,6 +56,10 @@ class Course:
         """The folders of its tests."""
         return {suite: self.root / "grader" / "suites" / name / suite for suite in SUITES}
 
+    def meetings(self, name: str) -> Path:
+        """The folder of the tests in which its submissions meet each other; it need not be there."""
+        return self.root / "grader" / "suites" / name / "interop"
+
     def released(self, name: str) -> Path:
         """The folder of what students get."""
         return self.root / "assignments" / name
@@ -88,6 +92,12 @@ class Course:
                 with contextlib.suppress(CommandError):
                     found[other] = expected_files(self.load(other).programs)
         return found
+
+    def meeting_version(self, name: str) -> str:
+        """What decides how its submissions meet, besides `versions`: a hash; "" if they do not."""
+        folder = self.meetings(name)
+        rows = [(path.name, _hash_of(path)) for path in _sources(folder)] if folder.is_dir() else []
+        return hashlib.sha256(repr(rows).encode()).hexdigest() if rows else ""
 
     def versions(self, name: str) -> Versions:
         """What decides the outcomes of its checks, besides the submission and where it runs. Raises as `load`."""

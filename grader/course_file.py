@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from grader.course_interop import InteropSettings, interop_settings
 from grader.course_push import PLACE_OF_SECRET, PushSettings, push_settings, verdicts_per_day
 from grader.term.late import LatePolicy
 from harness.course.languages import DEFAULT, LANGUAGES, in_order
@@ -87,6 +88,7 @@ class CourseFile:
     before_due: Shown = "all"  #: what a student's page holds before the deadline
     after_due: Shown = "all"  #: and after it
     push: PushSettings
+    interop: InteropSettings
 
     @property
     def folder(self) -> Path:
@@ -172,7 +174,10 @@ def load_course_file(path: Path, assignments: Sequence[str]) -> CourseFile:
 
 # --- one function per table, top to bottom as in the file ---
 
-_TABLES = ("course", "students", "late", "roster", "gradebook", "push", "watch", "forges", "assignments", "extensions")
+_TABLES = (
+    *("course", "students", "late", "roster", "gradebook", "push", "watch", "forges"),
+    *("interop", "assignments", "extensions"),
+)
 _HEAD = ("schema", "name", "title", "term", "zone", "secret", "submitted", "run", "languages")
 
 
@@ -213,6 +218,7 @@ def _read(file: TomlFile, path: Path, known: Sequence[str]) -> CourseFile:
         before_due=_shown(see, "before_due"),
         after_due=_shown(see, "after_due"),
         push=push_settings(file, path.parent),
+        interop=interop_settings(file),
     )
 
 

@@ -39,7 +39,7 @@ class DockerBench:
                 if self._stop.is_set():
                     raise LabError("the run was cancelled while the lab started")
             begun = time.monotonic()  # not before: an engine that is started again takes no time from the tests
-            with self._star.session(task.submission, task.limits, builds=task.build) as node:
+            with self._star.session(task.submission, task.limits, builds=task.build, second=task.second) as node:
                 job = task.docker_job(node.lab, PurePosixPath(nodes.CODE)).to_json()
                 left = node.run_tester(job, lambda row: on_record(read(record_of, row)), begun + task.seconds)
                 if left.died is not None and not left.died.by_memory:
@@ -135,4 +135,6 @@ def _code(course: Course, names: list[str]) -> Mapping[str, Path]:
         code[f"{name}/assignment.toml"] = course.reference(name) / "assignment.toml"
         code[f"{name}/reference"] = course.reference(name)
         code.update({f"{name}/{suite}": folder for suite, folder in course.suites(name).items()})
+        if (meetings := course.meetings(name)).is_dir():
+            code[f"{name}/{meetings.name}"] = meetings
     return code

@@ -31,6 +31,11 @@ class Task:
 
     submission: Path = Path()  #: the safe copy
     programs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    meets: bool = (
+        False  #: whether the checks are those of a meeting; the assignment is what `as_assignment` makes of it
+    )
+    second: Path | None = None  #: of a meeting: the copy of the other submission; None: it meets the course's own
+    second_programs: Mapping[str, Sequence[str]] | None = None  #: and how that one is started
     build: bool = False  #: whether the submission is to be built
     look: bool = False  #: whether its sources are to be looked through for forbidden names
     pack: bool = False  #: whether what was built is to be sent
@@ -49,7 +54,7 @@ class Task:
     def local_job(self) -> Job:
         """For a tester on this machine."""
         return self._job(
-            LocalLab(self.submission),
+            LocalLab(self.submission, self.second),
             assignment=self.assignment.path.resolve(),
             suites={suite: folder.resolve() for suite, folder in self.suites.items()},
             reference=self.reference and self.reference.resolve(),
@@ -61,7 +66,7 @@ class Task:
         return self._job(
             lab,
             assignment=folder / "assignment.toml",
-            suites={suite: folder / suite for suite in self.suites},
+            suites={suite: folder / path.name for suite, path in self.suites.items()},
             reference=self.reference and folder / "reference",
         )
 
@@ -81,4 +86,6 @@ class Task:
             outcomes=self.outcomes,
             seed=self.seed,
             reference=reference,
+            meets=self.meets,
+            second_programs=self.second_programs,
         )

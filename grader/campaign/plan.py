@@ -47,7 +47,7 @@ class Plan:
 
 
 #: Names that the run's own folder needs, so no student can have them.
-RESERVED = frozenset({"journal.jsonl", "decisions.jsonl", "campaign.json", "index.html"})
+RESERVED = frozenset({"journal.jsonl", "decisions.jsonl", "campaign.json", "index.html", "interop", "likeness"})
 
 
 def make_plan(

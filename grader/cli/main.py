@@ -11,6 +11,8 @@ from grader.cli import farm as _farm
 from grader.cli import grade as _grade
 from grader.cli import gradebook as _gradebook
 from grader.cli import hook as _hook
+from grader.cli import interop as _interop
+from grader.cli import likeness as _likeness
 from grader.cli import merge as _merge
 from grader.cli import questions as _questions
 from grader.cli import record as _record
@@ -24,6 +26,8 @@ _COMMANDS = (
     _run,
     _merge,
     _farm,
+    _interop,
+    _likeness,
     _record,
     _grade,
     _audit,

@@ -7,7 +7,7 @@ import functools
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,9 +27,9 @@ from grader.campaign.shard import Shard
 from grader.campaign.tasks import of_another_secret
 from grader.cli import app as program
 from grader.cli.app import LabKind, LinkEngine, app
-from grader.course import Course
 from grader.course_file import CourseFile, course_of
 from grader.farm import trust
+from grader.farm.choose import farm_place
 from grader.record.run_folder import RunFolder
 from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
@@ -88,7 +88,7 @@ def run(
         secret = folder.secret(_secret(file, seed))
         _refuse_another_secret(folder, secret, [] if reseed else plan.jobs)
         if scheduler:
-            place, carried = _farm(course, scheduler, certificates, say)
+            place, carried = farm_place(course, scheduler, certificates, say)
         else:
             place = choose_place(
                 course,
@@ -122,18 +122,6 @@ def _begins(console: Console, folder: RunFolder, jobs: int, workers: int, second
     console.print(Text(f"{jobs} submission{'s' if jobs != 1 else ''}, {side}, {in_words(seconds)}, {kind}"))
     if place.unprotected:
         console.print(Text(place.unprotected, style="yellow"))
-
-
-def _farm(course: Course, scheduler: str, certificates: Path | None, say: Callable[[str], None]) -> tuple[Place, int]:
-    """A farm to grade on, and how many labs it carries. Raises UsageError, SetupError."""
-    address = trust.checked(scheduler, certificates)
-    trust.need_dask()
-    from grader.farm.dask_settings import settle
-    from grader.farm.place import FarmPlace
-
-    settle()
-    place = FarmPlace(course, address, certificates, say=say)
-    return place, place.labs
 
 
 def _secret(file: CourseFile | None, typed: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """What a worker is told: a group of checks of one submission, as bytes. Pure.
 
-Rule 1: plain data. A line of JSON, then the submission as a tar; the assignment by name, the tests by their hash.
+Rule 1: plain data. A line of JSON, then the submission as a tar, of a meeting with another one the other's behind it;
+        the assignment by name, the tests by their hash.
 Rule 2: the seed of this student and assignment goes along, never the course's secret, and no name of a student.
 """
 
@@ -21,9 +22,10 @@ from harness.errors import CommandError, SubmissionError
 from harness.lab.interface import LabError
 from harness.lab.node.packing import pack_tree
 from harness.tester.border.outcome import Outcome
+from harness.transport.simulation.meetings import as_assignment
 
 #: Changes with the meaning of parcels and answers.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,20 +36,27 @@ class Parcel:
     assignment: str
     job: Mapping[str, Any] = field(repr=False)  #: the fields of a Task that say what is run
     submission: bytes = field(repr=False)  #: a tar
+    second: bytes | None = field(repr=False, default=None)  #: of a meeting with another submission: that one's
 
     def to_bytes(self) -> bytes:
         """For the wire."""
-        head = {"version": self.version, "assignment": self.assignment, "job": dict(self.job)}
-        return json.dumps(head).encode("ascii") + b"\n" + self.submission
+        head: dict[str, Any] = {"version": self.version, "assignment": self.assignment, "job": dict(self.job)}
+        head["first"] = None if self.second is None else len(self.submission)
+        return json.dumps(head).encode("ascii") + b"\n" + self.submission + (self.second or b"")
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Parcel:
         """From the wire; it comes from a trusted machine. Raises LabError if that has another version."""
-        head, _, submission = data.partition(b"\n")
+        head, _, tars = data.partition(b"\n")
         try:
             row = json.loads(head)
+            first: int | None = row["first"]
             return cls(
-                version=row["version"], assignment=row["assignment"], job=dict(row["job"]), submission=submission
+                version=row["version"],
+                assignment=row["assignment"],
+                job=dict(row["job"]),
+                submission=tars[:first],
+                second=None if first is None else tars[first:],
             )
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise LabError(f"the parcel cannot be read ({error}): grader and worker differ in version") from None
@@ -55,18 +64,27 @@ class Parcel:
 
 #: What of a task a worker has itself, must not know, or is told in another way; all else goes along as it is.
 _NOT_SENT = frozenset(
-    ("student", "assignment", "suites", "identity", "lab", "versions", "others", "reference", "submission", "outcomes")
+    (
+        *("student", "assignment", "suites", "identity", "lab", "versions", "others", "reference"),
+        *("submission", "second", "outcomes"),
+    )
 )
 _JOB = tuple(each.name for each in fields(Task) if each.name not in _NOT_SENT)
 
 
 def parcel_of(task: Task, version: str) -> Parcel:
     """The parcel of a task. Raises OSError if its copy cannot be read."""
-    tar = io.BytesIO()
-    pack_tree(str(task.submission), tar)
     job: dict[str, Any] = {name: getattr(task, name) for name in _JOB}
     job["outcomes"] = {check: outcome.value for check, outcome in task.outcomes.items()}
-    return Parcel(version=version, assignment=task.assignment.name, job=job, submission=tar.getvalue())
+    second = None if task.second is None else _packed(task.second)
+    name = task.assignment.name
+    return Parcel(version=version, assignment=name, job=job, submission=_packed(task.submission), second=second)
+
+
+def _packed(folder: Path) -> bytes:
+    tar = io.BytesIO()
+    pack_tree(str(folder), tar)
+    return tar.getvalue()
 
 
 def task_of(parcel: Parcel, course: Course, folder: Path) -> Task:
@@ -74,16 +92,24 @@ def task_of(parcel: Parcel, course: Course, folder: Path) -> Task:
     try:
         assignment = course.load(parcel.assignment)
         take_built(io.BytesIO(parcel.submission), folder, len(parcel.submission))
+        second = None if parcel.second is None else folder.with_name(f"{folder.name}-second")
+        if second is not None and parcel.second is not None:
+            take_built(io.BytesIO(parcel.second), second, len(parcel.second))
         job = dict(parcel.job)
+        suites = course.suites(parcel.assignment)
+        if job["meets"]:
+            assignment = as_assignment(assignment, two=second is not None)
+            suites = {"hidden": course.meetings(parcel.assignment)}
         outcomes = {check: Outcome(word) for check, word in job.pop("outcomes").items()}
         return Task(
             student="",
             assignment=assignment,
-            suites=course.suites(parcel.assignment),
+            suites=suites,
             reference=course.reference(parcel.assignment),
             identity="",
             lab={},
             submission=folder,
+            second=second,
             outcomes=outcomes,
             **job,
         )
@@ -99,5 +125,6 @@ def version_of(versions: Mapping[str, Versions], *, kind: str, engine: str, imag
 
 
 def versions_of(course: Course, names: Sequence[str]) -> dict[str, Versions]:
-    """Of the assignments named. Raises as `Course.versions`."""
-    return {name: course.versions(name) for name in names}
+    """Of the assignments named, and of the meetings of those that have some. Raises as `Course.versions`."""
+    found = {name: course.versions(name) for name in names}
+    return found | {f"{name} meetings": Versions(base=told) for name in names if (told := course.meeting_version(name))}

@@ -80,14 +80,19 @@ class Cast:
         programs: Mapping[str, Sequence[str]],
         seed: int,
         second: Node | None = None,
+        second_programs: Mapping[str, Sequence[str]] | None = None,
         reference: Path | None = None,
     ) -> None:
-        """`programs`: how the submission starts them; `reference`: the folder of the answers, if a test may use it."""
+        """`programs`: how the submission starts them; `reference`: the folder of the answers, if a test may use it.
+
+        `second_programs`: how another submission starts them, which the second node has; None: it has the same one.
+        """
         self.node, self.second = node, second
         self.network = network
         self.assignment = assignment
         self.output_limit = assignment.limits.output_mb * 1_000_000  #: bytes of each stream of a program
         self.programs = programs
+        self.second_programs = programs if second_programs is None else second_programs
         self.reference = reference
         self.seed = seed
         self.rng = random.Random(seed)
@@ -96,6 +101,7 @@ class Cast:
         self.since = time.time()  #: when the test began
         self.places: dict[Program, Where] = {}  #: the node of each program of the submission
         self.second_used = False  #: whether the second node has to be made fresh
+        self.facts: dict[str, object] = {}  #: what the test found or measured, as plain data, for the check's report
         #: what a failing check leaves to look at, as plain data, or None; is given what only the reporter knows
         self.attachment: Callable[..., dict[str, object] | None] = lambda **_: None
         self._last: Program | None = None  # the submission's program that was started last

@@ -52,6 +52,11 @@ class Carrier(Protocol):
 class BadEndpoint(Exception):
     """An endpoint broke the promise of `Endpoint`; the message names it, the time, and what was expected."""
 
+    def __init__(self, name: str, what: str) -> None:
+        """`name`: which of the two it was."""
+        super().__init__(f"{name}: {what}")
+        self.name = name
+
 
 class Endless(Exception):
     """The bound on events or bytes was reached; the message says what time it was and who sent how much."""
@@ -225,8 +230,9 @@ class Simulation:
         self._settle(side)
         if side.timer is not None and side.timer <= self._now:
             raise BadEndpoint(
-                f"{side.name}: at {self.now:.6f} s handle_timer was called, and next_timer() still answers "
-                f"{side.endpoint.next_timer()!r}, which is not later: time would stand still"
+                side.name,
+                f"at {self.now:.6f} s handle_timer was called, and next_timer() still answers "
+                f"{side.endpoint.next_timer()!r}, which is not later: time would stand still",
             )
 
     def _settle_both(self) -> None:
@@ -245,19 +251,20 @@ class Simulation:
             side.timer = _nanoseconds(timer)
         else:
             raise BadEndpoint(
-                f"{side.name}: at {self.now:.6f} s next_timer() answered {timer!r}: "
-                "it has to be a time in seconds, or None for never"
+                side.name,
+                f"at {self.now:.6f} s next_timer() answered {timer!r}: "
+                "it has to be a time in seconds, or None for never",
             )
 
     def _asked(self, side: _Side) -> Iterator[bytes]:
         """What the endpoint sends."""
-        where = f"{side.name}: at {self.now:.6f} s datagrams_to_send gave"
+        where = f"at {self.now:.6f} s datagrams_to_send gave"
         found = side.endpoint.datagrams_to_send(now=self.now)
         if not isinstance(found, Iterable):
-            raise BadEndpoint(f"{where} {found!r} instead of a list of bytes")
+            raise BadEndpoint(side.name, f"{where} {found!r} instead of a list of bytes")
         for data in found:
             if not isinstance(data, bytes | bytearray | memoryview):
-                raise BadEndpoint(f"{where} {data!r} instead of bytes")
+                raise BadEndpoint(side.name, f"{where} {data!r} instead of bytes")
             yield bytes(data)
 
     def _send(self, side: _Side, data: bytes) -> None:

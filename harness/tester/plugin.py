@@ -49,9 +49,10 @@ class SuiteRun:
     wanted: Sequence[str]  #: ids of the checks to run, in this order
     outcomes: Mapping[str, Outcome]  #: of checks that ran before these
     node: Node
-    second: Node | None  #: another one with the same submission, if the assignment asks for it
+    second: Node | None  #: another one, with the same submission if the assignment asks for it, or with another one
     network: Network
     programs: Mapping[str, Sequence[str]]
+    second_programs: Mapping[str, Sequence[str]] | None  #: of another submission; None: the same one
     seed: str  #: of this submission and secret; every hidden check derives its own from it
     public_seed: str  #: the same for the public checks: it may be shown, it reveals nothing of the other
     broken_build: str | None = None  #: what the build said, when it failed
@@ -118,6 +119,7 @@ class StoryPlugin:
             programs=session.programs,
             seed=session.seed_of(check),
             second=session.second,
+            second_programs=session.second_programs,
             reference=session.reference if check.suite == "hidden" else None,
         )
         scene.link("clean")
@@ -201,7 +203,7 @@ class StoryPlugin:
         """With the story, the proof that the link was applied, what the kernel said, the packets."""
         if not report.outcome.well:
             scene.last_words()
-        report = replace(report, story=scene.story.for_record())
+        report = replace(report, story=scene.story.for_record(), facts=scene.facts or None)
         try:
             report = replace(report, used=round(self._most_used(), 4))
             counters = scene.network.counters()

@@ -37,6 +37,7 @@ from harness.tester.border.records import (
     line_of,
 )
 from harness.tester.plugin import StoryPlugin, SuiteRun
+from harness.transport.simulation.meetings import as_assignment
 
 #: So much of what was built is sent, in pieces.
 MOST_PIECES = 256
@@ -65,7 +66,8 @@ def make_lab(job: Job, assignment: Assignment) -> tuple[Sequence[Node], Network,
 
     submission = job.lab.submission
     node, link, leave = local_lab(submission, assignment.limits)
-    more = [LocalNode(submission, assignment.limits) for _ in range(assignment.limits.nodes - 1)]
+    other = job.lab.second or submission
+    more = [LocalNode(other, assignment.limits) for _ in range(assignment.limits.nodes - 1)]
 
     def leave_all() -> None:
         leave()
@@ -83,6 +85,8 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
     try:
         job = Job.from_json(text)
         assignment = load_assignment(job.assignment)
+        if job.meets:
+            assignment = as_assignment(assignment, two=job.second_programs is not None)
         nodes, network, leave = make_lab(job, assignment)
     except (BadJob, SetupError) as error:
         emit(Trouble(str(error)))
@@ -104,6 +108,7 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
             second=nodes[1] if len(nodes) > 1 else None,
             network=network,
             programs=job.programs,
+            second_programs=job.second_programs,
             seed=job.seed,
             public_seed=job.public_seed or _public_seed(job.seed),
             broken_build=broken_build,

@@ -19,6 +19,7 @@ from harness.lab.interface import Family, LabError
 from harness.link.trace import Direction, Packet
 from harness.transport.checks.by_hand import ByHand
 from harness.transport.checks.fairness import Sharing
+from harness.transport.checks.meeting import GoodputCheck, MeetingCheck
 from harness.transport.checks.reference_programs import ReferenceProgram, ReferenceServer, start
 from harness.transport.checks.series import Series
 from harness.transport.checks.simulation import PROGRAM, Peer, Sides, SimulationCheck, Transport, transport_of
@@ -29,6 +30,7 @@ from harness.transport.pictures.artefacts import bundled
 from harness.transport.pictures.bundle import Bundle
 from harness.transport.script.peer import ScriptedPeer
 from harness.transport.segments import WireFormat
+from harness.transport.simulation.meetings import MEETINGS
 from harness.transport.simulation.scenarios import Role, Scenario
 
 
@@ -78,6 +80,25 @@ class TransportWords:
         `alone`: with itself only, as public checks do. Raises LabError if the reference is needed and not there.
         """
         return Series(self._driven, names, alone=alone, model=model)
+
+    def meeting(self, letter: str, role: Role) -> MeetingCheck:
+        """A scenario of a meeting: the submission plays `role`; the other one the second node's, or the course's own.
+
+        Raises LabError without a reference.
+        """
+        cast, second = self._cast, None
+        if cast.second is not None:
+            cast.second_used = True
+            made = transport_of(
+                cast.second, cast.story, cast.assignment, cast.second_programs, seed=cast.seed, reference=cast.reference
+            )
+            second = cast.keep(made)
+        meeting = next(one for one in MEETINGS if one.letter == letter)
+        return MeetingCheck(self._driven, second, meeting, role, cast.facts.update)
+
+    def goodput(self, loss: float, seed: int) -> GoodputCheck:
+        """One run of the submission on the leaderboard's link, the course's own at the other end."""
+        return GoodputCheck(self._driven, loss, seed, self._cast.facts.update)
 
     def sharing(self, *, model: bool = False) -> Sharing:
         """Two connections of the submission on one bottleneck."""

@@ -52,23 +52,31 @@ PACKAGES = (
 )
 #: What a notebook's node has besides Python and a compiler; pip finds what these need.
 KERNEL = ("ipykernel", "matplotlib", "trustme", "cryptography", "psutil")
+#: What compares sources, with all that it needs; what only its command line needs is left out.
+LIKENESS = ("compare50", "attrs", "intervaltree", "jellyfish", "numpy", "pygments", "sortedcontainers", "tqdm")
 #: Where they are in an image.
 PACKAGES_AT = "/usr/local/lib/socketlab"
 #: Debian packages of our own nodes, besides python3.
 OURS = ("iproute2", "nftables", "tcpdump")
 #: Where an image of submissions says what is in it (docker/prepare-student.sh).
 TOOLS_AT = "/usr/local/share/socketlab.json"
-#: The images: where submissions run, where they are built, the lab's own nodes, and where notebooks run.
-Kind = Literal["student", "build", "node", "notebook"]
+#: The images: where submissions run, where they are built, the lab's own nodes, where notebooks run, and where sources
+#: are compared.
+Kind = Literal["student", "build", "node", "notebook", "likeness"]
 #: Those that every grading needs.
 KINDS: tuple[Kind, ...] = ("student", "build", "node")
 #: What each of them is made by where a registry answers, and what finishes it.
-_DOCKERFILE: Mapping[Kind, str] = {**dict.fromkeys(KINDS, "Dockerfile"), "notebook": "Dockerfile.notebook"}
+_DOCKERFILE: Mapping[Kind, str] = {
+    **dict.fromkeys(KINDS, "Dockerfile"),
+    "notebook": "Dockerfile.notebook",
+    "likeness": "Dockerfile.likeness",
+}
 _FINISH: Mapping[Kind, tuple[str, ...]] = {
     "student": ("prepare-student.sh",),
     "build": ("prepare-student.sh",),
     "node": ("prepare-node.sh",),
     "notebook": ("prepare-student.sh", "prepare-notebook.sh"),
+    "likeness": ("prepare-node.sh",),
 }
 _DOCKER = Path(__file__).resolve().parents[3] / "docker"
 
@@ -133,8 +141,15 @@ def wanted_notebook() -> str:
     return f"socketlab-notebook:{_hash('notebook', debian('notebook'))}"
 
 
+def wanted_likeness() -> str:
+    """The tag of the image in which sources are compared. Raises LabError."""
+    return f"socketlab-likeness:{_hash('likeness', debian('likeness'))}"
+
+
 def debian(kind: Kind, languages: Sequence[str] = DEFAULT) -> tuple[str, ...]:
     """The Debian packages of an image, besides python3."""
+    if kind == "likeness":
+        return ()
     if kind == "notebook":
         return packages(("c",), "build")
     return OURS if kind == "node" else packages(languages, kind)
@@ -169,6 +184,13 @@ def ensure_notebook(store: ImageStore, say: Callable[[str], None] = lambda _: No
     """The image in which notebooks of questions run, built first if it is missing. Raises LabError."""
     tag = wanted_notebook()
     _ensure(store, {"notebook": tag}, DEFAULT, say, lambda _: None)
+    return tag
+
+
+def ensure_likeness(store: ImageStore, say: Callable[[str], None] = lambda _: None) -> str:
+    """The image in which sources are compared, built first if it is missing. Raises LabError."""
+    tag = wanted_likeness()
+    _ensure(store, {"likeness": tag}, DEFAULT, say, lambda _: None)
     return tag
 
 
@@ -223,7 +245,7 @@ def tools_of(runner: Runner, tag: str) -> dict[str, str]:
 
 def _pins(kind: Kind) -> list[str] | None:
     """An image's Python packages with the versions of this environment, so that both labs run the same; or none."""
-    names = {"node": PACKAGES, "notebook": KERNEL}.get(kind)
+    names = {"node": PACKAGES, "notebook": KERNEL, "likeness": LIKENESS}.get(kind)
     if names is None:
         return None
     pins = []
@@ -238,7 +260,7 @@ def _pins(kind: Kind) -> list[str] | None:
 def _fetch_packages(kind: Kind, folder: Path, python: str | None) -> None:
     """Install an image's packages into `folder`, for the Python of that version, which may not be this one."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(folder)]
-    command += ["--only-binary=:all:", *(["--no-deps"] if kind == "node" else [])]
+    command += ["--only-binary=:all:", *(["--no-deps"] if kind in ("node", "likeness") else [])]
     if python is not None:
         abi = "cp" + python.replace(".", "")
         command += ["--python-version", python, "--implementation", "cp"]

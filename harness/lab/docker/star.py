@@ -174,11 +174,13 @@ class Star:
         return identity
 
     @contextlib.contextmanager
-    def session(self, submission: Path, limits: nodes.LimitsLike, *, builds: bool = False) -> Iterator[Session]:
+    def session(
+        self, submission: Path, limits: nodes.LimitsLike, *, builds: bool = False, second: Path | None = None
+    ) -> Iterator[Session]:
         """A new student node for the submission in a folder, wired to the star; gone afterwards. Raises LabError.
 
-        Two of them, if the limits say so: the second for what the submission does with itself. `builds`: it is for
-        building the submission, with compilers in it.
+        Two of them, if the limits say so: the second for what the submission does with itself, or for another one that
+        it meets (`second`). `builds`: it is for building the submission, with compilers in it.
         """
         self._channel("warden")
         self._students += 1
@@ -188,12 +190,13 @@ class Star:
         sockets = [f"/agent/{name}.sock" for name in names]
         phases = Phases()
         made: list[str] = []
+        folders_of = [submission, second or submission]
 
-        def begin(name: str, socket: str, user: int) -> int:
+        def begin(name: str, socket: str, user: int, folder: Path) -> int:
             recipe = nodes.student(
                 self._images.build if builds else self._images.student,
                 self._volumes,
-                str(submission.resolve()),
+                str(folder.resolve()),
                 limits,
                 socket,
                 user=user,
@@ -206,7 +209,7 @@ class Star:
 
         try:
             with phases.timed("node"), ThreadPoolExecutor(len(names)) as pool:
-                pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets, users), strict=False))
+                pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets, users, folders_of), strict=False))
             with phases.timed("wires"):
                 folders = {kind: nodes.folders(limits, user) for kind, user in zip(kinds, users, strict=True)}
                 bound = {"sockets": limits.memory_mb << 20}

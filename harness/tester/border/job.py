@@ -25,6 +25,7 @@ class LocalLab:
     """The lab on this machine."""
 
     submission: Path  #: its folder
+    second: Path | None = None  #: of another one, for the second node; None: the same one, if there are two nodes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +45,14 @@ class Job:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)  #: of checks that ran before: some need them
     public_seed: str = ""  #: the same for public checks, and no secret; derived from `seed` if it is empty
     reference: Path | None = None  #: the folder of the answers, which hidden checks play as a peer
+    meets: bool = False  #: whether the checks are those of a meeting (harness/transport/simulation/meetings.py)
+    second_programs: Mapping[str, Sequence[str]] | None = None  #: of the other submission of a meeting, if it is one
 
     def to_json(self) -> bytes:
         """One line of ASCII."""
         lab = {"kind": "local" if isinstance(self.lab, LocalLab) else "docker", **vars(self.lab)}
         row = {**vars(self), "lab": lab, "suites": dict(self.suites), "programs": dict(self.programs)}
+        row["second_programs"] = None if self.second_programs is None else dict(self.second_programs)
         row["outcomes"] = {check: outcome.value for check, outcome in self.outcomes.items()}
         return json.dumps(row, default=str).encode("ascii")
 
@@ -74,12 +78,15 @@ class Job:
             outcomes={check: Outcome(word) for check, word in _get(row, "outcomes", "a table of outcomes").items()},
             public_seed=_get(row, "public_seed", "a text"),
             reference=Path(reference) if reference else None,
+            meets=_get(row, "meets", "true or false"),
+            second_programs=_get(row, "second_programs", "a table of lists of texts or null"),
         )
 
 
 def _lab(row: Mapping[str, Any]) -> LocalLab | DockerLab:
     if _get(row, "kind", "local or docker") == "local":
-        return LocalLab(Path(_get(row, "submission", "a text")))
+        second = _get(row, "second", "a text or null")
+        return LocalLab(Path(_get(row, "submission", "a text")), Path(second) if second else None)
     return DockerLab(
         agents=tuple(_get(row, "agents", "a list of texts")),
         warden=_get(row, "warden", "a text"),
@@ -109,6 +116,8 @@ _FITS: dict[str, Callable[[Any], bool]] = {
         isinstance(value, dict) and _all(list, value.values()) and _all(str, chain(*value.values()))
     ),
 }
+
+_FITS["a table of lists of texts or null"] = lambda value: value is None or _FITS["a table of lists of texts"](value)
 
 
 def _get(row: object, key: str, what: str) -> Any:

@@ -137,6 +137,7 @@ class Report:
     seed: str | None = None  #: if anyone may run the check again: the seed that gives it the same random data
     pcapng: bytes | None = None
     bundle: Mapping[str, Any] | None = None  #: the packets of a simulation, as they came
+    facts: Mapping[str, Any] | None = None  #: what the test found or measured, as it came
 
 
 Record = Phase | Start | Built | Forbidden | Piece | Trouble | Gone | Mute | End | Report
@@ -223,6 +224,7 @@ def _report(data: Mapping[str, Any]) -> Report:
         seed=_optional(data, "seed"),
         pcapng=_pcapng(data.get("pcapng")),
         bundle=bundle if isinstance(bundle := data.get("bundle"), dict) else None,
+        facts=facts if isinstance(facts := data.get("facts"), dict) else None,
     )
 
 

@@ -155,7 +155,7 @@ class SimulationCheck:
         """The same run with the reference on both sides: what can be reached. Raises LabError."""
         solution = self._transport.reference()
         setting = self.setting(number)
-        players = {role: LocalConnection(solution.connection(**_new(setting, role))) for role in ROLES}
+        players = {role: LocalConnection(solution.connection(**what_is_new(setting, role))) for role in ROLES}
         outcome = World(setting, players).run()
         if not outcome.well:
             raise LabError(f"the reference fails {self.scenario.name!r} itself: {outcome.faults[0].text}")
@@ -163,20 +163,7 @@ class SimulationCheck:
 
     def setting(self, number: int = 0) -> Setting:
         """All random choices, from the check's seed, the scenario and the number of the run."""
-        base = f"{self._transport.seed}\0{self.scenario.name}\0{number}".encode()
-        seed = int.from_bytes(hashlib.sha256(base).digest()[:8], "big")
-        dice = random.Random(seed)
-        wrap = self.scenario.near_wrap
-        isn = {role: MODULUS - dice.randrange(1, 20_000) if wrap else dice.getrandbits(32) for role in ROLES}
-        return Setting(
-            scenario=self.scenario,
-            seed=seed,
-            data={role: dice.randbytes(self.scenario.app(role).sends) for role in ROLES},
-            isn=isn,
-            wire=self._transport.wire,
-            students=self.students,
-            model=self._model,
-        )
+        return setting_of(self._transport, self.scenario, number, students=self.students, model=self._model)
 
     # -- running -----------------------------------------------------------------------------------------------
 
@@ -185,8 +172,7 @@ class SimulationCheck:
         here: list[LocalConnection] = []
         remote: list[RemoteConnection] = []
         meter = self._transport.processes.meter
-        size = setting.scenario.client.sends + setting.scenario.server.sends
-        meter.begin(lambda: sum(player.cpu_seconds for player in here), LEAST_BUDGET + size / 1200 * PER_SEGMENT)
+        meter.begin(lambda: sum(player.cpu_seconds for player in here), budget_of(setting.scenario))
         players: dict[Role, Player] = {}
         outcome = None
         try:
@@ -196,7 +182,7 @@ class SimulationCheck:
                     players[role] = remote[-1]
                 else:
                     assert self._reference is not None
-                    made = self._reference.connection(**_new(setting, role))
+                    made = self._reference.connection(**what_is_new(setting, role))
                     here.append(LocalConnection(made, time.thread_time))
                     players[role] = here[-1]
             outcome = World(setting, players, around=around).run()
@@ -208,7 +194,7 @@ class SimulationCheck:
         return outcome
 
     def _connection(self, setting: Setting, role: Role, which: int) -> RemoteConnection:
-        return self._transport.connection(model=self._model, which=which, **_new(setting, role))
+        return self._transport.connection(model=self._model, which=which, **what_is_new(setting, role))
 
     # -- reporting ---------------------------------------------------------------------------------------------
 
@@ -255,7 +241,33 @@ class SimulationCheck:
         raise Broken(message, expected=fault.expected, seen=fault.seen, verdict=verdict)
 
 
-def _new(setting: Setting, role: Role) -> dict[str, Any]:
+def budget_of(scenario: Scenario) -> float:
+    """Processor seconds that a run may cost a submission whatever its peer needs."""
+    return LEAST_BUDGET + (scenario.client.sends + scenario.server.sends) / 1200 * PER_SEGMENT
+
+
+def setting_of(
+    transport: Transport, scenario: Scenario, number: int, *, students: tuple[Role, ...], model: bool = False
+) -> Setting:
+    """All random choices of a run, from the check's seed, the scenario and the number of the run."""
+    base = f"{transport.seed}\0{scenario.name}\0{number}".encode()
+    seed = int.from_bytes(hashlib.sha256(base).digest()[:8], "big")
+    dice = random.Random(seed)
+    wrap = scenario.near_wrap
+    isn = {role: MODULUS - dice.randrange(1, 20_000) if wrap else dice.getrandbits(32) for role in ROLES}
+    return Setting(
+        scenario=scenario,
+        seed=seed,
+        data={role: dice.randbytes(scenario.app(role).sends) for role in ROLES},
+        isn=isn,
+        wire=transport.wire,
+        students=students,
+        model=model,
+    )
+
+
+def what_is_new(setting: Setting, role: Role) -> dict[str, Any]:
+    """What a new connection of a side is told."""
     return {"role": role, "isn": setting.isn[role], "receive_buffer": setting.scenario.buffer(role)}
 
 

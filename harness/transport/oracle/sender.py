@@ -144,7 +144,9 @@ class SenderRules:
             return self._repeated_syn(row, again[0], eager)
         recovering = self._recover > sure.una
         self._blocks = self._blocks or eager.had_blocks
-        licensed = eager.most_repeats >= DUPLICATES or eager.had_blocks or recovering
+        # Who drops the ACK of an old segment with it (4.4) still counts what came before: that is the sure one.
+        told = (sure.most_repeats >= DUPLICATES, sure.had_blocks, eager.most_repeats >= DUPLICATES, eager.had_blocks)
+        licensed = recovering or any(told)
         first = sure.una <= again[0].left <= eager.una
         # A timer was running since the segment was sent; a fast retransmission need not have started it again.
         driven = row.at > eager.stirred_at  # nothing came at this instant, so a timer did it

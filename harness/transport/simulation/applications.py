@@ -183,6 +183,7 @@ class Party:
         self.role = role
         self.application = application
         self.steps = 0
+        self.broken = False  #: whether it was this side's call that was broken
         self._player = player
         self._arrived: list[bytes] = []
         self._fired = False
@@ -198,6 +199,13 @@ class Party:
 
     def datagrams_to_send(self, *, now: float) -> list[bytes]:
         """Take as many steps as this instant needs. Raises Broken."""
+        try:
+            return self._turns(now)
+        except Broken:
+            self.broken = True
+            raise
+
+    def _turns(self, now: float) -> list[bytes]:
         out: list[bytes] = []
         total = 0
         for _ in range(MOST_STEPS):

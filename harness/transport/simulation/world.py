@@ -8,7 +8,7 @@ Rule 2: a fault is a sentence; the first one is reported. A fault of a side that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.actors.story import Broken, difference
@@ -44,6 +44,8 @@ class Fault:
     expected: str | None = None
     seen: str | None = None
     rule: str = ""  #: the number of the broken rule, if it is one
+    role: Role | None = None  #: whose doing it was, where that is certain
+    packet: int = 0  #: number of the packet that broke the rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,8 @@ class SimulationOutcome:
     broken: Broken | None = None  #: what a call raised, if one did
     steps: int = 0  #: round trips, or calls in this process, of both sides
     violations: Sequence[Violation] = ()  #: what the oracle says of the sides under test
+    taken: Mapping[Role, int] = field(default_factory=dict)  #: bytes that each connection took from its application
+    ended: Mapping[Role, bool] = field(default_factory=dict)  #: whether each application has ended its stream
 
     @property
     def well(self) -> bool:
@@ -148,9 +152,9 @@ class World:
             self.simulation.run_until(self._done, within=scenario.limit)
         except Broken as error:
             broken = error
-            faults.append(Fault("call", error.message, error.expected, error.seen))
+            faults.append(Fault("call", error.message, error.expected, error.seen, role=self._raised()))
         except (BadEndpoint, Endless) as error:
-            faults.append(Fault("call", str(error)))
+            faults.append(Fault("call", str(error), role=_named(error)))
         packets = self.simulation.packets
         violations = self._violations(packets) if broken is None else []
         faults += self._faults(packets, violations) if broken is None else []
@@ -165,10 +169,16 @@ class World:
             broken=broken,
             steps=sum(party.steps for party in self.parties.values()),
             violations=violations,
+            taken={role: self._app(role).sent for role in ROLES},
+            ended={role: self._app(role).ended for role in ROLES},
         )
 
     def _app(self, role: Role) -> Application:
         return self.parties[role].application
+
+    def _raised(self) -> Role | None:
+        """Whose call it was that was broken."""
+        return next((role for role in ROLES if self.parties[role].broken), None)
 
     # -- when it is over -----------------------------------------------------------------------------------------
 
@@ -210,28 +220,29 @@ class World:
         for role in self.setting.scenario.watched:
             found += self._ending_faults(role)
         for violation in broken_rules(violations):
-            found.append(Fault("rule", str(violation), rule=violation.rule))
+            role = self.setting.sender(violation.direction)
+            found.append(Fault("rule", str(violation), rule=violation.rule, role=role, packet=violation.packet))
         return sorted(found, key=lambda fault: _ORDER.index(fault.kind))
 
     def _stream_faults(self, role: Role, packets: Sequence[Packet]) -> list[Fault]:
         """What a side read, against what was sent and what was delivered."""
         expected, seen = self.setting.data[other(role)], bytes(self._app(role).received)
-        if not expected.startswith(seen):
-            text = f"the {role} did not read what the {other(role)} sent: {difference(expected, seen)}"
-            return [Fault("stream", text, f"{len(expected):,} bytes", f"{len(seen):,} bytes")]
         way = self.setting.direction(other(role))
         one_way = (packet for packet in packets if packet.direction == way)
         there = delivered(one_way, self.setting.wire, until=self.simulation.now)
+        if not expected.startswith(seen):
+            text = f"the {role} did not read what the {other(role)} sent: {difference(expected, seen)}"
+            whose = role if expected.startswith(there.stream) else other(role)  # who reads it, or who cut it wrongly
+            return [Fault("stream", text, f"{len(expected):,} bytes", f"{len(seen):,} bytes", role=whose)]
         reads = self._app(role).arrivals
         for (at, count), most in zip(reads, there.by(at for at, _ in reads), strict=True):
             if count > most:
                 text = f"the {role} read bytes that no segment had brought, at {at:.6f} s"
-                return [
-                    Fault("covert", text, f"the {most:,} bytes that the link delivered in order", f"{count:,} bytes")
-                ]
+                brought = f"the {most:,} bytes that the link delivered in order"
+                return [Fault("covert", text, brought, f"{count:,} bytes", role=role)]
         if not there.stream.startswith(seen):
             text = f"the {role} read other bytes than the segments brought: {difference(bytes(there.stream), seen)}"
-            return [Fault("covert", text)]
+            return [Fault("covert", text, role=role)]
         return []
 
     def _ending_faults(self, role: Role) -> list[Fault]:
@@ -244,7 +255,7 @@ class World:
         words = [word for _, word in app.events]
         for word in ("connected", "end of stream", "closed"):
             if words.count(word) > 1:
-                return [Fault("ending", f"the {role} told {word!r} {words.count(word)} times", "once")]
+                return [Fault("ending", f"the {role} told {word!r} {words.count(word)} times", "once", role=role)]
         expected = len(self.setting.data[other(role)])
         if app.heard and scenario.whole and len(app.received) < expected:
             missing = expected - len(app.received)
@@ -263,6 +274,11 @@ class World:
         wanted = f"{scenario.ending!r}" if scenario.closes else "the end of the stream"
         text = f"the {role} is not done ({when}): {where}"
         return Fault("late", text, f"{wanted} within {scenario.limit:g} s of virtual time", where)
+
+
+def _named(error: BadEndpoint | Endless) -> Role | None:
+    """Whose promise was broken, as the simulator names it."""
+    return next((role for role in ROLES if isinstance(error, BadEndpoint) and error.name == role), None)
 
 
 def _tampers(scenario: Scenario) -> bool:
