@@ -15,6 +15,7 @@ from grader.cli import merge as _merge
 from grader.cli import questions as _questions
 from grader.cli import record as _record
 from grader.cli import release as _release
+from grader.cli import rerun as _rerun
 from grader.cli import run as _run
 from grader.cli import term as _term
 from grader.cli.app import app
@@ -25,6 +26,7 @@ _COMMANDS = (
     _merge,
     _farm,
     _record,
+    _rerun,
     _grade,
     _audit,
     _questions,
