@@ -6,7 +6,7 @@ Rule: what comes of it is kept beside the result, in front of nothing. A person 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from grader.bench.local import Place
 from grader.bench.task import Task
 from grader.campaign.tasks import make_task
 from grader.course import Course
-from grader.job.grading import Graded, fingerprint_of, grade, seed_of
+from grader.job.grading import fingerprint_of, grade, seed_of
 from grader.job.run import Progress
 from grader.record.record import Kept
 from grader.record.run_folder import RunFolder
@@ -77,12 +77,16 @@ class Rerun:
             try:
                 submission = self._copy(outcomes, folder)
                 graded = grade(task, submission, bench, show, known=outcomes, only=only)
-                graded = replace(graded, outcomes=replace(graded.outcomes, kind="rerun"))
+                graded = replace(
+                    graded, outcomes=replace(graded.outcomes, kind="rerun", only=only if self.check else ())
+                )
                 self.run.save_rerun(graded)
             finally:
                 bench.close()
                 shutil.rmtree(folder, ignore_errors=True)
-            yield Again(number, graded.outcomes.short, len(only), _differences(outcomes, graded, assignment, only))
+            yield Again(
+                number, graded.outcomes.short, len(only), differences(outcomes, graded.outcomes, assignment, only)
+            )
 
     def _copy(self, outcomes: Outcomes, folder: Path) -> Submission:
         """The kept copy once more, as it was. Raises SetupError."""
@@ -114,7 +118,10 @@ class Rerun:
         )
 
 
-def _differences(before: Outcomes, now: Graded, assignment: Assignment, only: list[str]) -> tuple[Difference, ...]:
+def differences(
+    before: Outcomes, now: Outcomes, assignment: Assignment, only: Collection[str] = ()
+) -> tuple[Difference, ...]:
+    """The checks that say something else, of `only` those, if they are named."""
     old = {verdict.check.id: verdict.outcome.value for verdict in verdicts_of(before, assignment)}
-    new = {verdict.check.id: verdict.outcome.value for verdict in verdicts_of(now.outcomes, assignment)}
-    return tuple(Difference(check, old[check], new[check]) for check in only if old[check] != new[check])
+    new = {verdict.check.id: verdict.outcome.value for verdict in verdicts_of(now, assignment)}
+    return tuple(Difference(check, old[check], new[check]) for check in only or old if old[check] != new[check])

@@ -17,6 +17,7 @@ from grader.cli import merge as _merge
 from grader.cli import questions as _questions
 from grader.cli import record as _record
 from grader.cli import release as _release
+from grader.cli import rerun as _rerun
 from grader.cli import run as _run
 from grader.cli import term as _term
 from grader.cli.app import app
@@ -29,6 +30,7 @@ _COMMANDS = (
     _interop,
     _likeness,
     _record,
+    _rerun,
     _grade,
     _audit,
     _questions,

@@ -1,70 +1,35 @@
-"""What is kept of a class, and a person's word on it: show, explain, rerun, queue, decide, rescore, appeal, prune."""
+"""What is kept of a class, and a person's word on it: show, explain, queue, decide, rescore, appeal, prune."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from grader import course as courses
-from grader.bench.choose import choose_place
-from grader.bench.local import closing
-from grader.campaign.again import Rerun
 from grader.cli.app import app, console
+from grader.cli.kept import OfAssignment, RunOf, Student, Wait, say, the_course, the_record, writing
 from grader.course import Versions
-from grader.course_file import CourseFile, course_of
 from grader.record.backup import back_up
 from grader.record.journal import write_file
 from grader.record.lock import user_name
-from grader.record.record import Kept, Record, check_of, run_of
-from grader.record.run_folder import RunFolder
+from grader.record.record import Kept, Record, check_of
 from grader.reports.class_view import run_row
 from grader.reports.explain import explain as explained
 from grader.reports.explain import explain_page
 from grader.reports.html import runs_page
 from grader.reports.terminal import class_table, result_line
-from grader.reports.text import no_command, visible
 from grader.reports.waiting import waiting
 from grader.submission import readable_name
 from grader.verdict.decisions import BadDecision, Decision, Given, points, stage_target, standing
 from grader.verdict.scoring import number
 from harness.course.assignment import Assignment
-from harness.course.languages import DEFAULT
 from harness.errors import UsageError, cause_of
-
-RunOf = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a run, or of a course")]
-Student = Annotated[str, typer.Argument(help="as the folder is called")]
-OfAssignment = Annotated[str, typer.Argument(metavar="ASSIGNMENT")]
-Wait = Annotated[float, typer.Option(help="seconds to wait for another one who writes into RUN")]
-
-
-def _say(text: str, style: str = "") -> None:
-    """Print lines; none of them begins as a command for a CI does. An id of a test has `::` in its middle."""
-    lines = [no_command(row) if row.lstrip().startswith("::") or "##[" in row else row for row in text.split("\n")]
-    console().print(Text(visible("\n".join(lines)), style=style))
-
-
-def _course(path: Path) -> CourseFile | None:
-    return course_of(path, courses.this_course().names())
-
-
-def _record(path: Path) -> Record:
-    return Record(run_of(path, _course(path)))
-
-
-@contextlib.contextmanager
-def _writing(path: Path, wait: float) -> Iterator[RunFolder]:
-    course = _course(path)
-    with RunFolder(run_of(path, course), course=course, new=False, wait=wait) as folder:
-        yield folder
 
 
 @cache
@@ -81,17 +46,17 @@ def show(
     history: Annotated[bool, typer.Option("--history", help="every grading that is kept, the oldest first")] = False,
 ) -> None:
     """What a submission has, and what it had."""
-    record = _record(run)
+    record = the_record(run)
     front = record.front(student, assignment)
     if history:
         for kept in record.history(student, assignment):
-            _say(_line_of(kept))
+            say(_line_of(kept))
         for word in record.decisions(student, assignment):
-            _say(f"{word.at}  {word.by}: {word.target}: {_given(word.given)}, because {word.because}")
+            say(f"{word.at}  {word.by}: {word.target}: {_given(word.given)}, because {word.because}")
         return
     console().print(class_table([front.result]))
-    _say(_line_of(front))
-    _say(f"Report: {front.folder / 'report.html'}")
+    say(_line_of(front))
+    say(f"Report: {front.folder / 'report.html'}")
 
 
 def _line_of(kept: Kept) -> str:
@@ -110,7 +75,7 @@ def explain(
     page: Annotated[Path | None, typer.Option(help="write it as one page into this file")] = None,
 ) -> None:
     """Everything that a check's verdict rests on, and the commands that repeat it."""
-    record = _record(run)
+    record = the_record(run)
     kept = record.front(student, assignment)
     if page is None:
         _explain(record, kept, check)
@@ -120,18 +85,18 @@ def explain(
         write_file(page, text.encode("utf-8"), mode=0o600)
     except OSError as error:
         raise UsageError(f"{page} cannot be written: {cause_of(error)}.") from None
-    _say(f"{page} holds what no student may see.")
+    say(f"{page} holds what no student may see.")
 
 
 def _explain(record: Record, kept: Kept, name: str) -> None:
     check = check_of(kept.result, name)
     for section in explained(kept.result, check, str(record.path)):
-        _say(section.title, style="bold")
+        say(section.title, style="bold")
         for text in section.lines:
-            _say(f"  {text}")
+            say(f"  {text}")
         if section.drawn:
-            _say(section.drawn)
-    _say(f"On the page: {kept.folder / 'report.html'}#check-{check['number']}", style="dim")
+            say(section.drawn)
+    say(f"On the page: {kept.folder / 'report.html'}#check-{check['number']}", style="dim")
 
 
 @app.command(rich_help_panel="Defend a point")
@@ -140,33 +105,33 @@ def appeal(
     run: Annotated[Path, typer.Option(help="the folder of the run, or of the course")] = Path(),
 ) -> None:
     """What a student asks about: the result of that id; with a check's number behind a dot, its explanation."""
-    record = _record(run)
+    record = the_record(run)
     kept, check = record.find(short)
     result = kept.result
-    _say(f"{readable_name(result['student'])}, {result['title']}", style="bold")
-    _say(_line_of(kept))
+    say(f"{readable_name(result['student'])}, {result['title']}", style="bold")
+    say(_line_of(kept))
     if not kept.current:
         now = record.front(result["student"], result["assignment"])
-        _say(f"It is not the newest one: that is {now.short}, {result_line(now.result)}.", style="yellow")
+        say(f"It is not the newest one: that is {now.short}, {result_line(now.result)}.", style="yellow")
     if check:
         _explain(record, kept, check)
     else:
-        _say(f"Report: {kept.folder / 'report.html'}")
+        say(f"Report: {kept.folder / 'report.html'}")
 
 
 @app.command(rich_help_panel="Defend a point")
 def queue(run: RunOf) -> None:
     """What waits for a person, most points first: the likely cause, and what to type."""
-    record = _record(run)
+    record = the_record(run)
     rows = waiting(record.results(), str(record.path))
     for row in rows:
         followers = f", with {row.followers} that wait for it" if row.followers else ""
         whose = f"{readable_name(row.student)}/{row.assignment}"
-        _say(f"{whose}  {row.check}: {number(row.points)} points{followers}", style="bold")
-        _say(f"  {row.cause}")
+        say(f"{whose}  {row.check}: {number(row.points)} points{followers}", style="bold")
+        say(f"  {row.cause}")
         for command in row.commands:
-            _say(f"  {command}", style="dim")
-    _say(f"{len(rows)} to decide." if rows else "Nothing waits for a person.")
+            say(f"  {command}", style="dim")
+    say(f"{len(rows)} to decide." if rows else "Nothing waits for a person.")
 
 
 @app.command(rich_help_panel="Defend a point")
@@ -183,7 +148,7 @@ def decide(
     """Say what a check or a stage is worth. It wins over what was seen, and can be undone; name and reason are kept."""
     if not because.strip():
         raise UsageError("--because is empty. Say why: the student reads it, and the next person who is asked.")
-    with _writing(run, wait) as folder:
+    with writing(run, wait) as folder:
         kept = folder.front(student, assignment)
         target = _target(kept.result, check)
         _can_be_decided(kept, target)
@@ -205,7 +170,7 @@ def decide(
         after = folder.front(student, assignment).result
         folder.write_index()
     before = f"{number(kept.result['points'])} -> " if kept.result["points"] != after["points"] else ""
-    _say(f"{readable_name(student)}/{assignment}, {target}: {_given(decision.given)}. {before}{result_line(after)}")
+    say(f"{readable_name(student)}/{assignment}, {target}: {_given(decision.given)}. {before}{result_line(after)}")
 
 
 def _can_be_decided(kept: Kept, target: str) -> None:
@@ -249,62 +214,16 @@ def _given(given: Given) -> str:
 @app.command(rich_help_panel="Defend a point")
 def rescore(run: RunOf, wait: Wait = 0.0) -> None:
     """Count every result again under the rubric as it is now. Nothing is run; who has other points is listed."""
-    with _writing(run, wait) as folder:
-        changed = folder.rescore(_rubric, say=lambda text: _say(text, style="yellow"))
+    with writing(run, wait) as folder:
+        changed = folder.rescore(_rubric, say=lambda text: say(text, style="yellow"))
         for row in changed:
             open_ = f" ({number(row.undecided)} undecided)" if row.undecided else ""
-            _say(f"{row.name}: {number(row.before)} -> {number(row.now)} of {number(row.possible)}{open_}")
+            say(f"{row.name}: {number(row.before)} -> {number(row.now)} of {number(row.possible)}{open_}")
         folder.write_index()
         stale = sum(any(check.get("stale") for check in result["checks"]) for result in folder.results())
-    _say(f"{len(changed)} of {len(folder.journal.finished())} results have other points.")
+    say(f"{len(changed)} of {len(folder.journal.finished())} results have other points.")
     if stale:
-        _say(f"{stale} have checks whose tests have changed since: grader run runs these again.", style="yellow")
-
-
-@app.command(rich_help_panel="Defend a point")
-def rerun(
-    run: RunOf,
-    student: Student,
-    assignment: OfAssignment,
-    check: Annotated[str | None, typer.Argument(help="one check: its number, its name or its id")] = None,
-    times: Annotated[int, typer.Option(min=1, max=1000, help="how often")] = 1,
-    seed: Annotated[str | None, typer.Option(help="the secret it was graded with, unless the run has it")] = None,
-    trust_submissions: Annotated[bool, typer.Option("--trust-submissions", help="run it here without Docker")] = False,
-    wait: Wait = 0.0,
-) -> None:
-    """Grade the same copy once more, with the same seed and link, and say whether it agrees. Both are kept."""
-    course = courses.this_course()
-    with _writing(run, wait) as folder:
-        kept = folder.front(student, assignment)
-        chosen = check_of(kept.result, check)["id"] if check else ""
-        file = _course(run)
-        given = seed or os.environ.get("SOCKETLAB_SECRET") or (file.read_secret() if file else None)
-        place = choose_place(
-            course,
-            lab=kept.result["lab"]["kind"],
-            engine="auto",
-            submitted=folder.path,
-            trusted=trust_submissions,
-            assignments=[assignment],
-            say=lambda text: _say(text, style="dim"),
-            languages=file.languages if file else DEFAULT,
-        )
-        with closing(place):
-            again = Rerun(course, folder, place, folder.secret(given), kept, chosen)
-            for remark in again.remarks():
-                _say(remark, style="yellow")
-            other = 0
-            for one in again.go(times, lambda _: None):
-                other += bool(one.differences)
-                _say(f"{one.number} of {times}: {_agrees(one.checks, len(one.differences))} ({one.short})")
-                for row in one.differences:
-                    _say(f"  {row.check}: {row.before}, and now {row.now}", style="yellow")
-    raise typer.Exit(1 if other else 0)
-
-
-def _agrees(checks: int, differences: int) -> str:
-    what = f"{checks} check{'s' if checks != 1 else ''}"
-    return f"agrees in {what}" if not differences else f"differs in {differences} of {what}"
+        say(f"{stale} have checks whose tests have changed since: grader run runs these again.", style="yellow")
 
 
 @app.command(rich_help_panel="Defend a point")
@@ -314,10 +233,10 @@ def prune(
     wait: Wait = 0.0,
 ) -> None:
     """Remove the copies of submissions that no kept result is about."""
-    with _writing(run, wait) as folder:
+    with writing(run, wait) as folder:
         gone = folder.forget_reruns() if reruns else 0
         removed = folder.copies.prune(folder.copies_wanted())
-    _say(f"{len(removed)} copies removed{f', {gone} reruns forgotten' if reruns else ''}; everything else is kept.")
+    say(f"{len(removed)} copies removed{f', {gone} reruns forgotten' if reruns else ''}; everything else is kept.")
 
 
 @app.command(rich_help_panel="Defend a point")
@@ -327,10 +246,10 @@ def backup(
     wait: Wait = 0.0,
 ) -> None:
     """Write a run, or a course with its run, into one archive; nobody writes into it meanwhile."""
-    course = _course(run)
-    with _writing(run, wait) as folder:
+    course = the_course(run)
+    with writing(run, wait) as folder:
         size = back_up(run if course is not None and run.resolve() == course.folder.resolve() else folder.path, to)
-    _say(f"{to}: {size / 1e6:.1f} MB. It holds secrets and submissions: keep it where only you can read it.")
+    say(f"{to}: {size / 1e6:.1f} MB. It holds secrets and submissions: keep it where only you can read it.")
 
 
 @app.command(rich_help_panel="Defend a point")
@@ -345,10 +264,10 @@ def runs(folder: Annotated[Path, typer.Argument(help="a folder that holds run fo
         write_file(folder / "index.html", runs_page(rows).encode("utf-8"))
     except OSError as error:
         raise UsageError(f"{folder / 'index.html'} cannot be written: {cause_of(error)}.") from None
-    _say(f"{folder / 'index.html'}: {len(rows)} run{'s' if len(rows) != 1 else ''}")
+    say(f"{folder / 'index.html'}: {len(rows)} run{'s' if len(rows) != 1 else ''}")
 
 
 def _row_of(path: Path) -> dict[str, Any]:
-    record, course = Record(path.parent), _course(path.parent)
+    record, course = Record(path.parent), the_course(path.parent)
     row = run_row(path.parent.name, record.results())
     return {**row, "name": course.title, "term": course.term} if course else row

@@ -15,7 +15,7 @@ from typing import Any
 from grader.course_file import CourseFile
 from grader.record.journal import write_file
 from grader.reports.explain import commands
-from grader.reports.html import closed_page, index_page, instructor_page, packets_page, student_page
+from grader.reports.html import closed_page, index_page, instructor_page, packets_page, students_page
 from grader.reports.source import source_page, sources_of
 from grader.reports.view import student_view
 
@@ -54,8 +54,10 @@ class Pages:
         if files:
             write_file(folder / "source.html", source_page(files).encode("utf-8"))
         sources = sources_of(files) if files else None
-        write_file(folder / "report.html", instructor_page(told, before=earlier, sources=sources).encode("utf-8"))
-        write_file(folder / "student.html", self._student(told, earlier).encode("utf-8"))
+        whole = student_view(told, before=earlier)
+        report = instructor_page(told, before=earlier, sources=sources, students=whole)
+        write_file(folder / "report.html", report.encode("utf-8"))
+        write_file(folder / "student.html", self._student(told, earlier, whole).encode("utf-8"))
         for check in told["checks"]:
             if check["packets"] and (folder / check["ladder_svg"]).is_file():
                 write_file(folder / check["packets"], packets_page(told, check).encode("utf-8"))
@@ -70,10 +72,12 @@ class Pages:
         shown = self.course.shown(assignment, datetime.now(UTC), student) if self.course else "all"
         return {} if shown == "all" else {"shown": shown, "until": self._opens(assignment, student)}
 
-    def _student(self, told: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> str:
+    def _student(self, told: Mapping[str, Any], earlier: Mapping[str, Any] | None, whole: Mapping[str, Any]) -> str:
+        """The student's page; `whole`: their view of all of it."""
         if told.get("shown") == "nothing":
             return closed_page(told, told.get("until", ""))
-        return student_page(self._for_student(told), before=earlier)
+        shown = self._for_student(told)
+        return students_page(whole if shown is told else student_view(shown, before=earlier))
 
     def _opens(self, assignment: str, student: str) -> str:
         due = self.course.due(assignment, student) if self.course else None

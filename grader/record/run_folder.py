@@ -97,7 +97,7 @@ class RunFolder(Record):
         result = self._scores.of(outcomes, task.assignment, task.versions)
         if result["state"] == "ours" or (again and result["state"] == "undecided"):
             return None
-        if self._scores.replace(outcomes, result):
+        if self._scores.replace(result):
             self.journal.add(note_of(result, "rescore"))
         return result
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
@@ -29,6 +30,9 @@ from harness.course.assignment import Assignment
 
 #: From so many on, further processes pay.
 _MANY = 24
+#: How many objects more make such a process look for cycles. A result is some 20,000 objects and hardly a cycle: the
+#: default of 700 has it look at all of them again and again, for a third of its time.
+_GARBAGE = 200_000
 Rubrics = Mapping[str, tuple[Assignment, Versions]]
 
 
@@ -74,21 +78,25 @@ class Scores:
             **self._pages.shown(assignment.name, outcomes.student),
         }
 
-    def replace(self, outcomes: Outcomes, result: Mapping[str, Any]) -> bool:
+    def replace(self, result: Mapping[str, Any]) -> bool:
         """Write a score that is made again, with its pages, if it is another one; whether it is. Raises OSError."""
-        if self._stands(result):
+        data = json_of(result)
+        if self._stands(result, data):
             return False
-        folder = self._record.folder(outcomes.student, outcomes.assignment)
-        copy = self._record.copies.of(result["submission"]["hash"] or "-")
-        self._pages.write(folder, result, copy=copy, history=self._record.before(result))
-        write_file(folder / "result.json", json_of(result))
+        self._put(result, data)
         return True
 
-    def _stands(self, result: Mapping[str, Any]) -> bool:
-        """Whether the result is on the disk as it is."""
+    def _put(self, result: Mapping[str, Any], data: bytes) -> None:
+        folder = self._record.folder(result["student"], result["assignment"])
+        copy = self._record.copies.of(result["submission"]["hash"] or "-")
+        self._pages.write(folder, result, copy=copy, history=self._record.before(result))
+        write_file(folder / "result.json", data)
+
+    def _stands(self, result: Mapping[str, Any], data: bytes) -> bool:
+        """Whether the result is on the disk as it is; `data` is what it is written as."""
         path = self._record.folder(result["student"], result["assignment"]) / "result.json"
         with contextlib.suppress(FileNotFoundError):
-            return json_of(result) == path.read_bytes()
+            return data == path.read_bytes()
         return False
 
     def again(self, student: str, name: str, rubrics: Rubrics) -> Rescored:
@@ -98,10 +106,11 @@ class Scores:
             return Rescored(student, name, remark="an earlier version graded it; grader run grades it again.")
         result = self.of(outcomes, *rubrics[name])
         remark = self._lost_words(result)
-        if self._stands(result):
+        data = json_of(result)
+        if self._stands(result, data):
             return Rescored(student, name, remark=remark)
         before = self._record.load(student, name) or result
-        self.replace(outcomes, result)
+        self._put(result, data)
         points = before["points"], result["points"], result["possible"], result["undecided"]
         other = Changed(student, name, *points) if points[0] != points[1] else None
         return Rescored(student, name, note_of(result, "rescore"), other, remark)
@@ -149,6 +158,8 @@ def _begin(scores: Scores, rubrics: Rubrics, alive: tuple[int, int]) -> None:
     global _given
     _given = scores, rubrics
     os.close(alive[1])
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
     threading.Thread(target=_end_with, args=(alive[0],), daemon=True).start()
 
 

@@ -17,20 +17,30 @@ from grader.reports.view import instructor_view, student_view
 
 
 def instructor_page(
-    result: Mapping[str, Any], *, before: Mapping[str, Any] | None = None, sources: Mapping[str, Shown] | None = None
+    result: Mapping[str, Any],
+    *,
+    before: Mapping[str, Any] | None = None,
+    sources: Mapping[str, Shown] | None = None,
+    students: Mapping[str, Any] | None = None,
 ) -> str:
     """The whole of a result.
 
     `before`: the student's view of the submission before this one; `sources`: the files of the page source.html beside
-    this one (`grader.reports.source.sources_of`), None if there is no such page.
+    this one (`grader.reports.source.sources_of`), None if there is no such page; `students`: the student's view of this
+    one, where it has been made already.
     """
-    view = instructor_view(result, before=before)
+    view = instructor_view(result, before=before, students=students)
     return render("instructor.html.j2", view=view, sources=sources or {})
 
 
 def student_page(result: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> str:
     """What the student may see of it. `before`: the student's view of their submission before this one."""
-    return render("student.html.j2", view=student_view(result, before=before), sources={})
+    return students_page(student_view(result, before=before))
+
+
+def students_page(view: Mapping[str, Any]) -> str:
+    """The same from the student's view."""
+    return render("student.html.j2", view=view, sources={})
 
 
 def closed_page(result: Mapping[str, Any], opens: str) -> str:

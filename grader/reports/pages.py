@@ -15,6 +15,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -43,10 +44,19 @@ def render(template: str, **values: object) -> str:
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+class _Environment(jinja2.Environment):
+    """Values are rows, nearly all of them: `row.key` looks for the key first, not for an attribute of a dict."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 @cache
 def _environment() -> jinja2.Environment:
     folder = Path(__file__).parent / "templates"
-    environment = jinja2.Environment(
+    environment = _Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -80,6 +90,8 @@ def _environment() -> jinja2.Environment:
 
 def _seen(value: object) -> object:
     """Applied to every value of every template before it is escaped."""
+    if type(value) is str:  # nearly all of them
+        return visible(value)
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -113,6 +125,8 @@ def _percent(points: float, possible: float) -> str:
 def _traced(text: str, sources: Mapping[str, Shown], *, one_line: bool = False) -> Markup:
     """The text, escaped, with links to the lines of the submission that it names."""
     show = line if one_line else visible
+    if 'File "' not in text:
+        return escape(show(text))
     return Markup("").join(
         Markup('<a href="./source.html#{}">{}</a>').format(part.anchor, show(part.text))
         if part.anchor

@@ -19,7 +19,7 @@ def visible(text: str, *, keep: str = "\n\t") -> str:
     >>> visible("caf\udce9")
     'caf\\xe9'
     """
-    return printable(text, keep=keep + SPACES)
+    return text if text.isprintable() else printable(text, keep=keep + SPACES)
 
 
 def line(text: str) -> str:

@@ -28,9 +28,14 @@ FIRST_STEPS, LAST_STEPS = 6, 20
 OUR_FAULT = "The grader could not finish, through no fault of yours. Your submission will be graded again."
 
 
-def instructor_view(result: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Everything, arranged by stage. `before`: the student's view of the submission before this one."""
-    students = student_view(result, before=before)
+def instructor_view(
+    result: Mapping[str, Any], *, before: Mapping[str, Any] | None = None, students: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Everything, arranged by stage. `before`: the student's view of the submission before this one.
+
+    `students`: the student's view of this one, where it has been made already.
+    """
+    students = students or student_view(result, before=before)
     read = {check["number"]: check for stage in students["stages"] for check in stage["checks"]}
     checks = [
         {
@@ -258,8 +263,8 @@ def _failing(check: Mapping[str, Any]) -> int | None:
 
 
 def _with_story(check: Mapping[str, Any]) -> dict[str, Any]:
-    """The story in three parts: the beginning, what is folded, the end. Each step keeps its place."""
-    story = [{**step, "place": place} for place, step in enumerate(check["story"])]
+    """The story in three parts: the beginning, what is folded, the end."""
+    story = check["story"]
     if len(story) <= FIRST_STEPS + LAST_STEPS + 4:
         return {**check, "story": {"first": story, "folded": [], "last": []}}
     parts = story[:FIRST_STEPS], story[FIRST_STEPS:-LAST_STEPS], story[-LAST_STEPS:]

@@ -53,6 +53,7 @@ class Outcomes:
     notes: Sequence[str] = ()
     log: str = ""
     kind: str = "run"  #: "rerun": made to be compared, stands in front of nothing
+    only: Sequence[str] = ()  #: the checks that a rerun was about; empty: all of them
 
     @property
     def short(self) -> str:
@@ -78,7 +79,7 @@ class Outcomes:
             row["forbidden"] = {str(stage): text for stage, text in self.forbidden.items()}
         row["files"] = {check: dict(named) for check, named in self.files.items()}
         row["phases"] = [{"name": phase.name, "seconds": phase.seconds} for phase in self.phases]
-        row["notes"] = list(self.notes)
+        row["notes"], row["only"] = list(self.notes), list(self.only)
         return row
 
     def _endings(self) -> list[tuple[str, Ending]]:
@@ -96,6 +97,7 @@ def outcomes_of(row: Mapping[str, Any]) -> Outcomes:
         reports = [_report(report) for report in row["reports"]]
         return Outcomes(
             **{key: row[key] for key in (*plain, *more)},
+            only=tuple(row.get("only", ())),  # missing where an earlier version wrote it
             versions=Versions(base=row["versions"]["base"], checks=row["versions"]["checks"]),
             reports={report.check: report for report in reports},
             endings={

@@ -107,7 +107,7 @@ def _check_row(
         "message": verdict.message,
         "crashed": report.crashed,
         "because": verdict.because,
-        "decided": _decided(verdict.decision, replace(verdict, decision=None).points, verdict.outcome.value),
+        "decided": _decided_check(verdict),
         "stale": check.id in stale,
         "seconds": report.seconds,
         "waited": report.waited,
@@ -138,6 +138,12 @@ def _stage_row(row: StageScore, forbidden: Mapping[int, str]) -> dict[str, Any]:
         "bonus": row.stage.bonus,
         "decided": _decided(row.decision, row.seen.points, None),
     }
+
+
+def _decided_check(verdict: Verdict) -> dict[str, Any] | None:
+    if verdict.decision is None:
+        return None
+    return _decided(verdict.decision, replace(verdict, decision=None).points, verdict.outcome.value)
 
 
 def _decided(word: Decision | None, points: float, outcome: str | None) -> dict[str, Any] | None:

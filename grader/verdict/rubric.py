@@ -141,7 +141,9 @@ def judge(
                 verdict = _skipped(verdict, verdicts)
         if (message := (forbidden or {}).get(check.stage, "")) and verdict.outcome is not Outcome.ERROR:
             verdict = replace(verdict, outcome=Outcome.FAIL, message=message)
-        verdicts[check.id] = replace(verdict, decision=(decisions or {}).get(check.id))
+        if (decision := (decisions or {}).get(check.id)) is not None:
+            verdict = replace(verdict, decision=decision)
+        verdicts[check.id] = verdict
     return tuple(verdicts.values())
 
 

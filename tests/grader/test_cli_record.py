@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fakes import END, SURVIVES, FakeBench, FakePlace, hand_in, passing, report,
 from typer.testing import CliRunner, Result
 
 import grader.cli.record
+import grader.cli.rerun
 import grader.cli.run
 from grader.cli.main import app
 from grader.course import Course
@@ -22,7 +24,7 @@ def bench(course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fa
     """A class of two that is graded: ann's last check is undecided, bob's is failed with a traceback."""
     made = FakeBench([[*passing()[:3], report(SURVIVES, "inconclusive", message="the machine was busy"), END]])
     monkeypatch.setattr(grader.course, "this_course", lambda: course)
-    for module in (grader.cli.run, grader.cli.record):
+    for module in (grader.cli.run, grader.cli.rerun):
         monkeypatch.setattr(module, "choose_place", lambda *_, **__: FakePlace(lambda: made))
     grader.cli.record._rubric.cache_clear()
     hand_in(tmp_path / "in", "ann")
@@ -125,6 +127,37 @@ def test_a_grading_is_done_again_and_compared(bench: FakeBench, tmp_path: Path) 
     (copy,) = (path for path in (out / ".copies").iterdir() if (path / "client.py").read_text() == "print(2)\n")
     (copy / "client.py").write_text("print(3)\n")
     assert "is not what was graded" in run("rerun", out, "bob", "blocking", "--seed", "s", status=2).output
+
+
+def test_every_verdict_of_a_class_is_repeated(bench: FakeBench, tmp_path: Path) -> None:
+    """Started again it does what is left; what a class's own file calls a race is no surprise."""
+    out, expected = tmp_path / "out", tmp_path / "expected.toml"
+    undecided = report(SURVIVES, "inconclusive", message="the machine was busy")
+    bench.scripts = [[*passing()[:3], undecided, END]]  # as ann's was; bob's said fail
+    said = run("rerun", out, "--seed", "s", status=1).output
+    assert "ann/blocking: agrees in 4 checks\n" in said
+    assert "bob/blocking: differs in 1 of 4 checks\n  test_server.py::test_survives: fail, and now inconcl" in said
+    figures = "2 submissions, 8 verdicts repeated: 7 agree, {} differ in stages of races, {} differ elsewhere; 0 sub"
+    assert figures.format(0, 1) in said
+    assert "9 of 15 points" in run("show", out, "bob", "blocking").output  # what stands in front is as it was
+    assert run("show", out, "bob", "blocking", "--history").output.count("  rerun ") == 1
+    assert not (out / ".work").exists()
+    bench.tasks.clear()
+    expected.write_text('[blocking]\n[blocking.bob]\nwhy = "luck"\nstages = [5, [0, 10]]\n')
+    said = run("rerun", out, "--seed", "s", "--races", expected).output
+    assert not bench.tasks and "  a race: test_server.py::test_survives: fail, and now inconcl" in said
+    assert figures.format(1, 0) in said
+    run("rerun", out, "bob", "blocking", "survives", "--seed", "s", status=1)  # one check: no repetition of all of it
+    bench.tasks.clear()
+    assert "1 submission, 8 verdicts" in run("rerun", out, "ann", "--seed", "s", "--times", 2).output
+    assert {task.student for task in bench.tasks} == {"ann"}
+    assert "another secret" in run("rerun", out, "--seed", "x", status=2).output
+    assert "has nothing of eve" in run("rerun", out, "eve", "--seed", "s", status=2).output
+    expected.write_text("[blocking]\nbob = 3\n")
+    assert "does not say which stages" in run("rerun", out, "--races", expected, status=2).output
+    (copy,) = (path for path in (out / ".copies").iterdir() if (path / "client.py").read_text() == "print(2)\n")
+    shutil.rmtree(copy)
+    assert "bob/blocking: its copy is not kept any more" in run("rerun", out, "--seed", "s", status=1).output
 
 
 @pytest.mark.usefixtures("bench")

@@ -18,6 +18,7 @@ from fakes import SURVIVES, FakePlace, Runs, hand_in
 from typer.testing import CliRunner
 
 import grader.cli.record
+import grader.cli.rerun
 import grader.cli.run
 from grader.campaign.again import Rerun
 from grader.cli.main import app
@@ -34,7 +35,7 @@ from tests.grading import ROOT
 def runs(course: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     made = Runs(course, tmp_path)
     monkeypatch.setattr(grader.course, "this_course", lambda: course)
-    for module in (grader.cli.run, grader.cli.record):
+    for module in (grader.cli.run, grader.cli.rerun):
         monkeypatch.setattr(module, "choose_place", lambda *_, **__: FakePlace(lambda: made.bench))
     grader.cli.record._rubric.cache_clear()
     return made
