@@ -129,9 +129,9 @@ class RunFolder(Record):
         if graded.copy is not None and result["submission"]["hash"]:
             self.copies.keep(result["submission"]["hash"], graded.copy)
         with _beside(folder / ".new") as new:
-            if earlier is not None and earlier.get("state") != "ours":
-                self._archive(folder, earlier)
             self._write(new, outcomes, result, graded.captures, folder)
+            if earlier is not None and earlier.get("state") != "ours":
+                self._archive(folder, earlier)  # last, so that on a full disk it is not there twice
             (folder / BROKEN).unlink(missing_ok=True)
             front.take_place(new, folder)
         self._note(result)

@@ -29,7 +29,8 @@ class Capability:
 def _docker() -> Capability:
     good_for = "grading submissions you do not trust"
     try:
-        from harness.lab.docker.containers import find_engine, named
+        from harness.lab.docker.absence import named
+        from harness.lab.docker.containers import find_engine
     except ImportError as error:
         return Capability(
             "docker", False, f"the Python package {error.name} is missing", "pip install docker", good_for

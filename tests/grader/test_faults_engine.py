@@ -5,6 +5,7 @@ The engine is one of these tests' own, with a data root in memory and its own so
 | what | here |
 |---|---|
 | DOCKER_HOST wrong, unreachable | `test_an_engine_that_is_named_wrongly` |
+| DOCKER_HOST on another machine | `test_an_engine_on_another_machine` |
 | killed and started again in the middle | `test_an_engine_that_is_started_again` |
 | killed for good | `test_an_engine_that_is_gone` |
 | stopped for a while | `test_an_engine_that_stands_still_for_a_while` |
@@ -179,7 +180,6 @@ def klass(course: Course, tmp_path: Path) -> Class:
         ("tcp://127.0.0.1:9", "Connection refused"),
         ("carrier-pigeon://home", "Invalid bind address"),
         pytest.param("tcp://nobody.invalid:2375", "DOCKER_HOST=tcp://nobody.invalid:2375", marks=pytest.mark.audit),
-        pytest.param("ssh://nobody.invalid", "DOCKER_HOST=ssh://nobody.invalid", marks=pytest.mark.audit),
     ],
 )
 def test_an_engine_that_is_named_wrongly(klass: Class, host: str, why: str) -> None:
@@ -190,6 +190,15 @@ def test_an_engine_that_is_named_wrongly(klass: Class, host: str, why: str) -> N
     assert why in said
     assert "correct DOCKER_HOST, or unset" in said
     assert "systemctl" not in said
+    klass.nobody_lost(status, said)
+
+
+def test_an_engine_on_another_machine(klass: Class) -> None:
+    klass.env["DOCKER_HOST"] = "ssh://me@nobody.invalid"
+    status, said = klass.grade()
+    assert (status, klass.results()) == (2, {})
+    assert "the Docker engine at DOCKER_HOST=ssh://me@nobody.invalid is on another machine" in said
+    assert "unset DOCKER_HOST for the engine of this machine" in said
     klass.nobody_lost(status, said)
 
 

@@ -7,12 +7,9 @@ Rule 2: whatever the engine refuses becomes a LabError of one sentence.
 from __future__ import annotations
 
 import contextlib
-import os
-import textwrap
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
@@ -23,93 +20,20 @@ from docker.types import LogConfig, Ulimit
 
 import docker
 from harness.lab.docker import owner
+from harness.lab.docker.absence import (
+    DockerEngineInfo,
+    NoEngine,
+    in_short,
+    is_forbidden,
+    on_another_machine,
+    unanswered,
+    where,
+)
 from harness.lab.docker.recipes import Recipe
 from harness.lab.interface import LabError
 
 #: Seconds within which an engine that has answered before has to answer again; seconds for its first word.
 BACK_WITHIN, PING_WITHIN = 30.0, 20
-
-
-@dataclass(frozen=True)
-class DockerEngineInfo:
-    """The Docker engine within reach, or why there is none that the lab can use."""
-
-    version: str = ""
-    cgroup: str = ""  #: "1" or "2"
-    runtimes: tuple[str, ...] = ()
-    obstacle: str = ""  #: what keeps the lab from using it; empty: nothing does
-    advice: str = ""  #: what to do about that
-    forbidden: bool = False  #: there is one, and this user may not talk to it
-
-    @property
-    def usable(self) -> bool:
-        """Whether the Docker lab can use it."""
-        return not self.obstacle
-
-    @property
-    def why_not(self) -> str | None:
-        """A sentence with what to do; None if the lab can use it."""
-        return f"{self.obstacle}: {self.advice}" if self.obstacle else None
-
-
-class NoEngine(LabError):
-    """No Docker engine answers."""
-
-    def __init__(self, error: Exception) -> None:
-        self.info = DockerEngineInfo(
-            obstacle=f"no Docker engine answers at {where()} ({_cause(error)})",
-            advice=_advice(error),
-            forbidden=_is_forbidden(error),
-        )
-        super().__init__(self.info.why_not)
-
-
-def where() -> str:
-    """Where the engine is looked for."""
-    named = os.environ.get("DOCKER_HOST", "")
-    return f"DOCKER_HOST={named}" if named else "/var/run/docker.sock" if os.name == "posix" else "its usual place"
-
-
-def named() -> str:
-    """What to do about an engine that the environment names, if it does."""
-    names = [name for name in ("DOCKER_HOST", "DOCKER_TLS_VERIFY") if os.environ.get(name)]
-    return f"correct {' and '.join(names)}, or unset for the engine of this machine" if names else ""
-
-
-def _advice(error: BaseException) -> str:
-    if _is_forbidden(error):
-        return "let this user talk to it (sudo usermod -aG docker $USER, then log in again), or use --lab local"
-    if wrong := named():
-        return f"{wrong}; or use --lab local"
-    return "start one, or use --lab local"
-
-
-def _cause(error: BaseException) -> str:
-    """What lies at the bottom of an error that the client and its libraries have wrapped, in a few words."""
-    found: BaseException = error
-    while inner := next(_inside(found), None):
-        found = inner
-    if isinstance(found, TimeoutError):
-        return "it does not answer"
-    if isinstance(found, OSError) and found.strerror:
-        return found.strerror
-    said = textwrap.shorten(_short(found) or _short(error), 120, placeholder=" ...")
-    for _ in range(said.count("(") - said.count(")")):  # what the cut has left open, or whoever wrote it
-        said = said.rpartition("(")[0].rstrip()
-    return said or type(found).__name__
-
-
-def _inside(error: BaseException) -> Iterator[BaseException]:
-    """The errors that an error was made of, as its arguments, its reason or its context."""
-    seen = (*error.args, getattr(error, "reason", None), error.__context__)
-    for each in seen:
-        if isinstance(each, BaseException) and each is not error:
-            yield each
-
-
-def _is_forbidden(error: BaseException) -> bool:
-    """Whether the kernel refused it: the client wraps that in errors of its own, as their context or an argument."""
-    return isinstance(error, PermissionError) or any(map(_is_forbidden, _inside(error)))
 
 
 def find_engine() -> DockerEngineInfo:
@@ -162,15 +86,12 @@ def _plainly(what: str) -> Iterator[None]:
     try:
         yield
     except (DockerException, requests.RequestException, OSError) as error:
-        why = _short(error)
+        why = in_short(error)
         if "no space left on device" in why:
             why += "; free space on the engine's disk (docker system df)"
+        if "bind source path does not exist" in why:
+            why += f". Is the engine at {where()} on another machine? The Docker lab needs one that sees these files"
         raise LabError(f"{what}: {why}") from None
-
-
-def _short(error: BaseException) -> str:
-    text = getattr(error, "explanation", None) or str(error)
-    return " ".join(str(text).split())[:300]
 
 
 class DockerEngine:
@@ -182,6 +103,8 @@ class DockerEngine:
     _gone = False  #: one was waited for and did not come: the rest of a class does not wait as long again
 
     def __init__(self, *, patient: bool = False) -> None:
+        if elsewhere := on_another_machine():
+            raise NoEngine(elsewhere)
         deadline = time.monotonic() + (BACK_WITHIN if patient and not DockerEngine._gone else 0.0)
         while True:
             try:
@@ -189,9 +112,9 @@ class DockerEngine:
                 self._client.ping()
                 break
             except (DockerException, requests.RequestException, OSError) as error:
-                if time.monotonic() > deadline or _is_forbidden(error):
+                if time.monotonic() > deadline or is_forbidden(error):
                     DockerEngine._gone = DockerEngine._gone or patient
-                    raise NoEngine(error) from None
+                    raise NoEngine(unanswered(error)) from None
             time.sleep(0.2)
         DockerEngine._gone = False
         self._client.api.timeout = 120
@@ -234,7 +157,7 @@ class DockerEngine:
                     heard = time.monotonic()
                     failed = event.get("error")
             except (DockerException, requests.RequestException) as error:
-                failed = _short(error)
+                failed = in_short(error)
 
         thread = threading.Thread(target=fetch, daemon=True)
         thread.start()
