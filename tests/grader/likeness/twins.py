@@ -1,4 +1,4 @@
-"""A submission made alike on purpose: every name of its own is another one, and its functions stand in another order."""
+"""A submission made alike on purpose: each name of its own is another one, its functions stand in another order."""
 
 from __future__ import annotations
 
