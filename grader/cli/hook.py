@@ -177,6 +177,7 @@ def _warm(
         if place.unprotected:
             _log(place.unprotected)
         warm.warm(min(most, max(worth_of([ours.load(name)]) for name in names)))
+        warm.tools()  # asked once; the first push would wait for it
         yield warm
     finally:
         warm.close()

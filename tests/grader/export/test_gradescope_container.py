@@ -73,7 +73,7 @@ class Image:
         results = self.folder / uuid.uuid4().hex
         results.mkdir()
         done = docker(
-            "run", "--rm", "--user", "root", "--entrypoint", "/autograder/run_autograder",
+            "run", "--rm", "--network", "none", "--user", "root", "--entrypoint", "/autograder/run_autograder",
             "--sysctl", f"net.ipv6.conf.all.disable_ipv6={int(not ipv6)}",
             "-v", f"{submission}:/autograder/submission:ro", "-v", f"{results}:/autograder/results",
             self.name, check=False,

@@ -125,7 +125,7 @@ def test_the_line_of_a_key_restricts_it_to_the_one_command(folder: PushFolder, t
     line = key_line("ann", KEY, folder, rules(tmp_path))
     assert line.startswith('restrict,command="') and line.endswith(f'" {KEY}') and "\n" not in line
     command = line[len('restrict,command="') : -len(f'" {KEY}')].replace('\\"', '"')
-    assert shlex.split(command)[:4] == [sys.executable, "-I", "-B", "-c"]
+    assert shlex.split(command)[:5] == [sys.executable, "-I", "-S", "-B", "-c"]
     assert shlex.split(command)[-2:] == [str(folder.path), "ann"]
 
 
