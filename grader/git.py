@@ -2,21 +2,27 @@
 
 Rule 1: no setting of the machine or of a user is read, no variable GIT_* of ours is passed on; what could start a
         program (hooks, filters, fsmonitor, helpers, submodules) is off (`git.settings` beside this).
-Rule 2: it has a time, a largest file, and no terminal to ask on.
+Rule 2: it has a time, a largest file, a most that it may say, and no terminal to ask on. When its time is up, the
+        programs that it has started end as well.
 Rule 3: a secret reaches it in a variable of its environment, never in its arguments, and follows no redirection.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
+import signal
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from harness.errors import SetupError
 
-#: The largest file that it may write.
-MOST_BYTES = 512_000_000
+#: The largest file that it may write, and how much it may print: a folder that holds itself many times has no end.
+MOST_BYTES, MOST_SAID = 512_000_000, 128_000_000
+_MOST_CAUSE = 20_000  # bytes of what it says last
 _SETTINGS = Path(__file__).with_name("git.settings")
 _PASSED_ON = ("SSH_AUTH_SOCK", "HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE", "GIT_SSL_CAINFO")
 #: What git says last of any repository that it cannot reach; the cause stands above it.
@@ -36,11 +42,17 @@ class GitTimeout(GitError):
 
 
 def git(
-    *words: str, repository: Path, given: bytes = b"", patience: float = 60.0, header: tuple[str, str] | None = None
+    *words: str,
+    repository: Path,
+    given: bytes = b"",
+    patience: float = 60.0,
+    header: tuple[str, str] | None = None,
+    owner: tuple[int, int] | None = None,
 ) -> bytes:
     """What git prints. `repository`: a bare one; `given`: its standard input; `patience`: seconds.
 
-    `header`: an address, and a header of HTTP that is sent to addresses that begin with it.
+    `header`: an address, and a header of HTTP that is sent to addresses that begin with it; `owner`: the user and group
+    that git runs as, which only root can say.
     Raises GitError, GitTimeout, SetupError (there is no git).
     """
     environment = {
@@ -63,26 +75,46 @@ def git(
         more = {"COUNT": "2", "KEY_0": f"http.{address}.extraHeader", "VALUE_0": text}
         more |= {"KEY_1": "http.followRedirects", "VALUE_1": "false"}
         environment |= {f"GIT_CONFIG_{key}": value for key, value in more.items()}
+    who: dict[str, Any] = {"user": owner[0], "group": owner[1], "extra_groups": []} if owner else {}
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as wrong:
+        asked.write(given)
+        asked.seek(0)
+        try:
+            process = subprocess.Popen(
+                ["git", f"--git-dir={repository}", *words],
+                stdin=asked,
+                stdout=out,
+                stderr=wrong,
+                env=environment,
+                cwd=repository,
+                preexec_fn=functools.partial(_limited, MOST_BYTES if words[0] == "fetch" else MOST_SAID + 1),
+                start_new_session=True,
+                **who,
+            )
+        except FileNotFoundError:
+            if not repository.is_dir():
+                raise GitError(f"{repository} is not there") from None
+            raise SetupError("the program git is missing. Install it: sudo apt-get install git") from None
+        _wait(process, patience)
+        if max(os.fstat(file.fileno()).st_size for file in (out, wrong)) > MOST_SAID:
+            raise GitError(f"it says more than {MOST_SAID / 1e6:g} MB")
+        out.seek(0)
+        if process.returncode != 0:
+            wrong.seek(-min(_MOST_CAUSE, wrong.seek(0, os.SEEK_END)), os.SEEK_END)
+            raise GitError(_cause(wrong.read()))
+        return out.read()
+
+
+def _wait(process: subprocess.Popen[bytes], patience: float) -> None:
+    """Until it has ended. Raises GitTimeout; then nothing that git has started is left."""
     try:
-        done = subprocess.run(
-            ["git", f"--git-dir={repository}", *words],
-            input=given,
-            capture_output=True,
-            env=environment,
-            cwd=repository,
-            check=False,
-            timeout=patience,
-            preexec_fn=_limited,
-        )
-    except FileNotFoundError:
-        if not repository.is_dir():
-            raise GitError(f"{repository} is not there") from None
-        raise SetupError("the program git is missing. Install it: sudo apt-get install git") from None
-    except subprocess.TimeoutExpired:
-        raise GitTimeout(f"it did not end within {patience:g} s") from None
-    if done.returncode != 0:
-        raise GitError(_cause(done.stderr))
-    return done.stdout
+        process.wait(patience)
+    except BaseException as why:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if isinstance(why, subprocess.TimeoutExpired):
+            raise GitTimeout(f"it did not end within {patience:g} s") from None
+        raise
 
 
 def _cause(said: bytes) -> str:
@@ -92,5 +124,5 @@ def _cause(said: bytes) -> str:
     return causes[-1] if causes else "git says nothing"
 
 
-def _limited() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES))
+def _limited(most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))

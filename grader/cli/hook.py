@@ -123,14 +123,14 @@ def _serve(course: CourseFile, lab: LabKind, engine: LinkEngine, workers: int, t
         poller.check(course)
     names = [row.name for row in course.assignments] or ours.names()
     most = workers or labs_here()
-    with folder.serving(), _warm(ours, names, lab, engine, trusted, most, course.languages) as place:
+    with folder.serving() as bell, _warm(ours, names, lab, engine, trusted, most, course.languages) as place:
         grader = Grader(ours, folder, place, workers=most, stopped=stopped)
         daemon = Daemon(ours, course, grader, log=_log, announcer=poller)
         what = f"pushes to {course.push.repositories}" + (" and the roster's repositories" if forges else "")
         _log(f"{course.title}: waits for {what}; {place.kind} lab, link engine {place.engine}")
         looking = poller.looking(lambda: daemon.course) if poller else contextlib.nullcontext()
         with looking:
-            daemon.serve(stopped)
+            daemon.serve(bell, stopped)
         _log("stopped; what waits is graded when this is started again")
 
 
@@ -177,6 +177,7 @@ def _warm(
         if place.unprotected:
             _log(place.unprotected)
         warm.warm(min(most, max(worth_of([ours.load(name)]) for name in names)))
+        warm.tools()  # asked once; the first push would wait for it
         yield warm
     finally:
         warm.close()

@@ -16,6 +16,8 @@ from grader.archive import unpack
 from grader.submission import SubmissionLimits, readable_name
 from harness.errors import SubmissionError
 
+#: What HFS+ leaves out of a name (git's fsck knows them as well): `.g\u200cit` is `.git` there. `git~1` is on NTFS.
+_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -26,7 +28,8 @@ class Files:
     limits: SubmissionLimits = field(default_factory=SubmissionLimits)
     contents: dict[str, tuple[bytes, bool]] = field(default_factory=dict)  #: name -> (bytes, whether it may be run)
     notes: list[str] = field(default_factory=list)
-    _announced: int = 0
+    _announced: int = 0  # bytes
+    _named: int = 0
 
     def expects(self, name: str, size: int) -> bool:
         """Whether a file of that name is taken; its size is counted before it is read."""
@@ -34,6 +37,9 @@ class Files:
             self.notes.append(f"{readable_name(name)} {why}, and was left out")
             return False
         self._announced += size
+        self._named += 1
+        if self._named > self.limits.files:
+            raise SubmissionError(f"more than {self.limits.files:,} files")
         if self._announced > self.limits.bytes:
             raise SubmissionError(f"the files are larger than {self.limits.bytes / 1e6:g} MB together")
         return True
@@ -88,7 +94,7 @@ def refused(name: str) -> str | None:
         return "has a name that leads elsewhere"
     if any(part in ("", ".", "..") for part in parts):
         return "has a name that leads elsewhere"
-    if any(part.casefold().rstrip(". ") == ".git" for part in parts):
+    if any(_IGNORED.sub("", part).casefold().rstrip(". ") in (".git", "git~1") for part in parts):
         return "belongs to a repository"
     if len(parts) > SubmissionLimits.depth or any(len(os.fsencode(part)) > 255 for part in parts):
         return "has a name that is too long"

@@ -8,8 +8,10 @@ Rule 3: of a tree only ordinary files are taken, with names that stay inside.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +24,8 @@ from harness.errors import SubmissionError, UsageError
 #: Seconds that a fetch may take.
 PATIENCE = 120.0
 _ADDRESS = re.compile(r"(https?|ssh|git|file)://[^-\s]\S*|[A-Za-z0-9_.-]+@[A-Za-z0-9_.][A-Za-z0-9_.-]*:[^-\s]\S*|/\S.*")
+#: Bytes of the log of a branch that are read, from its end.
+_MOST_LOG = 20_000_000
 _HEAD = "refs/collected/head"
 _LFS = b"version https://git-lfs.github.com/spec/"
 
@@ -104,10 +108,10 @@ class Mirror:
         pushes: list[tuple[str, datetime]] = []
         for log in (here / "logs" / "HEAD", here / ".git" / "logs" / "HEAD"):
             try:
-                lines = log.read_text(errors="replace").splitlines()
+                text = _ordinary(log)
             except OSError:
                 continue
-            for line in lines:
+            for line in text.splitlines():
                 if found := re.match(r"[0-9a-f]{40,64} ([0-9a-f]{40,64}) .*> (\d+) [+-]\d{4}(?:\t|$)", line):
                     pushes.append((found[1], _moment(found[2])))
         known: dict[str, datetime] = {}
@@ -163,6 +167,17 @@ class Mirror:
             raise SubmissionError(f"{self.address} did not answer within {PATIENCE:g} s. Try again.") from None
         except GitError as error:
             raise SubmissionError(f"{self.address} cannot be read: {error}") from None
+
+
+def _ordinary(file: Path) -> str:
+    """The end of a file of somebody else's. Raises OSError: a pipe, of which nobody knows when it ends, is none."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as opened:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "not an ordinary file", str(file))
+        opened.seek(max(0, about.st_size - _MOST_LOG))
+        return opened.read(_MOST_LOG).decode("utf-8", "replace")
 
 
 def _moment(seconds: str) -> datetime:

@@ -8,6 +8,7 @@ Rule 3: course.toml and the roster are read again when they change; while there 
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable
@@ -17,14 +18,15 @@ from grader.course import Course
 from grader.course_file import CourseFile, load_course_file
 from grader.daemon.grading import Grader, Stopped, Verdict
 from grader.daemon.whose import roster_of, rules_of
+from grader.push.bell import Bell
 from grader.push.folder import Answer, PushFolder
 from grader.push.order import Push
 from grader.push.queue import Queue
-from harness.errors import CommandError, SubmissionError, shortage
+from harness.errors import CommandError, SetupError, SubmissionError, shortage
 from harness.formats.words import line
 
-#: Seconds between two looks into an empty queue.
-_LOOKS = 0.05
+#: Seconds between two looks into an empty queue while nobody rings: somebody may have put in a row and could not.
+_LOOKS = 1.0
 
 
 class Announcer(Protocol):
@@ -51,6 +53,7 @@ class Daemon:
         self._announcer = announcer
         self._folder = PushFolder(course.push.folder)
         self._queue = Queue(self._folder.queue)
+        self._trouble = ""  # what was said last of a queue that cannot be used
         self._read: object = None  # the state of the files in which they were read last
 
     @property
@@ -58,7 +61,7 @@ class Daemon:
         """What course.toml says now."""
         return self._course
 
-    def serve(self, stopped: Callable[[], bool]) -> None:
+    def serve(self, bell: Bell, stopped: Callable[[], bool]) -> None:
         """Until somebody stops it. Raises CommandError, before it begins."""
         rules_of(self._course, self._ours, roster_of(self._course)).write(self._folder.told)
         self._read = self._files()
@@ -68,17 +71,27 @@ class Daemon:
                 self._answer(lost, "The grader was started again: this is graded once more, from the beginning.")
             elif self._announcer is not None:
                 self._announcer.ends(self._course, lost, Verdict("lost", f"Not graded: {why}"))
-        idle = False
+        tidy = False
         while not stopped():
             self._read_again()
-            push = self._queue.take(now=time.time()) if self._queue.any_waits() else None
-            if push is not None:
+            if (push := self._next()) is not None:
                 self._one(push)
-            elif not idle:
+                tidy = False
+            elif not bell.wait(_LOOKS) and not tidy:
                 self._tidy()
-            else:
-                time.sleep(_LOOKS)
-            idle = push is None
+                tidy = True
+
+    def _next(self) -> Push | None:
+        """The push whose turn it is. A queue that cannot be used may be usable later: others write into it as well."""
+        try:
+            push = self._queue.take(now=time.time()) if self._queue.any_waits() else None
+        except SetupError as error:
+            if str(error) != self._trouble:
+                self._log(f"{error} It is tried again.")
+            self._trouble = str(error)
+            return None
+        self._trouble = ""
+        return push
 
     def _one(self, push: Push) -> None:
         """Grade a push, tell its student, tell the queue."""
@@ -91,6 +104,8 @@ class Daemon:
         if self._announcer is not None:
             self._announcer.ends(self._course, push, verdict)
         self._queue.end(push, verdict.state, now=time.time(), said=verdict.said)
+        with contextlib.suppress(OSError):  # who watches looks again by itself
+            Answer(self._folder, push.id).over()
         self._log(f"{_name(push)}: {verdict.said} ({time.monotonic() - begun:.1f} s)")
 
     def _verdict(self, push: Push) -> Verdict:

@@ -26,6 +26,8 @@ from grader.push.folder import PushFolder
 from grader.push.order import Push
 from grader.record.journal import write_file
 from grader.record.run_folder import RunFolder
+from grader.reports import pages
+from grader.reports.source import source_page
 from grader.reports.view import student_view
 from harness.course.assignment import Assignment
 from harness.errors import SetupError, SubmissionError
@@ -62,6 +64,8 @@ class Grader:
         self._work = folder.kept / "work"
         shutil.rmtree(self._work, ignore_errors=True)  # what a daemon that was killed has left
         self._work.mkdir()
+        pages.load()  # somebody waits for the first page, too
+        source_page({"a.py": b"", "a.c": b""})
 
     def grade(self, course: CourseFile, push: Push, tell: Tell) -> Verdict:
         """The verdict on a push. Raises SubmissionError (it is refused), another CommandError (ours), Stopped."""

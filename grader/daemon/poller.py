@@ -129,6 +129,7 @@ class Poller:
         # Posted before it is in the queue: its verdict may be there at once, and has to come after this.
         self._post(course, address, tip, Status(assignment=name, state="pending", text="queued, to be graded"))
         place = queue.put(student=owner, assignment=name, repository=address, ref=ref, commit=tip, now=time.time())
+        self._folder.ring()
         self._log(f"{owner}/{name} {tip[:8]} is new: number {place.push.id}, {place.place} before it")
         for older in place.instead_of:
             text = "not graded: a newer push took its place"

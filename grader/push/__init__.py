@@ -4,6 +4,7 @@
     queue      the table: what was pushed, what became of it; survives kill -9 and a reboot
     rules      what the hook has to know of a course, and whose a push is
     folder     what hook and daemon share, and who may do what in it; the answer to a push
+    bell       wakes the daemon
     receive    what runs in post-receive: a row into the queue, and the answer while it grows
     install    the hook in a bare repository, a student's line in authorized_keys
     shell      the forced command of a student's key

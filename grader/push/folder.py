@@ -2,7 +2,7 @@
 
     queue/         the queue; the group that receives pushes may write
     answers/       what the hook has to know (rules.json), and an answer for each push, line by line: the daemon writes,
-                   that group reads
+                   that group reads; and the bell (bell.py), which that group may ring
     kept/          mirrors, results, verdicts: the daemon's alone
 
 Without a group one account does everything, and nobody else may do anything.
@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from grader.push import bell
+from grader.push.bell import Bell
 from harness.errors import SetupError, UsageError, cause_of
 
 #: Bytes of an answer that are read at most: nobody's terminal is filled.
@@ -53,6 +55,14 @@ class PushFolder:
     def _lock(self) -> Path:
         return self.told / "daemon.lock"
 
+    @property
+    def _bell(self) -> Path:
+        return self.told / "bell"
+
+    def ring(self) -> None:
+        """Wake the daemon, if there is one: something was put into the queue."""
+        bell.ring(self._bell)
+
     def make(self, group: str = "") -> None:
         """Make it, or mend the rights in it. `group`: the one that receives pushes; "": as it is, or nobody.
 
@@ -84,8 +94,8 @@ class PushFolder:
             raise SetupError(f"{why}. Make it as root, for both accounts: grader hook install --group GROUP") from None
 
     @contextlib.contextmanager
-    def serving(self) -> Iterator[None]:
-        """Be the one daemon here. Raises UsageError if there is one."""
+    def serving(self) -> Iterator[Bell]:
+        """Be the one daemon here, and hear the bell. Raises UsageError if there is one."""
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             try:
@@ -93,7 +103,8 @@ class PushFolder:
             except BlockingIOError:
                 raise UsageError(f"{self.path}: another daemon grades what is pushed here. One is enough.") from None
             os.fchmod(descriptor, 0o640)
-            yield
+            with bell.listening(self._bell, shared=bool(self.told.stat().st_mode & 0o070)) as heard:
+                yield heard
         finally:
             os.close(descriptor)
 
@@ -127,12 +138,25 @@ class Answer:
         finally:
             os.close(descriptor)
 
+    def over(self) -> None:
+        """The queue knows what became of the push: whoever watches may look there. Raises OSError."""
+        os.utime(self._path)
+
 
 class Reader:
     """The same for whoever reads it while it grows."""
 
     def __init__(self, folder: PushFolder, number: int) -> None:
         self._path, self._at, self._rest = folder.answer(number), 0, b""
+        self._changed = 0
+
+    def has_changed(self) -> bool:
+        """Whether there are new lines, or the push is over, since the last call."""
+        try:
+            before, self._changed = self._changed, self._path.stat().st_mtime_ns
+        except OSError:
+            return False
+        return before != self._changed
 
     def lines(self) -> list[str]:
         """The lines that have come since the last call."""

@@ -6,10 +6,13 @@ Rule 2: the repository is set so that git itself refuses what is broken or too l
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import secrets
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from grader.git import GitError, git
@@ -32,9 +35,12 @@ _KEY = re.compile(r"(?:ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [^\x00
 
 
 def python_line(module: str, *words: str) -> str:
-    """A command of a shell that calls a module's `main`, whatever the folder, the user's variables and packages are."""
+    """A command of a shell that calls a module's `main`, whatever the folder, the user's variables and packages are.
+
+    `-S`: the standard library is all that such a module needs, and looking for more takes a fifth of its start.
+    """
     start = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from {module} import main; sys.exit(main(sys.argv[1:]))"
-    return shlex.join([sys.executable, "-I", "-B", "-c", start, *words])
+    return shlex.join([sys.executable, "-I", "-S", "-B", "-c", start, *words])
 
 
 def script(folder: PushFolder) -> str:
@@ -62,25 +68,15 @@ def install(repository: Path, folder: PushFolder, rules: Rules) -> bool:
         new = not repository.exists()
         if new:
             _make(repository)
-        known = _settings(repository)
+        if (owner := _owner(repository)) is not None:
+            check_readable()
+        known = _settings(repository, owner)
         for key, value in _SETTINGS.items():
             if known.get(key.lower()) != value:
-                git("config", key, value, repository=repository)
-        git("symbolic-ref", "HEAD", rules.ref, repository=repository)
-        hook = repository / "hooks" / "post-receive"
-        hook.parent.mkdir(exist_ok=True)
-        if hook.exists() and _MARK not in hook.read_text(errors="replace"):
-            raise UsageError(
-                f"{hook} is there already. Have it call ours as well, with the same standard input:"
-                f" {script(folder).splitlines()[-1].removeprefix('exec ')}"
-            )
-        beside = hook.with_name(f".{hook.name}.{os.getpid()}")
-        beside.write_text(script(folder))
-        beside.chmod(0o755)
-        owner = os.stat(repository)
-        if os.getuid() == 0:
-            os.chown(beside, owner.st_uid, owner.st_gid)
-        beside.replace(hook)
+                git("config", key, value, repository=repository, owner=owner)
+        git("symbolic-ref", "HEAD", rules.ref, repository=repository, owner=owner)
+        with _as(owner):
+            _put(repository / "hooks" / "post-receive", script(folder))
     except GitError as error:
         raise UsageError(f"{repository}: {error}") from None
     except OSError as error:
@@ -96,13 +92,51 @@ def _make(repository: Path) -> None:
     git("init", "--quiet", "--bare", "--template=", "--shared=group", repository=repository)
     git("config", "receive.denyNonFastForwards", "false", repository=repository)  # students may rewrite what is theirs
     if os.getuid() == 0 and owner.st_uid != 0:
-        for path in (repository, *repository.rglob("*")):
-            os.chown(path, owner.st_uid, owner.st_gid)
+        for path in (*sorted(repository.rglob("*"), reverse=True), repository):  # while it is open to nobody else
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def _settings(repository: Path) -> dict[str, str]:
+def _owner(repository: Path) -> tuple[int, int] | None:
+    """Whom git runs as in a repository: root does there what its account may do, and nothing more."""
+    about = os.stat(repository)
+    return (about.st_uid, about.st_gid) if os.getuid() == 0 and about.st_uid != 0 else None
+
+
+@contextlib.contextmanager
+def _as(owner: tuple[int, int] | None) -> Iterator[None]:
+    """Be somebody else: a link that they have put into their folder leads nowhere where they may not write."""
+    if owner is None:
+        yield
+        return
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(owner[1])
+    os.seteuid(owner[0])
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
+def _put(hook: Path, text: str) -> None:
+    """Write the hook in one step. Raises UsageError (there is one of somebody else's), OSError."""
+    hook.parent.mkdir(exist_ok=True)
+    if os.path.lexists(hook) and not (hook.is_file() and _MARK in hook.read_text("utf-8", "replace")):
+        ours = text.splitlines()[-1].removeprefix("exec ")
+        raise UsageError(f"{hook} is there already. Have it call ours as well, with the same standard input: {ours}")
+    beside = hook.with_name(f".{hook.name}.{secrets.token_hex(8)}")
+    with beside.open("x", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o755)
+        file.write(text)
+    beside.replace(hook)
+
+
+def _settings(repository: Path, owner: tuple[int, int] | None) -> dict[str, str]:
     """A repository's own settings, names in small letters. Raises UsageError unless a hook would run in it."""
-    rows = git("config", "--local", "--list", "-z", repository=repository).decode("utf-8", "replace").split("\0")
+    said = git("config", "--local", "--list", "-z", repository=repository, owner=owner)
+    rows = said.decode("utf-8", "replace").split("\0")
     found = {name.lower(): value for name, _, value in (row.partition("\n") for row in rows)}
     if found.get("core.bare") != "true":
         raise UsageError(f"{repository} is not a bare repository. Make one: git init --bare")

@@ -3,6 +3,7 @@
 Rule 1: everything in it is plain data and is read through `_push_of`; what does not pass is dropped and said.
 Rule 2: each change is one transaction, on the disk before the call returns: kill -9 loses nothing that was answered.
 Rule 3: the caller says what time it is.
+Rule 4: whoever may write it can make it neither wait for ever nor touch another file (`_ordinary`, `_PATIENCE`).
 
 States: waiting -> running -> done, or lost (no verdict through our fault); waiting -> dropped (a newer push took its
 place, or the row was no push).
@@ -11,8 +12,11 @@ place, or the row was no push).
 from __future__ import annotations
 
 import math
+import os
 import re
 import sqlite3
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,7 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from grader.push.order import Push, fair_order
-from harness.errors import SetupError
+from harness.errors import SetupError, cause_of
 
 #: Gradings of one push that may be lost with the daemon; then it is dropped: it may be what ends the daemon.
 MOST_ATTEMPTS = 3
@@ -29,6 +33,8 @@ MOST_WAITING, MOST_NAME = 10_000, 400
 #: Gradings whose time an estimate is made of.
 _LAST = 20
 _PATIENCE = 60.0  # seconds that a call waits for others' transactions, each of which waits for the disk
+_LONGEST, _STEPS = 120.0, 100_000  # seconds of a transaction; steps of SQLite between two looks at the clock
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")  # https://www.sqlite.org/fileformat.html#the_rollback_journal
 _TABLE = """
 CREATE TABLE IF NOT EXISTS pushes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -189,8 +195,12 @@ class Queue:
     @contextmanager
     def _transaction(self, *, writes: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction; one that writes holds the file from its beginning, and is on the disk at its end."""
+        over = time.monotonic() + _LONGEST
         try:
+            _ordinary(self._file)
             with closing(sqlite3.connect(self._file, timeout=_PATIENCE, isolation_level=None)) as table:
+                # A view in the table's place may have no end.
+                table.set_progress_handler(lambda: time.monotonic() > over, _STEPS)
                 table.execute("PRAGMA synchronous = FULL")
                 table.execute("PRAGMA trusted_schema = OFF")  # another account may have written the file
                 table.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -209,6 +219,29 @@ class Queue:
             raise SetupError(
                 f"{self._file}, the queue of pushes, cannot be used: {error}. Move it away to begin with an empty one."
             ) from None
+
+
+def _ordinary(file: Path) -> None:
+    """Raises SetupError where SQLite would wait for ever, or go to another file, as who may write here could want it.
+
+    A pipe in the journal's place never opens. A link leads to another database. A journal that names one of several
+    databases together (its last bytes say so; ours never does) has SQLite delete the file of that name.
+    """
+    for path in (file, *(file.with_name(f"{file.name}-{what}") for what in ("journal", "wal", "shm"))):
+        try:
+            about = path.lstat()
+            if stat.S_ISREG(about.st_mode) and path.name.endswith("-journal") and about.st_size:
+                with path.open("rb") as journal:
+                    journal.seek(-min(about.st_size, len(_JOURNAL_MAGIC)), os.SEEK_END)
+                    whole = journal.read() != _JOURNAL_MAGIC
+            else:
+                whole = stat.S_ISREG(about.st_mode)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise SetupError(f"{path} cannot be read: {cause_of(error)}.") from None
+        if not whole:
+            raise SetupError(f"{path} is nothing that a queue of pushes has: somebody put it there. Remove it.")
 
 
 def _check(student: object, assignment: object, repository: object, ref: object, commit: object) -> None:

@@ -77,6 +77,8 @@ def receive(
             say(f"{branch} was deleted. Nothing is graded; what was graded before stands.")
         else:
             places += _queue(queue, rules, repository, update, environment, now, say)
+    if places:
+        folder.ring()
     for place in places:
         say(_queued(queue, place))
     return places
@@ -147,11 +149,15 @@ class Following:
         return not self._open
 
     def show(self) -> bool:
-        """Say what has come since the last call; whether something has."""
-        found = [(number, text) for number, reader in self._open.items() for text in reader.lines()]
-        for number, text in found:
+        """Say what has come since the last call; whether something has, or a push is over."""
+        changed = [number for number, reader in self._open.items() if reader.has_changed()]
+        for number in changed:
+            self._show(number)
+        return bool(changed)
+
+    def _show(self, number: int) -> None:
+        for text in self._open[number].lines():
             self._say(f"{self._names[number]}{text}")
-        return bool(found)
 
     def ask(self) -> None:
         """Ask the queue what became of the pushes, and say it where no answer does."""
@@ -167,7 +173,7 @@ class Following:
                     self._ahead[number] = place.place
                     self._say(f"{self._names[number]}{_when(self._queue, place)}.")
             elif state != "running":
-                self.show()  # what was written before it ended
+                self._show(number)  # what was written before it ended
                 if state != "done":
                     self._say(f"{self._names[number]}Number {number} is not graded: {said}.")
                 del self._open[number]

@@ -44,6 +44,12 @@ def render(template: str, **values: object) -> str:
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def load() -> None:
+    """Read all templates now, so that the first page takes no longer than others."""
+    for name in _environment().list_templates(extensions=["j2"]):
+        _environment().get_template(name)
+
+
 class _Environment(jinja2.Environment):
     """Values are rows, nearly all of them: `row.key` looks for the key first, not for an attribute of a dict."""
 

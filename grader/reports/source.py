@@ -6,6 +6,7 @@ Rule 2: colours come from Pygments' tokens, and each token's text is escaped lik
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -85,16 +86,17 @@ def _coloured(file: _File) -> Iterator[Markup]:
         yield from map(escape, rows)
         return
     tokens = lexer(stripnl=False, ensurenl=False).get_tokens("\n".join(rows))
-    line: list[Markup] = []
+    line: list[str] = []
     for kind, found in groupby(tokens, key=lambda token: _class(token[0])):
         for number, text in enumerate("".join(text for _, text in found).split("\n")):
             if number:
-                yield Markup("").join(line)
+                yield Markup("".join(line))
                 line = []
-            piece = escape(text)
-            line.append(Markup('<i class="{}">{}</i>').format(kind, piece) if kind and text.strip() else piece)
-    yield Markup("").join(line)
+            piece = str(escape(text))
+            line.append(f'<i class="{kind}">{piece}</i>' if kind and text.strip() else piece)
+    yield Markup("".join(line))
 
 
+@functools.cache
 def _class(kind: _TokenType) -> str:
     return next((name for token, name in _CLASSES if kind in token), "")  # type: ignore[comparison-overlap]

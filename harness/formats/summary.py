@@ -17,6 +17,8 @@ from harness.tester.border.outcome import Outcome
 
 #: GitHub refuses a summary of more than 1 MiB for each step (docs, "Workflow commands": job summaries).
 MOST = 900_000
+#: A line that GitLab would take for one of its quick actions ("/close") if the summary is a comment there.
+_FIRST_SLASH = re.compile(r"^([^\S\n]*)/", re.MULTILINE)
 _SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
 
 
@@ -84,7 +86,7 @@ def _sign(outcome: Outcome | None) -> str:
 
 
 def _details(check: CheckResult) -> str:
-    told = html.escape(explanation(check), quote=False)
+    told = _FIRST_SLASH.sub(r"\1&#47;", html.escape(explanation(check), quote=False))
     summary = f"{_sign(check.outcome)} {inline(check.section)} {inline(check.title)}"
     named = f"{NAMES[check.outcome]}, {points(check.points)} of {points(check.possible)} points"
     return f"\n<details><summary>{summary} ({named})</summary>\n\n<pre>\n{told}\n</pre>\n\n</details>\n"

@@ -16,8 +16,9 @@ from harness.text.printable import SPACES, printable
 MOST = 20_000
 #: Most lines of a story that are passed on, from its beginning and from its end.
 MOST_FIRST, MOST_LAST = 20, 80
-#: What begins a command in a log: `::name::` where a line begins (GitHub, Forgejo, Gitea), `##[name]` anywhere.
-_COMMAND = re.compile(r"^([^\S\n]*):(?=:)|#(?=#\[)", re.MULTILINE)
+#: What begins a command in a log: `::name::` where a line begins (GitHub, Forgejo, Gitea), `##[name]` anywhere, and
+#: `##vso[name]`, `##teamcity[name]` (Azure, TeamCity).
+_COMMAND = re.compile(r"^([^\S\n]*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
 
 
 def no_command(text: str) -> str:

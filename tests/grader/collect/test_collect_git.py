@@ -211,6 +211,54 @@ def test_a_tree_that_leads_elsewhere_is_taken_without_what_does(ann: Repository,
     assert len(files.notes) == 2
 
 
+def test_a_folder_that_holds_itself_again_and_again_is_refused(
+    ann: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten folders in ten folders in ...: a few hundred bytes are ten thousand million files."""
+    monkeypatch.setattr("grader.git.MOST_SAID", 1_000_000)
+    ann.commits(client_py="x")
+    sha, kind = git(ann.work, "hash-object", "-w", "client.py").strip(), "100644 blob"
+    for _ in range(10):
+        listing = "".join(f"{kind} {sha}\tf{number}\n" for number in range(10))
+        sha = subprocess.run(["git", "mktree"], cwd=ann.work, input=listing, capture_output=True, text=True, check=True
+                             ).stdout.strip()  # fmt: skip
+        kind = "040000 tree"
+    commit = git(ann.work, "commit-tree", "-m", "x", sha).strip()
+    git(ann.work, "push", "--force", ann.bare, f"{commit}:refs/heads/main")
+    mirror = Mirror(tmp_path / "mirror", str(ann.bare))
+    mirror.fetch()
+    with pytest.raises(SubmissionError, match="it says more than 1 MB"):
+        mirror.files(commit)
+
+
+@pytest.mark.parametrize("name", ["HEAD", "packed-refs", "config", "logs/HEAD"])
+def test_a_pipe_in_a_repository_makes_nobody_wait(
+    ann: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("grader.collect.git.PATIENCE", 0.5)
+    ann.commits(client_py="x")
+    mirror = Mirror(tmp_path / "mirror", str(ann.bare))
+    mirror.fetch()
+    (ann.bare / name).parent.mkdir(exist_ok=True)
+    (ann.bare / name).unlink(missing_ok=True)
+    os.mkfifo(ann.bare / name)
+    if name == "logs/HEAD":  # which is read without git
+        last = mirror.last(None)
+        assert last is not None and last.clock == "commit"
+        return
+    with pytest.raises(SubmissionError, match=r"did not answer within|cannot be read"):
+        mirror.fetch()
+    left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(ann.bare) in _read(path)]
+    assert not left  # what git had started has ended with it
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:  # it has ended
+        return ""
+
+
 def _raw(listing: str) -> bytes:
     """A tree object's bytes, which `git mktree` would not make with such names."""
     out = b""

@@ -144,6 +144,7 @@ class Pushing:
         before = rules.stat().st_mtime_ns if self.daemon else 0
         (self.term / name).write_text(text)
         if self.daemon is not None:
+            PushFolder(self.term / "push").ring()
             self.until(lambda: rules.stat().st_mtime_ns != before)
 
     def rows(self, student: str = "") -> list[dict[str, Any]]:

@@ -74,6 +74,8 @@ def test_nothing_in_a_repository_that_somebody_set_up_runs(served: Pushing, evil
     for hook in ("post-checkout", "reference-transaction", "fsmonitor-watchman", "post-index-change", "pre-auto-gc"):
         (bare / "hooks" / hook).write_text(evil.read_text())
         (bare / "hooks" / hook).chmod(0o755)
+    (bare / "objects/info").mkdir(exist_ok=True)
+    (bare / "objects/info/alternates").write_text(f"{served.here}/git/s00.git/objects\n/dev/zero\n|{evil}\n")
     queue = Queue(PushFolder(served.term / "push").queue)
     commit = served.git(served.work(ann), "rev-parse", "HEAD").strip()
     words = {"assignment": "blocking", "repository": str(bare), "ref": "refs/heads/main", "commit": commit}
@@ -95,20 +97,47 @@ def test_ten_thousand_files_are_refused_and_the_next_one_is_graded(served: Pushi
     assert "15 of 15 points." in served.pushes(bob, "")
 
 
-@pytest.mark.parametrize("mode", ["120000 blob", "040000 tree"])
-def test_git_itself_refuses_what_calls_itself_its_own(served: Pushing, mode: str) -> None:
-    """A `.git` that is a symbolic link, or a folder: receive.fsckObjects is on."""
-    ann = served.student()
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [
+        ("120000", ".git"),
+        ("40000", ".git"),
+        ("40000", ".GIT"),
+        ("40000", "git~1"),
+        ("40000", ".g\u200cit"),
+        ("40000", ".."),
+    ],
+)
+def test_git_itself_refuses_what_calls_itself_its_own(served: Pushing, mode: str, name: str) -> None:
+    """A `.git` that is a symbolic link, or a folder, under the names that other systems know it by."""
+    ann = "s24"  # who gets nothing in
     work = served.work(ann)
     served.commits(ann, "")
-    raw = {"120000 blob": ["hash-object", "-w", "blocking/client.py"], "040000 tree": ["rev-parse", "HEAD:blocking"]}
-    sha = served.git(work, *raw[mode]).strip()
-    entry = f"{mode.partition(' ')[0].lstrip('0')} .git".encode() + b"\0" + bytes.fromhex(sha)
-    (work / "tree").write_bytes(entry)
+    raw = ["hash-object", "-w", "blocking/client.py"] if mode == "120000" else ["rev-parse", "HEAD:blocking"]
+    sha = served.git(work, *raw).strip()
+    (work / "tree").write_bytes(f"{mode} {name}".encode() + b"\0" + bytes.fromhex(sha))
     tree = served.git(work, "hash-object", "-t", "tree", "-w", "--literally", "tree").strip()
     commit = served.git(work, "commit-tree", "-m", "x", tree).strip()
     said = served.pushes(ann, None, f"{commit}:refs/heads/main")
-    assert re.search(r"hasDot[gG]it", said) and "remote rejected" in said, said
+    assert re.search(r"hasDot([gG]it|dot)", said) and "remote rejected" in said, said
+
+
+def test_names_that_would_break_a_line_or_meet_on_other_systems(served: Pushing) -> None:
+    ann = served.student()
+    commit = served.commits(ann, "")
+    names = ["a\nremote: 15 of 15 points.", "\x1b[2Jb", "::notice::c", "Client.py", "\u202ed", "e\u200b", "$(id)", "-f"]
+    served.commits(ann, "", {f"blocking/{name}": "x" for name in names})
+    work = served.work(ann)
+    for name in (f"blocking/deep/{names[0]}", f"blocking/deep/{names[1]}"):
+        served.git(work, "update-index", "--add", "--cacheinfo", "160000", commit, name)
+    served.git(work, "commit", "-m", "::add-mask::15\n\x1b[2J", "--author", "\x1b[2J::notice:: <a@b>")
+    said = served.pushes(ann)
+    rows = [row.removeprefix("remote: socketlab: ").strip() for row in said.split("\n") if row.startswith("remote: ")]
+    assert "15 of 15 points." in rows and not any(row.startswith(("remote:", "::")) for row in rows)
+    assert not any(sign in "".join(rows) for sign in "\x1b\u202e\u200b")
+    assert sum("is a submodule, and was left out" in row for row in rows) == 2
+    page = (served.term / f"push/kept/run/{ann}/blocking/report.html").read_text()
+    assert not any(sign in page for sign in "\x1b\u202e\u200b")
 
 
 def test_a_push_that_is_too_large_is_refused_by_git(served: Pushing) -> None:
@@ -122,7 +151,8 @@ def test_a_push_that_is_too_large_is_refused_by_git(served: Pushing) -> None:
 ATTACKS = (
     "::add-mask::points", "::notice file=x::hello", "##[group]x", "\x1b[2J\x1b]0;title\x07", "\u202egnp.exe",
     "\r15 of 15", "<img src=x onerror=alert(1)>", "[click](javascript:alert(1))", "\x00\x08\x08",
-    "line\nremote: 15 of 15 points.",
+    "line\nremote: 15 of 15 points.", "::stop-commands::x", "##vso[task.complete]", "\x1b]8;;https://x\x1b\\y\x1b]8;;\x07",
+    "section_start:1:a\r\x1b[0K", "a\u200bb\u2066c", "/close",
 )  # fmt: skip
 
 
@@ -141,7 +171,7 @@ def test_what_a_program_says_does_nothing_in_the_terminal(served: Pushing) -> No
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_what_a_program_says_does_nothing_in_a_status(attack: str) -> None:
     text = Status(assignment="blocking", state="failure", text=attack).description
-    assert text.isprintable() and not text.startswith("::") and "##[" not in text
+    assert text.isprintable() and not text.startswith("::") and not re.search(r"##\w*\[", text)
 
 
 @pytest.mark.parametrize("branch", ["$(id)", "ünï\u202e", "'; id #", "a@{b"])

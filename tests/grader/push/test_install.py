@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shlex
 import shutil
 import stat
@@ -125,7 +126,7 @@ def test_the_line_of_a_key_restricts_it_to_the_one_command(folder: PushFolder, t
     line = key_line("ann", KEY, folder, rules(tmp_path))
     assert line.startswith('restrict,command="') and line.endswith(f'" {KEY}') and "\n" not in line
     command = line[len('restrict,command="') : -len(f'" {KEY}')].replace('\\"', '"')
-    assert shlex.split(command)[:4] == [sys.executable, "-I", "-B", "-c"]
+    assert shlex.split(command)[:5] == [sys.executable, "-I", "-S", "-B", "-c"]
     assert shlex.split(command)[-2:] == [str(folder.path), "ann"]
 
 
@@ -259,3 +260,41 @@ def test_the_account_that_receives_writes_the_queue_and_nothing_else(open_folder
         )  # fmt: skip
     assert done.stdout.splitlines() == ["1 ['graded'] True", "closed"], done.stderr
     assert Queue(folder.queue).take(now=2.0) is not None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may be two accounts")
+@pytest.mark.parametrize("what", ["hooks lead elsewhere", "the hook is a pipe", "the hook is a link", "settings run"])
+def test_root_does_in_a_repository_only_what_its_account_may(
+    open_folder: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account that receives pushes may put what it likes into its folders, and root may come by any day."""
+    monkeypatch.setattr("grader.push.install.check_readable", lambda: None)  # of these tests' own project
+    account = pwd.getpwnam("nobody")
+    roots, base = open_folder / "roots", open_folder / "git"
+    roots.mkdir(mode=0o755)
+    base.mkdir()
+    os.chown(base, account.pw_uid, account.pw_gid)
+    folder = PushFolder(open_folder / "term" / "push")
+    ann = base / "ann.git"
+    install(ann, folder, rules(base))
+    hook = ann / "hooks" / "post-receive"
+    assert {path.owner() for path in (ann, *ann.rglob("*"))} == {"nobody"}
+    hook.unlink()
+    if what == "hooks lead elsewhere":
+        hook.parent.rmdir()
+        hook.parent.symlink_to(roots)
+        with pytest.raises(SetupError, match="cannot be written"):
+            install(ann, folder, rules(base))
+    elif what == "settings run":
+        evil = base / "reference-transaction"
+        evil.write_text(f"#!/bin/sh\nid -un >> {base}/ran\n")
+        evil.chmod(0o755)
+        (base / "more").write_text(f"[core]\n\thooksPath = {base}\n\tsshCommand = {evil}\n\tfsmonitor = {evil}\n")
+        git("config", "include.path", str(base / "more"), repository=ann)
+        install(ann, folder, rules(base))
+        assert not (base / "ran").exists() or "root" not in (base / "ran").read_text()
+    else:
+        os.mkfifo(hook) if what == "the hook is a pipe" else hook.symlink_to(roots / "made")
+        with pytest.raises(UsageError, match="is there already"):
+            install(ann, folder, rules(base))
+    assert not any(roots.iterdir())

@@ -163,6 +163,53 @@ def test_a_file_that_is_no_queue_is_said(tmp_path: Path) -> None:
         Queue(tmp_path / "nowhere/queue")
 
 
+def test_whoever_may_write_the_folder_cannot_make_the_daemon_wait_for_ever(
+    queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(queue, "ann", 1.0)
+    for what in ("", "-journal", "-wal", "-shm"):
+        there, aside = tmp_path / f"queue.sqlite{what}", tmp_path / "aside"
+        if there.exists():
+            there.rename(aside)
+        os.mkfifo(there)  # opening it to read would never return
+        with pytest.raises(SetupError, match=f"sqlite{what} is nothing that a queue of pushes has: .* Remove it"):
+            queue.any_waits()
+        there.unlink()
+        if aside.exists():
+            aside.rename(there)
+    assert taken(queue) == ["ann"]
+    with sqlite3.connect(tmp_path / "queue.sqlite") as table:
+        table.execute("ALTER TABLE pushes RENAME TO aside")
+        numbers = "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
+        table.execute(f"CREATE VIEW pushes AS SELECT aside.* FROM aside, ({numbers})")
+    monkeypatch.setattr("grader.push.queue._LONGEST", 0.0)
+    with pytest.raises(SetupError, match=r"cannot be used: interrupted\. Move it away"):
+        queue.any_waits()
+
+
+def test_whoever_may_write_the_folder_cannot_lead_the_daemon_to_other_files(queue: Queue, tmp_path: Path) -> None:
+    other, course = tmp_path / "gradebook.db", tmp_path / "course.toml"
+    with sqlite3.connect(other) as table:
+        table.execute("CREATE TABLE grades (points)")
+    before = other.read_bytes()
+    course.write_text("[course]")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/queue.sqlite").symlink_to(other)
+    with pytest.raises(SetupError, match="somebody put it there"):
+        Queue(tmp_path / "elsewhere/queue.sqlite")
+    assert other.read_bytes() == before
+    # The journal of a transaction over several databases: SQLite would delete the file that it names.
+    name = str(course).encode()
+    magic = bytes.fromhex("d9d505f920a163d7")
+    sums = [len(name).to_bytes(4, "big"), sum(name).to_bytes(4, "big")]
+    header = magic + (b"\0" * 8) + (1).to_bytes(4, "big") + (512).to_bytes(4, "big") + (4096).to_bytes(4, "big")
+    page = (1 << 30 >> 12).to_bytes(4, "big")
+    (tmp_path / "queue.sqlite-journal").write_bytes(header.ljust(512, b"\0") + page + name + b"".join(sums) + magic)
+    with pytest.raises(SetupError, match="sqlite-journal is nothing that a queue of pushes has"):
+        queue.any_waits()
+    assert course.exists()
+
+
 PUSHER = """
 import sys
 from pathlib import Path

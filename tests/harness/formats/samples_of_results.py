@@ -87,6 +87,10 @@ ATTACKS = {
     "markdown": "| a | b |\n\n# EVIL\n[EVIL](https://evil.example)\n```\n![x](//evil.example/x)\n**EVIL** `c` @all",
     "formula": '=HYPERLINK("https://evil.example","EVIL")',
     "direction": "\u202eLIVE\u2066\u200f",
+    "other commands": "\u3000::stop-commands::EVIL\n::echo::on\n##[group]EVIL\n##vso[task]EVIL\n##teamcity[x]",
+    "gitlab": "\n/close\n  /assign @all\nsection_start:1:a\r\x1b[0KEVIL\n```\n/tag v1\n```\n</pre>\n/label ~EVIL",
+    "link of a terminal": "\x1b]8;;https://evil.example\x1b\\EVIL\x1b]8;;\x07\x9d8;;x\x9c",
+    "invisible": "a\u200bb\u200d\u2060\ufeff\U000e0041\u00ad\u061c\u2028",
     "lines": "a\u2028b\u2029c\x85d\x1ee",
 }
 
