@@ -20,7 +20,8 @@ from harness.actors.server import Server
 from harness.actors.story import Broken
 from harness.course.address import Address
 from harness.course.assignment import Assignment
-from harness.lab.interface import Family, LabError
+from harness.course.misplaced import expected_files
+from harness.lab.interface import CannotStart, Family, LabError
 from harness.lab.relay.loop import RelayLoop
 from harness.link.trace import Packet
 from harness.stack import layers
@@ -126,6 +127,7 @@ class Stack:
     def build(self, identity: Identity, family: Family, pages: Mapping[str, bytes] | None, program: str) -> None:
         """Start the pieces. Raises Broken, CannotStart, LabError."""
         self._cast.story.add("tester", f"builds a stack: TLS is {self._tls}, the transport is {self._transport}")
+        self._look_for_the_parts()
         tls, transport, far, near = self._tls, self._transport, self._far, self._near
         server = self._serve(family, pages, program)
         files = [
@@ -137,10 +139,21 @@ class Stack:
         address = self._carry(far.reach(far.place(tls), self.far_pipe.listening.port, of=far.place(transport)))
         flags = ["--", *near.command(transport, TRANSPORT), address]
         self.near_join = near.serves(transport, JOIN, *flags, at="127.0.0.1:0", flags=("--listen",))
+        for join in (self.far_join, self.near_join):
+            join.signalled = True  # it is one connection, and ends with it: that is no crash
         entry = near.reach(near.place(transport), self.near_join.listening.port, of=near.place(tls))
         roots = near.file(tls, "ca.pem", self._words.tls.zoo.ca)
         words = ["--connect", at(entry), "--ca", roots, "--name", NAME, "--handshake-timeout", _HANDSHAKE]
         self.near_pipe = near.serves(tls, TLS, *words, at="127.0.0.1:0", flags=("client", "--listen"))
+
+    def _look_for_the_parts(self) -> None:
+        """Raises CannotStart if one of the two submissions is not in this one."""
+        for whose, program in ((self._tls, TLS), (self._transport, TRANSPORT)):
+            for file in expected_files({program: self._cast.programs[program]}) if whose == "yours" else ():
+                if self._cast.home("first").kind_of(file) == "missing":
+                    part, _, _ = file.partition("/")
+                    copied = f": copy your folder {part} into this one, as the handout says" if "/" in file else ""
+                    raise CannotStart(f"{program} cannot be started: the submission has no file {file}{copied}")
 
     def _serve(self, family: Family, pages: Mapping[str, bytes] | None, program: str) -> int:
         """What is behind it all: its port on the loopback on which the TLS server is told to look for it."""
