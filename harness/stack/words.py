@@ -22,6 +22,7 @@ from harness.course.address import Address
 from harness.course.assignment import Assignment
 from harness.course.misplaced import expected_files
 from harness.lab.interface import CannotStart, Family, LabError
+from harness.lab.local.network import LocalNetwork
 from harness.lab.relay.loop import RelayLoop
 from harness.link.trace import Packet
 from harness.stack import layers
@@ -206,13 +207,17 @@ class Stack:
             ) from None
         return self._cast.keep(Peer(sock, self._cast.story, name=name))
 
+    def entrance(self) -> Address:
+        """What a client that runs with the tester is told."""
+        near = self._near
+        return at(near.reach(near.place(self._tls), self.near_pipe.listening.port, of=near.tester, tap=self._taps))
+
     def curl(self, *paths: str, within: float = 30.0) -> None:
         """curl fetches these pages over one connection, and each is as the web server has it.
 
         Raises Broken, LabError.
         """
-        cast, near = self._cast, self._near
-        port = near.reach(near.place(self._tls), self.near_pipe.listening.port, of=near.tester, tap=self._taps)
+        cast, port = self._cast, self.entrance().port
         cast.story.add("tester", f"starts curl for {' '.join(paths)}")
         got = fetch(port, paths, within=within)
         for path, body in zip(paths, got.bodies, strict=True):
@@ -229,10 +234,8 @@ class Stack:
 
     def curl_fails(self, path: str, *, within: float = 20.0) -> None:
         """curl gets nothing of this page, and says so. Raises Broken, LabError."""
-        near = self._near
-        port = near.reach(near.place(self._tls), self.near_pipe.listening.port, of=near.tester, tap=self._taps)
         self._cast.story.add("tester", f"starts curl for {path}, which must not get it")
-        got = fetch(port, [path], within=within)
+        got = fetch(self.entrance().port, [path], within=within)
         self._cast.expect(
             got.status not in (0, TIMED_OUT) and not got.bodies[0],
             "curl is refused, and not one byte comes out",
@@ -251,6 +254,13 @@ class Stack:
         if packets is None:
             raise LabError("there is no account of what the link carried")
         return packets
+
+    def began(self) -> float | None:
+        """time.perf_counter() when the first of them was sent, where the link is a relay."""
+        network = self._cast.network
+        if self._relay is not None:
+            return self._relay.began()
+        return network.began() if isinstance(network, LocalNetwork) else None
 
     def went_over_the_link(self, *plain: bytes) -> None:
         """All of it went as segments of the transport, TLS was in them, and nothing of it is plain. Raises Broken."""

@@ -39,19 +39,19 @@ class Joint:
     def __init__(self, command: subprocess.Popen[bytes]) -> None:
         self._command = command
 
-    def join(self, sock: socket.socket, first: bytes = b"") -> None:
+    def join(self, tcp: socket.socket, first: bytes = b"") -> None:
         """Pass everything on until both directions have ended. `first` came from the command already."""
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        back = threading.Thread(target=self._to_socket, args=(sock, first), daemon=True)
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        back = threading.Thread(target=self._to_socket, args=(tcp, first), daemon=True)
         back.start()
-        self._to_command(sock)
+        self._to_command(tcp)
         back.join()
-        sock.close()
+        tcp.close()
 
-    def _to_command(self, sock: socket.socket) -> None:
+    def _to_command(self, tcp: socket.socket) -> None:
         stdin = self._command.stdin.fileno()
         try:
-            while data := sock.recv(PIECE):
+            while data := tcp.recv(PIECE):
                 while data:  # a pipe may take less than it is given
                     data = data[os.write(stdin, data) :]
         except BrokenPipeError:
@@ -60,13 +60,13 @@ class Joint:
             self._command.terminate()
         self._command.stdin.close()
 
-    def _to_socket(self, sock: socket.socket, data: bytes) -> None:
+    def _to_socket(self, tcp: socket.socket, data: bytes) -> None:
         stdout = self._command.stdout.fileno()
         try:
             while data or (data := os.read(stdout, PIECE)):
-                sock.sendall(data)
+                tcp.sendall(data)
                 data = b""
-            sock.shutdown(socket.SHUT_WR)
+            tcp.shutdown(socket.SHUT_WR)
         except OSError:
             self._command.terminate()
 
@@ -86,9 +86,9 @@ def listen(address: Address, words: Sequence[str]) -> subprocess.Popen[bytes]:
     """Take one connection and join it to the command."""
     with socket.create_server((address.host, address.port), family=address.family) as listener:
         program.announce(address.bound_as(listener))
-        sock, _ = listener.accept()
+        tcp, _ = listener.accept()
     command = start(words)
-    Joint(command).join(sock)
+    Joint(command).join(tcp)
     return command
 
 
@@ -99,11 +99,11 @@ def connect(address: Address, words: Sequence[str]) -> subprocess.Popen[bytes]:
     if not first:
         return command  # nobody came
     try:
-        sock = socket.create_connection((address.host, address.port))
+        tcp = socket.create_connection((address.host, address.port))
     except OSError as error:
         command.terminate()
         program.fail(program.CANNOT_CONNECT, f"{address}: {error.strerror}")
-    Joint(command).join(sock, first)
+    Joint(command).join(tcp, first)
     return command
 
 
