@@ -52,6 +52,10 @@ class Course:
         """The folder of an assignment's answers and description."""
         return self.root / "reference" / name
 
+    def parts(self, name: str) -> dict[str, Path]:
+        """Folders in its reference that are those of other assignments: links to them, as students have copies."""
+        return {path.name: path.resolve() for path in sorted(self.reference(name).iterdir()) if path.is_symlink()}
+
     def suites(self, name: str) -> dict[Suite, Path]:
         """The folders of its tests."""
         return {suite: self.root / "grader" / "suites" / name / suite for suite in SUITES}
@@ -105,6 +109,7 @@ class Course:
         digest = hashlib.sha256(_deciding(assignment).encode())
         answers = [path for path in _sources(reference) if path.name not in _WORDS]
         shared = [("reference", reference, answers), ("harness", HARNESS, _sources(HARNESS))]
+        shared += [(part, folder, _sources(folder)) for part, folder in self.parts(name).items()]
         for suite, folder in self.suites(name).items():
             shared.append((suite, folder, [path for path in _sources(folder) if not path.name.startswith("test_")]))
         for label, folder, paths in shared:

@@ -2,7 +2,7 @@
 
 A test is a function that takes the fixture `lab`, a `Scene`; everything else is what it gets from it, or the values
 that it hands in. The words of one subject are in a namespace: `lab.clients`, `lab.kernel`, `lab.transport`, `lab.tls`,
-`lab.pipes`. Rule: a name moves in the harness as it likes; here it stays.
+`lab.pipes`, `lab.stack`. Rule: a name moves in the harness as it likes; here it stays.
 
     from harness.testing import Scene
 

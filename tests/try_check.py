@@ -46,7 +46,7 @@ def main() -> int:
     for one in wanted:
         report = graded.reports.get(one, {"outcome": "no report", "message": "", "story": []})
         print(f"{report['outcome']}  {one}  {report['message']}")
-        for step in report["story"]:
+        for step in report["story"] or []:
             print(f"    {step['at']:7.3f} s  {step['who']:7}  {step['what']}")
     return bool(graded.lost)
 

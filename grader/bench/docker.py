@@ -134,6 +134,7 @@ def _code(course: Course, names: list[str]) -> Mapping[str, Path]:
     for name in names:
         code[f"{name}/assignment.toml"] = course.reference(name) / "assignment.toml"
         code[f"{name}/reference"] = course.reference(name)
+        code.update({f"{name}/reference/{part}": folder for part, folder in course.parts(name).items()})
         code.update({f"{name}/{suite}": folder for suite, folder in course.suites(name).items()})
         if (meetings := course.meetings(name)).is_dir():
             code[f"{name}/{meetings.name}"] = meetings

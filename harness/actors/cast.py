@@ -24,6 +24,7 @@ from harness.course.address import Address, parse_address
 from harness.course.assignment import Assignment
 from harness.lab.interface import CannotStart, Family, LabError, Mangle, Network, Node, NotMeasured
 from harness.lab.own_address import bind
+from harness.link.profile import Profile
 
 #: The student nodes: all tests use the first, the second exists if an assignment asks for it (nodes = 2).
 Where = Literal["first", "second"]
@@ -99,6 +100,7 @@ class Cast:
         self.story = Story(time.monotonic)
         self.engine = network.engine
         self.since = time.time()  #: when the test began
+        self.shaped = (Profile(), Profile())  #: what the link does now: up, down
         self.places: dict[Program, Where] = {}  #: the node of each program of the submission
         self.second_used = False  #: whether the second node has to be made fresh
         self.facts: dict[str, object] = {}  #: what the test found or measured, as plain data, for the check's report
@@ -156,7 +158,7 @@ class Cast:
         place = " on the second node" if node == "second" else ""
         self.story.add("tester", f"starts {shlex.join([name, *arguments])}{place}")
         argv = [*self.programs[name], *arguments]
-        home = self._home(node)
+        home = self.home(node)
         if argv[1:] and argv[1].endswith(".py") and home.kind_of(argv[1]) == "missing":
             raise CannotStart(f"{name} cannot be started: the submission has no file {argv[1]}")
         process = home.start([*starter, *argv], env=env)
@@ -164,7 +166,8 @@ class Cast:
         self.places[program] = node
         return program
 
-    def _home(self, node: Where) -> Node:
+    def home(self, node: Where) -> Node:
+        """The node of that name; it will have to be made fresh. Raises LabError."""
         if node == "first":
             return self.node
         if self.second is None:

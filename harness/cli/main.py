@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from harness.cli import check_commands, show_commands
+from harness.cli import check_commands, run_commands, show_commands
 from harness.cli import link as paths
 from harness.cli import notebook as notebooks
 from harness.cli import trace_commands as cli_transport
@@ -84,7 +84,7 @@ def link(
     paths.run_link(options, console(), seconds=seconds)
 
 
-for _other in (*cli_transport.COMMANDS, *show_commands.COMMANDS):
+for _other in (*cli_transport.COMMANDS, *run_commands.COMMANDS, *show_commands.COMMANDS):
     app.command()(_other)
 
 

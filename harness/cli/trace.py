@@ -204,8 +204,7 @@ def tell(console: Console, seen: LoadedRun, *, rows: int) -> bool:
     console.print(Text(printable(recording.title), style="bold"), soft_wrap=True)
     if recording.remark:
         console.print(Text(printable(recording.remark), style="dim"), soft_wrap=True)
-    for line in recording.ladder(rows):
-        console.print(Text(printable(line.text), style=_STYLES.get(line.kind, "")), soft_wrap=True)
+    draw(console, recording, rows)
     console.print()
     for text in [*recording.summary(), *seen.lines]:
         console.print(Text(printable(text)), soft_wrap=True)
@@ -220,6 +219,12 @@ def tell(console: Console, seen: LoadedRun, *, rows: int) -> bool:
         if len(found) > MOST_TOLD:
             console.print(Text(f"{word}: {len(found) - MOST_TOLD} more", style=style))
     return not seen.wrong and not any(row.must for row in seen.bundle.findings)
+
+
+def draw(console: Console, recording: Recording, rows: int) -> None:
+    """Print the ladder in colours, at most so many packets of it."""
+    for line in recording.ladder(rows):
+        console.print(Text(printable(line.text), style=_STYLES.get(line.kind, "")), soft_wrap=True)
 
 
 # -- write it ----------------------------------------------------------------------------------------------------

@@ -158,6 +158,17 @@ class Node(Protocol):
         """A listening stream socket in this node for student clients, and the path they are told."""
         ...
 
+    def connect_tcp(self, port: int, family: Family, timeout: float) -> socket.socket:
+        """A stream socket connected to a port of this node's own loopback: no link is in between.
+
+        Raises ConnectionError, LabError.
+        """
+        ...
+
+    def listen_tcp(self, family: Family) -> tuple[socket.socket, int]:
+        """A listening stream socket on this node's own loopback, and its port. Raises LabError."""
+        ...
+
     def put_file(self, name: str, data: bytes, *, mode: int = 0) -> str:
         """Write a file the student's user can read; returns the path to give to the program.
 

@@ -82,14 +82,14 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             "A stream has no seams",
             "streams",
             ("stream", "partial-read"),
-            ("blocking 1.2", "blocking 1.3", "nonblocking 1.1"),
+            ("blocking 1.2", "blocking 1.3", "nonblocking 1.1", "capstone 1.1", "capstone 2.2"),
         ),
         Concept(
             "frame",
             "Messages in a stream",
             "streams",
             ("framing",),
-            ("blocking 4.1", "blocking 4.4", "blocking 5.1", "blocking 5.4", "nonblocking 3.1"),
+            ("blocking 4.1", "blocking 4.4", "blocking 5.1", "blocking 5.4", "nonblocking 3.1", "capstone 2.1"),
         ),
         Concept(
             "byte-order",
@@ -111,6 +111,7 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
                 "nonblocking 3.6",
                 "tlspipe 4.4",
                 "tlspipe 4.5",
+                "capstone 1.6",
             ),
         ),
     ),
@@ -125,6 +126,7 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             ("shutdown", "fin"),
             (
                 "blocking 6.1",
+                "capstone 1.4",
                 "nonblocking 2.5",
                 "nonblocking 5.1",
                 "transport 4.7",
@@ -275,7 +277,7 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             "What is read on the wire",
             "privacy",
             ("encryption", "record", "tls"),
-            ("tlspipe 1.5", "tlspipe 6.1", "tlspipe 6.2"),
+            ("tlspipe 1.5", "tlspipe 6.1", "tlspipe 6.2", "capstone 1.2"),
         ),
         Concept(
             "tls-handshake",
@@ -296,7 +298,7 @@ GROUPS: dict[str, tuple[Concept, ...]] = {
             "Who is at the other end",
             "identity",
             ("name", "hostname", "wildcard"),
-            ("tlspipe 2.3", "tlspipe 2.4", "tlspipe 2.7"),
+            ("tlspipe 2.3", "tlspipe 2.4", "tlspipe 2.7", "capstone 1.5"),
         ),
         Concept(
             "client-certificate",

@@ -2,7 +2,7 @@
 
 Programs to run, peers to play, a link to impair, and a story that writes itself: these are the words of every test.
 The words of one subject are together, and are loaded when first used: `lab.clients` (many at once, and
-misbehaving ones), `lab.kernel` (what it says of the program), `lab.transport`, `lab.tls` and `lab.pipes`.
+misbehaving ones), `lab.kernel` (what it says of the program), `lab.transport`, `lab.tls`, `lab.pipes` and `lab.stack`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from harness.link.profile import Profile
 
 if TYPE_CHECKING:
     from harness.actors.clients import Clients
+    from harness.stack.words import StackWords
     from harness.tls.pipes import Pipes
     from harness.tls.words import TlsWords
     from harness.transport.words import TransportWords
@@ -59,6 +60,13 @@ class Scene(Cast):
         return TlsWords(self)
 
     @cached_property
+    def stack(self) -> StackWords:
+        """Everything composed: a client, TLS, the transport, a server."""
+        from harness.stack.words import StackWords
+
+        return StackWords(self, self.tls)
+
+    @cached_property
     def pipes(self) -> Pipes:
         """The submission's TLS pipes, and ways through them."""
         from harness.tls.pipes import Pipes
@@ -73,7 +81,8 @@ class Scene(Cast):
             profile = find_profile(name)
             up, down = profile.up, profile.down
         self.link_name = name
-        self.network.shape(up=up or Profile(), down=down or Profile(), seed=self.seed)
+        self.shaped = (up or Profile(), down or Profile())
+        self.network.shape(up=self.shaped[0], down=self.shaped[1], seed=self.seed)
         self.story.add("link", f"the link is now {name!r}")
 
     # -- the rest ----------------------------------------------------------------------------------------------

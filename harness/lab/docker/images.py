@@ -57,7 +57,7 @@ LIKENESS = ("compare50", "attrs", "intervaltree", "jellyfish", "numpy", "pygment
 #: Where they are in an image.
 PACKAGES_AT = "/usr/local/lib/socketlab"
 #: Debian packages of our own nodes, besides python3.
-OURS = ("iproute2", "nftables", "tcpdump")
+OURS = ("iproute2", "nftables", "tcpdump", "curl")
 #: Where an image of submissions says what is in it (docker/prepare-student.sh).
 TOOLS_AT = "/usr/local/share/socketlab.json"
 #: The images: where submissions run, where they are built, the lab's own nodes, where notebooks run, and where sources

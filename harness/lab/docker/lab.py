@@ -182,6 +182,20 @@ class AgentNode:
             reply, descriptors = self._ask("listen_unix", name=name)
         return socket.socket(fileno=descriptors[0]), reply["path"]
 
+    def connect_tcp(self, port: int, family: Family, timeout: float) -> socket.socket:
+        try:
+            _, descriptors = self._ask("connect_tcp", port=port, family=family)
+        except Refused as refused:
+            raise ConnectionError(f"port {port} of the student's node: {refused}") from None
+        connection = socket.socket(fileno=descriptors[0])
+        connection.settimeout(timeout)
+        return connection
+
+    def listen_tcp(self, family: Family) -> tuple[socket.socket, int]:
+        with otherwise(LabError, "no listening socket can be made in the student's node"):
+            reply, descriptors = self._ask("listen_tcp", family=family)
+        return socket.socket(fileno=descriptors[0]), reply["port"]
+
     def put_file(self, name: str, data: bytes, *, mode: int = 0) -> str:
         memory = os.memfd_create("given")
         try:

@@ -25,12 +25,13 @@ from harness.course import languages, look
 from harness.course.assignment import Build, Limits
 from harness.course.forbidden import StageRule
 from harness.errors import cause_of, shortage
-from harness.lab.interface import OURS, CannotStart, LabError, Usage
+from harness.lab.interface import OURS, CannotStart, Family, LabError, Usage
 from harness.lab.local import machine, processes
 from harness.lab.local.children import limiter
 from harness.lab.local.network import LocalNetwork
 from harness.lab.local.ordinary import ordinary_user
 from harness.lab.node.packing import pack_tree
+from harness.lab.own_address import bind
 
 Kind = Literal["missing", "file", "folder", "socket", "other"]
 
@@ -337,6 +338,22 @@ class LocalNode:
         path.chmod(0o666)
         listening.listen(128)
         return listening, str(path)
+
+    # -- its loopback, which is everybody's here ------------------------------------------------------------------
+
+    def connect_tcp(self, port: int, family: Family, timeout: float) -> socket.socket:
+        try:
+            return socket.create_connection(("::1" if family == 6 else "127.0.0.1", port), timeout)
+        except OSError as error:
+            if error.errno in OURS:
+                raise LabError(f"the tester has no socket left: {error.strerror}") from None
+            raise ConnectionError(f"port {port}: {error.strerror or error}") from None
+
+    def listen_tcp(self, family: Family) -> tuple[socket.socket, int]:
+        listening = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET)
+        bind(listening, "::1" if family == 6 else "127.0.0.1")
+        listening.listen(128)
+        return listening, listening.getsockname()[1]
 
     # -- what the kernel says ----------------------------------------------------------------------------------
 

@@ -71,6 +71,10 @@ class LocalNetwork:
         """What the relay carried since the last test."""
         return self._loop.packets()
 
+    def began(self) -> float | None:
+        """time.perf_counter() when the first of these packets entered the link."""
+        return self._loop.began()
+
     def missed(self, start: float) -> int:  # noqa: ARG002 - the relay itself counts
         return 0
 

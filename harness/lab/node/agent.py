@@ -320,6 +320,18 @@ class Agent:
             os.umask(old)
         return {"path": path}, [listener.detach()]
 
+    def do_connect_tcp(self, *, port: int, family: int) -> Said:
+        """A stream socket connected to a port of this node's loopback: at once, or not at all."""
+        connection = socket.create_connection(("::1" if family == 6 else "127.0.0.1", port), timeout=1.0)
+        connection.settimeout(None)
+        return {}, [connection.detach()]
+
+    def do_listen_tcp(self, *, family: int) -> Said:
+        """A listening stream socket on this node's loopback, at a port that was free."""
+        of_family = socket.AF_INET6 if family == 6 else socket.AF_INET
+        listener = socket.create_server(("::1" if family == 6 else "127.0.0.1", 0), family=of_family, backlog=128)
+        return {"port": listener.getsockname()[1]}, [listener.detach()]
+
     def do_put_file(self, *, name: str, mode: int = 0) -> Said:
         """Write what the descriptor holds into the folder of given files, in which the student can make none.
 

@@ -60,6 +60,11 @@ class DatagramLog:
         self._rows.clear()
         self._number = 0
 
+    @property
+    def began(self) -> int | None:
+        """When the first of them entered (nanoseconds)."""
+        return self._rows[0][1] if self._rows else None
+
     def packets(self) -> list[Datagram]:
         """All of them, times in seconds from the first one on."""
         start = self._rows[0][1] if self._rows else 0

@@ -122,6 +122,11 @@ class RelayLoop:
         """The datagrams since the last `clear`, with their bytes; times from the first one on."""
         return self._core.call(lambda: self._core.recording.packets())
 
+    def began(self) -> float | None:
+        """time.perf_counter() when the first of those datagrams entered the link."""
+        first = self._core.call(lambda: self._core.recording.began)
+        return None if first is None else first / 1e9
+
     def events(self) -> list[Event]:
         """The last packets and pieces, oldest first."""
         return self._core.call(lambda: list(self._core.events))

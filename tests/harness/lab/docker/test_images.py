@@ -64,7 +64,7 @@ def test_a_registry_is_the_first_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert store.built == [
         f"student {base} default-jre-headless",
         f"build {base} make gcc libc6-dev libssl-dev default-jdk-headless",
-        f"node {base} iproute2 nftables tcpdump",
+        f"node {base} iproute2 nftables tcpdump curl",
     ]
     assert [each.kind for each in made] == ["student", "build", "node"]
     assert said[0] == f"fetching {images.BASE}, the base of the lab's images"

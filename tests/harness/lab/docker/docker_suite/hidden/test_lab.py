@@ -698,6 +698,28 @@ def test_unix_sockets_both_ways(lab):
         lab.node.connect_unix("nobody.sock", 1.0)
 
 
+def test_a_nodes_own_loopback_is_reached_without_the_link(lab):
+    lab.link("nothing arrives", up=Profile(loss=1.0), down=Profile(loss=1.0))
+    listening, port = lab.node.listen_tcp(4)
+    client = lab.runs(
+        "run",
+        "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); s.sendall(b'from inside')\n"
+        "t = socket.create_server(('::1', 0), family=socket.AF_INET6); print(t.getsockname()[1], flush=True)\n"
+        "print(t.accept()[0].recv(100))",
+        port,
+    )
+    with listening:
+        inside, _ = listening.accept()
+    with inside:
+        assert inside.recv(100) == b"from inside"
+    with lab.node.connect_tcp(int(client.prints_line()), 6, 5.0) as outside:
+        outside.sendall(b"from outside")
+        client.exits(0)
+    assert client.stdout.endswith(b"b'from outside'\n")
+    with pytest.raises(ConnectionError, match="refused"):
+        lab.node.connect_tcp(1, 4, 1.0)
+
+
 # -- the link ------------------------------------------------------------------------------------------------------
 
 
