@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fakes import hand_in
 from terms import Term, served
 
 sys.path.append(str(Path(__file__).parents[1] / "questions"))
@@ -58,9 +59,9 @@ def asked(term: Term) -> Source:
     return read_source(path.read_text(), "questions.md")
 
 
-def hands_in(term: Term, student: str, notebook: bytes) -> None:
-    term.hands_in(student)
-    folder = term.folder / "submitted" / student / "blocking"
+def hands_in(inbox: Path, student: str, notebook: bytes) -> None:
+    """A student's folder, as it comes in."""
+    folder = hand_in(inbox, student)
     (folder / NOTEBOOK).write_bytes(notebook)
     (folder / "checks.ipynb").write_text("{}")  # as if it had any say
 
@@ -231,10 +232,11 @@ def test_a_notebook_once_round(term: Term, asked: Source, tmp_path: Path, jupyte
     (released / NOTEBOOK).write_bytes(from_nbgrader(asked))
     answers_in_jupyter(released, tmp_path, pictures)
     term.roster()
-    hands_in(term, "ann", (released / NOTEBOOK).read_bytes())
-    hands_in(term, "cyd", from_nbgrader(asked))
-    hands_in(term, "dan", cells.notebook(asked))
-    hands_in(term, "eve", b"no notebook")
+    hands_in(tmp_path / "in", "ann", (released / NOTEBOOK).read_bytes())
+    hands_in(tmp_path / "in", "cyd", from_nbgrader(asked))
+    hands_in(tmp_path / "in", "dan", cells.notebook(asked))
+    hands_in(tmp_path / "in", "eve", b"no notebook")
+    assert term.does("collect", "folder", term.folder, "blocking", tmp_path / "in").count("/blocking: ") == 4
     term.grades()
     said = term.does("questions", "grade", term.folder, "--workers", 2)
     for line in (
