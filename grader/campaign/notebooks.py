@@ -65,6 +65,7 @@ def _graded(
     one, source = work
     with copies() as name:
         about: dict[str, Any] = {"image": image, "graded_at": datetime.now(UTC).isoformat(timespec="seconds")}
+        about["submission"] = {"hash": ""}  # no copy could be taken
         cells: Sequence[Cell] = ()
         outputs: Sequence[Any] = ()
         handed_in, answers, state, message = b"", _nothing(source), "refused", ""

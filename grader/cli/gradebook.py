@@ -102,6 +102,10 @@ def _possible(course: CourseFile) -> Callable[[str], float]:
     return cache(possible)
 
 
+def _has_questions(assignment: str) -> bool:
+    return courses.this_course().questions(assignment) is not None
+
+
 def _put_questions(
     book: books.Book, rules: Terms, course: CourseFile, counting: Sequence[tuple[str, str]], said: Said
 ) -> None:
@@ -217,6 +221,9 @@ def leave(
             undecided,
             terms.handed_in(course, roster, Ledger(course.folder).receipts()),
             now=datetime.now(UTC),
+            asked=[
+                row.name for row in course.assignments if row.questions and courses.this_course().questions(row.name)
+            ],
         )
     out.write_text(text, encoding="utf-8", newline="")
     for one in waits:

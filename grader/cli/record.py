@@ -21,7 +21,7 @@ from grader.record.lock import user_name
 from grader.record.record import Kept, Record, check_of
 from grader.reports.class_view import run_row
 from grader.reports.explain import explain as explained
-from grader.reports.explain import explain_page
+from grader.reports.explain import explain_page, explain_stage
 from grader.reports.html import runs_page
 from grader.reports.terminal import class_table, result_line
 from grader.reports.waiting import waiting
@@ -71,7 +71,7 @@ def explain(
     run: RunOf,
     student: Student,
     assignment: OfAssignment,
-    check: Annotated[str, typer.Argument(help="its number, its name, or its id")],
+    check: Annotated[str, typer.Argument(help='its number, its name or its id; "stage 4": all that lost points there')],
     page: Annotated[Path | None, typer.Option(help="write it as one page into this file")] = None,
 ) -> None:
     """Everything that a check's verdict rests on, and the commands that repeat it."""
@@ -89,7 +89,19 @@ def explain(
 
 
 def _explain(record: Record, kept: Kept, name: str) -> None:
-    check = check_of(kept.result, name)
+    if (stage := _stage_of(kept.result, name)) is None:
+        _explain_check(record, kept, check_of(kept.result, name))
+        return
+    why, checks = explain_stage(kept.result, stage)
+    say(why.title, style="bold")
+    for text in why.lines:
+        say(f"  {text}")
+    for check in checks:
+        say(f"\nCheck {check['number']}", style="bold")
+        _explain_check(record, kept, check)
+
+
+def _explain_check(record: Record, kept: Kept, check: Mapping[str, Any]) -> None:
     for section in explained(kept.result, check, str(record.path)):
         say(section.title, style="bold")
         for text in section.lines:
@@ -101,10 +113,12 @@ def _explain(record: Record, kept: Kept, name: str) -> None:
 
 @app.command(rich_help_panel="Defend a point")
 def appeal(
-    short: Annotated[str, typer.Argument(metavar="ID", help="as on the student's page: abcd2345, abcd2345.17")],
+    short: Annotated[
+        str, typer.Argument(metavar="ID", help="on the student's page: abcd2345, abcd2345.17, 'abcd2345.stage 4'")
+    ],
     run: Annotated[Path, typer.Option(help="the folder of the run, or of the course")] = Path(),
 ) -> None:
-    """What a student asks about: the result of that id; with a check's number behind a dot, its explanation."""
+    """What a student asks about: the result of that id; with a check's number or a stage behind a dot, why."""
     record = the_record(run)
     kept, check = record.find(short)
     result = kept.result
@@ -185,13 +199,19 @@ def _can_be_decided(kept: Kept, target: str) -> None:
 
 
 def _target(result: Mapping[str, Any], name: str) -> str:
+    stage = _stage_of(result, name)
+    return str(check_of(result, name)["id"]) if stage is None else stage_target(stage)
+
+
+def _stage_of(result: Mapping[str, Any], name: str) -> int | None:
+    """The stage that "stage 3" names; None if that is the name of a check. Raises UsageError."""
     word, _, rest = name.partition(" ")
-    if word.lower() == "stage":
-        numbers = [str(stage["number"]) for stage in result["stages"]]
-        if rest.strip() not in numbers:
-            raise UsageError(f"there is no {name}. The stages are {', '.join(numbers)}.")
-        return stage_target(int(rest))
-    return str(check_of(result, name)["id"])
+    if word.lower() != "stage":
+        return None
+    numbers = [str(stage["number"]) for stage in result["stages"]]
+    if rest.strip() not in numbers:
+        raise UsageError(f"there is no {name}. The stages are {', '.join(numbers)}.")
+    return int(rest)
 
 
 def _parsed(given: str) -> Given:

@@ -56,14 +56,24 @@ def sync_questions(book: Book, terms: Terms, asked: Asked, kept: Iterable[tuple[
             who = readable_name(student)
             said.remarks.append(f"{who}/{name}: not in the roster as somebody who takes part, so not in the gradebook.")
             continue
+        if newer := terms.newer(name, student, _copy(one)):
+            who = readable_name(student)
+            said.remarks.append(f"{who}/{name}: {newer}. Grade its questions first: grader questions grade")
+            said.same += 1
+            continue
         _one(book, terms, asked, student, one, members, said)
+
+
+def _copy(kept: Kept) -> str:
+    """The hash of what was graded; empty if no copy of it could be taken."""
+    return str((kept.result.get("submission") or {}).get("hash") or "")
 
 
 def _one(book: Book, terms: Terms, asked: Asked, of: str, kept: Kept, members: Sequence[str], said: Said) -> None:
     """A notebook, for everybody whom it counts for."""
     name = asked.assignment
     agreed = agree(book, terms.folder, name, members, said.remarks)
-    ours = {"agreed": agreed, "of": of, "hash": kept.result["submission"]["hash"]}
+    ours = {"agreed": agreed, "of": of, "hash": _copy(kept)}
     now = {one.name: Automatic(one.points, one.undecided) for one in answers_of(kept.result)}
     shown = _notebook(asked.source, kept, ours, terms.shown(name, of))
     for student in members:

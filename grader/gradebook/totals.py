@@ -9,6 +9,7 @@ from grader.course_file import CourseFile
 from grader.gradebook.book import Book
 from grader.gradebook.files import read_ours
 from grader.gradebook.handed import Submitted
+from grader.questions.source import NAME as NOTEBOOK
 from grader.term.leaving import Column, Mark, System, Undecided, table, undecided, waiting
 from grader.term.roster import Person, Roster
 from harness.errors import UsageError
@@ -27,24 +28,31 @@ def exported(
     submitted: Submitted,
     *,
     now: datetime,
+    asked: Collection[str] = (),
 ) -> tuple[str, list[str]]:
     """The text of a file of grades, and who has no grade yet; `possible`: assignment -> the most that it gives.
 
+    `asked`: the assignments whose notebook of questions counts.
     Raises UsageError where somebody has no grade, or a person still decides, and `word` is None.
     """
     columns = _columns(book, course, ours, possible, system, wanted, now)
     everybody = sorted({*book.students(), *submitted.students(one.name for one in columns)})
     people = roster.active if roster else tuple(Person(id=student) for student in everybody)
-    marks = _marks(book, course, people, columns, submitted, now)
+    marks = _marks(book, course, people, columns, submitted, now, asked)
     open_, waits = undecided(people, columns, marks), waiting(people, columns, marks)
     if word is None and (open_ or waits):
         raise UsageError(
             f"{_listed(open_, 'a person still decides in', 'Decide them in formgrader')}"
-            f"{_listed(waits, 'there is no grade yet of', 'Grade them: grader run, then grader gradebook sync')}"
+            f"{_listed(waits, 'there is no grade yet of', _remedy(asked))}"
             "Or say what is to be written where a person decides: --undecided zero (what is sure by now), --undecided"
             " omit (an empty cell). Where there is no grade yet, the cell stays empty."
         )
     return table(system, people, columns, marks, word), waits
+
+
+def _remedy(asked: Collection[str]) -> str:
+    questions = " and grader questions grade" if asked else ""
+    return f"Grade them: grader run{questions}, then grader gradebook sync"
 
 
 def _listed(lines: Sequence[str], what: str, remedy: str) -> str:
@@ -62,6 +70,7 @@ def _marks(
     columns: Sequence[Column],
     submitted: Submitted,
     now: datetime,
+    asked: Collection[str],
 ) -> dict[tuple[str, str], Mark]:
     """Everybody's points, or why there are none yet."""
     marks = _earned(book, course)
@@ -69,6 +78,8 @@ def _marks(
         for person in people:
             key = person.id, column.name
             why = _waits(course, submitted, person.id, column, graded=key in marks, now=now)
+            if not why and column.name in asked:
+                why = _questions_wait(course, submitted, person.id, column.name)
             if why:
                 marks[key] = Mark(0.0, waits=why)
     return marks
@@ -88,6 +99,17 @@ def _waits(
     own = (course.due(column.name, one) for one in submitted.group(column.name, student))
     due = max(filter(None, own), default=now)
     return "" if graded or not column.over or due <= now else f"may be handed in until {course.local(due)}"
+
+
+def _questions_wait(course: CourseFile, submitted: Submitted, student: str, assignment: str) -> str:
+    """Why there are no points yet for the questions of what was handed in; empty if there are."""
+    if submitted.counting(assignment, student) is None:
+        return ""
+    ours = read_ours(course.folder, student, assignment, NOTEBOOK)
+    if not ours:
+        return "handed in, and its questions are not graded yet"
+    newer = submitted.newer(assignment, str(ours.get("of") or student), str(ours.get("hash") or ""))
+    return f"its questions: {newer}" if newer else ""
 
 
 def _earned(book: Book, course: CourseFile) -> dict[tuple[str, str], Mark]:

@@ -133,7 +133,8 @@ class Pages:
         self, results: Sequence[Mapping[str, Any]], remarks: Sequence[str], *, left: int = 0, going: bool = False
     ) -> bytes:
         """The class as a page."""
-        named: dict[str, Any] = {"when": self.when(datetime.now(UTC).isoformat())}
+        latest = max((str(result["graded_at"]) for result in results), default="")
+        named: dict[str, Any] = {"when": self.when(latest)} if latest else {}
         if self.course:
             weights = {row.name: row.weight for row in self.course.assignments}
             named |= {"name": self.course.title, "term": self.course.term, "weights": weights}

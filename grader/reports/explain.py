@@ -12,6 +12,7 @@ from typing import Any
 
 from grader.reports.pages import render
 from grader.reports.text import shell
+from grader.verdict.causes import causes_of
 from harness.tester.border.outcome import Outcome
 
 #: A place in a traceback of Python.
@@ -53,6 +54,29 @@ def explain(result: Mapping[str, Any], check: Mapping[str, Any], run: str) -> li
         Section("To see it again", commands(result, check, run), told=True),
     ]
     return [section for section in sections if section.lines or section.drawn]
+
+
+def explain_stage(result: Mapping[str, Any], number: int) -> tuple[Section, list[Mapping[str, Any]]]:
+    """Why points were lost in a stage, the dearest cause first, and the checks that are these causes.
+
+    What a check waits for may be of another stage.
+    """
+    checks = result["checks"]
+    stage = next(row for row in result["stages"] if row["number"] == number)
+    lines, roots = [], []
+    for cause in causes_of(result):
+        mine = [checks[place] for place in (*cause.own, *cause.waiting) if checks[place]["stage"] == number]
+        if not mine and cause.stage != number:
+            continue
+        root = checks[cause.own[0]] if cause.kind == "check" else None
+        lost = sum(check["possible"] - check["points"] for check in mine) if mine else cause.lost
+        waiting = len([check for check in mine if check is not root])
+        which = f"check {root['number']}: " if root else ""
+        wait = f" {waiting} check{'s wait' if waiting > 1 else ' waits'} for it." if root and waiting else ""
+        lines.append(f"{-lost:+g}  {which}{cause.text}{wait}")
+        roots += [root] if root else []
+    title = f"Stage {number}, {stage['title']}: {stage['points']:g} of {stage['possible']:g} points"
+    return Section(title, lines or ["Nothing was lost."]), roots
 
 
 def explain_page(result: Mapping[str, Any], check: Mapping[str, Any], run: str) -> str:

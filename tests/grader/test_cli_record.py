@@ -69,6 +69,13 @@ def test_why_did_i_lose_points(tmp_path: Path) -> None:
         told.partition("The rule")[2]
         == run("explain", out, "bob", "blocking", "survives").output.partition("The rule")[2]
     )
+    # "Why did I lose points in stage 2?", as the mail has it: the causes, and what each rests on.
+    for words in (("explain", out, "bob", "blocking", "stage 2"), ("appeal", f"{short}.stage 2", "--run", out)):
+        told = run(*words).output
+        assert "Stage 2, Serving: 4 of 10 points\n  -6  check 4: Survive.\n" in told
+        assert "Check 4\nThe rule" in told and "report.html#check-4" in told
+    assert "Nothing was lost." in run("explain", out, "bob", "blocking", "stage 1").output
+    assert "The stages are 1, 2." in run("explain", out, "bob", "blocking", "stage 3", status=2).output
 
 
 @pytest.mark.usefixtures("bench")

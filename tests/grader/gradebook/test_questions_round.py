@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fakes import hand_in
 from terms import Term, served
 
 sys.path.append(str(Path(__file__).parents[1] / "questions"))
@@ -25,6 +26,7 @@ from grader.questions.submitted import cells_of
 from grader.record.questions import Questions
 from grader.record.record import Record
 from grader.release.notebooks import NOTEBOOK, from_nbgrader, is_fresh
+from grader.submission import hash_of
 
 if importlib.util.find_spec("websocket") is not None:  # comes with the extra dev
     from chromium import Page, chromium
@@ -57,9 +59,9 @@ def asked(term: Term) -> Source:
     return read_source(path.read_text(), "questions.md")
 
 
-def hands_in(term: Term, student: str, notebook: bytes) -> None:
-    term.hands_in(student)
-    folder = term.folder / "submitted" / student / "blocking"
+def hands_in(inbox: Path, student: str, notebook: bytes) -> None:
+    """A student's folder, as it comes in."""
+    folder = hand_in(inbox, student)
     (folder / NOTEBOOK).write_bytes(notebook)
     (folder / "checks.ipynb").write_text("{}")  # as if it had any say
 
@@ -88,8 +90,9 @@ def test_nbgrader_makes_of_it_what_we_say_it_does_and_accepts_it(asked: Source, 
 # -- the gradebook -----------------------------------------------------------------------------------------------------
 
 
-def kept(term: Term, source: Source, student: str, copy: str, *outcomes: str) -> None:
-    """A graded notebook, as `grader questions grade` keeps it."""
+def kept(term: Term, source: Source, student: str, *outcomes: str) -> str:
+    """A graded notebook of what lies in submitted/, as `grader questions grade` keeps it; the copy's hash."""
+    copy = hash_of(term.folder / "submitted" / student / "blocking")
     answers = [
         Answered(name=one.name, possible=one.points, outcome=outcome)
         for one, outcome in zip(source.questions, outcomes, strict=True)
@@ -98,6 +101,7 @@ def kept(term: Term, source: Source, student: str, copy: str, *outcomes: str) ->
     about = {"submission": {"hash": copy}, "identity": copy}
     row = to_row(student, "blocking", answers, state="graded", **about)
     Questions(term.folder).save(row, found, [[] for _ in found], b"")
+    return copy
 
 
 def test_hand_given_points_stand_until_there_is_another_text(term: Term, asked: Source) -> None:
@@ -106,14 +110,18 @@ def test_hand_given_points_stand_until_there_is_another_text(term: Term, asked: 
         term.hands_in(student, student)
     term.grades()
     assert "blocking: 2 notebooks have not been graded yet" in term.does("gradebook", "sync", term.folder)
-    kept(term, asked, "cyd", "c1", "pass", "fail", "hand")
+    first = kept(term, asked, "cyd", "pass", "fail", "hand")
     said = term.does("gradebook", "sync", term.folder)
     assert "cyd/blocking, questions: nothing -> 2, 1 undecided" in said
     assert "1 notebook has not been graded yet" in said
     assert "0 changed" in term.does("gradebook", "sync", term.folder)
-    assert "cyd/blocking: why" in term.does(
-        "gradebook", "export", term.folder, "--out", term.folder / "x.csv", status=2
-    )
+    said = term.does("gradebook", "export", term.folder, "--out", term.folder / "x.csv", status=2)
+    assert "cyd/blocking: why" in said
+    assert "ann/blocking: handed in, and its questions are not graded yet" in said
+    assert "Grade them: grader run and grader questions grade, then grader gradebook sync." in said
+    assert term.points("--undecided", "zero")["ann"] == ""
+    kept(term, asked, "ann", "pass", "pass", "fail")
+    term.does("gradebook", "sync", term.folder)
     assert term.points("--undecided", "zero")["cyd"] == "17"  # of 21: fifteen for programs, six for questions
 
     url = f"sqlite:///{term.folder / 'gradebook.db'}"
@@ -127,11 +135,18 @@ def test_hand_given_points_stand_until_there_is_another_text(term: Term, asked: 
     assert "0 changed" in term.does("gradebook", "sync", term.folder)
     assert term.points()["cyd"] == "17.5"
 
-    # Another notebook: the points stand, and a person is asked to look again.
-    kept(term, asked, "cyd", "c2", "pass", "pass", "hand")
+    # Another notebook: until it is graded no points leave; then those given stand, and a person is asked to look again.
+    term.hands_in("cyd", "print('again')\n")
+    term.grades()
+    said = term.does("gradebook", "sync", term.folder)
+    assert "cyd/blocking: handed in again, and not graded yet. Grade its questions first: grader questions" in said
+    said = term.does("gradebook", "export", term.folder, "--out", term.folder / "x.csv", status=2)
+    assert "cyd/blocking: its questions: handed in again, and not graded yet" in said
+    assert term.points("--undecided", "zero")["cyd"] == ""
+    kept(term, asked, "cyd", "pass", "pass", "hand")
     assert "A person gave points for why: they stand" in term.does("gradebook", "sync", term.folder)
     assert term.points("--undecided", "zero")["cyd"] == "20.5"
-    assert (term.folder / "questions" / "cyd" / "blocking" / "earlier" / "c1" / "result.json").is_file()
+    assert (term.folder / "questions" / "cyd" / "blocking" / "earlier" / first[:12] / "result.json").is_file()
 
     # Who leaves and comes back has them again.
     term.roster(cyd="no")
@@ -146,7 +161,7 @@ def test_a_group_has_one_notebook(term: Term, asked: Source) -> None:
     term.roster()
     term.hands_in("ann")
     term.grades()
-    kept(term, asked, "ann", "c1", "pass", "pass", "hand")
+    kept(term, asked, "ann", "pass", "pass", "hand")
     term.does("gradebook", "sync", term.folder)
     url = f"sqlite:///{term.folder / 'gradebook.db'}"
     with books.opened(term.folder, url, "term") as book:
@@ -217,10 +232,11 @@ def test_a_notebook_once_round(term: Term, asked: Source, tmp_path: Path, jupyte
     (released / NOTEBOOK).write_bytes(from_nbgrader(asked))
     answers_in_jupyter(released, tmp_path, pictures)
     term.roster()
-    hands_in(term, "ann", (released / NOTEBOOK).read_bytes())
-    hands_in(term, "cyd", from_nbgrader(asked))
-    hands_in(term, "dan", cells.notebook(asked))
-    hands_in(term, "eve", b"no notebook")
+    hands_in(tmp_path / "in", "ann", (released / NOTEBOOK).read_bytes())
+    hands_in(tmp_path / "in", "cyd", from_nbgrader(asked))
+    hands_in(tmp_path / "in", "dan", cells.notebook(asked))
+    hands_in(tmp_path / "in", "eve", b"no notebook")
+    assert term.does("collect", "folder", term.folder, "blocking", tmp_path / "in").count("/blocking: ") == 4
     term.grades()
     said = term.does("questions", "grade", term.folder, "--workers", 2)
     for line in (
