@@ -238,7 +238,7 @@ def test_an_engine_that_is_started_again(ours: Engine, course: Course, tmp_path:
     with closing(place):
         result = nobody_loses(course, tmp_path / "run", place, see)
     done[0].join()
-    assert result["state"] == "graded"  # the second try waited for it
+    assert result["state"] == "graded", result["notes"]  # the second try waited for it
     containers.sweep(mine=True)
     assert not [name for name in ours.containers() if owner.this_owner().identity in name]
 

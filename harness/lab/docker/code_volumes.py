@@ -1,7 +1,8 @@
 """The volumes with our code. Stars of one process that run the same code share them: filling costs a star a quarter of
 the processor that it takes to start.
 
-Rule: the first star fills them, the last one removes them. Where a star did not start, they are filled again.
+Rule: the first star fills them, the last one removes them. Where a star did not start, they are filled again, and so
+are those that an engine or a person has removed meanwhile.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from harness.lab.docker.containers import DockerEngine
 
 _lock = threading.Lock()
 _users: Counter[str] = Counter()  # name -> stars that have these volumes
-_filled: set[str] = set()
+_filled: dict[str, list[str]] = {}  # name -> when the volumes were made that are full
 
 
 class CodeVolumes:
@@ -48,16 +49,16 @@ class CodeVolumes:
         with _lock:
             _users[self._name] += 1
             self._mine = True
-            for volume in (self.code, self.agent_code):
-                self._docker.create_volume(volume, owner.this_owner().labels)
+            labels = owner.this_owner().labels
+            self._made = [self._docker.create_volume(volume, labels) for volume in (self.code, self.agent_code)]
 
     def fill(self, warden: str) -> None:
         """Fill them through a container that has them, unless another star has. Raises LabError."""
         with _lock:
-            if self._name not in _filled:
+            if _filled.get(self._name) != self._made:
                 for path, tar in self._contents:
                     self._docker.put(warden, path, tar)
-                _filled.add(self._name)
+                _filled[self._name] = self._made
 
     def give_back(self) -> None:
         """This star is gone. Raises LabError."""
@@ -67,7 +68,7 @@ class CodeVolumes:
             self._mine = False
             _users[self._name] -= 1
             if not self.good or not _users[self._name]:
-                _filled.discard(self._name)
+                _filled.pop(self._name, None)
             if not _users[self._name]:
                 for volume in (self.code, self.agent_code):
                     self._docker.remove_volume(volume)

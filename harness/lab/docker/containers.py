@@ -293,10 +293,11 @@ class DockerEngine:
             rows = self._client.api.volumes(filters={"name": "socketlab-"})["Volumes"] or ()
             return [(row["Name"], row.get("Labels") or {}) for row in rows]
 
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Create an empty volume."""
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> str:
+        """Create an empty volume, unless there is one of that name; when it was made, in the engine's words."""
         with _plainly(f"volume {name} cannot be made"):
-            self._client.api.create_volume(name, labels=dict(labels))
+            made: str = self._client.api.create_volume(name, labels=dict(labels)).get("CreatedAt", "")
+            return made
 
     def remove_volume(self, name: str) -> int:
         """Remove a volume; 0 if it was gone, or is still in use and so left to the next sweep."""
