@@ -84,9 +84,7 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
     """
     try:
         job = Job.from_json(text)
-        assignment = load_assignment(job.assignment)
-        if job.meets:
-            assignment = as_assignment(assignment, two=job.second_programs is not None)
+        assignment = _assignment_of(job)
         nodes, network, leave = make_lab(job, assignment)
     except (BadJob, SetupError) as error:
         emit(Trouble(str(error)))
@@ -124,6 +122,12 @@ def run_job(text: str | bytes, emit: Callable[[Record], None]) -> None:
     finally:
         leave()
     emit(End())
+
+
+def _assignment_of(job: Job) -> Assignment:
+    """The assignment whose checks are wanted. Raises SetupError."""
+    assignment = load_assignment(job.assignment)
+    return as_assignment(assignment, two=job.second_programs is not None) if job.meets else assignment
 
 
 def _public_seed(seed: str) -> str:
