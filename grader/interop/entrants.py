@@ -31,11 +31,11 @@ def entrants_of(
 ) -> list[Entrant]:
     """Those of an assignment, in the order of their names, copied below `work`; `say` is told of who is left out."""
     found: list[Entrant] = []
-    for student, name in sorted(record.journal.finished()):
+    for number, (student, name) in enumerate(sorted(record.journal.finished())):
         if name != assignment.name or (only and student not in only):
             continue
         try:
-            found.append(_entrant(record, assignment, student, work / str(len(found))))
+            found.append(_entrant(record, assignment, student, work / str(number)))
         except SubmissionError as why:
             say(f"{readable_name(student)} takes no part: {why}")
     return found

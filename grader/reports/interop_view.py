@@ -22,7 +22,7 @@ HOW = {
     "call": "its program failed",
     "stream": "its bytes are wrong",
     "rule": "seen on the wire",
-    "silence": "it owed the next move",
+    "silence": "read from how the run ended",
     "instead": "the same with the course's own as its peer",
     "node": "its node ended",
 }

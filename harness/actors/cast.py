@@ -84,9 +84,8 @@ class Cast:
         second_programs: Mapping[str, Sequence[str]] | None = None,
         reference: Path | None = None,
     ) -> None:
-        """`programs`: how the submission starts them; `reference`: the folder of the answers, if a test may use it.
-
-        `second_programs`: how another submission starts them, which the second node has; None: it has the same one.
+        """`programs`: how the submission starts them; `reference`: the folder of the answers, if a test may use it;
+        `second_programs`: how another submission does, if the second node has another one.
         """
         self.node, self.second = node, second
         self.network = network

@@ -158,9 +158,8 @@ class Star:
             rows = [labels.get(nodes.USERS_LABEL, "") for _, labels in self._docker.containers()]
             taken = {int(row) for row in rows if row.isdecimal()} | {star._block for star in _stars}
             # Somewhere at random: another process may be choosing, too.
-            block = nodes.free_block(taken, secrets.randbelow(nodes.USERS // nodes.BLOCK))
-            self._labels[nodes.USERS_LABEL] = str(block)
-            self._block: int = block
+            self._block: int = nodes.free_block(taken, secrets.randbelow(nodes.USERS // nodes.BLOCK))
+            self._labels[nodes.USERS_LABEL] = str(self._block)
             _stars.add(self)
 
     def _create(self, name: str, recipe: nodes.Recipe) -> str:
@@ -179,8 +178,7 @@ class Star:
     ) -> Iterator[Session]:
         """A new student node for the submission in a folder, wired to the star; gone afterwards. Raises LabError.
 
-        Two of them, if the limits say so: the second for what the submission does with itself, or for another one that
-        it meets (`second`). `builds`: it is for building the submission, with compilers in it.
+        Two, if the limits say so, with the same submission or another (`second`). `builds`: with compilers in it.
         """
         self._channel("warden")
         self._students += 1
@@ -188,9 +186,8 @@ class Star:
         names = [f"{kind}{self._students}" for kind in kinds]
         users = [nodes.user_of(self._block, self._students * len(nodes.STUDENTS) + nth) for nth in range(len(kinds))]
         sockets = [f"/agent/{name}.sock" for name in names]
-        phases = Phases()
+        phases, places = Phases(), (submission, second or submission)
         made: list[str] = []
-        folders_of = [submission, second or submission]
 
         def begin(name: str, socket: str, user: int, folder: Path) -> int:
             recipe = nodes.student(
@@ -209,7 +206,7 @@ class Star:
 
         try:
             with phases.timed("node"), ThreadPoolExecutor(len(names)) as pool:
-                pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets, users, folders_of), strict=False))
+                pids = dict(zip(nodes.STUDENTS, pool.map(begin, names, sockets, users, places), strict=False))
             with phases.timed("wires"):
                 folders = {kind: nodes.folders(limits, user) for kind, user in zip(kinds, users, strict=True)}
                 bound = {"sockets": limits.memory_mb << 20}

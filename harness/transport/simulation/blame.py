@@ -195,6 +195,8 @@ class _Standing:
         """Both streams have ended, everything is acknowledged, and it does not close."""
         ends = self.heard.fin is not None and self.heard.next == self.heard.fin + 1
         mine = self.outcome.ended.get(self.role, False) and self.next == self.outcome.taken.get(self.role, 0) + 2
+        if not self.outcome.setting.scenario.closes:
+            return None
         if ends and mine and self.heard.una == self.next and not set(self.words) & {"closed", "reset", "timed out"}:
             return self._blame("4.9", "does not close, though both streams have ended and are acknowledged")
         return None

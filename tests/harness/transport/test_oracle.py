@@ -490,3 +490,26 @@ def test_a_wrong_first_number_is_all_that_is_told() -> None:
     assert [(found.rule, found.level) for found in told_of] == [("3.1", "MUST")]
     assert f"its SYN has the number {ISN['up'] + 1}, and the connection was given isn={ISN['up']}" in told_of[0].text
     assert judge(run, WIRE, replace(CASE, isns={})) != told_of  # without it, the SYN's number is what counts
+
+
+def test_an_ack_that_was_dropped_with_an_old_segment_does_not_take_back_what_blocks_have_told() -> None:
+    # 14401 of the peer's came before, so it is dropped with its ACK (4.4). Who does that still believes the blocks.
+    assert (
+        told(
+            OPEN
+            + """
+            0.10 > ACK seq=1 ack=1 len=1200
+            0.10 > ACK seq=1201 ack=1 len=1200
+            0.10 > ACK seq=2401 ack=1 len=1200
+            0.10 > ACK seq=3601 ack=1 len=1200
+            0.10 < ACK seq=1 ack=1 len=100
+            0.151 > ACK seq=4801 ack=101
+            0.16 < ACK seq=101 ack=1 sack=1201-4801
+            0.17 < ACK seq=1 ack=4801 len=100
+            0.18 < ACK seq=101 ack=1 sack=1201-4801
+            0.221 > ACK seq=4801 ack=101
+            0.23 > ACK seq=1 ack=101 len=1200
+            """
+        )
+        == []
+    )
