@@ -55,6 +55,38 @@ def git(
     that git runs as, which only root can say.
     Raises GitError, GitTimeout, SetupError (there is no git).
     """
+    who: dict[str, Any] = {"user": owner[0], "group": owner[1], "extra_groups": []} if owner else {}
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as wrong:
+        asked.write(given)
+        asked.seek(0)
+        try:
+            process = subprocess.Popen(
+                ["git", f"--git-dir={repository}", *words],
+                stdin=asked,
+                stdout=out,
+                stderr=wrong,
+                env=_environment(repository, header),
+                cwd=repository,
+                preexec_fn=functools.partial(_limited, MOST_BYTES if words[0] == "fetch" else MOST_SAID + 1),
+                start_new_session=True,
+                **who,
+            )
+        except FileNotFoundError:
+            if not repository.is_dir():
+                raise GitError(f"{repository} is not there") from None
+            raise SetupError("the program git is missing. Install it: sudo apt-get install git") from None
+        _wait(process, patience)
+        if max(os.fstat(file.fileno()).st_size for file in (out, wrong)) > MOST_SAID:
+            raise GitError(f"it says more than {MOST_SAID / 1e6:g} MB")
+        out.seek(0)
+        if process.returncode != 0:
+            wrong.seek(-min(_MOST_CAUSE, wrong.seek(0, os.SEEK_END)), os.SEEK_END)
+            raise GitError(_cause(wrong.read()))
+        return out.read()
+
+
+def _environment(repository: Path, header: tuple[str, str] | None) -> dict[str, str]:
+    """All that it is given of variables."""
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(repository),
@@ -75,34 +107,7 @@ def git(
         more = {"COUNT": "2", "KEY_0": f"http.{address}.extraHeader", "VALUE_0": text}
         more |= {"KEY_1": "http.followRedirects", "VALUE_1": "false"}
         environment |= {f"GIT_CONFIG_{key}": value for key, value in more.items()}
-    who: dict[str, Any] = {"user": owner[0], "group": owner[1], "extra_groups": []} if owner else {}
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as wrong:
-        asked.write(given)
-        asked.seek(0)
-        try:
-            process = subprocess.Popen(
-                ["git", f"--git-dir={repository}", *words],
-                stdin=asked,
-                stdout=out,
-                stderr=wrong,
-                env=environment,
-                cwd=repository,
-                preexec_fn=functools.partial(_limited, MOST_BYTES if words[0] == "fetch" else MOST_SAID + 1),
-                start_new_session=True,
-                **who,
-            )
-        except FileNotFoundError:
-            if not repository.is_dir():
-                raise GitError(f"{repository} is not there") from None
-            raise SetupError("the program git is missing. Install it: sudo apt-get install git") from None
-        _wait(process, patience)
-        if max(os.fstat(file.fileno()).st_size for file in (out, wrong)) > MOST_SAID:
-            raise GitError(f"it says more than {MOST_SAID / 1e6:g} MB")
-        out.seek(0)
-        if process.returncode != 0:
-            wrong.seek(-min(_MOST_CAUSE, wrong.seek(0, os.SEEK_END)), os.SEEK_END)
-            raise GitError(_cause(wrong.read()))
-        return out.read()
+    return environment
 
 
 def _wait(process: subprocess.Popen[bytes], patience: float) -> None:

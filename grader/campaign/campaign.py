@@ -49,10 +49,10 @@ WORTH_A_LANE = 14.0
 class JobEvent:
     """Something that happened to a job."""
 
-    kind: Literal["begins", "goes on", "waits", "ends", "breaks"]
+    kind: Literal["begins", "goes on", "waits", "is scored", "ends", "breaks"]
     job: GradingJob
     progress: Progress | None = None  #: "goes on"
-    result: dict[str, Any] | None = None  #: "ends"
+    result: dict[str, Any] | None = None  #: "ends"; "is scored": before it and its pages are on the disk
     again: bool = False  #: "ends": the result is from an earlier run
     text: str = ""  #: "breaks": why there is no result
 
@@ -340,11 +340,15 @@ class Campaign:
 
     def _save(self, each: _Open) -> dict[str, Any]:
         """Make a submission's result and save it."""
+
+        def scored(result: dict[str, Any]) -> None:
+            self._events.put(JobEvent("is scored", each.job, result=result))
+
         if (graded := each.graded) is None:
             assert each.grading is not None
             graded = each.grading.graded()
         with self._writing:
-            result = self.run.save(graded, self._versions[each.job.assignment.name])
+            result = self.run.save(graded, self._versions[each.job.assignment.name], scored=scored)
         self._clear(each)
         return result
 

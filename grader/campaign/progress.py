@@ -56,7 +56,7 @@ class Display:
         elif event.kind == "goes on" and event.progress and name in self._running:
             begun, *_ = self._running[name]
             self._running[name] = (begun, event.progress, checks, possible)
-        else:
+        elif event.kind in ("ends", "breaks"):
             self._running.pop(name, None)
             self._done += 1
             if event.again:

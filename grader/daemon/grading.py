@@ -105,7 +105,7 @@ class Grader:
 
     def _run(self, course: CourseFile, push: Push, job: GradingJob, tell: Tell, why: str) -> Verdict:
         stages = Stages(job.assignment, tell)
-        result, broke, known = None, "", False
+        result, broke, said = None, "", ""
         path = self._folder.kept / ("public" if why else "run")
         with RunFolder(path, course=course, wait=_PATIENCE) as run:
             secret = run.secret(course.read_secret())
@@ -115,8 +115,12 @@ class Grader:
                     stages.see(event.progress)
                 elif event.kind == "waits":
                     tell("Some checks are undecided, and are run once more, alone.")
+                elif event.kind == "is scored" and event.result:
+                    if not (why or event.result["state"] in ("ours", "refused")):
+                        self._budget.spend(push, course.zone)  # before it is told
+                    said = _told(event.result, stages, tell, why)
                 elif event.kind == "ends":
-                    result, known = event.result, event.again
+                    result = event.result
                 broke = event.text if event.kind == "breaks" else broke
             self._index_is_old.add(path)
             if self._stopped():
@@ -127,14 +131,9 @@ class Grader:
         view = student_view(result)
         if result["state"] == "ours":
             return Verdict("lost", str(view["message"]), view, page, why)
-        if not (why or known or result["state"] == "refused"):
-            self._budget.spend(push, course.zone)
-        if not view["first"] or not view["first"].none_ran:
-            stages.end(view["stages"])
-        lines = verdict_of(view, public_only=why, page=page)
-        for text in lines:
-            tell(text)
-        return Verdict("done", lines[0], view, page, why)
+        said = said or _told(result, stages, tell, why)  # it was known before
+        tell(f"Page: {page}")
+        return Verdict("done", said, view, page, why)
 
     def _publish(self, course: CourseFile, page: Path, push: Push) -> str:
         """Put a student's page where a web server finds it; where that is."""
@@ -155,6 +154,19 @@ class Grader:
             self._index_is_old.discard(path)
             with RunFolder(path, course=course, wait=0.0) as run:
                 run.write_index()
+
+
+def _told(result: Mapping[str, Any], stages: Stages, tell: Tell, why: str) -> str:
+    """Tell a result, and give back its first line; nothing, if it is none through our fault."""
+    if result["state"] == "ours":
+        return ""
+    view = student_view(result)
+    if not view["first"] or not view["first"].none_ran:
+        stages.end(view["stages"])
+    lines = verdict_of(view, public_only=why)
+    for text in lines:
+        tell(text)
+    return lines[0]
 
 
 def mirror_of(folder: PushFolder, address: str, header: tuple[str, str] | None) -> Mirror:

@@ -84,10 +84,9 @@ def first_cause(view: Mapping[str, Any]) -> list[str]:
     return told
 
 
-def verdict_of(view: Mapping[str, Any], *, public_only: str, page: str) -> list[str]:
-    """The end of an answer. `public_only`: why hidden checks were not run; `page`: where the student's page is."""
+def verdict_of(view: Mapping[str, Any], *, public_only: str) -> list[str]:
+    """The verdict, but for its page. `public_only`: why hidden checks were not run."""
     what = " (public checks only)" if public_only else ""
     lines = [f"{points_of(view)}{what}.", *first_cause(view)]
     lines += [line(public_only)] if public_only else []
-    lines += [line(f"Page: {page}")] if page else []
     return lines

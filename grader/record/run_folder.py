@@ -113,13 +113,20 @@ class RunFolder(Record):
         outcomes = self.outcomes(task.student, task.assignment.name)
         return outcomes if outcomes is not None and outcomes.identity == task.identity else None
 
-    def save(self, graded: Graded, versions: Versions | None = None) -> dict[str, Any]:
+    def save(
+        self,
+        graded: Graded,
+        versions: Versions | None = None,
+        scored: Callable[[dict[str, Any]], None] = lambda _: None,
+    ) -> dict[str, Any]:
         """Put a result in its place, and give it back. One that broke through our fault replaces no other.
 
+        `scored` is given it before anything is written: pages take a while, and somebody may wait for the points.
         Raises OSError; then the one before it stands.
         """
         outcomes = graded.outcomes
         result = self._scores.of(outcomes, graded.assignment, versions)
+        scored(result)
         folder = self.folder(outcomes.student, outcomes.assignment)
         folder.mkdir(parents=True, exist_ok=True)
         earlier = self.load(outcomes.student, outcomes.assignment)
