@@ -13,6 +13,7 @@ import re
 from typing import NamedTuple
 
 NAME = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+REASON = re.compile(rb"error [ -~]+")  # what else came from a stranger would reach a terminal
 
 
 class BadRequest(Exception):

@@ -27,7 +27,7 @@ from harness.course.languages import DEFAULT, packages
 from harness.errors import cause_of
 from harness.lab.docker import owner
 from harness.lab.docker.channel import ANSWER_WITHIN, Channel
-from harness.lab.docker.recipes import Recipe
+from harness.lab.docker.recipes import NO_CORE, Recipe
 from harness.lab.interface import LabError
 
 #: The base that is tried first; it has to come from a registry.
@@ -226,7 +226,7 @@ def tools_of(runner: Runner, tag: str) -> dict[str, str]:
         image=tag,
         command=["cat", TOOLS_AT],
         host={"network_mode": "none", "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"], "read_only": True},
-        limits={"core": 0},
+        limits={"core": NO_CORE},
         spoken=True,
     )
     name = f"socketlab-tools-{secrets.token_hex(4)}"

@@ -30,6 +30,9 @@ SMALL_FOLDERS = (("/tmp", 32, True, "1777"), ("/dev/shm", 16, True, "1777"), ("/
 INODES = 16384
 #: Descriptors per process of our own nodes: 11,000 connections go through one star, and some engines may allow fewer.
 OUR_FILES = 16384
+#: Bytes of a core dump, at most: too few for a file, and the one number with which the kernel starts no program of the
+#: host for it either (core(5), a pattern that begins with |; 0 does not keep it from that).
+NO_CORE = 1
 #: Memory of a tester node with its files: 11,000 connections take 0.2 GiB, a simulation 0.3.
 TESTER_MEMORY = "2g"
 #: Where the code is in our nodes, and the agent's code in the student's.
@@ -157,7 +160,7 @@ def link(images_node: str, volumes: Volumes, engine: str = "router") -> Recipe:
             "devices": ["/dev/net/tun:/dev/net/tun:rwm"],
             "sysctls": _LINK_SYSCTLS,
         },
-        limits={"nofile": OUR_FILES, "core": 0},
+        limits={"nofile": OUR_FILES, "core": NO_CORE},
         spoken=True,
     )
 
@@ -172,7 +175,7 @@ def tester(images_node: str, volumes: Volumes) -> Recipe:
         environment={**_python_environment(), "TESTS_BYTECODE": "/tmp/pycache"},
         # Without swap: a test that takes more ends with its tester, and takes nothing from the labs beside it.
         host={**host, "sysctls": {**_IPV6, **_FORGETS}, "mem_limit": TESTER_MEMORY, "memswap_limit": TESTER_MEMORY},
-        limits={"nofile": OUR_FILES, "core": 0},
+        limits={"nofile": OUR_FILES, "core": NO_CORE},
         spoken=True,
     )
 
@@ -195,7 +198,7 @@ def warden(images_node: str, volumes: Volumes) -> Recipe:
             "cap_add": ["NET_ADMIN", "NET_RAW", "SETGID", "SETUID", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"],
             "security_opt": ["no-new-privileges", "apparmor=unconfined"],
         },
-        limits={"nofile": 4096, "core": 0},
+        limits={"nofile": 4096, "core": NO_CORE},
         spoken=True,
     )
 
@@ -257,7 +260,7 @@ def student(
                 volumes.agent_code: {"bind": AGENT_CODE, "mode": "ro"},
             },
         },
-        limits={"nofile": limits.open_files, "fsize": limits.file_mb * 1_000_000, "core": 0},
+        limits={"nofile": limits.open_files, "fsize": limits.file_mb * 1_000_000, "core": NO_CORE},
     )
 
 

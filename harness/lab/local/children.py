@@ -27,8 +27,9 @@ def limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> Ca
 
     def restrict() -> None:
         dies()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for what, value in ((resource.RLIMIT_NOFILE, files), (resource.RLIMIT_FSIZE, largest)):
+        # 1 and not 0: where the system hands core dumps to a program, only that keeps it away (core(5)).
+        wanted = (resource.RLIMIT_NOFILE, files), (resource.RLIMIT_FSIZE, largest), (resource.RLIMIT_CORE, 1)
+        for what, value in wanted:
             _, hard = resource.getrlimit(what)
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(what, (value, value))

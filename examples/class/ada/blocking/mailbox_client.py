@@ -68,8 +68,8 @@ def one(s, body):
     head, newline, data = reply.partition(b"\n")
     if head == b"ok" and newline:
         out(data)
-    elif head.startswith(b"error ") and newline:
-        net.die(net.REFUSED_BY_SERVER, head.decode("utf-8", "replace"))
+    elif head.startswith(b"error ") and newline and not data and all(32 <= byte < 127 for byte in head):
+        net.die(net.REFUSED_BY_SERVER, head.decode("ascii"))
     else:
         net.die(net.PROTOCOL, "not an answer")
 

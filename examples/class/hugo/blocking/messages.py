@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 NAME = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+REASON = re.compile(rb"error [ -~]+")
 
 
 class BadRequest(Exception):
@@ -67,6 +68,6 @@ def parse_reply(body: bytes) -> bytes:
     header, newline, content = body.partition(b"\n")
     if newline and header == b"ok":
         return content
-    if newline and header.startswith(b"error "):
+    if newline and not content and REASON.fullmatch(header):
         raise ServerError(header.removeprefix(b"error ").decode("ascii", "replace"))
     raise BadReply(f"{body[:40]!r} is no reply")

@@ -81,6 +81,13 @@ def test_tries_are_bounded_and_spaced(lab: Scene) -> None:
         )
     client.exits(5)
     udp.hears_nothing(for_=0.3)
+    lab.says("an answer to an earlier try is an answer")
+    patient = lab.runs("daytime_client", udp.address, "--timeout", "0.5", "--tries", "3")
+    _, first = udp.receives()
+    udp.receives(within=3)
+    udp.answers(first, b"to the first\r\n")
+    patient.prints(b"to the first\r\n")
+    patient.exits(0)
     lab.says("options that are no numbers of seconds and tries")
     for words in (("--timeout", "0"), ("--timeout", "soon"), ("--tries", "0"), ("--tries", "1.5")):
         client = lab.runs("daytime_client", udp.address, *words)

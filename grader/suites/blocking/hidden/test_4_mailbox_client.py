@@ -117,7 +117,17 @@ def test_an_answer_that_is_none(lab: Scene) -> None:
     client, peer, _ = asks(lab, "list")
     peer.sends_frame(b"ok\n")
     client.exits(0)
-    nearly = (b"ok\r\n", b"ok \n", b" ok\n", b"ok\rx\n", b"OK\n", b"error no LF", b"error\n")
+    nearly = (
+        b"ok\r\n",
+        b"ok \n",
+        b" ok\n",
+        b"ok\rx\n",
+        b"OK\n",
+        b"error no LF",
+        b"error\n",
+        b"error a\nb\n",
+        b"error \x1b[2J\n",
+    )
     for body in (b"", b"okay\n", b"yes\n", b"ok", *nearly):
         client, peer, _ = asks(lab, "list")
         peer.sends_frame(body)
@@ -135,9 +145,12 @@ def test_a_reset_breaks_the_protocol(lab: Scene) -> None:
 
 
 def test_usage_and_bad_names(lab: Scene) -> None:
-    client, peer, _ = asks(lab, "get", "x" * 64)
-    peer.sends_frame(b"ok\n")
-    client.exits(0)
+    for name in ("x" * 64, "-x", "--", "."):
+        client, peer, request = asks(lab, "get", name)
+        otherwise = f"the client asked for another name than {name[:10]!r}"
+        lab.expect_same(request, f"get {name}\n".encode(), "it asks for that name", otherwise=otherwise)
+        peer.sends_frame(b"ok\n")
+        client.exits(0)
     server = lab.listens()
     file = lab.put_file("f", b"x")
     wrong = [

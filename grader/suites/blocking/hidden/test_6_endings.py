@@ -326,65 +326,6 @@ def test_half_close_with_answers_pending(lab: Scene) -> None:
     peer.sees_end()
 
 
-def test_batch_reads_while_it_sends(lab: Scene) -> None:
-    count, size, begun = 170, 60_000, lab.now()
-    server, slow = lab.listens(), lab.listens()
-    lab.says("beside all that, another client gets no reply until the end")
-    patient = lab.runs("mailbox_client", slow.address, "batch")
-    patient.stdin_sends(frame(b"list\n"))
-    patient.stdin_ends()
-    waiting = slow.accepts()
-    client = lab.runs("mailbox_client", server.address, "batch")
-    requests = b"".join(frame(b"put n%d\n" % number + lab.random_bytes(size)) for number in range(count))
-    feeding = client.stdin_sends_in_background(requests)
-    peer = server.accepts()
-    answers = []
-    lab.says(f"{count} requests of {size:,} bytes, each answered by as many bytes before the next is read")
-    for number in range(count):
-        body = peer.reads_frame()
-        if not body.startswith(b"put n%d\n" % number):
-            lab.expect(
-                False,
-                f"request {number} arrives as it was given",
-                seen=body,
-                otherwise=f"request {number} arrived changed, or in another place",
-            )
-        answers.append(frame(b"ok\n" + body[-size:]))
-        peer.sends(answers[-1])
-    peer.sees_end()
-    feeding.join(5)
-    peer.ends()
-    client.prints(b"".join(answers), within=8)
-    client.exits(0)
-    lab.pauses(max(0, begun + 2.6 - lab.now()))
-    waiting.sends(frame(b"ok\n"))
-    waiting.ends()
-    patient.prints(frame(b"ok\n"))
-    patient.exits(0)
-
-
-def test_batch_tells_a_broken_end(lab: Scene) -> None:
-    server = lab.listens()
-    for tail, status in ((b"", 0), (frame(b"ok\nlost")[:-2], 4)):
-        client = lab.runs("mailbox_client", server.address, "batch")
-        client.stdin_sends(frame(b"list\n"))
-        client.stdin_ends()
-        peer = server.accepts()
-        peer.reads_frame()
-        peer.sends(frame(b"ok\n") + tail)
-        peer.ends()
-        client.exits(status)
-    lab.says("the server ends while the client's input is still open: that is an end like any other")
-    client = lab.runs("mailbox_client", server.address, "batch")
-    client.stdin_sends(frame(b"list\n"))
-    peer = server.accepts()
-    peer.reads_frame()
-    peer.sends(frame(b"ok\n"))
-    peer.ends()
-    client.prints(frame(b"ok\n"))
-    client.exits(0)
-
-
 def test_ends_with_clients_inside(lab: Scene) -> None:
     lab.says("a server at which nobody has ever been")
     alone = lab.serves("mailbox_server")

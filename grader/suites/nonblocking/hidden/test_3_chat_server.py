@@ -285,7 +285,7 @@ def test_drop_keeps_replies(lab: Scene, program: str) -> None:
 
 @PROGRAMS
 def test_drop_holds_little(lab: Scene, program: str) -> None:
-    server = lab.serves(program, "--slow", "drop")
+    server = lab.serves(program)  # drop is what it does if nobody says otherwise (rule 3.6)
     slow = [comes_in(lab, server, b"slow-%d" % number, b"tea", slow=True) for number in range(8)]
     ada, bob = (comes_in(lab, server, name, b"tea", quietly=True) for name in (b"ada", b"bob"))
     lines = many(lab)

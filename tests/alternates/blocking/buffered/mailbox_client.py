@@ -54,8 +54,8 @@ def main(words):
     if reply is not None and reply[:3] == b"ok\n":
         sys.stdout.buffer.write(reply[3:])
         return 0
-    if reply is not None and reply.startswith(b"error ") and b"\n" in reply:
-        return complain(1, reply[6:].split(b"\n")[0].decode("latin-1"))
+    if reply is not None and re.fullmatch(rb"error [ -~]+\n", reply):
+        return complain(1, reply[6:-1].decode("ascii"))
     raise Broken("that is no reply")
 
 

@@ -80,8 +80,8 @@ def main(words):
             sys.stdout.buffer.write(body[3:])
             sys.stdout.buffer.flush()
             return
-        if body.startswith(b"error ") and body.endswith(b"\n"):
-            quit_with(1, body[6:-1].decode("ascii", "replace"))
+        if body.startswith(b"error ") and body.endswith(b"\n") and not set(body[6:-1]) - set(range(32, 127)):
+            quit_with(1, body[6:-1].decode("ascii"))
         break
     quit_with(4, "no reply")
 

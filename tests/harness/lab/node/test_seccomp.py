@@ -39,13 +39,31 @@ def test_sockets_that_are_none_of_the_courses_cannot_be_made() -> None:
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_every_jump_lands_on_an_answer_or_the_next_row(machine: str) -> None:
+def test_every_jump_lands_on_an_answer_the_next_row_or_where_a_block_begins(machine: str) -> None:
     rows = program(machine)
     answers = [at for at, row in enumerate(rows) if row[0] == 0x06]
-    assert answers == list(range(len(rows) - 4, len(rows)))
+    assert answers == list(range(len(rows) - 5, len(rows)))
+    blocks = [at for at, row in enumerate(rows) if row[0] == 0x20]
     for at, (_, true, false, _) in enumerate(rows):
         for jump in (true, false):
-            assert jump == 0 or at + 1 + jump in answers
+            assert jump == 0 or at + 1 + jump in answers + blocks
+
+
+_LIMITS = """
+import resource
+from harness.lab.node.seccomp import close_what_nobody_needs
+resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+close_what_nobody_needs()
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.prlimit(0, resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_NOFILE, (77, 77))
+print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_no_crash_starts_a_program_of_the_host() -> None:
+    said = subprocess.run([sys.executable, "-c", _LIMITS], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout == "(1, 1) (77, 77)\n"
 
 
 def test_a_machine_whose_numbers_are_not_known_is_left_as_it_is() -> None:
