@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.errors import SetupError
 
@@ -55,26 +55,10 @@ def git(
     that git runs as, which only root can say.
     Raises GitError, GitTimeout, SetupError (there is no git).
     """
-    who: dict[str, Any] = {"user": owner[0], "group": owner[1], "extra_groups": []} if owner else {}
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as wrong:
         asked.write(given)
         asked.seek(0)
-        try:
-            process = subprocess.Popen(
-                ["git", f"--git-dir={repository}", *words],
-                stdin=asked,
-                stdout=out,
-                stderr=wrong,
-                env=_environment(repository, header),
-                cwd=repository,
-                preexec_fn=functools.partial(_limited, MOST_BYTES if words[0] == "fetch" else MOST_SAID + 1),
-                start_new_session=True,
-                **who,
-            )
-        except FileNotFoundError:
-            if not repository.is_dir():
-                raise GitError(f"{repository} is not there") from None
-            raise SetupError("the program git is missing. Install it: sudo apt-get install git") from None
+        process = _started(words, repository, _environment(repository, header), owner, (asked, out, wrong))
         _wait(process, patience)
         if max(os.fstat(file.fileno()).st_size for file in (out, wrong)) > MOST_SAID:
             raise GitError(f"it says more than {MOST_SAID / 1e6:g} MB")
@@ -83,6 +67,34 @@ def git(
             wrong.seek(-min(_MOST_CAUSE, wrong.seek(0, os.SEEK_END)), os.SEEK_END)
             raise GitError(_cause(wrong.read()))
         return out.read()
+
+
+def _started(
+    words: tuple[str, ...],
+    repository: Path,
+    environment: dict[str, str],
+    owner: tuple[int, int] | None,
+    files: tuple[IO[bytes], IO[bytes], IO[bytes]],
+) -> subprocess.Popen[bytes]:
+    """git, with standard input, output and error. Raises GitError, SetupError."""
+    asked, out, wrong = files
+    who: dict[str, Any] = {"user": owner[0], "group": owner[1], "extra_groups": []} if owner else {}
+    try:
+        return subprocess.Popen(
+            ["git", f"--git-dir={repository}", *words],
+            stdin=asked,
+            stdout=out,
+            stderr=wrong,
+            env=environment,
+            cwd=repository,
+            preexec_fn=functools.partial(_limited, MOST_BYTES if words[0] == "fetch" else MOST_SAID + 1),
+            start_new_session=True,
+            **who,
+        )
+    except FileNotFoundError:
+        if not repository.is_dir():
+            raise GitError(f"{repository} is not there") from None
+        raise SetupError("the program git is missing. Install it: sudo apt-get install git") from None
 
 
 def _environment(repository: Path, header: tuple[str, str] | None) -> dict[str, str]:

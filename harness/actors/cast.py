@@ -29,8 +29,7 @@ from harness.link.profile import Profile
 #: The student nodes: all tests use the first, the second exists if an assignment asks for it (nodes = 2).
 Where = Literal["first", "second"]
 
-#: Connections that the tester's own listening sockets keep waiting.
-_BACKLOG = 1024
+_BACKLOG = 1024  #: connections that the tester's own listening sockets keep waiting
 
 #: Starts a program with a limit on descriptors; the arguments are the limit and the command.
 _FEWER_FILES = (
@@ -84,9 +83,7 @@ class Cast:
         second_programs: Mapping[str, Sequence[str]] | None = None,
         reference: Path | None = None,
     ) -> None:
-        """`programs`: how the submission starts them; `reference`: the folder of the answers, if a test may use it;
-        `second_programs`: how another submission does, if the second node has another one.
-        """
+        """`programs`: how the submission starts them (`second_programs`: another one's); `reference`: the answers."""
         self.node, self.second = node, second
         self.network = network
         self.assignment = assignment
