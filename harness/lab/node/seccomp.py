@@ -42,6 +42,15 @@ FAMILIES = (1, 2, 10, 16)
 #: IPPROTO_DCCP, _SCTP, _UDPLITE, _MPTCP.
 PROTOCOLS = (33, 132, 136, 262)
 
+#: How the filter may end, by the name that jumps to it.
+_ANSWERS = {
+    "allow": _ALLOW,
+    "done": _ERRNO | 0,
+    "no such call": _ERRNO | errno.ENOSYS,
+    "no such family": _ERRNO | errno.EAFNOSUPPORT,
+    "no such protocol": _ERRNO | errno.EPROTONOSUPPORT,
+}
+
 Instruction = tuple[int, int, int, int]  #: code, jump if true, jump if false, operand (struct sock_filter)
 
 
@@ -53,13 +62,6 @@ def program(machine: str) -> list[Instruction]:
     if machine not in _MACHINES:
         return []
     arch, socket_call, setrlimit, prlimit = _MACHINES[machine]
-    answers = {
-        "allow": _ALLOW,
-        "done": _ERRNO | 0,
-        "no such call": _ERRNO | errno.ENOSYS,
-        "no such family": _ERRNO | errno.EAFNOSUPPORT,
-        "no such protocol": _ERRNO | errno.EPROTONOSUPPORT,
-    }
     blocks: dict[str, list[tuple[int, int, str, str]]] = {
         "calls": [
             (_LOAD, _MACHINE, "", ""),
@@ -87,14 +89,14 @@ def program(machine: str) -> list[Instruction]:
         ],
     }
     rows = [row for block in blocks.values() for row in block]
-    places = {name: len(rows) + number for number, name in enumerate(answers)}
+    places = {name: len(rows) + number for number, name in enumerate(_ANSWERS)}
     for block, before in zip(blocks, itertools.accumulate(map(len, blocks.values()), initial=0), strict=False):
         places[block] = before
     jumps = [
         (code, places[true] - at - 1 if true else 0, places[false] - at - 1 if false else 0, operand)
         for at, (code, operand, true, false) in enumerate(rows)
     ]
-    return [*jumps, *((_ANSWER, 0, 0, answer) for answer in answers.values())]
+    return [*jumps, *((_ANSWER, 0, 0, answer) for answer in _ANSWERS.values())]
 
 
 def close_what_nobody_needs() -> None:
