@@ -262,7 +262,7 @@ _DIAGRAM = """
 )
 def primitives(tell: Telling) -> None:
     """Everything that TCP does for a program hangs on eight calls. Below is the way of two programs through
-    them; then a live pair of sockets goes it, one call at a time, and the kernel is asked for the state after
+    them; then a live pair of sockets goes that way, one call at a time, and the kernel is asked for the state after
     each.
     """
     tell.picture(_DIAGRAM.strip("\n").splitlines())

@@ -67,7 +67,7 @@ def _arrivals() -> list[tuple[float, int]]:
     seen="""all three are right, for somebody. A file needs every byte in order, so TCP waits, and one lost
     packet holds up all that came after it. A download from many sources can fill gaps in any order. A game or a
     call wants the newest: a late position is a useless one, so it is dropped. The choice belongs to the
-    application; who uses TCP has chosen the first.""",
+    application; whoever uses TCP has chosen the first.""",
 )
 def three_answers(tell: Telling) -> None:
     """Packets overtake each other. The receiver has numbers, sees a hole, and has three answers: wait until it

@@ -65,7 +65,7 @@ def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     authority (CA). A stranger's chain holds just as well in itself; it ends at the wrong root.""",
 )
 def certificate(tell: Telling) -> None:
-    """A certificate says: this public key belongs to that name, signed, somebody else. Several of them make a
+    """A certificate says: this public key belongs to that name; and somebody else has signed it. Several of them make a
     chain.
     """
     zoo = Zoo()

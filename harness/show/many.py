@@ -178,6 +178,7 @@ def many_clients(tell: Telling) -> None:
     for way in WAYS:
         seen = measure(way, 40)
         rows.append([way, seen["processes"], seen["threads"], seen["memory"], seen["cpu"] * 1000, seen["answers"]])
-    tell.table(["40 clients, served by", "processes", "threads", "MB", "ms of processor", "answers a second"], rows)
+    shown = [[round(cell) if isinstance(cell, int | float) else cell for cell in row] for row in rows]
+    tell.table(["40 clients, served by", "processes", "threads", "MB", "ms of processor", "answers a second"], shown)
     tell.note("MB: without the pages that several processes share. The last two columns differ from run to run.")
     tell.keeps(rows=rows)

@@ -95,6 +95,8 @@ def shows_table(tell: Telling, ports: Iterable[int], names: dict[int, str] | Non
         tell.note(f"(The kernel's table: {error}.)")
         return []
     named = names or {}
+    if named:  # somebody may have had this port a minute ago: what is left of that is none of ours
+        rows = [row for row in rows if row.local[1] in named or row.state != "TIME-WAIT"]
     tell.table(
         ["whose", "local address", "remote address", "state", "unread", "unsent"],
         [[named.get(row.local[1], ""), shown(row.local), shown(row.remote), row.state, *_waiting(row)] for row in rows],
