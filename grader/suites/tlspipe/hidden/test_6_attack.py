@@ -128,6 +128,7 @@ def test_tampered_on_the_way_back(lab: Scene, role: str) -> None:
         not hears(tls, b"w"), "the tester's own TLS refuses it", otherwise="the tester's TLS took a changed record"
     )
     lab.pipes.nothing_comes_out(plain, "the connection was broken")
+    lab.pipes.ends_as(pipe, "broken", "refused", "reset", "truncated")
     pipe.keeps_running()
 
 
