@@ -20,6 +20,7 @@ ENOUGH_SENTENCE = 20
 _FORBIDDEN_PATHS = re.compile(
     r"(?:^|/)(?:grader|reference|suites|hidden|__pycache__|\.git)(?:/|$)|\.pyc$|(?:^|/)(?:campaign\.json|journal\.jsonl)$"
 )
+_WORD = re.compile(r"\w+")
 _IMPORTS_GRADER = re.compile(r"^\s*(?:from|import)\s+grader\b", re.MULTILINE)
 
 
@@ -43,6 +44,7 @@ def find_leaks(files: Mapping[str, bytes], secrets: Secrets) -> list[str]:
     hidden = {pair for text in secrets.hidden_tests for pair in _pairs(text.splitlines())}
     known = {pair for text in secrets.given.values() for pair in _pairs(text.splitlines())}
     in_tests = _pairs_of_tests(files)
+    sentences = sorted(_plain(sentence) for sentence in secrets.sentences if len(sentence) >= ENOUGH_SENTENCE)
     private = {data: path for path, data in secrets.private.items() if data.strip()}
     for path, data in files.items():
         if _FORBIDDEN_PATHS.search(path):
@@ -58,15 +60,11 @@ def find_leaks(files: Mapping[str, bytes], secrets: Secrets) -> list[str]:
                 found.append(f"{path}: it has lines of the answer to {source}: {_shown(common)}")
         if common := (here & hidden) - known - in_tests:
             found.append(f"{path}: it has lines of a hidden test: {_shown(common)}")
-        found += [
-            f"{path}: it names the hidden test {name}" for name in sorted(secrets.hidden_names) if _word(name, text)
-        ]
-        plain = " ".join(text.split())
-        found += [
-            f"{path}: it has the text of a hidden check: {sentence[:60]!r}"
-            for sentence in sorted(secrets.sentences)
-            if len(sentence) >= ENOUGH_SENTENCE and " ".join(sentence.split()) in plain
-        ]
+        named = secrets.hidden_names.intersection(_WORD.findall(text))
+        found += [f"{path}: it names the hidden test {name}" for name in sorted(named)]
+        plain = _plain(text)
+        told = [sentence for sentence in sentences if sentence in plain]
+        found += [f"{path}: it has the text of a hidden check: {sentence[:60]!r}" for sentence in told]
     return found + list(_single_lines(files, secrets))
 
 
@@ -112,7 +110,3 @@ def _pairs_of_tests(files: Mapping[str, bytes]) -> set[tuple[str, str]]:
 
 def _shown(pairs: set[tuple[str, str]]) -> str:
     return repr(" / ".join(min(pairs)))[:120]
-
-
-def _word(name: str, text: str) -> bool:
-    return re.search(rf"\b{re.escape(name)}\b", text) is not None
