@@ -24,7 +24,6 @@ def test_two_made_alike_come_first_and_starters_are_at_none(tmp_path: Path) -> N
     hostile.mkdir()
     (hostile / "deep.py").write_text("(" * 50_000)
     (hostile / "not-text.py").write_bytes(b"\xff\xfe\x00" * 500)
-    (hostile / "escape.py").symlink_to("/etc/passwd")
     submissions = {name: there / name / "transport" for name in ("ada", "chen", "dora")}
     starters = {name: COURSE.released("transport") for name in ("starter-one", "starter-two")}
     kept(tmp_path / "run", {**submissions, **starters, "twin": tmp_path / "twin", "hostile": hostile})
