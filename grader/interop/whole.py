@@ -115,11 +115,15 @@ class Interop:
         stories, files = pages.seen_of(played)
         self.folder.keep(key_of_meeting(played.identity), {**row_of(played), "stories": stories}, files)
 
+    @property
+    def _own_identity(self) -> str:
+        return f"own{self.meetings.version}"
+
     def _own(self) -> list[Goodput] | None:
         """What the course's own does on the leaderboard's link; None where nobody asked to be on it."""
         if not any(one.meeting.kind == "goodput" for one in self.played):
             return None
-        identity = f"own{self.meetings.version}"
+        identity = self._own_identity
         if (known := self._known(identity)) is not None:
             return list(known.goodput or ())
         self.say("measuring the course's own on the leaderboard's link")
@@ -149,7 +153,7 @@ class Interop:
             complete=complete,
             lab={"kind": self.place.kind, "engine": self.place.engine, "unprotected": self.place.unprotected},
         )
-        kept = {key_of_meeting(one.identity) for one in self.played}
+        kept = {key_of_meeting(one) for one in (self._own_identity, *(played.identity for played in self.played))}
         pages.write(self.folder, table, kept)
 
 

@@ -135,9 +135,11 @@ class GoodputCheck:
         self.note(goodput(outcome))
 
 
-def goodput_of_own(reference: Path, wire: WireFormat, loss: float, seed: int) -> dict[str, float]:
+def goodput_of_own(
+    reference: Path, wire: WireFormat, loss: float, seed: int, size: int = meetings.SIZE
+) -> dict[str, float]:
     """The same run with the course's own on both sides, in this process. Raises LabError."""
-    scenario = meetings.bottleneck(loss)
+    scenario = meetings.bottleneck(loss, size)
     data: dict[Role, bytes] = {role: bytes(scenario.app(role).sends) for role in ROLES}
     setting = Setting(scenario=scenario, seed=seed, data=data, isn={"client": 1, "server": 1}, wire=wire, students=())
     return goodput(play({"client": None, "server": None}, setting, lambda: load_solution(reference)))
