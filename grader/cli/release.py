@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +46,9 @@ def release(
     if bool(gradescope or classroom50) != bool(assignment) or (hidden and not gradescope):
         raise UsageError("an autograder needs --assignment NAME, and without one it has no place; --hidden likewise.")
     if gradescope or classroom50:
-        for line in _write_autograders(course, assignment or "", gradescope, classroom50, hidden=hidden):
+        for line in _write_autograders(
+            course, assignment or "", gradescope, classroom50, hidden=hidden, languages=_languages(of)
+        ):
             console.print(Text(line))
         return
     if check:
@@ -68,12 +70,19 @@ def release(
 
 
 def _write_autograders(
-    course: Course, assignment: str, gradescope: Path | None, classroom50: Path | None, *, hidden: bool
+    course: Course,
+    assignment: str,
+    gradescope: Path | None,
+    classroom50: Path | None,
+    *,
+    hidden: bool,
+    languages: Sequence[str],
 ) -> Iterator[str]:
     """Write the autograders that were asked for; a line for each. Raises CommandError."""
     if gradescope is not None:
         secret = os.environ.get("SOCKETLAB_SECRET", "")
-        data = autograders.archive_of(autograders.gradescope(course, assignment, hidden=hidden, secret=secret))
+        files = autograders.gradescope(course, assignment, hidden=hidden, secret=secret, languages=languages)
+        data = autograders.archive_of(files)
         try:
             gradescope.write_bytes(data)
         except OSError as error:

@@ -3,6 +3,7 @@
     setup.sh, run_autograder    what Gradescope asks for
     grade.py, assignment        what is run, and for which assignment
     requirements.txt            of the environment that setup.sh makes
+    packages                    Debian packages of the course's languages, which setup.sh brings where they are missing
     course/                     the students' repository, as far as this assignment needs it
     judge/                      with hidden checks instead: the grader, this assignment's suites and reference, a secret
 
@@ -16,25 +17,31 @@ from __future__ import annotations
 import io
 import secrets
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grader.course import HARNESS, Course
 from grader.release.repository import build
 from grader.release.starters import files_of
+from harness.course.languages import DEFAULT, packages
 
 _HERE = Path(__file__).resolve().parent
 _TEMPLATES = _HERE / "gradescope"
 _PROGRAMS = ("setup.sh", "run_autograder")
+#: Debian packages that checks need besides those that build: certificates are made, and pages are fetched.
+_OF_CHECKS = ("openssl", "ca-certificates", "curl")
 #: What the grader needs besides what students need.
 _OF_THE_GRADER = "jinja2>=3.1\ndocker>=7\nrequests>=2.31\n"
 
 
-def gradescope(course: Course, name: str, *, hidden: bool = False, secret: str = "") -> dict[str, bytes]:
+def gradescope(
+    course: Course, name: str, *, hidden: bool = False, secret: str = "", languages: Sequence[str] = DEFAULT
+) -> dict[str, bytes]:
     """The files of the archive: path -> content; `secret` is the course's, else a new one. Raises CommandError."""
     course.load(name)
     files = {program: (_TEMPLATES / program).read_bytes() for program in _PROGRAMS}
     files["grade.py"] = (_TEMPLATES / f"grade_{'hidden' if hidden else 'public'}.py").read_bytes()
+    files["packages"] = "".join(f"{each}\n" for each in (*packages(languages, "build"), *_OF_CHECKS)).encode()
     files |= _public(course, name)
     if not hidden:
         return files

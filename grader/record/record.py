@@ -65,7 +65,9 @@ class Record:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         if not (self.path / "campaign.json").is_file():
-            raise UsageError(f"{path} is not the folder of a run (it has no campaign.json). Give what --out named.")
+            raise UsageError(
+                f"{path} is not the folder of a run (it has no campaign.json). Give the one that grader run made."
+            )
         self.journal = Journal(self.path / "journal.jsonl")
         self.copies = Copies(self.path / ".copies")
         self._words = Lines(self.path / "decisions.jsonl", ("student", "assignment", "target"))

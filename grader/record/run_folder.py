@@ -58,7 +58,9 @@ class RunFolder(Record):
         if new:
             _make(path)
         elif not (path / "campaign.json").is_file():
-            raise UsageError(f"{path} is not the folder of a run (it has no campaign.json). Give what --out named.")
+            raise UsageError(
+                f"{path} is not the folder of a run (it has no campaign.json). Give the one that grader run made."
+            )
         self._open = contextlib.ExitStack()
         with self._open, _usable(path):
             self.check_room()

@@ -14,10 +14,11 @@ find_python() { # the first Python that is new enough and has venv
     done
 }
 
-if [ -z "$(find_python)" ] || ! command -v gcc >/dev/null || ! command -v make >/dev/null; then
+mapfile -t missing < <(while read -r package; do dpkg -s "$package" >/dev/null 2>&1 || echo "$package"; done <"$source/packages")
+if [ -z "$(find_python)" ] || [ "${#missing[@]}" -gt 0 ]; then
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends gcc make libc6-dev libssl-dev openssl ca-certificates
+    apt-get install -y -qq --no-install-recommends ca-certificates "${missing[@]}"
     if [ -z "$(find_python)" ]; then # Ubuntu 22.04 has 3.10, and 3.11 beside it
         apt-get install -y -qq --no-install-recommends python3 python3-venv
         [ -n "$(find_python)" ] || apt-get install -y -qq --no-install-recommends python3.11 python3.11-venv

@@ -39,11 +39,17 @@ def course(course: Course) -> Course:
 def test_without_hidden_checks_nothing_private_is_in_it(course: Course) -> None:
     files = gradescope(course, "blocking")
     assert {path.split("/")[0] for path in files} == {
-        "setup.sh", "run_autograder", "grade.py", "assignment", "requirements.txt", "course",
+        "setup.sh", "run_autograder", "grade.py", "assignment", "requirements.txt", "packages", "course",
     }  # fmt: skip
     assert "course/blocking/tests/test_client.py" in files and "course/harness/cli/check.py" in files
     assert not [path for path in files if {"hidden", "reference", "grader", "judge"} & set(path.split("/"))]
     assert not [path for path, data in files.items() if b"test_secretly" in data or b"import grader" in data]
+
+
+def test_what_the_courses_languages_are_built_with_comes_along(course: Course) -> None:
+    assert {"gcc", "golang-go", "openssl", "curl"} <= set(gradescope(course, "blocking")["packages"].decode().split())
+    without_go = gradescope(course, "blocking", languages=("python", "c"))["packages"].decode().split()
+    assert "gcc" in without_go and "golang-go" not in without_go
 
 
 def test_with_hidden_checks_the_judge_comes_along_and_no_other_assignment(course: Course) -> None:
