@@ -129,7 +129,10 @@ def this_course() -> Course:
 
 def _deciding(assignment: Assignment) -> str:
     """What of an assignment.toml decides the outcomes of all checks."""
-    stages = [(stage.number, stage.programs, stage.forbidden) for stage in assignment.stages]
+    stages = [
+        (stage.number, stage.programs, stage.forbidden, stage.forbidden_c, stage.forbidden_go)
+        for stage in assignment.stages
+    ]
     return repr((sorted(assignment.programs.items()), assignment.build, assignment.limits, stages))
 
 

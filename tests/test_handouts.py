@@ -39,7 +39,7 @@ def test_the_points_are_those_of_the_rubric(name: str) -> None:
 def test_what_is_forbidden_is_told(name: str) -> None:
     text = _text(name)
     for stage in COURSE.load(name).stages:
-        assert all(f"`{word}`" in text for word in stage.forbidden)
+        assert all(f"`{word}`" in text for word in (*stage.forbidden, *stage.forbidden_c, *stage.forbidden_go))
 
 
 @pytest.mark.parametrize("name", COURSE.names())

@@ -44,7 +44,11 @@ def _check_rows(check: Check) -> list[tuple[str, object]]:
 def _rows(row: object) -> list[tuple[str, object]]:
     """The fields of a dataclass, without empty optional ones."""
     values = [(field.name, getattr(row, field.name)) for field in fields(row)]  # type: ignore[arg-type]
-    optional = ("needs", "hint", "forbidden", "programs", "bonus") if isinstance(row, Check | Stage) else ()
+    optional = (
+        ("needs", "hint", "forbidden", "forbidden_c", "forbidden_go", "programs", "bonus")
+        if isinstance(row, Check | Stage)
+        else ()
+    )
     return [(key, value) for key, value in values if value or key not in optional]
 
 

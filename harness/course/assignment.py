@@ -76,6 +76,8 @@ class Stage:
     section: str  #: of the handout
     programs: tuple[str, ...] = ()  #: names in the programs table whose sources the forbidden names are looked for in
     forbidden: tuple[str, ...] = ()  #: modules, builtins or attributes these sources must not use
+    forbidden_c: tuple[str, ...] = ()  #: functions that these programs, compiled, must not want from libraries
+    forbidden_go: tuple[str, ...] = ()  #: packages that must not be in them if they are Go's
     bonus: bool = False  #: an extension: its points make up for lost ones, the total stays the same
 
 
@@ -131,10 +133,14 @@ class Assignment:
         table = self.programs if programs is None else programs
         return [
             StageRule(
-                stage.number, stage.forbidden, tuple(tuple(table[name]) for name in stage.programs if name in table)
+                stage.number,
+                stage.forbidden,
+                tuple(tuple(table[name]) for name in stage.programs if name in table),
+                stage.forbidden_c,
+                stage.forbidden_go,
             )
             for stage in self.stages
-            if stage.forbidden
+            if stage.forbidden or stage.forbidden_c or stage.forbidden_go
         ]
 
     def stage(self, number: int) -> Stage:
@@ -254,13 +260,14 @@ def _stages(file: TomlFile, programs: Mapping[str, object]) -> tuple[Stage, ...]
         if stages and number <= stages[-1].number:
             row.wrong("number", f"stage {number} follows stage {stages[-1].number}", "Number them 1, 2, 3, ...")
         needed, forbidden = row.words("programs"), row.words("forbidden")
+        others = {key: row.words(key) for key in ("forbidden_c", "forbidden_go")}
         for name in needed:
             if name not in programs:
                 row.wrong("programs", f'no program "{name}" in [programs]', nearest(name, programs))
         for name in forbidden:
             if not _DOTTED.fullmatch(name):
                 row.wrong("forbidden", f"{name!r} is not a Python name", 'Write it as "asyncio" or "os.fork".')
-        if forbidden and not needed:
+        if (forbidden or any(others.values())) and not needed:
             row.wrong("forbidden", "forbidden names, but no program to look in", "Add: programs = [...]")
         stages.append(
             Stage(
@@ -270,6 +277,7 @@ def _stages(file: TomlFile, programs: Mapping[str, object]) -> tuple[Stage, ...]
                 section=row.text("section"),
                 programs=needed,
                 forbidden=forbidden,
+                **others,
                 bonus=row.flag("bonus"),
             )
         )

@@ -2,8 +2,7 @@
 
 Rule 1: names are judged in the tree, never in the text: a comment that mentions `asyncio` is harmless.
 Rule 2: nothing of the submission is imported or run. Links are followed as Python follows them: a build may make some.
-Rule 3: this teaches, it does not guard. `exec` of a built string gets by; what the kernel can see (threads,
-processes, open files) is measured from outside by the tests.
+Rule 3: this teaches, it does not guard: `exec` of a built string gets by. Tests ask the kernel about threads and more.
 Rule 4: it is run by the Python that will run the programs (`look.py`), so that what that one cannot read cannot run.
 
 What a forbidden name means:
@@ -42,6 +41,8 @@ class StageRule:
     number: int  #: of the stage
     names: tuple[str, ...]  #: forbidden
     programs: tuple[tuple[str, ...], ...]  #: argument vectors of the programs in whose sources they are looked for
+    functions: tuple[str, ...] = ()  #: of C's libraries, forbidden to compiled programs (native.py)
+    packages: tuple[str, ...] = ()  #: of Go's
 
 
 @dataclass(frozen=True)

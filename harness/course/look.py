@@ -1,6 +1,8 @@
 """The forbidden names of a submission, looked for in a process of its own with little memory and time.
 
-    python3 -I -B FOLDER_OF_THIS_CODE < {"folder": PATH, "memory": BYTES, "rules": [[stage, [name, ...], [argv, ...]]]}
+    python3 -I -B FOLDER_OF_THIS_CODE < {"folder": PATH, "memory": BYTES, "rules": [ROW, ...]}
+
+where a row is [stage, [name, ...], [argv, ...], [function of C, ...], [package of Go, ...]].
 
 It is run where the programs will run, by the Python that will run them, and prints one line of JSON: stage -> message.
 Python's parser takes gigabytes and minutes for some short texts, and a few crash it. A submission with one of these
@@ -15,12 +17,14 @@ from __future__ import annotations
 
 import json
 import mmap
+import posixpath
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.course.forbidden import StageRule, find_forbidden, forbidden_message
+from harness.course.native import Unreadable, used
 
 #: What the process may use: seconds of processor, bytes of memory where nothing else bounds it, and seconds until it is
 #: ended whatever it does.
@@ -48,7 +52,10 @@ def look(rules: Sequence[StageRule], folder: str, run: Run, memory: int = MEMORY
 
     A process that did not end by itself is started once more: what the same bytes do twice, they do.
     """
-    rows = [[rule.number, list(rule.names), [list(argv) for argv in rule.programs]] for rule in rules]
+    rows = [
+        [rule.number, rule.names, [list(argv) for argv in rule.programs], rule.functions, rule.packages]
+        for rule in rules
+    ]
     question = json.dumps({"folder": folder, "memory": memory, "rules": rows}).encode("ascii")
     try:
         return _understood(rules, memory, *run(question))
@@ -82,15 +89,36 @@ def _unread(rules: Sequence[StageRule], memory: int) -> dict[int, str]:
 def main() -> None:
     """The process: what it may use is bounded before it reads a byte of the submission."""
     asked = json.loads(sys.stdin.buffer.read())
-    rules = [StageRule(number, tuple(names), tuple(map(tuple, argvs))) for number, names, argvs in asked["rules"]]
+    rules = [
+        StageRule(number, tuple(names), tuple(map(tuple, argvs)), tuple(functions), tuple(packages))
+        for number, names, argvs, functions, packages in asked["rules"]
+    ]
     if sys.platform != "win32":
         _bound(asked["memory"])
     try:
         found = find_forbidden(rules, Path(asked["folder"]))
-        said = {number: forbidden_message(number, uses) for number, uses in found.items()}
+        said = compiled(rules, Path(asked["folder"]))
+        said |= {number: forbidden_message(number, uses) for number, uses in found.items()}
     except MemoryError:
         sys.exit(_COSTLY)
     print(json.dumps(said))
+
+
+def compiled(rules: Sequence[StageRule], folder: Path) -> dict[int, str]:
+    """Stage -> what it forbids and its compiled programs use, as one sentence."""
+    said = {}
+    for rule in rules:
+        for file in dict.fromkeys(posixpath.normpath(argv[0]) for argv in rule.programs if "/" in argv[0]):
+            if file.startswith(("/", "..")):
+                continue
+            try:
+                if found := used(folder / file, rule.functions, rule.packages):
+                    said[rule.number] = f"Stage {rule.number} forbids {', '.join(found[:5])} ({file} uses it)."
+            except Unreadable as why:
+                said[rule.number] = (
+                    f"Stage {rule.number} forbids some names, and {file} cannot be looked through: {why}."
+                )
+    return said
 
 
 def _bound(memory: int) -> None:

@@ -18,7 +18,7 @@ def agent_code() -> dict[str, Path]:
     """What is readable in a student node: the agent, what looks through sources, what these import; nothing else."""
     modules = ("agent", "agent_child", "agent_kernel", "packing", "proc", "reply", "seccomp")
     agent = ("__init__", "lab/__init__", "lab/node/__init__", *(f"lab/node/{name}" for name in modules))
-    look = ("__init__", "course/__init__", "course/forbidden")
+    look = ("__init__", "course/__init__", "course/forbidden", "course/native")
     return {
         "agent/__main__.py": HARNESS / "lab/node/agent.py",
         **{f"agent/harness/{name}.py": HARNESS / f"{name}.py" for name in agent},
