@@ -59,7 +59,7 @@ def classroom50(course: Course, name: str) -> dict[str, bytes]:
 def _public(course: Course, name: str) -> dict[str, bytes]:
     """What a release would give to students, as far as one assignment needs it."""
     released = build(course)
-    wanted = ("harness/", f"{name}/")
+    wanted = ("harness/", f"{name}/", *(f"{part}/term.toml" for part in course.parts(name)))
     return {
         "assignment": f"{name}\n".encode(),
         "requirements.txt": released["requirements.txt"],
@@ -71,6 +71,8 @@ def _judge(course: Course, name: str, secret: str) -> dict[str, bytes]:
     """A checkout of the course with one assignment."""
     files = {f"harness/{path}": data for path, data in files_of(HARNESS).items()}
     files |= {f"reference/{name}/{path}": data for path, data in files_of(course.reference(name)).items()}
+    for part, folder in course.parts(name).items():
+        files |= {f"reference/{name}/{part}/{path}": data for path, data in files_of(folder).items()}
     for path, data in files_of(HARNESS.parent / "grader").items():
         if not path.startswith(("suites/", "release/student/", "export/gradescope/", "export/classroom50/")):
             files[f"grader/{path}"] = data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
@@ -20,6 +21,17 @@ from harness.transport.checks.reference_programs import ReferenceServer, start
 
 #: Whose piece it is.
 Whose = Literal["yours", "the reference's"]
+
+
+class _Piece(ReferenceServer):
+    """One that may have started another: it is told to end before it is killed, and ends that, too."""
+
+    def dismiss(self) -> None:
+        """End of the test."""
+        if self.runs():
+            self._process.signal(signal.SIGTERM)
+            self.status(within=2.0)
+        super().dismiss()
 
 
 class Loopback(Protocol):
@@ -96,7 +108,7 @@ class Side:
         cast.story.add("tester", f"starts the reference's {program} in its place")
         process = start(cast.reference, cast.assignment.programs, program, arguments)
         name = f"the reference's {program}"
-        server = cast.keep(ReferenceServer(name, process, cast.story, output_limit=cast.output_limit))
+        server = cast.keep(_Piece(name, process, cast.story, output_limit=cast.output_limit))
         try:
             server.waits_until_listening(asked, within=within)
         except Broken as error:
