@@ -168,7 +168,7 @@ class Stack:
             self.behind = cast.keep(Listener(listening, at(port, family), cast.story, ended=lambda: None))
         else:
             self._pages = pages
-            cast.story.add("tester", f"has a web server at {at(port, family)} of the server's side, {len(pages)} pages")
+            cast.story.add("tester", f"has a web server at {at(port, family)} of the server's side, pages: {len(pages)}")
             cast.keep(Web(listening, pages, self._hears))
         return port
 
@@ -230,7 +230,7 @@ class Stack:
                     seen=f"{len(body):,} bytes, and exit status {got.status}",
                 )
         size = sum(len(self._pages[path]) for path in paths)
-        cast.story.add("tester", f"finds: all {len(paths)} pages came as they are, {size:,} bytes")
+        cast.story.add("tester", f"finds: every page came as it is, {size:,} bytes")
 
     def curl_fails(self, path: str, *, within: float = 20.0) -> None:
         """curl gets nothing of this page, and says so. Raises Broken, LabError."""

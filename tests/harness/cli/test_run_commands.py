@@ -33,7 +33,7 @@ def test_one_request_is_shown_in_three_layers(monkeypatch: pytest.MonkeyPatch, s
     order = ["handshake ClientHello", "handshake ServerHello", "web server: ", "curl is answered: HTTP/1.1 200 OK"]
     places = [next(at for at, line in enumerate(told) if word in line and " tester " not in line) for word in order]
     assert places == sorted(places)
-    assert "all 1 pages came as they are, 3,000 bytes" in done.output
+    assert "every page came as it is, 3,000 bytes" in done.output
     assert " SYN seq=0 " in done.output
 
 
