@@ -36,13 +36,16 @@ def generate(course: Course, name: str) -> dict[str, bytes]:
     assignment = course.load(name)
     made = files_of_term(course, assignment)
     files = {"assignment.toml": public_view(assignment).encode("utf-8"), **made}
-    for path, data in files_of(course.reference(name)).items():
+    folder = course.reference(name)
+    imported = {  # stage -> the files that its programs are made of
+        stage.number: frozenset(files_of_programs(folder, [assignment.programs[each] for each in stage.programs]))
+        for stage in assignment.stages
+    }
+    for path, data in files_of(folder).items():
         if path in _PRIVATE or path in made:
             continue
         where = f"reference/{name}/{path}"
-        files[path] = stub(_text(data, where), where, where=_where(assignment, course.reference(name), path)).encode(
-            "utf-8"
-        )
+        files[path] = stub(_text(data, where), where, where=_where(assignment, imported, path)).encode("utf-8")
     for path, data in files_of(course.suites(name)["public"]).items():
         files[f"{TESTS}/{path}"] = data
     if (source := course.questions(name)) is not None:
@@ -78,16 +81,14 @@ def _text(data: bytes, where: str) -> str:
         ) from None
 
 
-def _where(assignment: Assignment, folder: Path, path: str) -> str:
+def _where(assignment: Assignment, imported: Mapping[int, frozenset[str]], path: str) -> str:
     """The stages that a file belongs to, in words: those of its program, or the first one that imports it."""
     own = {name for name, argv in assignment.programs.items() if path in argv}
     numbers = [stage.number for stage in assignment.stages if own & set(stage.programs)]
     if numbers:
         return f"stage{'s' if len(numbers) > 1 else ''} {' and '.join(map(str, numbers))}"
-    for stage in assignment.stages:
-        if path in files_of_programs(folder, [assignment.programs[name] for name in stage.programs]):
-            return f"stage {stage.number}"
-    return ""
+    first = next((number for number, files in imported.items() if path in files), None)
+    return "" if first is None else f"stage {first}"
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
