@@ -168,7 +168,7 @@ class Stack:
             self.behind = cast.keep(Listener(listening, at(port, family), cast.story, ended=lambda: None))
         else:
             self._pages = pages
-            cast.story.add("tester", f"has a web server at {at(port, family)} of the server's side, pages: {len(pages)}")
+            cast.story.add("tester", f"has a web server at {at(port, family)} of the server, pages: {len(pages)}")
             cast.keep(Web(listening, pages, self._hears))
         return port
 
