@@ -18,7 +18,7 @@ from tests.alternates import DESIGNS, write_design
 
 ROOT = Path(__file__).parents[2]
 SUITES = ROOT / "grader/suites/transport"
-FILES = sorted(path.relative_to(SUITES) for path in SUITES.glob("*/test_*.py"))
+FILES = sorted(path.relative_to(SUITES) for path in SUITES.glob("*/test_[0-9]_*.py"))
 #: The stages that each deserves in full.
 SOLUTIONS = {"reference": 9, **DESIGNS}
 

@@ -108,7 +108,8 @@ print(json.dumps({
     packages = ["__init__.py", "lab/__init__.py", "lab/node/__init__.py"]
     modules = ("agent", "agent_child", "agent_kernel", "packing", "proc", "reply", "seccomp")
     agent = ["__main__.py", *(f"harness/{name}" for name in [*packages, *(f"lab/node/{name}.py" for name in modules)])]
-    look = ["__main__.py", *(f"harness/{name}.py" for name in ("__init__", "course/__init__", "course/forbidden"))]
+    modules = ("__init__", "course/__init__", "course/forbidden", "course/native")
+    look = ["__main__.py", *(f"harness/{name}.py" for name in modules)]
     assert seen["lab"] == sorted([*(f"agent/{name}" for name in agent), *(f"look/{name}" for name in look)])
 
 
@@ -306,7 +307,7 @@ print(json.dumps([len(files), many, big, resource.getrlimit(resource.RLIMIT_CORE
 """,
     )
     assert 245 <= seen[0] <= 253
-    assert seen[1:] == ["Too many open files", "File too large", [0, 0]]
+    assert seen[1:] == ["Too many open files", "File too large", [1, 1]]
 
 
 def test_a_flood_of_output_ends_the_program_only(lab):
