@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +34,7 @@ def release(
     ] = None,
     assignment: Annotated[str | None, typer.Option(help="for which assignment the autograder is")] = None,
     of: Annotated[
-        Path | None, typer.Option("--course", help="a course's folder: its languages are what handouts tell")
+        Path | None, typer.Option("--course", help="a course's folder: its languages, and its secret for --hidden")
     ] = None,
     hidden: Annotated[
         bool, typer.Option("--hidden", help="--gradescope: with the hidden checks; read docs/ci.md first")
@@ -46,10 +46,8 @@ def release(
     if bool(gradescope or classroom50) != bool(assignment) or (hidden and not gradescope):
         raise UsageError("an autograder needs --assignment NAME, and without one it has no place; --hidden likewise.")
     if gradescope or classroom50:
-        for line in _write_autograders(
-            course, assignment or "", gradescope, classroom50, hidden=hidden, languages=_languages(of)
-        ):
-            console.print(Text(line))
+        for line in _write_autograders(course, assignment or "", gradescope, classroom50, hidden=hidden, of=of):
+            console.print(Text(line), soft_wrap=True)
         return
     if check:
         stale = [line for name in course.names() for line in differences(course, name)]
@@ -70,24 +68,25 @@ def release(
 
 
 def _write_autograders(
-    course: Course,
-    assignment: str,
-    gradescope: Path | None,
-    classroom50: Path | None,
-    *,
-    hidden: bool,
-    languages: Sequence[str],
+    course: Course, assignment: str, gradescope: Path | None, classroom50: Path | None, *, hidden: bool, of: Path | None
 ) -> Iterator[str]:
-    """Write the autograders that were asked for; a line for each. Raises CommandError."""
+    """Write the autograders that were asked for; what to do with each. Raises CommandError."""
     if gradescope is not None:
-        secret = os.environ.get("SOCKETLAB_SECRET", "")
-        files = autograders.gradescope(course, assignment, hidden=hidden, secret=secret, languages=languages)
+        secret = _secret(course, of) if hidden else ""
+        files = autograders.gradescope(course, assignment, hidden=hidden, secret=secret, languages=_languages(of))
         data = autograders.archive_of(files)
         try:
             gradescope.write_bytes(data)
         except OSError as error:
             raise UsageError(f"{gradescope} cannot be written: {cause_of(error)}.") from None
-        yield f"{gradescope}: upload it as the autograder of {assignment}"
+        described = course.load(assignment)
+        points = described.points if hidden else sum(check.points for check in described.checks_of(suite="public"))
+        yield f"{gradescope}: upload it as the autograder of {assignment}, which gives up to {points:g} points"
+        if hidden and not secret:
+            yield (
+                "Made again it has other hidden data: with --course COURSE, or $SOCKETLAB_SECRET, everybody's stay as "
+                "they are."
+            )
     if classroom50 is not None:
         repository.write(autograders.classroom50(course, assignment), classroom50)
         yield f"{classroom50}: put it into the classroom's repository as CLASSROOM/autograders/ASSIGNMENT/"
@@ -102,6 +101,12 @@ def images(folder: Annotated[Path | None, typer.Argument(help="the course, for i
         took = "was there" if image.made_in is None else f"made in {image.made_in:.0f} s"
         what = f": {in_words(image.tools)}" if image.tools else ""
         console.print(Text(f"{image.name}  {image.size / 1e6:,.0f} MB, {took}{what}"), soft_wrap=True)
+
+
+def _secret(course: Course, folder: Path | None) -> str:
+    """The secret that hidden data derive from; empty if nothing says it. Raises UsageError, SetupError."""
+    told = os.environ.get("SOCKETLAB_SECRET")
+    return told or (the_course_of(folder, course.names()).read_secret() if folder else None) or ""
 
 
 def _languages(folder: Path | None) -> tuple[str, ...]:

@@ -85,6 +85,28 @@ def test_the_command_asks_for_what_it_needs(course: Course, tmp_path: Path, monk
     assert CliRunner().invoke(app, ["release", *words]).exit_code == 2
 
 
+def test_hidden_data_are_those_of_the_course_or_it_is_said(
+    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grader.course, "this_course", lambda: course)
+    monkeypatch.delenv("SOCKETLAB_SECRET", raising=False)
+    (term := tmp_path / "a term").mkdir()
+    (term / "course.toml").write_text(
+        '[course]\nschema = 1\nname = "networks"\nzone = "Europe/Berlin"\nsecret = "env:OURS"\n'
+    )
+    file = tmp_path / "auto grader.zip"
+    words = ["release", "--gradescope", str(file), "--assignment", "blocking", "--hidden"]
+
+    said = CliRunner().invoke(app, words)
+    assert said.exit_code == 0 and "which gives up to 15 points" in said.output and "--course" in said.output
+    said = CliRunner().invoke(app, [*words, "--course", str(term)], env={"OURS": "of the course"})
+    assert said.exit_code == 0 and "--course" not in said.output
+    with zipfile.ZipFile(file) as opened:
+        assert opened.read("judge/secret") == b"of the course\n"
+    said = CliRunner().invoke(app, words[:-1])
+    assert said.exit_code == 0 and "which gives up to 6 points" in said.output  # the public ones
+
+
 def test_classroom_50_gets_the_public_checks_and_no_more(course: Course) -> None:
     files = classroom50(course, "blocking")
     assert {path.split("/")[0] for path in files} == {"autograder.py", "assignment", "requirements.txt", "course"}
