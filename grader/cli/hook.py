@@ -116,17 +116,20 @@ def _serve(course: CourseFile, lab: LabKind, engine: LinkEngine, workers: int, t
     folder = PushFolder(course.push.folder)
     folder.make()
     poller = None
+    what = f"pushes to {course.push.repositories}"
     if forges:
         from grader.daemon.poller import Poller  # brings a library for HTTP, which no other command waits for
 
         poller = Poller(ours, folder, log=_log)
-        poller.check(course)
+        looked_at = poller.check(course)
+        hooked = Path(course.push.repositories.partition("{")[0]).is_dir()  # most who watch forges have none
+        elsewhere = f"commits in {looked_at} {'repository' if looked_at == 1 else 'repositories'} of the roster"
+        what = f"{elsewhere} and {what}" if hooked else elsewhere
     names = [row.name for row in course.assignments] or ours.names()
     most = workers or labs_here()
     with folder.serving() as bell, _warm(ours, names, lab, engine, trusted, most, course.languages) as place:
         grader = Grader(ours, folder, place, workers=most, stopped=stopped)
         daemon = Daemon(ours, course, grader, log=_log, announcer=poller)
-        what = f"pushes to {course.push.repositories}" + (" and the roster's repositories" if forges else "")
         _log(f"{course.title}: waits for {what}; {place.kind} lab, link engine {place.engine}")
         looking = poller.looking(lambda: daemon.course) if poller else contextlib.nullcontext()
         with looking:
