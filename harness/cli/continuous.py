@@ -29,6 +29,7 @@ from harness.text.printable import printable
 MANIFEST = ".release.json"
 #: Below lab-results/.
 FOLDER = "ci"
+_NOTHING = "Nothing was begun: every assignment is as it was handed out."
 _QUALITY = "gl-code-quality-report.json"
 
 
@@ -70,7 +71,7 @@ class Continuous:
         known = find_assignments(self.home)
         names = list(names) or sorted({*begun(self.home, sorted(known)), *(due.keys() & known.keys())})
         if not names:
-            self.console.print("Nothing was begun: every assignment is as it was handed out.")
+            self.console.print(_NOTHING)
         for name in names:
             self._assignment(find_solution(name, None, self.home), due.get(name, []))
         self._write()
@@ -98,7 +99,7 @@ class Continuous:
         folder = Path.cwd() / RESULTS / FOLDER
         for result in self.results:
             save(folder / f"{result.assignment}.xml", junit.render(result, self.context))
-        told = "\n".join(summary.render(result, self.context) for result in self.results)
+        told = "\n".join(summary.render(result, self.context) for result in self.results) or f"{_NOTHING}\n"
         save(folder / "summary.md", told)
         found = [row for result in self.results for row in json.loads(codequality.render(result, self.context))]
         save(folder / _QUALITY, json.dumps(found, indent=1) + "\n")

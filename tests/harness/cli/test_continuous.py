@@ -116,8 +116,10 @@ def test_a_build_or_a_name_that_breaks_a_complete_stage_is_red(
 
 def test_only_what_was_begun_or_is_due_is_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert begun(home, ["blocking"]) == []
-    push = Push(home, monkeypatch)
+    summary = home / "summary.md"
+    push = Push(home, monkeypatch, GITHUB_STEP_SUMMARY=str(summary))
     assert push.run.run([]) and "Nothing was begun" in push.text
+    assert summary.read_text() == "Nothing was begun: every assignment is as it was handed out.\n"
     begin(home)
     assert begun(home, ["blocking"]) == ["blocking"]
     (home / ".release.json").unlink()
