@@ -76,7 +76,7 @@ def first_cause(view: Mapping[str, Any]) -> list[str]:
     if reason is None:
         return []
     check = reason.check
-    costs = ", ".join(filter(None, (f"costs {counted(reason.lost)}", reason.costs)))
+    costs = "; ".join(filter(None, (f"costs {counted(reason.lost)}", reason.costs)))
     told = [line(f"First: section {check['section']}: {reason.title} ({costs})")]
     said = check.get("message") or check.get("feedback") or ""
     told += [line(f"  {said}")] if said and said != reason.title else []
