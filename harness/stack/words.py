@@ -43,6 +43,8 @@ _TERMS = ("transport/term.toml", "reference/transport/term.toml", "../transport/
 _HANDSHAKE = 40
 #: Bytes that are not found by chance in what is encrypted.
 _TELLING = 16
+#: Seconds that a capture may be behind the link on a busy machine.
+_CATCH_UP = 3.0
 #: Seconds by which a packet may leave a relay late.
 _LATE = 0.05
 
@@ -265,11 +267,14 @@ class Stack:
     def went_over_the_link(self, *plain: bytes) -> None:
         """All of it went as segments of the transport, TLS was in them, and nothing of it is plain. Raises Broken."""
         size = sum(map(len, plain))
+        missed = self._missed()
         carried = layers.streams(self.packets(), self._words.wire)
         telling = [text for text in plain if len(text) >= _TELLING]
         for way in carried.values():
             self._words.tls.is_private(bytes(way.stream), *telling)
         most = max(len(way.stream) for way in carried.values())
+        if most < size and missed:
+            raise LabError(f"{missed:,} packets of the link were not captured, so nothing can be concluded")
         self._cast.expect(
             most >= size,
             f"the link brought at least the {size:,} bytes of it in segments",
@@ -277,6 +282,15 @@ class Stack:
             seen=f"{most:,} bytes",
             otherwise="what arrived did not come over the link",
         )
+
+    def _missed(self) -> int:
+        """Packets that the link has carried and no capture holds, when captures have had time to catch up."""
+        if self._relay is not None:
+            return 0
+        deadline = time.monotonic() + _CATCH_UP
+        while (missed := self._cast.network.missed(self._cast.since)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return missed
 
     def _tells_how_far(self) -> None:
         for line in layers.progress(self.packets(), self._words.wire):
