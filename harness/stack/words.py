@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.actors.carried import account_for_all, carried
 from harness.actors.cast import Cast
 from harness.actors.listener import Listener
 from harness.actors.peer import Peer
@@ -43,8 +44,6 @@ _TERMS = ("transport/term.toml", "reference/transport/term.toml", "../transport/
 _HANDSHAKE = 40
 #: Bytes that are not found by chance in what is encrypted.
 _TELLING = 16
-#: Seconds that a capture may be behind the link on a busy machine.
-_CATCH_UP = 3.0
 #: Seconds by which a packet may leave a relay late.
 _LATE = 0.05
 
@@ -252,10 +251,7 @@ class Stack:
         """The datagrams of the transport. Raises LabError."""
         if self._relay is not None:
             return self._relay.packets()
-        packets = self._cast.network.packets(self._cast.since, time.time())
-        if packets is None:
-            raise LabError("there is no account of what the link carried")
-        return packets
+        return carried(self._cast)
 
     def began(self) -> float | None:
         """time.perf_counter() when the first of them was sent, where the link is a relay."""
@@ -267,14 +263,20 @@ class Stack:
     def went_over_the_link(self, *plain: bytes) -> None:
         """All of it went as segments of the transport, TLS was in them, and nothing of it is plain. Raises Broken."""
         size = sum(map(len, plain))
-        missed = self._missed()
-        carried = layers.streams(self.packets(), self._words.wire)
+
+        def brought(packets: Sequence[Packet]) -> list[bytes]:
+            return [bytes(way.stream) for way in layers.streams(packets, self._words.wire).values()]
+
+        if self._relay is None:
+            streams = brought(carried(self._cast, lambda packets: max(map(len, brought(packets))) >= size))
+        else:
+            streams = brought(self._relay.packets())
         telling = [text for text in plain if len(text) >= _TELLING]
-        for way in carried.values():
-            self._words.tls.is_private(bytes(way.stream), *telling)
-        most = max(len(way.stream) for way in carried.values())
-        if most < size and missed:
-            raise LabError(f"{missed:,} packets of the link were not captured, so nothing can be concluded")
+        for stream in streams:
+            self._words.tls.is_private(stream, *telling)
+        most = max(map(len, streams))
+        if most < size and self._relay is None:
+            account_for_all(self._cast)
         self._cast.expect(
             most >= size,
             f"the link brought at least the {size:,} bytes of it in segments",
@@ -282,15 +284,6 @@ class Stack:
             seen=f"{most:,} bytes",
             otherwise="what arrived did not come over the link",
         )
-
-    def _missed(self) -> int:
-        """Packets that the link has carried and no capture holds, when captures have had time to catch up."""
-        if self._relay is not None:
-            return 0
-        deadline = time.monotonic() + _CATCH_UP
-        while (missed := self._cast.network.missed(self._cast.since)) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return missed
 
     def _tells_how_far(self) -> None:
         for line in layers.progress(self.packets(), self._words.wire):

@@ -6,10 +6,10 @@ Rule: words only; what they do is in harness/transport/checks/.
 from __future__ import annotations
 
 import shlex
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
+from harness.actors.carried import account_for_all, carried
 from harness.actors.cast import Cast, Started, given
 from harness.actors.program import Program
 from harness.actors.server import Server
@@ -160,12 +160,15 @@ class TransportWords:
 
     def came_over_the_link(self, receiver: Program) -> None:
         """What a program printed is what the link brought to its node, and came by no other way. Raises Broken."""
-        packets = self._carried()
         way = "down" if self._cast.places.get(receiver) == "first" else "up"
-        stream = bytes(delivered([packet for packet in packets if packet.direction == way], self._wire).stream)
         printed = receiver.stdout
+
+        def brought(packets: Sequence[Packet]) -> bytes:
+            return bytes(delivered([packet for packet in packets if packet.direction == way], self._wire).stream)
+
+        stream = brought(self._carried(lambda packets: brought(packets) == printed))
         if stream != printed:
-            self._account_for_all()
+            account_for_all(self._cast)
             raise Broken(
                 f"what {receiver.name} printed did not come over the link",
                 expected=f"the {len(stream):,} bytes that the link brought to its node",
@@ -178,28 +181,20 @@ class TransportWords:
         side: Direction = "up" if self._cast.places.get(program) == "first" else "down"
         found = broken(judge(self._carried(), self._wire, Case(stage=stage, judged=[side], real=True)))
         if found:
-            self._account_for_all()
+            account_for_all(self._cast)
             raise Broken(f"{program.name} broke {found[0]}", expected=f"rule {found[0].rule}", seen=found[0].text)
-        self._account_for_all()
+        account_for_all(self._cast)
         self._story.add("tester", f"finds: {program.name} kept the rules on the wire")
 
     @property
     def _wire(self) -> WireFormat:
         return self._driven.wire
 
-    def _account_for_all(self) -> None:
-        """Raises LabError if the link has carried what no capture holds: a capture that ended says nothing."""
-        if missed := self._cast.network.missed(self._cast.since):
-            raise LabError(f"{missed:,} packets of the link were not captured, so nothing can be concluded")
-
-    def _carried(self) -> list[Packet]:
+    def _carried(self, enough: Callable[[Sequence[Packet]], bool] = lambda _: True) -> list[Packet]:
         if self._cast.network.flooded():
             raise Broken(
                 "more went over the link than the capture of a test holds",
                 expected="what the transfer takes, and some repetitions",
                 seen="hundreds of megabytes",
             )
-        packets = self._cast.network.packets(self._cast.since, time.time())
-        if packets is None:
-            raise LabError("there is no account of what the link carried")
-        return packets
+        return carried(self._cast, enough)
