@@ -215,17 +215,8 @@ def play(cast: Cast, setting: Setting, own_solution: Callable[[], LoadedSolution
 
 def _unplayed(setting: Setting, role: Role, broken: Broken) -> SimulationOutcome:
     """The outcome of a run that a side could not begin."""
-    nothing: dict[Role, list[Any]] = {each: [] for each in ROLES}
-    return SimulationOutcome(
-        setting=setting,
-        seconds=0.0,
-        received=dict.fromkeys(ROLES, b""),
-        events=nothing,
-        arrivals=nothing,
-        packets=[],
-        faults=[Fault("call", broken.message, broken.expected, broken.seen, role=role)],
-        broken=broken,
-    )
+    fault = Fault("call", broken.message, broken.expected, broken.seen, role=role)
+    return SimulationOutcome.unplayed(setting, fault, broken)
 
 
 def _figures(outcome: SimulationOutcome) -> dict[str, Any]:

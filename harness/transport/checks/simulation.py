@@ -276,17 +276,7 @@ def _spoilt(setting: Setting, outcome: SimulationOutcome | None, broken: Broken)
     fault = Fault("call", broken.message, broken.expected, broken.seen)
     if outcome is not None:
         return replace(outcome, faults=[*outcome.faults, fault], broken=outcome.broken or broken)
-    nothing: dict[Role, list[Any]] = {role: [] for role in ROLES}
-    return SimulationOutcome(
-        setting=setting,
-        seconds=0.0,
-        received=dict.fromkeys(ROLES, b""),
-        events=nothing,
-        arrivals=nothing,
-        packets=[],
-        faults=[fault],
-        broken=broken,
-    )
+    return SimulationOutcome.unplayed(setting, fault, broken)
 
 
 def _worth_shrinking(outcome: SimulationOutcome) -> bool:

@@ -91,6 +91,20 @@ class SimulationOutcome:
     taken: Mapping[Role, int] = field(default_factory=dict)  #: bytes that each connection took from its application
     ended: Mapping[Role, bool] = field(default_factory=dict)  #: whether each application has ended its stream
 
+    @classmethod
+    def unplayed(cls, setting: Setting, fault: Fault, broken: Broken) -> SimulationOutcome:
+        """The outcome of a run that could not begin."""
+        return cls(
+            setting=setting,
+            seconds=0.0,
+            received=dict.fromkeys(ROLES, b""),
+            events={role: [] for role in ROLES},
+            arrivals={role: [] for role in ROLES},
+            packets=[],
+            faults=[fault],
+            broken=broken,
+        )
+
     @property
     def well(self) -> bool:
         """Whether nothing was wrong."""
