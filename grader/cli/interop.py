@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.text import Text
 
 from grader import course as courses
 from grader.bench.choose import choose_place
@@ -18,15 +16,14 @@ from grader.bench.local import closing
 from grader.campaign.crowd import labs_here
 from grader.campaign.estimate import in_words
 from grader.cli.app import LabKind, LinkEngine, app, console
+from grader.cli.kept import RunOf, Wait, say, the_course, the_record, the_secret, writing
 from grader.course import Course
-from grader.course_file import course_of
 from grader.course_interop import InteropSettings
 from grader.farm import trust
 from grader.farm.choose import farm_place
 from grader.interop.whole import Interop, expected
-from grader.record.record import Record, run_of
-from grader.record.run_folder import RunFolder
-from grader.reports.text import line, no_command
+from grader.record.record import Record
+from grader.reports.text import line
 from harness.course.languages import DEFAULT
 from harness.errors import UsageError
 from harness.text.nearest import nearest
@@ -34,7 +31,7 @@ from harness.text.nearest import nearest
 
 @app.command(rich_help_panel="Grade")
 def interop(
-    run: Annotated[Path, typer.Argument(help="the folder of a run, or of a course")],
+    run: RunOf,
     assignment: Annotated[str | None, typer.Option(help="which, if several of them have meetings")] = None,
     peers: Annotated[int | None, typer.Option(min=1, help="how many others each submission meets")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="each meets every other one")] = False,
@@ -51,22 +48,20 @@ def interop(
     ] = False,
     scheduler: Annotated[str, typer.Option(help="on a farm: tls://HOST:8786 (docs/farm.md)")] = "",
     certificates: Annotated[Path | None, typer.Option(help="the farm's, for tls://")] = None,
-    wait: Annotated[float, typer.Option(help="seconds to wait for another one who writes into the run")] = 0.0,
+    wait: Wait = 0.0,
 ) -> None:
     """Let submissions meet each other and the course's own, and say whose doing each failure is (docs/interop.md)."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     course = courses.this_course()
-    file = course_of(run, course.names())
+    file = the_course(run)
     settings = file.interop if file else InteropSettings()
     name = _assignment(course, assignment)
     met = None if everybody else peers or settings.peers
-    path = run_of(run, file)
     workers = workers or labs_here()
-    _tell_estimate(Record(path), name, student or [], met, workers)
+    _tell_estimate(the_record(run), name, student or [], met, workers)
     if estimate:
         return
-    with RunFolder(path, course=file, new=False, wait=wait) as folder:
-        given = seed or os.environ.get("SOCKETLAB_SECRET") or (file.read_secret() if file else None)
+    with writing(run, wait) as folder:
         if scheduler:
             place, workers = farm_place(course, trust.checked(scheduler, certificates), certificates, _dim)
         else:
@@ -83,7 +78,7 @@ def interop(
         with closing(place):
             if place.unprotected:
                 _say(place.unprotected, "yellow")
-            loaded, secret = course.load(name), folder.secret(given)
+            loaded, secret = course.load(name), the_secret(folder, file, seed)
             interop = Interop(
                 course, folder, place, loaded, secret, settings, workers, _dim, peers=met, students=student or []
             )
@@ -138,7 +133,7 @@ def _tell_estimate(record: Record, name: str, only: list[str], peers: int | None
 
 
 def _say(text: str, style: str = "") -> None:
-    console().print(Text(no_command(line(text)), style=style))
+    say(line(text), style)
 
 
 _dim = functools.partial(_say, style="dim")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -45,3 +46,8 @@ def writing(path: Path, wait: float) -> Iterator[RunFolder]:
     course = the_course(path)
     with RunFolder(run_of(path, course), course=course, new=False, wait=wait) as folder:
         yield folder
+
+
+def the_secret(folder: RunFolder, course: CourseFile | None, typed: str | None) -> bytes:
+    """The secret of a run that goes on: as typed, else $SOCKETLAB_SECRET, else the course's. Raises CommandError."""
+    return folder.secret(typed or os.environ.get("SOCKETLAB_SECRET") or (course.read_secret() if course else None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +16,7 @@ from grader.campaign.crowd import labs_here
 from grader.campaign.repeats import Races, Repeated, Repetition, in_all, races_of
 from grader.campaign.tasks import of_another_secret
 from grader.cli.app import app
-from grader.cli.kept import RunOf, Wait, say, the_course, writing
+from grader.cli.kept import RunOf, Wait, say, the_course, the_secret, writing
 from grader.course import Course
 from grader.course_file import CourseFile
 from grader.record.record import Kept, check_of
@@ -53,8 +52,7 @@ def rerun(
     lucky = races_of(races) if races else {}
     with writing(run, wait) as folder:
         file = the_course(run)
-        given = seed or os.environ.get("SOCKETLAB_SECRET") or (file.read_secret() if file else None)
-        secret = folder.secret(given)
+        secret = the_secret(folder, file, seed)
         if student is not None and assignment is not None:
             kept = folder.front(student, assignment)
             with closing(_place(course, folder, file, [kept], trust_submissions)) as place:
