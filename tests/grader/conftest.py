@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,9 @@ from fakes import TOML, Runs
 
 from grader.course import Course
 from harness.course.assignment import Assignment
+
+if importlib.util.find_spec("websocket") is not None:  # comes with the extra dev
+    from chromium import Page, chromium
 
 
 @pytest.fixture
@@ -32,3 +37,17 @@ def assignment(course: Course) -> Assignment:
 @pytest.fixture
 def runs(course: Course, tmp_path: Path) -> Runs:
     return Runs(course, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with chromium(tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core: finds what some people cannot read or reach."""
+    import axe_core_python
+
+    return (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")

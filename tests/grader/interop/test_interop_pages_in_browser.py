@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +24,13 @@ from tests.grader.interop.runs import COURSE
 from tests.harness.transport import sample
 
 if importlib.util.find_spec("websocket") is not None:  # comes with the extra dev
-    from chromium import Page, chromium
+    from chromium import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NAMES = ["ann", "a-name-that-is-as-long-as-names-can-be-in-some-courses-of-ours", "cem", "dee", "eve"]
 RUN = Bundle(assignment="transport", wire=sample.WIRE, packets=tuple(sample.packets()))
 SOURCE = "\n".join(f"def function_{n}(value): return value * {n} + {'x' * 60}_{n}" for n in range(60))
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with chromium(tmp_path_factory.mktemp("profile")) as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    import axe_core_python
-
-    return (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def meeting(first: int, second: int | None, *, well: bool = False) -> Played:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from harness.transport.pictures.bundle import Bundle, Finding, as_data
 from tests.harness.transport import sample
 
 if importlib.util.find_spec("websocket") is not None:  # comes with the extra dev
-    from chromium import Page, chromium
+    from chromium import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -73,20 +72,6 @@ AUDIT: dict[str, Any] = {
         "versions": ["blocking"],
     },
 }
-
-
-@pytest.fixture(scope="session")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with chromium(tmp_path_factory.mktemp("profile")) as page:
-        yield page
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """axe-core: finds what some people cannot read or reach."""
-    import axe_core_python
-
-    return (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture
