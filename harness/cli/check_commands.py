@@ -110,10 +110,9 @@ def _remember(solution: checking.Solution, report: CheckReport) -> None:
     name = solution.assignment.name
     new = progress.remember(checking.HOME / progress.NAME, name, complete_stages(report))
     if new:
-        numbers = ", ".join(map(str, new))
+        what = f"stage {new[0]} is" if len(new) == 1 else f"stages {', '.join(map(str, new))} are"
         report.console.print(
-            f"[dim]{progress.NAME} says now that stage {numbers} is complete: commit it with your work.[/]",
-            soft_wrap=True,
+            f"[dim]{progress.NAME} says now that {what} complete: commit it with your work.[/]", soft_wrap=True
         )
 
 

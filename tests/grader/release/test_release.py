@@ -252,10 +252,12 @@ def test_lab_starts_the_cli_when_its_environment_is_ready(course: Course, tmp_pa
         (["./lab"], "./lab"),
         ([sys.executable, "lab"], f"{Path(sys.executable).name} lab"),
         ([sys.executable, "./lab"], "./lab"),
+        (["../my students/lab"], "'../my students/lab'"),
+        ([sys.executable, "../my students/lab"], "'../my students/lab'"),
     ],
 )
 def test_lab_names_a_command_that_can_be_typed(course: Course, tmp_path: Path, command: list[str], again: str) -> None:
-    out = tmp_path / "students"
+    out = tmp_path / "my students"
     repository.write(repository.build(course), out)
     (out / ".lab-venv/bin").mkdir(parents=True)
     (out / ".lab-venv/bin/python").write_text('#!/bin/sh\nprintf %s "$LAB_COMMAND"\n')
