@@ -104,6 +104,8 @@ class Record:
 
     def before(self, result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """The results of the same submission before that one, and its reruns, the newest first."""
+        if not (self.folder(result["student"], result["assignment"]) / HISTORY).is_dir():
+            return []  # as for nearly everybody, so the one in front need not be read for it
         kept = [one.result for one in self.history(result["student"], result["assignment"]) if not one.current]
         return [one for one in reversed(kept) if one.get("short") != result.get("short")]
 

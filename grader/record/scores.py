@@ -139,7 +139,8 @@ def rescored(
     alive = os.pipe()
     try:
         given = (scores, rubrics, alive)
-        with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context, _begin, given) as pool:
+        several = (os.cpu_count() or 1) + 1  # one waits for the disk
+        with concurrent.futures.ProcessPoolExecutor(several, context, _begin, given) as pool:
             yield from pool.map(_again, asked, chunksize=8)
     finally:
         for end in alive:

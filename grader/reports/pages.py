@@ -12,18 +12,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from grader.reports import items
 from grader.reports.link_words import duration, figures, link_words
 from grader.reports.text import line, visible
-from grader.reports.traces import Shown, parts
 from grader.verdict.scoring import number
 from harness.show.index import page_for
 from harness.tester.border.outcome import Outcome
@@ -82,10 +81,13 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         number=number,
         line=line,
-        seconds=_seconds,
+        seconds=items.seconds,
         link=_link,
         percent=_percent,
-        traced=_traced,
+        traced=items.traced,
+        as_story=items.story,
+        as_passed=items.passed,
+        sign=items.sign,
         link_words=link_words,
         figures=figures,
         duration=duration,
@@ -99,15 +101,6 @@ def _seen(value: object) -> object:
     if type(value) is str:  # nearly all of them
         return visible(value)
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _seconds(value: float) -> str:
-    """A time as people read it.
-
-    >>> _seconds(0.02134), _seconds(12.345)
-    ('0.021 s', '12.3 s')
-    """
-    return f"{value:.3f} s" if value < 1 else f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
 
 
 def _link(*parts: str) -> str:
@@ -126,19 +119,6 @@ def _bytes(name: str) -> bytes:
 def _percent(points: float, possible: float) -> str:
     """A share of the possible points, for the width of a bar."""
     return f"{max(0.0, min(100.0, 100 * points / possible if possible else 0.0)):.1f}%"
-
-
-def _traced(text: str, sources: Mapping[str, Shown], *, one_line: bool = False) -> Markup:
-    """The text, escaped, with links to the lines of the submission that it names."""
-    show = line if one_line else visible
-    if 'File "' not in text:
-        return escape(show(text))
-    return Markup("").join(
-        Markup('<a href="./source.html#{}">{}</a>').format(part.anchor, show(part.text))
-        if part.anchor
-        else escape(show(part.text))
-        for part in parts(text, sources)
-    )
 
 
 def counted(count: float, one: str, many: str = "") -> str:
