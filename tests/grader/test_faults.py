@@ -170,14 +170,14 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "GRACE", 0.3)
 
 
-@pytest.mark.parametrize("seed", seeds(6, 60))
+@pytest.mark.parametrize("seed", seeds(4, 60))
 def test_nobody_loses_a_point(course: Course, tmp_path: Path, seed: int) -> None:
     disturbed = trouble(random.Random(seed), local_testers, 3)
     nobody_loses(course, tmp_path / "run", LocalPlace(ROOT), disturbed)
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("seed", seeds(3, 40))
+@pytest.mark.parametrize("seed", seeds(2, 40))
 def test_nobody_loses_a_point_in_docker(course: Course, tmp_path: Path, seed: int) -> None:
     place = DockerPlace(course, ["small"], engine="router", say=lambda _: None)
     with closing(place):

@@ -48,7 +48,8 @@ def test_it_is_done_once_until_something_changes(folder: Path) -> None:
     assert third.seconds is not None and made == "two"
 
 
-def test_few_builds_are_kept(folder: Path, builds: Path) -> None:
+def test_few_builds_are_kept(folder: Path, builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "KEPT", 2)
     for number in range(building.KEPT + 2):
         (folder / "data").write_text(str(number))
         build(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -12,11 +13,15 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii", "latin-1"])
+CHECK = ["check", "transport", "reference/transport", "--stage", "1"]
+ENCODINGS = ["cp1252", "cp437", "ascii", "latin-1"]
+
+
 @pytest.mark.parametrize(
-    "words", [["doctor"], ["profiles"], ["check", "transport", "reference/transport", "--stage", "1"]]
+    ("words", "encoding"),
+    [*itertools.product((["doctor"], ["profiles"]), ENCODINGS), (CHECK, "cp1252"), (CHECK, "ascii")],
 )
-def test_no_sign_ends_the_program(encoding: str, words: list[str]) -> None:
+def test_no_sign_ends_the_program(words: list[str], encoding: str) -> None:
     said = subprocess.run(
         [sys.executable, "-m", "harness.cli.main", *words],
         env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)},

@@ -46,7 +46,7 @@ def test_what_warns_is_read_all_the_same(node: LocalNode, tmp_path: Path) -> Non
     "data",
     [
         b"import " + b".".join([b"a"] * 30_000) + b"\nimport asyncio\n",
-        b"f'" + b"{1}" * 300_000 + b"'\nimport asyncio\n",
+        pytest.param(b"f'" + b"{1}" * 300_000 + b"'\nimport asyncio\n", marks=pytest.mark.audit),
         b"a;" * 450_000 + b"\nimport asyncio\n",
         b"# coding: punycode\n" + b"a" * 900_000 + b"-\n",
         b"x = " + b"-" * 100_000 + b"1\nimport asyncio\n",
