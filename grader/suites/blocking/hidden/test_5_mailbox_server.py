@@ -6,6 +6,33 @@ import threading
 
 from harness.testing import Broken, Peer, Scene, Server
 
+#: Bodies of which none is a request (rule 5.4).
+MALFORMED = [
+    b"",
+    b"list",
+    b"shout\n",
+    b"get\n",
+    b"get a b\n",
+    b"get " + b"x" * 65 + b"\n",
+    b"put a/b\nx",
+    b"\xff\xfe\n",
+    b"PUT n\nx",
+    b"put \nx",
+    b"\n",
+    b"get \xc3\xbc\n",
+    b"list\r\n",
+    b"whoami \n",
+    b" list\n",
+    b"get  n\n",
+    b"get n \n",
+    b"get n\r\n",
+    b"get\tn\n",
+    b"get n\x0b\n",
+    b"put n\r\nx",
+    b"list\nx",
+    b"get n\n\n",
+]
+
 
 def frame(body: bytes) -> bytes:
     """A body with its length before it."""
@@ -22,32 +49,7 @@ def test_malformed_requests(lab: Scene) -> None:
     server = lab.serves("mailbox_server")
     peer = lab.connects(server)
     asks(peer, b"put n\nkept")
-    wrong = [
-        b"",
-        b"list",
-        b"shout\n",
-        b"get\n",
-        b"get a b\n",
-        b"get " + b"x" * 65 + b"\n",
-        b"put a/b\nx",
-        b"\xff\xfe\n",
-        b"PUT n\nx",
-        b"put \nx",
-        b"\n",
-        b"get \xc3\xbc\n",
-        b"list\r\n",
-        b"whoami \n",
-        b" list\n",
-        b"get  n\n",
-        b"get n \n",
-        b"get n\r\n",
-        b"get\tn\n",
-        b"get n\x0b\n",
-        b"put n\r\nx",
-        b"list\nx",
-        b"get n\n\n",
-    ]
-    for request in wrong:
+    for request in MALFORMED:
         answer = asks(peer, request)
         lab.expect(
             answer.startswith(b"error "),

@@ -2,7 +2,7 @@
 
 import struct
 
-from harness.testing import Scene
+from harness.testing import Listener, Scene
 
 
 def frame(body: bytes) -> bytes:
@@ -79,6 +79,10 @@ def test_batch_tells_a_broken_end(lab: Scene) -> None:
     peer.ends()
     client.prints(frame(b"ok\n") + frame(b"ok\nand more"))
     client.exits(0)
+    _a_reset_is_no_end(lab, server)
+
+
+def _a_reset_is_no_end(lab: Scene, server: Listener) -> None:
     lab.says("a reset between two frames is no end")
     client = lab.runs("mailbox_client", server.address, "batch")
     client.stdin_sends(frame(b"list\n"))
