@@ -49,7 +49,7 @@ def test_lines_come_as_each_ends(lab: Scene) -> None:
         peers[index].sends(b"done")
         peers[index].closes()
         told.append(str(servers[index].address))
-        lab.waits_until(lambda: client.stdout.count(b"\n") >= len(told), within=1.0)
+        lab.waits_until(lambda: client.stdout.count(b"\n") >= len(told), within=0.75)
         seen = [row.get("address") for row in rows_of(lab, client)]
         lab.expect_same(
             seen,
