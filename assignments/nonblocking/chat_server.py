@@ -42,7 +42,11 @@ class Hall:
 
     def caught_up(self, reader: Chat) -> None:
         """A reader has caught up or leaves: whoever waits may try again."""
-        raise NotImplementedError("stage 3: forget the reader, let everyone who waits converse")
+        raise NotImplementedError("stage 3: forget the reader, look_again()")
+
+    def look_again(self) -> None:
+        """Somebody may not be in the way any more: whoever waits tries again, and may have to wait again."""
+        raise NotImplementedError("stage 3: let everyone who waits converse")
 
 
 class Chat(Connection):
@@ -90,7 +94,9 @@ class Chat(Connection):
 
     def answer(self, request: Request) -> None:
         """Do what is asked, and reply."""
-        raise NotImplementedError("stage 3: Rooms.answer, or an error reply; quit ends the connection")
+        raise NotImplementedError(
+            "stage 3: Rooms.answer, or an error reply; quit ends the connection; part: look_again()"
+        )
 
     def hold(self) -> None:
         """Read no more until converse() is called again."""

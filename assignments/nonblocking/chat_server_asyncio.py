@@ -31,7 +31,7 @@ class Hall:
         self.clients: set[asyncio.Task[None]] = set()  #: a task for each
         self.conversations: set[asyncio.Task[None]] = set()  #: those of them that have not come to their end
         self.lagging: set[Chat] = set()  #: with "wait": who has more than LIMIT bytes waiting
-        self._caught_up = asyncio.Event()  # set, and replaced, whenever one of these has caught up or leaves
+        self._changed = asyncio.Event()  # set, and replaced, whenever one of these has caught up or leaves
 
     async def room_for(self, speaker: Chat, request: Request) -> None:
         """Wait until nobody else in the room is too far behind for one more line."""
@@ -41,7 +41,11 @@ class Hall:
 
     def caught_up(self, reader: Chat) -> None:
         """A reader has caught up or leaves: whoever waits may look again."""
-        raise NotImplementedError("stage 6: forget the reader, wake those who wait")
+        raise NotImplementedError("stage 6: forget the reader, look_again()")
+
+    def look_again(self) -> None:
+        """Somebody may not be in the way any more."""
+        raise NotImplementedError("stage 6: wake those who wait")
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The whole life of a client."""

@@ -56,7 +56,7 @@ def answer(line: bytes, methods: Methods) -> bytes | None:
     ### BEGIN SOLUTION: stage 2: each error has its code; what has no id gets no answer
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: a thousand brackets in each other, whatever they hold
         return _error(None, PARSE_ERROR, "this is not JSON")
     if not isinstance(message, dict) or not _is_request(message):
         number = message.get("id") if isinstance(message, dict) else None
@@ -89,9 +89,9 @@ def _call(message: dict[str, Any], methods: Methods) -> bytes:
         return _error(number, METHOD_NOT_FOUND, f"there is no method {message['method']}")
     try:
         found = method(*params) if isinstance(params, list) else method(**params)
-    except TypeError as error:
+        return _line({"jsonrpc": "2.0", "result": found, "id": number})
+    except (TypeError, ValueError, OverflowError) as error:  # also of what JSON cannot say: an infinite sum
         return _error(number, INVALID_PARAMS, str(error))
-    return _line({"jsonrpc": "2.0", "result": found, "id": number})
 
 
 def _is_request(message: dict[str, Any]) -> bool:
@@ -109,7 +109,7 @@ def _error(number: object, code: int, message: str) -> bytes:
 
 
 def _line(message: dict[str, Any]) -> bytes:
-    return json.dumps(message).encode() + b"\n"
+    return json.dumps(message, allow_nan=False).encode() + b"\n"
 
 
 ### END SOLUTION

@@ -33,7 +33,7 @@ def call(address: Address, method: str, arguments: list[Any]) -> Any:
         if not whole:
             program.fail(program.NO_ANSWER, "the server ended without an answer")
         found, error = result(whole[0], 1)
-    except (OSError, ValueError) as broken:
+    except (OSError, ValueError, RecursionError) as broken:
         program.fail(program.NO_ANSWER, broken)
     if error:
         program.fail(program.ERROR, error)

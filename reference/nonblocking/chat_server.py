@@ -46,12 +46,18 @@ class Hall:
 
     def caught_up(self, reader: Chat) -> None:
         """A reader has caught up or leaves: whoever waits may try again."""
-        ### BEGIN SOLUTION: stage 3: forget the reader, let everyone who waits converse
+        ### BEGIN SOLUTION: stage 3: forget the reader, look_again()
         if reader in self.lagging:
             del self.lagging[reader]
-            waiting, self.waiting = self.waiting, {}
-            for speaker in waiting:
-                speaker.converse()
+            self.look_again()
+        ### END SOLUTION
+
+    def look_again(self) -> None:
+        """Somebody may not be in the way any more: whoever waits tries again, and may have to wait again."""
+        ### BEGIN SOLUTION: stage 3: let everyone who waits converse
+        waiting, self.waiting = self.waiting, {}
+        for speaker in waiting:
+            speaker.converse()
         ### END SOLUTION
 
 
@@ -137,13 +143,15 @@ class Chat(Connection):
 
     def answer(self, request: Request) -> None:
         """Do what is asked, and reply."""
-        ### BEGIN SOLUTION: stage 3: Rooms.answer, or an error reply; quit ends the connection
+        ### BEGIN SOLUTION: stage 3: Rooms.answer, or an error reply; quit ends the connection; part: look_again()
         try:
             self.reply(self.hall.rooms.answer(self, request))
         except BadRequest as error:
             self.reply(frame(f"error {error}"))
         if request.command == "quit":
             self.end()
+        elif request.command == "part":  # however far behind: nobody in that room has to wait for it any more
+            self.hall.look_again()
         ### END SOLUTION
 
     def hold(self) -> None:

@@ -31,7 +31,7 @@ class Hall:
         self.clients: set[asyncio.Task[None]] = set()  #: a task for each
         self.conversations: set[asyncio.Task[None]] = set()  #: those of them that have not come to their end
         self.lagging: set[Chat] = set()  #: with "wait": who has more than LIMIT bytes waiting
-        self._caught_up = asyncio.Event()  # set, and replaced, whenever one of these has caught up or leaves
+        self._changed = asyncio.Event()  # set, and replaced, whenever one of these has caught up or leaves
 
     async def room_for(self, speaker: Chat, request: Request) -> None:
         """Wait until nobody else in the room is too far behind for one more line."""
@@ -39,16 +39,22 @@ class Hall:
         while request.command == "say" and any(
             reader is not speaker and request.name in reader.rooms for reader in self.lagging
         ):
-            await self._caught_up.wait()
+            await self._changed.wait()
         ### END SOLUTION
 
     def caught_up(self, reader: Chat) -> None:
         """A reader has caught up or leaves: whoever waits may look again."""
-        ### BEGIN SOLUTION: stage 6: forget the reader, wake those who wait
+        ### BEGIN SOLUTION: stage 6: forget the reader, look_again()
         if reader in self.lagging:
             self.lagging.discard(reader)
-            self._caught_up.set()
-            self._caught_up = asyncio.Event()
+            self.look_again()
+        ### END SOLUTION
+
+    def look_again(self) -> None:
+        """Somebody may not be in the way any more."""
+        ### BEGIN SOLUTION: stage 6: wake those who wait
+        self._changed.set()
+        self._changed = asyncio.Event()
         ### END SOLUTION
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

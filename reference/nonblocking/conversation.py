@@ -95,6 +95,8 @@ class Chat:
             command = request.command
             await self.hall.room_for(self, request)
             self.reply(self.hall.rooms.answer(self, request))
+            if command == "part":  # however far behind: nobody in that room has to wait for it any more
+                self.hall.look_again()
         except BadRequest as error:
             self.reply(frame(f"error {error}"))
         if self._out.replies >= MOST_REPLIES:

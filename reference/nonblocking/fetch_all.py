@@ -20,10 +20,11 @@ from poller import READ, WRITE
 class Fetch:
     """One connection: to be connected, then read to its end."""
 
-    __slots__ = ("_address", "_connected", "_crc32", "_everyone", "_length", "_sock")
+    __slots__ = ("_address", "_connected", "_crc32", "_everyone", "_length", "_sock", "_written")
 
-    def __init__(self, everyone: Everyone, address: Address) -> None:
+    def __init__(self, everyone: Everyone, written: str, address: Address) -> None:
         self._everyone = everyone
+        self._written = written  # the address as on the command line, where it may be written in more than one way
         self._address = address
         self._sock: socket.socket | None = None
         self._connected = False
@@ -83,7 +84,7 @@ class Fetch:
         if self._sock is not None:
             self._everyone.loop.watch(self._sock, 0, self)
             self._sock.close()
-        line = {"address": str(self._address), "result": result, "bytes": self._length, "crc32": self._crc32}
+        line = {"address": self._written, "result": result, "bytes": self._length, "crc32": self._crc32}
         program.print_line(json.dumps(line))
         self._everyone.ended(self, result)
         ### END SOLUTION
@@ -92,10 +93,10 @@ class Fetch:
 class Everyone:
     """All connections, and the deadline for all of them."""
 
-    def __init__(self, loop: Loop, addresses: list[Address], deadline: float) -> None:
+    def __init__(self, loop: Loop, addresses: list[tuple[str, Address]], deadline: float) -> None:
         self.loop = loop
         self.all_ok = True
-        self._left = {Fetch(self, address): None for address in addresses}
+        self._left = {Fetch(self, *address): None for address in addresses}
         loop.call_later(deadline, self.give_up)
 
     def begin(self) -> None:
@@ -120,13 +121,18 @@ class Everyone:
         ### END SOLUTION
 
 
+def address_as_written(text: str) -> tuple[str, Address]:
+    """An address as it stands on the command line, and what it means. Raises BadAddress."""
+    return text, parse_address(text)
+
+
 def main(arguments: list[str]) -> None:
     """Run the program."""
     line = program.CommandLine("Read what many servers say, all at once.")
-    line.add_argument("addresses", metavar="ADDRESS", nargs="+", type=parse_address)
+    line.add_argument("addresses", metavar="ADDRESS", nargs="+", type=address_as_written)
     line.add_argument("--deadline", type=program.seconds, default=10.0, help="seconds for all of it")
     options = line.parse_args(arguments)
-    if any(address.kind == "udp" for address in options.addresses):
+    if any(address.kind == "udp" for _, address in options.addresses):
         line.error("fetch_all reads streams: HOST:PORT, [V6]:PORT or unix:PATH")
     loop = Loop()
     everyone = Everyone(loop, options.addresses, options.deadline)

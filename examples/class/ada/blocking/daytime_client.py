@@ -64,7 +64,7 @@ def main(argv):
                 rest.append(word)
     except (StopIteration, ValueError):
         net.die(net.USAGE, "usage: daytime_client ADDRESS [--timeout S] [--tries N]")
-    if len(rest) != 1 or timeout <= 0 or tries < 1:
+    if len(rest) != 1 or not timeout > 0 or tries < 1:
         net.die(net.USAGE, "usage: daytime_client ADDRESS [--timeout S] [--tries N]")
     family, kind, where = net.address_argument(rest[0])
     if kind == socket.SOCK_DGRAM:

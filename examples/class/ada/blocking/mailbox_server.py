@@ -107,7 +107,7 @@ def main(argv):
                 rest.append(word)
     except (StopIteration, ValueError):
         net.die(net.USAGE, usage)
-    if len(rest) != 1 or most < 1 or idle <= 0:
+    if len(rest) != 1 or most < 1 or not idle > 0:
         net.die(net.USAGE, usage)
     family, kind, where = net.address_argument(rest[0])
     signal.signal(signal.SIGTERM, stop)

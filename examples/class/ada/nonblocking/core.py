@@ -197,6 +197,7 @@ class Client:
         rooms[room].discard(self)
         if not rooms[room]:
             del rooms[room]
+        wake()
         return None
 
     def say(self, room, text):
@@ -254,5 +255,11 @@ def read_words(words):
         if option == "--slow":
             Options.slow = value
         elif option == "--idle":
-            Options.idle = float(value)
+            try:
+                Options.idle = float(value)
+            except ValueError:
+                Options.idle = 0.0
+    if not Options.idle > 0 or not words or words[0].startswith("udp:"):
+        print("ADDRESS [--slow drop|wait|close] [--idle S], please", file=sys.stderr)
+        sys.exit(2)
     return words[0]

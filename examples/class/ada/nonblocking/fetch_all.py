@@ -94,7 +94,7 @@ if "--deadline" in texts:
         texts[at : at + 2] = []
     except (ValueError, IndexError) as why:
         usage(why)
-if not texts or deadline <= 0:
+if not texts or not deadline > 0:
     usage("nothing to do")
 for one in texts:
     if not one.startswith("unix:"):

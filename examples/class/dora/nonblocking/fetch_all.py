@@ -9,10 +9,10 @@ import program
 from addresses import parse_address
 
 line = program.CommandLine("Read what many servers say.")
-line.add_argument("addresses", nargs="+", type=parse_address)
+line.add_argument("addresses", nargs="+", type=lambda text: (text, parse_address(text)))
 line.add_argument("--deadline", type=program.seconds, default=10.0)
 options = line.parse_args()
-if any(address.kind == "udp" for address in options.addresses):
+if any(address.kind == "udp" for _, address in options.addresses):
     line.error("no datagrams here")
 
 end = time.monotonic() + options.deadline
@@ -33,8 +33,8 @@ def finish(sock, state, result):
     report(state, result)
 
 
-for address in options.addresses:
-    state = {"address": str(address), "bytes": 0, "crc32": 0, "connected": False}
+for text, address in options.addresses:
+    state = {"address": text, "bytes": 0, "crc32": 0, "connected": False}
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     sock.setblocking(False)
     try:

@@ -99,8 +99,48 @@ def test_survives_clients_that_vanish(lab: Scene) -> None:
     server.keeps_running()
 
 
+def test_where_it_listens(lab: Scene) -> None:
+    server = lab.serves("daytime_server")
+    check_time(lab, lab.connects(server).reads_to_end())
+    server.terminates()
+    otherwise = "standard output holds something else than the one line that says where the server listens"
+    lab.expect_same(
+        server.stdout, f"listening on {server.address}\n".encode(), "it printed one line", otherwise=otherwise
+    )
+    first = lab.serves("daytime_server", at="127.0.0.1:0")
+    lab.says("at another address of the same machine the same port is free for somebody else")
+    other = lab.runs("daytime_server", f"127.0.0.3:{first.address.port}")
+    lab.waits_until(lambda: b"listening on" in other.stdout or not other.runs())
+    otherwise = "a server that was told to listen at 127.0.0.1 has taken the port of other addresses, too"
+    lab.expect(other.runs(), "another server listens at 127.0.0.3", seen=other.ending(), otherwise=otherwise)
+    lab.says("an address that is not of this machine")
+    stranger = lab.runs("daytime_server", "192.0.2.1:0")
+    stranger.exits(3)
+    otherwise = "the server could not listen, and ended without a word on standard error"
+    lab.expect(stranger.stderr.strip(), "the reason is on standard error", seen=stranger.stderr, otherwise=otherwise)
+
+
+def test_many_come_and_go(lab: Scene) -> None:
+    server = lab.serves("daytime_server", files=100)
+    lab.says("150 clients, one after the other; nothing that the server makes for one may be left for the next")
+    for _ in range(150):
+        peer = lab.connects(server, quietly=True)
+        answer = peer.reads_to_end()
+        if not LINE.fullmatch(answer):
+            check_time(lab, answer)
+        peer.closes()
+    check_time(lab, lab.connects(server).reads_to_end())
+
+
 def test_unread_input_does_not_destroy_the_answer(lab: Scene) -> None:
     server = lab.serves("daytime_server")
+    lab.says("one client says something a moment after it was answered, and reads after that")
+    late = lab.connects(server, segment=1448, name="a client that speaks late")
+    lab.pauses(0.3)
+    late.sends(b"thank ", b"you\r\n", apart=0.1)
+    check_time(lab, late.reads_line())
+    late.sees_end()
+    late.closes()
     lab.says("the server is stopped while clients send, so that their bytes lie unread when it answers")
     with server.stands_still():
         peers = [lab.connects(server, name=f"client {number}") for number in (1, 2, 3)]
@@ -121,6 +161,8 @@ def test_64_clients_wait(lab: Scene) -> None:
 
 def test_unix_socket_file_comes_and_goes(lab: Scene) -> None:
     server = lab.serves("daytime_server", at="unix:day.sock")
+    otherwise = "the line says another address than the one that was given"
+    lab.expect_same(server.stdout, b"listening on unix:day.sock\n", "it is printed as given", otherwise=otherwise)
     lab.expect(
         lab.kind_of("day.sock") == "socket",
         "the socket's file is there",

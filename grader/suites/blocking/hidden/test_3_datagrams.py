@@ -47,6 +47,7 @@ def test_only_a_stranger_answers(lab: Scene) -> None:
         stranger.answers(sender, b"a lie\r\n")
         lab.pauses(0.2)
     client.exits(5)
+    lab.expect(client.stderr.strip(), "it says so on standard error", otherwise="the client gave up without a word")
     lab.expect(
         lab.now() - begun < 2.5,
         "2 tries of 0.5 s are over in time",
@@ -60,7 +61,7 @@ def test_only_a_stranger_answers(lab: Scene) -> None:
 
 def test_a_large_datagram_is_printed_whole(lab: Scene) -> None:
     udp = lab.listens_udp()
-    for size in (0, 1400, 8000):
+    for size in (0, 1400, 9000, 65_507):
         data = lab.random_bytes(size)
         client = lab.runs("daytime_client", udp.address)
         _, sender = udp.receives()
@@ -70,10 +71,15 @@ def test_a_large_datagram_is_printed_whole(lab: Scene) -> None:
 
 
 def test_tries_are_bounded_and_spaced(lab: Scene) -> None:
+    usual = lab.listens_udp()
+    lab.says("beside all that, a client without options: 3 tries of 1 s")
+    plain = lab.runs("daytime_client", usual.address)
+    usual.receives()
+    begun = lab.now()
     udp = lab.listens_udp()
-    client = lab.runs("daytime_client", udp.address, "--timeout", "0.5", "--tries", "3")
+    client = lab.runs("daytime_client", udp.address, "--timeout", "0.4", "--tries", "4")
     times = []
-    for _ in range(3):
+    for _ in range(4):
         asked, _ = udp.receives(within=3)
         times.append(lab.now())
         lab.expect_same(
@@ -81,24 +87,37 @@ def test_tries_are_bounded_and_spaced(lab: Scene) -> None:
         )
     client.exits(5)
     udp.hears_nothing(for_=0.3)
+    _every(lab, [*times, lab.now() - 0.3], 0.4)
+    plain.exits(5)
+    took = lab.now() - begun
+    for _ in range(2):
+        usual.receives()
+    usual.hears_nothing(for_=0.05)
+    lab.expect(2.7 < took < 4.5, "1 s each", seen=f"{took:.1f} s", otherwise="3 tries did not take 1 s each by default")
     lab.says("an answer to an earlier try is an answer")
     patient = lab.runs("daytime_client", udp.address, "--timeout", "0.5", "--tries", "3")
     _, first = udp.receives()
     udp.receives(within=3)
+    udp.receives(within=3)
+    lab.pauses(0.25)
     udp.answers(first, b"to the first\r\n")
     patient.prints(b"to the first\r\n")
     patient.exits(0)
     lab.says("options that are no numbers of seconds and tries")
-    for words in (("--timeout", "0"), ("--timeout", "soon"), ("--tries", "0"), ("--tries", "1.5")):
-        client = lab.runs("daytime_client", udp.address, *words)
+    for option, value in (("timeout", "0"), ("timeout", "nan"), ("timeout", "soon"), ("tries", "0"), ("tries", "1.5")):
+        client = lab.runs("daytime_client", udp.address, f"--{option}", value)
         client.exits(2)
     udp.hears_nothing(for_=0.1)
+
+
+def _every(lab: Scene, times: list[float], seconds: float) -> None:
+    """So long from each moment to the next, and not twice as long."""
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     lab.expect(
-        all(0.3 < gap < 2 for gap in gaps),
-        "there is a try every 0.5 s",
+        all(0.75 * seconds < gap < 1.9 * seconds for gap in gaps),
+        f"there is a try every {seconds:g} s, and as long a wait after the last",
         seen=[f"{gap:.2f} s" for gap in gaps],
-        otherwise="the tries did not come every 0.5 s",
+        otherwise=f"the tries did not come every {seconds:g} s, or the client did not wait as long after the last",
     )
 
 
@@ -174,4 +193,11 @@ def test_server_outlives_a_client_that_left(lab: Scene) -> None:
     peer.sends(b"still there?")
     answer, _ = peer.receives()
     parsed(lab, answer)
+    peer.hears_nothing(for_=0.2)
+    lab.kernel.finds_idle(server, for_=0.5, at_most=0.2)
     server.terminates()
+    otherwise = "standard output holds something else than the one line that says where the server listens"
+    lab.expect_same(
+        server.stdout, f"listening on {server.address}\n".encode(), "it printed one line", otherwise=otherwise
+    )
+    lab.runs("daytime_server", "udp:192.0.2.1:0").exits(3)

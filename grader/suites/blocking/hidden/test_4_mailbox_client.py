@@ -15,6 +15,22 @@ def asks(lab: Scene, *words: str, mangle: Mangle | None = None) -> tuple[Program
     return client, peer, peer.reads_frame()
 
 
+def ends_with(lab: Scene, client: Program, status: int) -> None:
+    """That status, nothing on standard output, and on standard error why."""
+    client.exits(status)
+    lab.expect_same(
+        client.stdout,
+        b"",
+        "nothing is on standard output",
+        otherwise=f"the client printed something on standard output, and ended with status {status}",
+    )
+    lab.expect(
+        client.stderr.strip(),
+        "the reason is on standard error",
+        otherwise=f"the client ended with status {status} without a word on standard error",
+    )
+
+
 def test_put_of_every_size(lab: Scene) -> None:
     for size in (0, 1, 252, 65_000, LIMIT - len(b"put n\n")):
         data = lab.random_bytes(size)
@@ -50,8 +66,8 @@ def test_a_file_that_does_not_fit(lab: Scene) -> None:
 
 
 def test_get_of_every_size(lab: Scene) -> None:
-    for size in (0, 1, 255, 256, 4096, LIMIT - 3):
-        data = lab.random_bytes(size)
+    speaking = (b"error no such message\n", b"ok\n", b"\n \r\n x \t\r\n\n", b"\0\0\0\3ok\n\0")
+    for data in (*map(lab.random_bytes, (0, 1, 255, 256, 4096, LIMIT - 3)), *speaking):
         client, peer, request = asks(lab, "get", "a.B-c_9")
         lab.expect_same(
             request,
@@ -83,7 +99,7 @@ def test_a_large_answer_over_a_slow_link(lab: Scene) -> None:
     client.prints(data, within=8)
     client.exits(0)
     lab.says("there is no limit for how long a reply may take: the client that asked before still waits")
-    lab.pauses(max(0, begun + 2.2 - lab.now()))
+    lab.pauses(max(0, begun + 5.3 - lab.now()))
     waiting.sends_frame(b"ok\n")
     quiet.exits(0)
 
@@ -97,6 +113,7 @@ def test_an_announced_length_beyond_the_limit(lab: Scene) -> None:
         lab.says(f"the answer announces {length:,} bytes, and the connection stays open")
         peer.sends(struct.pack("!I", length) + b"ok\nx")
         client.exits(4, within=2)
+        ends_with(lab, client, 4)
 
 
 def test_every_early_end(lab: Scene) -> None:
@@ -110,7 +127,7 @@ def test_every_early_end(lab: Scene) -> None:
         client, peer, _ = asks(lab, "get", "note")
         peer.sends(frame[:cut])
         peer.ends()
-        client.exits(4)
+        ends_with(lab, client, 4)
 
 
 def test_an_answer_that_is_none(lab: Scene) -> None:
@@ -131,7 +148,7 @@ def test_an_answer_that_is_none(lab: Scene) -> None:
     for body in (b"", b"okay\n", b"yes\n", b"ok", *nearly):
         client, peer, _ = asks(lab, "list")
         peer.sends_frame(body)
-        client.exits(4)
+        ends_with(lab, client, 4)
 
 
 def test_a_reset_breaks_the_protocol(lab: Scene) -> None:
@@ -141,7 +158,7 @@ def test_a_reset_breaks_the_protocol(lab: Scene) -> None:
     client, peer, _ = asks(lab, "list")
     peer.sends(b"\x00\x00\x00\x20ok\n")
     peer.resets()
-    client.exits(4)
+    ends_with(lab, client, 4)
 
 
 def test_usage_and_bad_names(lab: Scene) -> None:
@@ -157,17 +174,20 @@ def test_usage_and_bad_names(lab: Scene) -> None:
         ("get", "x" * 65),
         ("get", ""),
         ("get", "a b"),
+        ("get", "n\n"),
         ("put", "a/b", file),
         ("put", "ümlaut", file),
         ("get",),
         ("put", "n"),
         ("put", "n", "no-such-file"),
+        ("put", "n", "."),
         ("shout",),
         (),
         ("list", "all"),
     ]
     for words in wrong:
-        lab.runs("mailbox_client", server.address, *words).exits(2)
+        ends_with(lab, lab.runs("mailbox_client", server.address, *words), 2)
+    server.hears_not_a_byte(for_=0.1)
 
 
 def test_over_ipv6_and_unix(lab: Scene) -> None:
@@ -190,4 +210,5 @@ def test_cannot_connect(lab: Scene) -> None:
     client, peer, _ = asks(lab, "list")
     peer.sends_frame(b"ok\n")
     client.exits(0)
-    lab.runs("mailbox_client", lab.nobody(), "list").exits(3)
+    for address in (lab.nobody(), "unix:there-is-none"):
+        ends_with(lab, lab.runs("mailbox_client", address, "list"), 3)

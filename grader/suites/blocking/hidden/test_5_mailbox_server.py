@@ -1,9 +1,37 @@
 """Stage 5: mailbox_server serves many clients at once, a thread for each, with one state behind a lock."""
 
+import re
 import struct
 import threading
 
-from harness.testing import Broken, Peer, Scene
+from harness.testing import Broken, Peer, Scene, Server
+
+#: Bodies of which none is a request (rule 5.4).
+MALFORMED = [
+    b"",
+    b"list",
+    b"shout\n",
+    b"get\n",
+    b"get a b\n",
+    b"get " + b"x" * 65 + b"\n",
+    b"put a/b\nx",
+    b"\xff\xfe\n",
+    b"PUT n\nx",
+    b"put \nx",
+    b"\n",
+    b"get \xc3\xbc\n",
+    b"list\r\n",
+    b"whoami \n",
+    b" list\n",
+    b"get  n\n",
+    b"get n \n",
+    b"get n\r\n",
+    b"get\tn\n",
+    b"get n\x0b\n",
+    b"put n\r\nx",
+    b"list\nx",
+    b"get n\n\n",
+]
 
 
 def frame(body: bytes) -> bytes:
@@ -21,38 +49,19 @@ def test_malformed_requests(lab: Scene) -> None:
     server = lab.serves("mailbox_server")
     peer = lab.connects(server)
     asks(peer, b"put n\nkept")
-    wrong = [
-        b"",
-        b"list",
-        b"shout\n",
-        b"get\n",
-        b"get a b\n",
-        b"get " + b"x" * 65 + b"\n",
-        b"put a/b\nx",
-        b"\xff\xfe\n",
-        b"PUT n\nx",
-        b"put \nx",
-        b"\n",
-        b"get \xc3\xbc\n",
-        b"list\r\n",
-        b"whoami \n",
-        b" list\n",
-        b"get  n\n",
-        b"get n \n",
-        b"get n\r\n",
-        b"get\tn\n",
-        b"get n\x0b\n",
-        b"put n\r\nx",
-        b"list\nx",
-        b"get n\n\n",
-    ]
-    for request in wrong:
+    for request in MALFORMED:
         answer = asks(peer, request)
         lab.expect(
             answer.startswith(b"error "),
             f"{request[:20]!r} is an error",
             seen=answer,
             otherwise=f"{request[:20]!r} was taken for good",
+        )
+        lab.expect(
+            re.fullmatch(rb"error [ -~]+\n", answer),
+            "the reply is 'error ', a reason and LF",
+            seen=answer,
+            otherwise=f"{request[:20]!r} was answered an error, but not with one line of printable ASCII and its LF",
         )
         answer = asks(peer, b"get n\n")
         lab.expect_same(
@@ -91,6 +100,40 @@ def test_whoami_over_ipv6(lab: Scene) -> None:
         expected = f"ok\ntcp {client.host} {client.port} {here.host} {here.port}\n".encode()
         otherwise = "whoami over IPv6 was answered other addresses than those of the connection"
         lab.expect_same(answer, expected, "whoami is the connection's 5-tuple", otherwise=otherwise)
+
+
+def test_where_it_listens(lab: Scene) -> None:
+    server = lab.serves("mailbox_server", "--max-clients", 8, at="unix:mail.sock")
+    peer = lab.connects(server, name="a client that stays")
+    asks(peer, b"put n\nx")
+    asks(peer, b"nothing of this kind\n")
+    lab.says("other servers, at the same socket, at a port that is taken and at an address of another machine")
+    taken = lab.serves("mailbox_server", "--max-clients", 8)
+    for at in ("unix:mail.sock", f"0.0.0.0:{taken.address.port}", "192.0.2.1:0"):
+        second = lab.runs("mailbox_server", at, "--max-clients", 8)
+        second.exits(3)
+        otherwise = f"a server could not listen at {at}, and ended without a word on standard error"
+        lab.expect(second.stderr.strip(), "the reason is on standard error", seen=second.stderr, otherwise=otherwise)
+    answer = asks(lab.connects(server), b"get n\n")
+    lab.expect_same(
+        answer, b"ok\nx", "the first server goes on", otherwise="another server took the socket of one that runs"
+    )
+    server.terminates()
+    lab.expect(
+        lab.kind_of("mail.sock") == "missing",
+        "the socket's file is removed at the end",
+        otherwise="the server left the file of its Unix socket behind: SIGTERM came while clients were connected",
+    )
+    lab.expect_same(
+        server.stdout,
+        b"listening on unix:mail.sock\n",
+        "it printed one line",
+        otherwise="standard output holds something else than the one line that says where the server listens",
+    )
+    killed = lab.serves("mailbox_server", "--max-clients", 8, at="unix:mail.sock")
+    killed.signal(9)
+    killed.exits(-9)
+    asks(lab.connects(lab.serves("mailbox_server", "--max-clients", 8, at="unix:mail.sock")), b"list\n")
 
 
 def test_unix_socket(lab: Scene) -> None:
@@ -182,18 +225,29 @@ def test_client_n_plus_1_waits(lab: Scene) -> None:
 def _100_at_a_time(lab: Scene) -> None:
     server = lab.serves("mailbox_server")
     lab.says("100 clients, all of whom stay, and one more")
-    inside = [lab.connects(server, quietly=True) for _ in range(100)]
-    for peer in inside:
-        answer = asks(peer, b"list\n")
-        lab.expect_same(
-            answer, b"ok\n", "each of 100 is served", otherwise="fewer than 100 clients were served at a time"
-        )
+    inside = all_served_at_once(lab, server, 100)
     late = lab.connects(server, name="number 101")
     late.sends_frame(b"list\n")
     late.hears_nothing(for_=0.3)
     inside[0].closes()
     answer = late.reads_frame()
     lab.expect_same(answer, b"ok\n", "number 101 is served then", otherwise="number 101 was answered wrongly")
+    for peer in (*inside, late):
+        peer.closes()
+    server.terminates()
+    lab.says("110 clients of a server that is told to serve so many")
+    all_served_at_once(lab, lab.serves("mailbox_server", "--max-clients", 110), 110)
+
+
+def all_served_at_once(lab: Scene, server: Server, count: int) -> list[Peer]:
+    """So many clients, all of whom stay, and each is answered."""
+    peers = [lab.connects(server, quietly=True) for _ in range(count)]
+    otherwise = f"fewer than {count} clients were served at a time"
+    for peer in peers:
+        peer.sends_frame(b"list\n")
+        served = lab.waits_until(lambda peer=peer: peer.sips(0x100) == frame(b"ok\n"), within=3)
+        lab.expect(served, f"each of {count} is served", otherwise=otherwise)
+    return peers
 
 
 def test_64_wait_for_a_place(lab: Scene) -> None:

@@ -2,7 +2,7 @@
 
 import struct
 
-from harness.testing import Scene
+from harness.testing import Listener, Scene
 
 
 def frame(body: bytes) -> bytes:
@@ -11,13 +11,14 @@ def frame(body: bytes) -> bytes:
 
 
 def test_batch_reads_while_it_sends(lab: Scene) -> None:
-    count, size, begun = 170, 60_000, lab.now()
+    count, size = 170, 60_000
     server, slow = lab.listens(), lab.listens()
     lab.says("beside all that, another client gets no reply until the end")
     patient = lab.runs("mailbox_client", slow.address, "batch")
     patient.stdin_sends(frame(b"list\n"))
     patient.stdin_ends()
     waiting = slow.accepts()
+    begun = lab.now()
     client = lab.runs("mailbox_client", server.address, "batch")
     requests = b"".join(frame(b"put n%d\n" % number + lab.random_bytes(size)) for number in range(count))
     feeding = client.stdin_sends_in_background(requests)
@@ -40,7 +41,7 @@ def test_batch_reads_while_it_sends(lab: Scene) -> None:
     peer.ends()
     client.prints(b"".join(answers), within=8)
     client.exits(0)
-    lab.pauses(max(0, begun + 2.6 - lab.now()))
+    lab.pauses(max(0, begun + 5.3 - lab.now()))
     waiting.sends(frame(b"ok\n"))
     waiting.ends()
     patient.prints(frame(b"ok\n"))
@@ -72,6 +73,24 @@ def test_batch_tells_a_broken_end(lab: Scene) -> None:
     peer = server.accepts()
     peer.reads_exactly(half)  # as they come, whole frames or not
     peer.sends(frame(b"ok\n"))
+    lab.says("a reply that is complete is printed, whatever may follow")
+    client.has_printed(frame(b"ok\n"), within=2)
+    peer.sends(frame(b"ok\nand more"))
     peer.ends()
-    client.prints(frame(b"ok\n"))
+    client.prints(frame(b"ok\n") + frame(b"ok\nand more"))
     client.exits(0)
+    _a_reset_is_no_end(lab, server)
+
+
+def _a_reset_is_no_end(lab: Scene, server: Listener) -> None:
+    lab.says("a reset between two frames is no end")
+    client = lab.runs("mailbox_client", server.address, "batch")
+    client.stdin_sends(frame(b"list\n"))
+    peer = server.accepts()
+    peer.reads_frame()
+    peer.sends(frame(b"ok\n"))
+    client.has_printed(frame(b"ok\n"), within=2)
+    peer.resets()
+    client.exits(4)
+    otherwise = "the connection was reset, and the client ended without a word on standard error"
+    lab.expect(client.stderr.strip(), "the reason is on standard error", seen=client.stderr, otherwise=otherwise)

@@ -290,6 +290,13 @@ def test_restarts_while_old_connections_linger(lab: Scene) -> None:
 
 def test_the_last_answer_arrives_whole(lab: Scene) -> None:
     server = lab.serves("mailbox_server")
+    lab.says("a frame that is too long, and a moment later something behind it")
+    late = lab.connects(server, segment=1448, name="a client that speaks late")
+    late.sends(struct.pack("!I", 1 << 30))
+    lab.pauses(0.3)
+    late.sends(b"x" * 100, b"y" * 100, apart=0.1)
+    late.reads_exactly(frame(b"error too long\n"))
+    late.sees_end()
     lab.says("a frame that is too long, with much behind it that nobody will read")
     for _ in range(3):
         peer = lab.connects(server)

@@ -9,7 +9,7 @@ MUCH = 64_000_000
 
 
 def _pages(lab: Scene) -> dict[str, bytes]:
-    return {"/a.bin": lab.random_bytes(900), "/b.bin": lab.random_bytes(40_000), "/c.txt": b"the last one\n"}
+    return {"/a.bin": lab.random_bytes(900), "/b.bin": lab.random_bytes(150_000), "/c.txt": b"the last one\n"}
 
 
 def test_your_tls_over_the_references_transport(lab: Scene) -> None:

@@ -123,7 +123,7 @@ def test_names_and_rooms(lab: Scene, program: str) -> None:
         asks(lab, bob, b"join room-%d" % number)
     asks(lab, bob, b"join one.too_many", b"error")
     asks(lab, bob, b"part room-3")
-    asks(lab, bob, b"join one.too_many")
+    asks(lab, bob, b"join Tea")
     asks(lab, bob, b"say room-3 out", b"error")
     asks(lab, ada, b"join room-5")
     asks(lab, ada, b"say room-5 x  y")
