@@ -4,6 +4,8 @@ import itertools
 import json
 import re
 import signal
+import threading
+from typing import Any
 
 import pytest
 
@@ -181,23 +183,21 @@ def test_idle_while_reading_slowly(lab: Scene) -> None:
 
 @CHATS
 def test_idle_speakers_that_wait(lab: Scene, program: str) -> None:
-    server = lab.serves(program, "--slow", "wait", "--idle", "1.2")
+    server = lab.serves(program, "--slow", "wait", "--idle", "1.6")
     ada, bob, slow = rooms(lab, server)
     bob.closes()
+    lab.says("slow does not read, and says something all the time: it is not silent itself")
+    drip: dict[str, Any] = {
+        "target": slow.sends,
+        "args": [b"nothing\n"] * 80,
+        "kwargs": {"apart": 0.25, "may_fail": True},
+    }
+    threading.Thread(**drip, daemon=True).start()
     ada.sends_what_fits(b"".join(b"say tea %d %s\n" % (number, TEXT) for number in range(3000)), quiet=0.2)
     before = ada.reads_what_comes(quiet=0.3).count(b"ok\n")
-    lab.says("the slow reader does not read yet, and ada waits longer than the limit")
-    for _ in range(8):
-        slow.sends(b"nothing\n")  # so that it is not silent itself
-        lab.pauses(0.25)
-    lab.says(
-        "it begins to read, and still says something now and then: the kernel may have much, and take nothing more"
-    )
-    said = lab.now()
+    lab.says("ada waits longer than the limit; then slow begins to read")
+    lab.pauses(2.4)
     while not (seen := slow.reads_line()).startswith(b"tea ada %d " % (before + 5)):
-        if lab.now() - said > 0.3:
-            slow.sends(b"nothing\n")
-            said = lab.now()
         if not seen.startswith((b"tea ada ", b"error ")):
             raise Broken("a slow reader read neither a line of the speaker nor a reply", seen=show(seen[:60]))
     lab.says("ada has gone on")
