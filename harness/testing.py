@@ -21,6 +21,7 @@ from harness.actors.peer import Peer
 from harness.actors.program import Program
 from harness.actors.server import Server
 from harness.actors.story import Broken, show
+from harness.course.address import Address
 from harness.lab.interface import CannotStart, LabError, Mangle, NotMeasured
 from harness.link.profile import Profile
 from harness.tester.scene import Scene
@@ -45,6 +46,7 @@ __all__ = [
     "TLS11",
     "TLS12",
     "TLS13",
+    "Address",
     "App",
     "Broken",
     "CannotStart",

@@ -66,16 +66,7 @@ def test_what_is_offered_is_kept(lab: Scene) -> None:
         expect ACK ack=4101 within 0.2
         app    read 4001:4101
     """)
-    lab.transport.scripted("client", receive_buffer=1200).plays("""
-        open
-        send   ACK seq=1 len=1200
-        expect ACK ack=1201 win=0 within 0.2
-        send   RST seq=1202                   # beyond the window
-        never  event reset
-        send   RST seq=1201                   # the next number counts, though nothing else has room
-        event  reset
-        app    read 1:1201
-    """)
+    _an_rst_counts(lab)
 
     full = [(at, 1200) for at in range(1201, 12001, 1200)]
     small = [(at, 10) for at in range(1201, 4201, 10)]
@@ -92,6 +83,19 @@ def test_what_is_offered_is_kept(lab: Scene) -> None:
             size = min(1200, end - at)
             peer.plays(f"send ACK seq={at} len={size}\n expect ACK ack>={at + size} within 0.2")
         peer.plays(f"app read 1:{end}")
+
+
+def _an_rst_counts(lab: Scene) -> None:
+    lab.transport.scripted("client", receive_buffer=1200).plays("""
+        open
+        send   ACK seq=1 len=1200
+        expect ACK ack=1201 win=0 within 0.2
+        send   RST seq=1202                   # beyond the window
+        never  event reset
+        send   RST seq=1201                   # the next number counts, though nothing else has room
+        event  reset
+        app    read 1:1201
+    """)
 
 
 def test_old_news_of_the_window(lab: Scene) -> None:
@@ -205,6 +209,10 @@ def test_a_window_that_shrinks(lab: Scene) -> None:
         send   ACK ack=1201 win=20000
         expect DATA len>1 within 61
     """)
+    _nothing_beyond_the_new_edge(lab)
+
+
+def _nothing_beyond_the_new_edge(lab: Scene) -> None:
     peer = lab.transport.scripted("client")
     peer.plays("""
         open win=10000
