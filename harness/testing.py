@@ -21,6 +21,7 @@ from harness.actors.peer import Peer
 from harness.actors.program import Program
 from harness.actors.server import Server
 from harness.actors.story import Broken, show
+from harness.course.address import Address
 from harness.lab.interface import CannotStart, LabError, Mangle, NotMeasured
 from harness.link.profile import Profile
 from harness.tester.scene import Scene
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from harness.tls.pipes import PipeConnection, PipeConnections, comes_out, exchange
     from harness.tls.record_layer.records import HANDSHAKE, is_tls, plaintext_in
     from harness.tls.zoo.zoo import Identity, Specimen, names_of_specimens
+    from harness.transport.script.peer import ScriptedPeer
     from harness.transport.segments import Seg
     from harness.transport.simulation.scenarios import App, Change, Scenario
 
@@ -44,6 +46,7 @@ __all__ = [
     "TLS11",
     "TLS12",
     "TLS13",
+    "Address",
     "App",
     "Broken",
     "CannotStart",
@@ -61,6 +64,7 @@ __all__ = [
     "Regular",
     "Scenario",
     "Scene",
+    "ScriptedPeer",
     "Sealer",
     "Seg",
     "Server",
@@ -86,6 +90,7 @@ _LATER = {
     "harness.tls.pipes": ["PipeConnection", "PipeConnections", "comes_out", "exchange"],
     "harness.tls.record_layer.records": ["HANDSHAKE", "is_tls", "plaintext_in"],
     "harness.tls.zoo.zoo": ["Specimen", "Identity", "names_of_specimens"],
+    "harness.transport.script.peer": ["ScriptedPeer"],
     "harness.transport.segments": ["Seg"],
     "harness.transport.simulation.scenarios": ["App", "Change", "Scenario"],
 }

@@ -142,6 +142,7 @@ class Answer:
         self._kind, self._capacity, self._story = kind, capacity, story
         self._held: dict[int, int] = {}  # position -> byte, received and kept, handed on or not
         self._waiting: set[int] = set()  # of these, what has not been handed on
+        self._pieces: list[list[int]] = []  # the same for NewestOnly: of each piece, as it came, what was new
         self._next = 0  # nothing below it is missing
         self._got: dict[int, int] = {}  # what was handed on
 
@@ -152,15 +153,16 @@ class Answer:
         self._keep(position, data)
 
     def _keep(self, position: int, data: bytes) -> None:
-        newest = max(self._held, default=-1)
-        for at, byte in enumerate(data, position):
-            if self._kind == "NewestOnly":
-                new = at > newest
-            else:
-                new = at not in self._held and self._next <= at < self._next + self._capacity
-            if new:
-                self._held[at] = byte
-                self._waiting.add(at)
+        if self._kind == "NewestOnly":
+            new = range(max(position, max(self._held, default=-1) + 1), position + len(data))
+            self._pieces.append(list(new))
+        else:
+            new = range(max(position, self._next), min(position + len(data), self._next + self._capacity))
+        fresh = [at for at in new if at not in self._held]
+        self._held |= {at: data[at - position] for at in fresh}
+        self._waiting |= set(fresh)
+        while sum(map(len, self._pieces)) > self._capacity:  # rule 2.3: the oldest pieces go first
+            self._waiting -= set(self._pieces.pop(0))
 
     def agrees(self) -> None:
         """`read` and `missing` give what the model has."""
@@ -168,6 +170,7 @@ class Answer:
         ready = self._ready()
         self._check(self._student.read(), ready)
         self._waiting -= ready.keys()
+        self._pieces.clear()
         if self._kind != "NewestOnly":
             while self._next in self._held and self._next not in self._waiting:
                 self._next += 1

@@ -8,12 +8,20 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from harness.transport.oracle.ranges import Ranges
 from harness.transport.oracle.verdicts import Verdicts, span
 from harness.transport.oracle.view import Heard, Sent, View, Witness
 from harness.transport.segments import MODULUS, near
 
 #: Seconds: "at once" on a clock that may be off by this much, and rule 3.4's longest delay with the same allowance.
 AT_ONCE, LONGEST_DELAY = 0.001, 0.205
+
+
+def blocks_of(row: Sent) -> list[tuple[int, int]]:
+    """What a segment reports, in numbers that do not wrap: the first one, and the one after the last."""
+    begins = [near(left - row.seg.acknowledgement, 0) + row.ack for left, _ in row.seg.sack]
+    sizes = [(right - left) % MODULUS for left, right in row.seg.sack]
+    return [(begin, begin + size) for begin, size in zip(begins, sizes, strict=True)]
 
 
 class ReceiverRules:
@@ -88,11 +96,8 @@ class ReceiverRules:
 
     def _check_blocks(self, row: Sent, eager: Witness) -> None:
         """6.5: only what arrived, above the acknowledgement, the newest first."""
-        blocks = []
-        for left, right in row.seg.sack:
-            begin = near(left - row.seg.acknowledgement, 0) + row.ack
-            end = begin + (right - left) % MODULUS
-            blocks.append((begin, end))
+        blocks = blocks_of(row)
+        for begin, end in blocks:
             if begin == end or end - begin > MODULUS // 2:
                 self._verdicts.sent("6.5", "a SACK block without a single number", row, arrival=False)
             elif begin < row.ack:
@@ -187,8 +192,7 @@ class Promptness:
             self._at_once(heard, "3.4", "it has the FIN")
         elif row.seq <= before < row.end:
             if held:
-                keeps = self._verdicts.case.stage >= 6
-                self._at_once(heard, "3.4", "it fills a gap", should=not keeps)
+                self._at_once(heard, "3.4", "it fills a gap", should=not self._kept(heard, before))
             else:
                 self._in_time(heard)
 
@@ -203,6 +207,26 @@ class Promptness:
             self._waiting.clear()
         else:
             self._waiting = [heard]
+
+    def _kept(self, heard: Heard, before: int) -> bool:
+        """Whether the next ACK tells of something that came before this arrival, and out of order.
+
+        Only then it is certain that there was a gap for it. Who goes back, or has no place left (RFC 9293, section
+        3.10.7.4: out of order segments MAY be kept; RFC 2018, section 8), sees a segment in order, which may wait.
+        """
+        index = bisect_left(self._times, heard.at)
+        if index == len(self._acks):
+            return False
+        answer = self._acks[index]
+        there = Ranges()
+        there.add(0, before)
+        rows = self._view.heard
+        for one in rows[bisect_left(rows, heard.at, key=lambda h: h.at) :]:
+            if one.at > answer.at:
+                break
+            if one.origin is not None and not one.origin.seg.rst:
+                there.add(one.origin.seq, one.origin.end)
+        return answer.ack > there.reached_from(0) or any(not there.covers(*block) for block in blocks_of(answer))
 
     def _first_after(self, at: float) -> float:
         """When the first ACK was sent from then on."""

@@ -236,7 +236,26 @@ def test_a_gap_that_is_filled_is_told_at_once_by_who_keeps_what_is_early() -> No
         """
     )
     assert told(run) == ["3.4 MUST"]
-    assert told(run, replace(CASE, stage=5)) == ["3.4 SHOULD"]
+    assert told(run, replace(CASE, stage=5)) == ["3.4 MUST"]
+    parts = run.replace(
+        "len=100\n        0.50 > ACK seq=1 ack=201", "len=50\n        0.50 > ACK seq=1 ack=51 sack=101-201"
+    )
+    assert told(parts) == ["3.4 MUST"], "a part of the gap, and what lies behind it is still there"
+
+
+def test_whoever_keeps_nothing_that_is_early_sees_no_gap() -> None:
+    run = (
+        OPEN
+        + """
+        0.20 < ACK seq=101 ack=1 len=100
+        0.25 > ACK seq=1 ack=1
+        0.30 < ACK seq=1 ack=1 len=100
+        0.50 > ACK seq=1 ack=101
+    """
+    )
+    assert told(run) == ["3.4 SHOULD"], "to go back is legal, and then this segment is one in order: it may wait"
+    again = run.replace("0.50 > ACK seq=1 ack=101", "0.40 < ACK seq=101 ack=1 len=100\n 0.45 > ACK seq=1 ack=201")
+    assert told(again) == ["3.4 SHOULD"], "what was dropped came again, and with the second one the ACK"
 
 
 def test_a_probe_is_answered_at_once() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.testing import TLS12, TLS13, Broken, NotMeasured, Scene, TlsPeer, exchange
+from harness.testing import TLS12, TLS13, Broken, Scene, TlsPeer, exchange
 
 ROLES = pytest.mark.parametrize("role", ["client", "server"])
 
@@ -319,27 +319,6 @@ def test_nobody_there(lab: Scene, role: str) -> None:
             tls.sees_reset_or_alert(data=False)
         lab.pipes.ends_as(pipe, "unreachable", count=count)
     pipe.keeps_running()
-
-
-def test_nobody_answers(lab: Scene) -> None:
-    try:
-        silence = lab.silence()
-    except NotMeasured as why:
-        lab.says(f"nobody can be silent here: {why}")
-        return
-    long_lived = lab.pipes.joins("server", *lab.pipes.starts("server"))
-    client, server = lab.pipes.client(target=silence), lab.pipes.server(backend=silence)
-    plain = lab.connects(client, name="the plain side")
-    tls = lab.tls.client(lab.connects(server), name=None)
-    lab.says("the connection is neither taken nor refused")
-    plain.hears_nothing(for_=8)
-    tls.hears_nothing(for_=0.1)
-    lab.pipes.only_a_reset_comes_out(plain, "nobody answered", within=6)
-    tls.sees_reset_or_alert(data=False)
-    lab.pipes.ends_as(client, "unreachable")
-    lab.pipes.ends_as(server, "unreachable")
-    lab.says("a connection over which nothing came all the time is as good as ever")
-    exchange(*long_lived)
 
 
 @ROLES

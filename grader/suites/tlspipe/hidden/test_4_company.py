@@ -79,7 +79,9 @@ def test_who_goes_on_after_the_end(lab: Scene, role: str) -> None:
         way.plain.ends()
         way.tls.sees_close_notify()
         wires.append(way.tls.raw)
-    lab.says(f"{TWELVE} connections have ended on both sides, and the wire's peers go on sending, a byte now and then")
+    lab.says(f"{TWELVE} connections have ended on both sides, and the wire's peers do not close theirs yet")
+    lab.kernel.finds_idle(ways.pipe, for_=0.4, at_most=0.1)
+    lab.says("now they go on sending, a byte now and then")
 
     def all_back() -> bool:
         for raw in wires:

@@ -113,7 +113,7 @@ def test_roots_are_renewed(lab: Scene) -> None:
     pipe = lab.pipes.server(backend=echo, client_ca=lab.tls.zoo.ca)
     own, stranger = lab.tls.zoo.client(), lab.tls.zoo.stranger("client")
 
-    def lets_in(identity: Identity) -> bool:
+    def lets_in(identity: Identity | None) -> bool:
         tls = lab.tls.client(lab.connects(pipe, quietly=True), identity=identity, shakes=False)
         if tls.tries_handshake():
             return False
@@ -135,6 +135,15 @@ def test_roots_are_renewed(lab: Scene) -> None:
     )
     lasting.sends(b"still here")
     lasting.reads_exactly(b"still here")
+    lab.says("one of two files cannot be used: none of them is taken up")
+    lab.pipes.renews(pipe, identity=lab.tls.zoo.server(), ca=b"no roots at all\n")
+    refuses_to_reread(lab, pipe)
+    near = lab.tls.client(lab.connects(pipe), identity=stranger)
+    lab.expect(
+        shows(near, lab.tls.good) and lets_in(stranger) and not lets_in(own) and not lets_in(None),
+        "the old roots and the old certificate stay in use",
+        otherwise="when --client-ca could not be used, the pipe did not go on with the files it had",
+    )
     _a_clients_roots(lab)
 
 

@@ -38,6 +38,22 @@ def test_capacity(lab: Scene, kind: str) -> None:
         answer.ends_with(stream if kind == "InOrder" else None)
 
 
+def test_the_oldest_go_first(lab: Scene) -> None:
+    rng = lab.rng
+    for capacity in (1, 10, 64, 100):
+        stream = rng.randbytes(80 * (capacity + 3))
+        answer = lab.transport.reassembler("NewestOnly", capacity=capacity)
+        end = 0
+        for _ in range(80):
+            start = max(0, end + rng.choice((-5, 0, 0, 3)))
+            piece = stream[start : start + rng.randint(1, capacity)]
+            answer.receives(start, piece)
+            end = max(end, start + len(piece))
+            if rng.random() < 0.3:
+                answer.agrees()
+        answer.agrees()
+
+
 def test_an_empty_piece_changes_nothing(lab: Scene) -> None:
     for kind in KINDS:
         answer = lab.transport.reassembler(kind, capacity=100)

@@ -1,6 +1,11 @@
 """Stage 3, hidden: timers, repetitions and overlaps, played by hand in virtual time."""
 
-from harness.testing import Scene
+from itertools import pairwise
+
+from harness.testing import Scene, ScriptedPeer
+
+#: Bytes that a send buffer holds at most (rule 0.5).
+MOST_UNSENT = 4_194_304
 
 
 def test_syns_back_off_and_end(lab: Scene) -> None:
@@ -25,6 +30,19 @@ def test_syns_back_off_and_end(lab: Scene) -> None:
         event  connected
         silence for 30
     """)
+    lab.transport.scripted("server").plays("""
+        send   SYN seq=0
+        expect SYN ACK seq=0 ack=1
+        expect SYN ACK seq=0 ack=1 after 0.9 within 1.1
+        expect SYN ACK seq=0 ack=1 after 1.9 within 2.1
+        expect SYN ACK seq=0 ack=1 after 3.9 within 4.1
+        expect SYN ACK seq=0 ack=1 after 7.9 within 8.1
+        expect SYN ACK seq=0 ack=1 after 15.9 within 16.1
+        never  SYN ACK for 31
+        event  timed out within 2
+        send   ACK seq=1 ack=1
+        nothing for 100
+    """)
 
 
 def test_payload_backs_off_and_ends(lab: Scene) -> None:
@@ -44,6 +62,86 @@ def test_payload_backs_off_and_ends(lab: Scene) -> None:
         event  timed out within 30
         nothing for 100
     """)
+    # What was read from the wire stays readable; and a FIN alone is given up like payload, before the peer has ended.
+    peer = lab.transport.scripted("client")
+    peer.plays("""
+        expect SYN !ACK seq=0
+        +0.9   send SYN ACK seq=0 ack=1       # a long way: the wait reaches 60 s
+        event  connected
+        send   ACK seq=1 len=100
+        app    send 100
+        expect bytes 1:101 within 3.1
+        event  timed out within 500
+        app    read 1:101
+    """)
+    doubles(peer)
+    lab.transport.scripted("server").plays("""
+        open
+        app    end
+        expect FIN ACK seq=1
+        event  timed out within 310
+        never  event closed
+    """)
+
+
+def doubles(peer: ScriptedPeer) -> None:
+    """The waits between transmissions of the first byte are doubled up to 60 s, and there are 9 of these at most."""
+    sent = [seen.at for seen in peer.seen if seen.seq == 1 and seen.seg.payload]
+    waits = [after - before for before, after in pairwise(sent)]
+    told = ", ".join(f"{wait:.2f}" for wait in waits)
+    peer.require(
+        all(now >= min(1.8 * before, 59) and now <= 60.2 for before, now in pairwise(waits)),
+        "each timeout of a segment doubles the wait, up to 60 s",
+        expected="waits that are doubled, up to 60 s",
+        seen=f"waits of {told} s",
+    )
+    peer.require(
+        len(sent) <= 9,
+        "after 8 retransmissions of a segment comes the end",
+        expected="at most 9 transmissions",
+        seen=f"{len(sent)}, after waits of {told} s",
+    )
+
+
+def test_talk_is_not_an_answer(lab: Scene) -> None:
+    peer = lab.transport.scripted("client")
+    peer.plays("""
+        open
+        app    send 100
+        expect bytes 1:101
+    """)
+    for number in range(500):  # the peer goes on talking, and acknowledges nothing
+        peer.plays(f"+1 send ACK seq={1 + number} ack=1 len=1")
+        if any(word == "timed out" for _, word in peer.events):
+            break
+    peer.plays("event timed out")
+    doubles(peer)
+
+
+def test_what_waits_to_be_sent(lab: Scene) -> None:
+    for role in ("client", "server"):
+        peer = lab.transport.scripted(role)
+        if role == "client":
+            peer.plays("expect SYN !ACK seq=0")
+        peer.plays("app send 65536 takes 65536")  # before it is open
+        taken = 65_536
+        while taken <= MOST_UNSENT and (more := peer.writes(1 << 20)):
+            taken += more
+        peer.require(
+            taken <= MOST_UNSENT,
+            "what waits to be acknowledged is bounded",
+            expected=f"at most {MOST_UNSENT:,} bytes",
+            seen=f"{taken:,} bytes were taken",
+        )
+        peer.plays("open" if role == "server" else "send SYN ACK seq=0 ack=1\n event connected")
+        peer.plays("""
+            expect DATA seq=1
+            app    end
+            app    send 10 takes 0
+            event  send after end
+            app    send 10 takes 0
+            event  send after end             # each time
+        """)
 
 
 #: An exchange in which nothing is lost: {0} is the number of its first byte, {1} the one after its last.
@@ -207,6 +305,17 @@ def test_the_timer_is_not_disturbed(lab: Scene) -> None:
     peer.require(
         len(again) > 1 and again[1] <= 1.1,
         "what is not acknowledged is sent again after the RTO, whatever else the peer sends",
+        expected="a second time within 1.1 s",
+        seen=f"sent at {', '.join(f'{at:.2f}' for at in again)} s",
+    )
+    peer = lab.transport.scripted("client")
+    peer.plays("open\n app send 10")
+    for _ in range(12):  # the application goes on writing, and nothing is acknowledged
+        peer.plays("+0.15 app send 10")
+    again = [seen.at for seen in peer.seen if seen.seq == 1 and seen.seg.payload]
+    peer.require(
+        len(again) > 1 and again[1] <= 1.1,
+        "what is not acknowledged is sent again after the RTO, whatever else is sent",
         expected="a second time within 1.1 s",
         seen=f"sent at {', '.join(f'{at:.2f}' for at in again)} s",
     )

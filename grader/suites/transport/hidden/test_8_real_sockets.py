@@ -152,7 +152,21 @@ def test_while_nothing_happens(lab: Scene) -> None:
         otherwise="the program used the processor while nothing happened",
     )
     listener.stdin_sends(b"awake")
-    peer.hears("its answer", lambda seg: seg.payload == b"awake")
+    peer.expected = (peer.hears("its answer", lambda seg: seg.payload == b"awake").sequence + 5) % 2**32
+    listener.stdin_ends()
+    peer.ends_with(peer.hears("its FIN", lambda seg: seg.fin))
+    lab.says("its input has ended, and its peer goes on")
+    before = lab.kernel.usage().cpu_seconds
+    lab.pauses(0.8)
+    spent = lab.kernel.usage().cpu_seconds - before
+    listener.keeps_running()
+    lab.expect(
+        spent < 0.15,
+        "and so does waiting for the peer when the input has ended",
+        expected="< 0.15 s in 0.8 s",
+        seen=f"{spent:.2f} s",
+        otherwise="the program used the processor while it waited for its peer's end",
+    )
 
 
 def test_the_last_act(lab: Scene) -> None:
@@ -200,3 +214,50 @@ def test_sigterm_aborts(lab: Scene) -> None:
         "SIGTERM ends it within 2 s",
         otherwise="the program sent an RST at SIGTERM and did not end",
     )
+    lab.says("nobody is there yet")
+    waiting = lab.serves("rdt_recv", at="udp:0.0.0.0:0")
+    unanswered = lab.transport.by_hand()
+    calling = lab.runs("rdt_pipe", unanswered.address)
+    unanswered.hears_the_syn()
+    for program in (waiting, calling):
+        program.signal(signal.SIGTERM)
+        lab.expect(
+            program.status(within=2) is not None,
+            "SIGTERM ends a program that has no peer within 2 s, too",
+            otherwise="the program waits for its peer and did not end at SIGTERM",
+        )
+
+
+def test_statuses(lab: Scene) -> None:
+    lab.says("words that are wrong")
+    for program, *words in (
+        ("rdt_send",),
+        ("rdt_send", "127.0.0.1:9"),
+        ("rdt_recv", "udp:127.0.0.1:99999"),
+        ("rdt_recv", "udp:127.0.0.1:0", "udp:127.0.0.1:0"),
+        ("rdt_pipe", "--listen"),
+    ):
+        lab.runs(program, *words).exits(2)
+    lab.says("an address that this machine does not have")
+    lab.runs("rdt_recv", "udp:192.0.2.1:0").exits(3)
+    lab.runs("rdt_pipe", "--listen", "udp:192.0.2.1:0").exits(3)
+    lab.says("a reset in the middle: what came is printed, and it is not the whole")
+    for program, flags in (("rdt_recv", []), ("rdt_pipe", ["--listen"])):
+        receiver = lab.serves(program, at="udp:0.0.0.0:0", flags=flags)
+        peer = lab.transport.by_hand(receiver)
+        peer.connects()
+        peer.sends(b"as far as it went")
+        receiver.has_printed(b"as far as it went")
+        peer.says(rst=True, ack=True)
+        receiver.exits(4)
+
+
+def test_what_nobody_wants(lab: Scene) -> None:
+    lab.says("a peer that has more to say than a window holds, to a program that only sends")
+    data = EDGE + lab.random_bytes(300) + EDGE
+    peer = lab.transport.peer_serves("rdt_pipe", flags=["--listen"], stdin=lab.random_bytes(400_000))
+    sender = lab.runs("rdt_send", lab.address_of(peer), stdin=data)
+    peer.prints(data, within=8, sent_by=sender)
+    peer.exits(0, within=12)
+    sender.exits(0, within=8)
+    lab.expect(not sender.stdout, "it prints nothing", otherwise="rdt_send printed what its peer sent")

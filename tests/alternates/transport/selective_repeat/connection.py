@@ -88,6 +88,8 @@ class Connection(machine.Connection):
         good = super().take_ack(seg, seq)
         if not good or self.over:
             return good
+        if self.flights and self.edge <= self.una:
+            self.flights[0].times = min(self.flights[0].times, 2)  # its window is closed, and it is there
         if self.una > before:
             self.moved(before, flight)
         elif (
