@@ -21,14 +21,21 @@ def started(*words: str) -> bytes:
     return ("[programs]\n" + "".join(f"{name} = [{argv}]\n" for name in PROGRAMS)).encode()
 
 
+#: One after the other: what an earlier one has left is met by a later one.
+CHECKS = [
+    "test_1_daytime_client.py::test_prints_one_answer",
+    "test_2_daytime_server.py::test_tells_the_time",
+    "test_3_datagrams.py::test_client_asks_and_prints",
+]
+
 ASSIGNMENT = "blocking"
-#: Name -> `seeks`: what success would look like; `files`: what is handed in.
+#: Name -> `seeks`: what success would look like; `files`: what is handed in; `checks`: those that meet it.
 ATTACKS: dict[str, dict[str, Any]] = {}
 
 
 def put(name: str, seeks: str, files: dict[str, bytes]) -> None:
     """One more."""
-    ATTACKS[name] = {"seeks": seeks, "files": files}
+    ATTACKS[name] = {"seeks": seeks, "files": files, "checks": CHECKS}
 
 
 put(
