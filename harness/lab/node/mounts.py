@@ -54,8 +54,8 @@ def check(result: int, what: str) -> None:
 
 def renew(folders: Sequence[Folder]) -> None:
     """Replace every folder but /build by an empty one, in the current mount namespace. Raises Refused."""
-    for path in IN_COMMON:
-        libc.umount2(path.encode(), MNT_DETACH)  # which fails where it is gone already
+    for shared in IN_COMMON:
+        libc.umount2(shared.encode(), MNT_DETACH)  # which fails where it is gone already
     for folder in folders:
         if folder.path != BUILD:
             path = folder.path.encode()
