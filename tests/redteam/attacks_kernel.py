@@ -227,17 +227,3 @@ while time.monotonic() < until:
                 pass
 """),
 )
-
-put(
-    "words_that_act",
-    "A terminal, a page or a table that obeys the name of a program, a build's output or a file's name.",
-    {
-        "Makefile": b"all:\n\t@printf '\\033[2J\\033]0;x\\007<script>x\\n=cmd|x!A0,\"\\n::error::x\\n'\n"
-        b"\ttouch '<img src=x onerror=alert(1)>.py' \"$$(printf 'a\\nb.py')\"\n\tmkfifo queue; ln -s /agent agent\n"
-        b"\ttruncate -s 40M sparse; ln sparse again; ln -s queue fifo.py; touch -d @-99999999999 sparse\n",
-        "programs.toml": "".join(
-            ("[programs]\n" if not number else "") + f'{name} = ["./\\u001b[31m<script>alert(1)</script>\\u202e=1+1"]\n'
-            for number, name in enumerate(PROGRAMS)
-        ).encode(),
-    },
-)
