@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from grader.cli import app as program
 from grader.cli.app import LabKind, LinkEngine, app
 from grader.reports.text import line
 from harness.errors import UsageError
+from harness.lab.signals import end_tidily
 from harness.text.nearest import nearest
 
 
@@ -60,7 +60,7 @@ def audit(
     The exit status is 1 if any of it was.
     """
     console = program.console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_tidily()
     published = _published(against)
     options = Options(
         parts=tuple(_part(name) for name in parts or PARTS),

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import tempfile
 from enum import IntEnum
 from pathlib import Path
@@ -41,6 +40,7 @@ from harness.errors import SetupError, SubmissionError, UsageError, cause_of
 from harness.formats.choose import FORMATS, Wanted, wanted
 from harness.formats.data import as_data
 from harness.formats.result import Result
+from harness.lab.signals import end_tidily
 
 
 class Verdict(IntEnum):
@@ -73,7 +73,7 @@ def grade(
     trust_submissions: Annotated[bool, typer.Option("--trust-submissions", help="run it here without Docker")] = False,
 ) -> None:
     """Grade one submission: 0 passed, 1 failed, 3 refused, 4 ours, 5 a person decides, 2 nothing was graded."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_tidily()
     chosen = [wanted(word) for word in formats or ([] if as_json else ["text"])]
     course = courses.this_course()
     described = course.load(assignment)

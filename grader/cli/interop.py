@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +25,7 @@ from grader.record.record import Record
 from grader.reports.text import line
 from harness.course.languages import DEFAULT
 from harness.errors import UsageError
+from harness.lab.signals import end_tidily
 from harness.text.nearest import nearest
 
 
@@ -51,7 +51,7 @@ def interop(
     wait: Wait = 0.0,
 ) -> None:
     """Let submissions meet each other and the course's own, and say whose doing each failure is (docs/interop.md)."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_tidily()
     course = courses.this_course()
     file = the_course(run)
     settings = file.interop if file else InteropSettings()

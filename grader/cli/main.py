@@ -21,6 +21,7 @@ from grader.cli import rerun as _rerun
 from grader.cli import run as _run
 from grader.cli import term as _term
 from grader.cli.app import app
+from harness.lab.signals import hear_all_signals
 
 __all__ = ["app", "main"]
 _COMMANDS = (
@@ -45,6 +46,7 @@ _COMMANDS = (
 
 def main() -> None:
     """The entry point; an interrupt before anything has begun is not an error."""
+    hear_all_signals()
     try:
         app()
     except KeyboardInterrupt:

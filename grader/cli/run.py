@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ from grader.reports.terminal import class_table
 from grader.reports.text import line, no_command
 from harness.course.languages import DEFAULT
 from harness.errors import UsageError, cause_of
+from harness.lab.signals import end_tidily
 
 
 @app.command(rich_help_panel="Grade")
@@ -70,7 +70,7 @@ def run(
     """Grade a folder of submissions."""
     console = program.console()
     say = functools.partial(_say, console)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_tidily()
     scheduler = scheduler and trust.checked(scheduler, certificates)
     course = courses.this_course()
     file = course_of(submitted, course.names())

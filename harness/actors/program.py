@@ -244,6 +244,11 @@ class Program:
             return f"exit status {self._status}"
         return f"ended by {signal_name(-self._status)}"
 
+    @property
+    def flooded(self) -> bool:
+        """Whether it has written more than anybody keeps, for which it was ended."""
+        return self._out.flooded or self._err.flooded
+
     def _check_flood(self) -> None:
         if flood := self._flood():
             raise flood

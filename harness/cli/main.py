@@ -17,6 +17,7 @@ from harness.cli.check import HOME
 from harness.cli.console import Commands, console, tolerate_any_encoding
 from harness.course import languages
 from harness.lab import doctor, tools
+from harness.lab.signals import hear_all_signals
 from harness.link.named import load_profiles
 from harness.link.netem_words import netem_words
 from harness.link.profile import Profile
@@ -91,6 +92,7 @@ for _other in (*cli_transport.COMMANDS, *run_commands.COMMANDS, *show_commands.C
 def main() -> None:
     """The entry point; an interrupted run is not an error."""
     tolerate_any_encoding()
+    hear_all_signals()
     try:
         app(prog_name=check_commands.COMMAND)
     except KeyboardInterrupt:

@@ -3,6 +3,8 @@
 Rule 1: nothing is run. An ELF file (elf(5)) lists, for the dynamic linker, the functions that it wants from libraries.
 Rule 2: a program of Go has no such list. But its runtime needs the name of each function that was linked, and the
 linker leaves out what nobody calls: `net/http.(*Client).Do` is there if somebody may call it, stripped or not.
+        A mark is not enough to be a program of Go, since anybody may put it into his own: those names have to be there,
+        and what wants functions of a library is asked for them besides.
 Rule 3: as forbidden.py, this teaches, it does not guard: whoever writes system calls in assembler gets by. What the
 kernel can tell (threads, processes, open files) is measured from outside.
 
@@ -22,6 +24,8 @@ from pathlib import Path
 _ELF = b"\x7fELF\2\1"
 #: What the linker of Go puts into every program (debug/buildinfo).
 _GO = b"\xff Go buildinf:"
+#: The name of a function of Go's runtime, and of how many a program has the names at least (the smallest: 1,500).
+_RUNTIME, _LEAST = re.compile(rb"\0runtime\.[\w(*.]+\0"), 300
 #: Types of segments, and tags of the dynamic section.
 _LOAD, _DYNAMIC = 1, 2
 _NEEDED, _STRTAB, _SYMTAB, _STRSZ = 1, 5, 6, 10
@@ -51,20 +55,35 @@ def used(path: Path, functions: Sequence[str], packages: Sequence[str]) -> list[
         if size > _MOST_BYTES:
             raise Unreadable(f"it has more than {_MOST_BYTES // 1_000_000} MB")
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as image:
-            if image.find(_GO) >= 0:
-                return [name for name in packages if re.search(rb"\0" + re.escape(name.encode()) + rb"\.[\w(]", image)]
-            if not functions:
-                return []
-            wanted = set(_wanted(image))
-            return [name for name in functions if name.encode() in wanted]
+            go = _is_go(image)
+            names = packages if go else ()
+            found = [name for name in names if re.search(rb"\0" + re.escape(name.encode()) + rb"\.[\w(]", image)]
+            wanted = set(_wanted(image, go)) if functions else set()
+            return found + [name for name in functions if name.encode() in wanted]
 
 
-def _wanted(image: mmap.mmap) -> Iterator[bytes]:
-    """The names of the functions (and data) that the program wants from its libraries. Raises Unreadable."""
+def _is_go(image: mmap.mmap) -> bool:
+    if image.find(_GO) < 0:
+        return False
+    names: set[bytes] = set()
+    at = 0
+    while len(names) < _LEAST and (found := _RUNTIME.search(image, at)):
+        names.add(found.group())
+        at = found.end() - 1  # the zero that ends a name is where the next one begins
+    return len(names) >= _LEAST
+
+
+def _wanted(image: mmap.mmap, go: bool) -> Iterator[bytes]:
+    """The names of the functions (and data) that the program wants from its libraries. Raises Unreadable.
+
+    A program of Go needs no libraries.
+    """
     try:
         segments = list(_segments(image))
         entries = [entry for kind, at, _, size in segments if kind == _DYNAMIC for entry in _entries(image, at, size)]
         tags = dict(entries)
+        if _NEEDED not in tags and go:
+            return
         if _NEEDED not in tags:
             raise Unreadable("it is linked statically, so that nobody sees what it uses. Link it as the compiler does")
         names = _place(segments, tags[_STRTAB])

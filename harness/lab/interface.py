@@ -74,6 +74,8 @@ class LinkCounters:
     overflowed: int = 0  #: lost because the queue limit was reached
     data_up: int = 0  #: packets with payload that the student's side sent, 0 where it is not counted
     data_down: int = 0  #: and the tester's
+    bytes_up: int = 0  #: how large these were together: payload at home, whole packets in Docker; 0: not counted
+    bytes_down: int = 0
     late_p99: float = 0.0  #: seconds between when a packet was due and when it left, 99th percentile
     engine_drops: int = 0  #: packets the engine itself lost (tun0 queue): a run with any is inconclusive
 

@@ -21,16 +21,13 @@ from harness.course.assignment import Assignment, Check
 from harness.errors import shortage
 from harness.lab.interface import CannotStart, LabError, LinkCounters, Network, Node, NodeGone, NodeMute, NotMeasured
 from harness.lab.node.proc import machine_queued, queued_here
-from harness.tester.border.doubt import is_loud, was_starved
+from harness.tester.border.doubt import floods, is_loud, was_starved
 from harness.tester.border.outcome import Outcome
 from harness.tester.border.records import Gone, Mute, Record, Report, Start, Trouble
 from harness.tester.scene import Scene
 
 #: A link that delivers its packets later than this (99th percentile, seconds) was not as requested.
 LATE = 0.05
-#: A submission that sends more packets with data a second than this, and so many times what it was sent, has made the
-#: link late by itself.
-MOST_SENT, TIMES = 3_000, 4
 #: The share of a check's time in which anything on the machine had no processor, from which on a time-out is doubted:
 #: in Docker the submission's node waits where the tester does not.
 CROWDED = 0.8
@@ -215,7 +212,8 @@ class StoryPlugin:
                     report = replace(report, message=f"{report.message} ({trouble})")
                 if crashes := scene.crashes():
                     report = replace(report, message=f"{'; '.join(crashes)}: {report.message}", crashed=True)
-                report = self._doubted(report, counters)
+                if not scene.flooded():  # what made everybody busy is the program's own output
+                    report = self._doubted(report, counters)
             if report.outcome.failed and (why := scene.doubt()):
                 message = f"{why}; the check would have said: {report.message}"
                 report = replace(report, outcome=Outcome.INCONCLUSIVE, message=message)
@@ -254,7 +252,8 @@ class StoryPlugin:
         busy = report.outcome is Outcome.TIMEOUT and starved
         if not busy and not counters.engine_drops and counters.late_p99 <= LATE:
             return report
-        if counters.data_up > max(MOST_SENT * elapsed, TIMES * counters.data_down):
+        packets, data = (counters.data_up, counters.data_down), (counters.bytes_up, counters.bytes_down)
+        if floods(elapsed, packets=packets, data=data):
             return report
         if is_loud(elapsed, used=report.used, cpus=self._session.assignment.limits.cpus):
             return report

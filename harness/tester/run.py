@@ -23,6 +23,7 @@ import pytest
 from harness.course.assignment import Assignment, load_assignment
 from harness.errors import SetupError
 from harness.lab.interface import CannotStart, LabError, Network, Node, NodeGone
+from harness.lab.signals import hear_all_signals
 from harness.tester.border.job import BadJob, Job, LocalLab
 from harness.tester.border.records import (
     MOST_PIECE,
@@ -223,6 +224,7 @@ def emitter(stream: BinaryIO) -> Callable[[Record], None]:
 
 def main() -> None:
     """The tester as a process. SIGTERM and SIGINT end it tidily: what it started is ended too."""
+    hear_all_signals()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, _stop)
     with private_stdout() as stream:

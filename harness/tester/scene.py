@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.actors.cast import Cast
 from harness.actors.measure import Kernel
-from harness.actors.program import PATIENCE
+from harness.actors.program import PATIENCE, Program
 from harness.link.named import find_profile
 from harness.link.profile import Profile
 
@@ -111,6 +111,11 @@ class Scene(Cast):
                 return False
             time.sleep(every)
         return True
+
+    def flooded(self) -> bool:
+        """Whether a program of the submission was ended since it wrote without end."""
+        programs = [thing for thing in self._open if isinstance(thing, Program)]
+        return any(program.flooded for program in programs if program.who == "student")
 
     def pauses(self, seconds: float) -> None:
         """Let time pass, if the passing of time is what the test is about."""

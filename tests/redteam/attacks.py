@@ -282,3 +282,18 @@ put(
     "A reader of programs.toml that breaks, and the whole run with it.",
     {"programs.toml": b"programs = " + b"[" * 30_000},
 )
+
+put(
+    "a_build_that_talks",
+    "A terminal, a page or a table that obeys what a build prints, or the names of what it leaves.",
+    {
+        "Makefile": b"all:\n\t@printf '\\033[2J\\033]0;x\\007<script>x\\n=cmd,\"\\n::error::x\\n\\xe2\\x80\\xae\\n'\n"
+        b"\ttouch '<img src=x onerror=alert(1)>.py' \"$$(printf 'a\\nb.py')\"\n\tmkfifo queue; ln -s /agent agent\n"
+        b"\ttruncate -s 40M sparse; ln sparse again; ln -s queue fifo.py; touch -d @-99999999999 sparse\n\tfalse\n"
+    },
+)
+put(
+    "a_program_whose_name_acts",
+    "The same from the name of a program that is not there.",
+    {"programs.toml": started("./\x1b[31m<script>x\u202e=1+1").replace(b"\\x1b", b"\\u001b").replace(b"'", b'"')},
+)

@@ -136,8 +136,11 @@ class AgentNode:
             return self._ask("pack")[1][0]
 
     def fresh(self) -> None:
-        with contextlib.suppress(Refused):  # of what outlives processes something may be left
+        try:
             self._ask("fresh_kill")
+        except Refused as refused:  # otherwise something may be left of what outlives processes
+            if refused.kind == "start":
+                raise CannotStart(f"what ran in an earlier check is still there: {refused}") from None
         self._tell_warden("fresh")
         with contextlib.suppress(Refused):
             self._router.ask({"op": "flush"})  # no packet of one test reaches the next

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from harness.course.assignment import Limits
 from harness.lab.local import processes
 from harness.lab.local.ordinary import OrdinaryUser
+from harness.lab.signals import hear_all_signals
 
 
 def limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> Callable[[], None]:
@@ -27,6 +28,7 @@ def limiter(limits: Limits, process_limit: int, user: OrdinaryUser | None) -> Ca
 
     def restrict() -> None:
         dies()
+        hear_all_signals(all_default=True)
         # 1 and not 0: where the system hands core dumps to a program, only that keeps it away (core(5)).
         wanted = (resource.RLIMIT_NOFILE, files), (resource.RLIMIT_FSIZE, largest), (resource.RLIMIT_CORE, 1)
         for what, value in wanted:

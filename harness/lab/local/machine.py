@@ -6,6 +6,7 @@ Rule: whoever is denied what the assignment allows has not failed: the machine h
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import socket
@@ -120,13 +121,17 @@ def _size(folder: Path) -> int:
 
 
 def ports() -> str | None:
-    """No local port is free."""
+    """No local port is free, or nothing gets from one to the other."""
     with contextlib.ExitStack() as held:
         try:
             for _ in range(_FREE_PORTS):
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    bind(held.enter_context(socket.socket(socket.AF_INET, kind)), "127.0.0.1", whose="a program")
+                    sock = held.enter_context(socket.socket(socket.AF_INET, kind))
+                    bind(sock, "127.0.0.1", whose="a program")
+            sock.connect(sock.getsockname())  # a datagram's: nothing is sent, but there has to be a way
         except OSError as error:
+            if error.errno == errno.ENETUNREACH:
+                return "this machine's loopback interface is down: ip link set lo up"
             return f"this machine has no socket left: {cause_of(error)}"
         except LabError as error:
             return str(error)

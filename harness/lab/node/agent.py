@@ -45,8 +45,9 @@ ENVIRONMENT = {
     "LOGNAME": f"student{STUDENT}",
     "LANG": "C.UTF-8",
 }
-#: Seconds within which killed processes have to be gone, and within which a copy has to be made.
-GONE_WITHIN, COPY_WITHIN = 5.0, 20.0
+#: Seconds within which killed processes have to be gone, seconds of processor that their dying may take (the kernel
+#: gives back what they hold: milliseconds for any honest program), and seconds within which a copy has to be made.
+GONE_WITHIN, DYING, COPY_WITHIN = 20.0, 2.0, 20.0
 #: How much of the end of a build's output its author is shown, in bytes.
 BUILD_TAIL = 4000
 #: The program that looks through the sources, and how much of the end of its output is kept, in bytes.
@@ -223,7 +224,8 @@ class Agent:
         return {}, []
 
     def _kill_all(self) -> None:
-        deadline = time.monotonic() + GONE_WITHIN
+        """Raises Refused: "start" if the kernel is busy with those that die, "node" where it had no time for them."""
+        begun, used = time.monotonic(), cpu_used()
         while True:
             try:
                 os.kill(-1, signal.SIGKILL)  # kill(2): every process of this namespace but its first
@@ -231,9 +233,12 @@ class Agent:
                 pass
             if self._collect():
                 return
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - begun
+            late, dying = waited > GONE_WITHIN, waited > DYING and cpu_used() - used > DYING
+            if late or dying:
                 left = [pid for pid, _ in students_processes()]
-                raise Refused("node", f"{len(left)} processes do not end: {left[:5]}")
+                what = "hold so much that the kernel is busy ending them" if dying else f"do not end: {left[:5]}"
+                raise Refused("start" if dying else "node", f"{len(left)} killed processes {what}")
             time.sleep(0.0005)
 
     def do_populate(self) -> Said:

@@ -12,7 +12,7 @@ import selectors
 import socket
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import TypeVar
@@ -155,6 +155,8 @@ class Core:
             "up": Link(up, seed=seeds["up"], start=self._start, framing=UDP_FRAMING),
             "down": Link(down, seed=seeds["down"], start=self._start, framing=UDP_FRAMING),
         }
+        self._with_data = Counter[Direction]()
+        self._bytes = Counter[Direction]()
         self._lateness.clear()
         self._beat = Beat()
         self.events.clear()
@@ -168,6 +170,8 @@ class Core:
         """Send a packet into the link now; `size` is its payload, for the trace."""
         now = time.perf_counter_ns()
         link = self._links[direction]
+        self._with_data[direction] += size > 0
+        self._bytes[direction] += size
         out = link.transmit(packet, now=now)
         if isinstance(packet, bytes):
             self.recording.add(now, direction, packet, out, link.why)
@@ -227,6 +231,10 @@ class Core:
             **{name: sum(getattr(link, name) for link in links) for name in names},
             late_p99=max(self._beat.longest, late[len(late) * 99 // 100] / SECOND if late else 0.0),
             engine_drops=0 if self.crowded else self.drops,
+            data_up=self._with_data["up"],
+            data_down=self._with_data["down"],
+            bytes_up=self._bytes["up"],
+            bytes_down=self._bytes["down"],
         )
 
     # -- the loop ------------------------------------------------------------------------------------------------

@@ -123,6 +123,7 @@ class Router:
         self._waited_before, self._drops_before = waited("/proc/self") or 0, _tun_drops()
         self._refused = 0
         self._with_data: dict[Direction, int] = {"up": 0, "down": 0}
+        self._bytes: dict[Direction, int] = {"up": 0, "down": 0}
         seeds = direction_seeds(seed)
         self._links: dict[Direction, Link] = {
             "up": Link(up, seed=seeds[0], start=self._start, framing=_FRAMING),
@@ -157,6 +158,7 @@ class Router:
                 continue  # the kernel's own, such as multicast
             if carries_data(packet):
                 self._with_data[way] += 1
+                self._bytes[way] += len(packet)
             header = payload_start(packet) if self._damages else 0
             link = links[way]
             out = link.transmit(packet, now=time.monotonic_ns(), header=header)
@@ -233,6 +235,8 @@ class Router:
             "engine_drops": _tun_drops() - self._drops_before + self._refused,
             "data_up": self._with_data["up"],
             "data_down": self._with_data["down"],
+            "bytes_up": self._bytes["up"],
+            "bytes_down": self._bytes["down"],
             "scheduler": self._scheduler,
             "seconds": (time.monotonic_ns() - self._start) / SECOND,
             "waited": ((waited("/proc/self") or 0) - self._waited_before) / SECOND,

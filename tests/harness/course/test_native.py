@@ -45,13 +45,32 @@ def test_a_static_program_says_nothing_and_that_is_told(tmp_path: Path) -> None:
 
 
 def test_a_package_of_go_is_there_if_a_function_of_it_is(tmp_path: Path) -> None:
-    image = b"\x7fELF\2\1" + bytes(58) + b"\xff Go buildinf:" + bytes(9)
+    runtime = b"".join(b"runtime.f%d\0" % number for number in range(1500))
+    image = b"\x7fELF\2\1" + bytes(58) + b"\xff Go buildinf:" + bytes(9) + runtime
     (tmp_path / "with").write_bytes(image + b"main.main\0net/http.(*Client).Do\0")
     (tmp_path / "without").write_bytes(
         image + b"main.main\0fmt.Println\0" + b"text about net/http.Get\0os/exec is nice\0"
     )
     assert used(tmp_path / "with", FUNCTIONS, PACKAGES) == ["net/http"]
     assert used(tmp_path / "without", FUNCTIONS, PACKAGES) == []
+
+
+#: A mark of Go's linker, which makes no program of C one of Go; it is in no list of names either.
+MARKED = THREADS + 'char mark[] = "\\xff Go buildinf:", runtime[] = "\\0runtime.main\\0runtime.goexit";\n'
+
+
+@needs_cc
+def test_who_says_that_he_is_a_program_of_go_is_looked_through_all_the_same(tmp_path: Path) -> None:
+    assert used(program(tmp_path, MARKED), FUNCTIONS, PACKAGES) == ["pthread_create"]
+    with pytest.raises(Unreadable, match="linked statically"):
+        used(program(tmp_path, MARKED, "-static"), FUNCTIONS, PACKAGES)
+
+
+@needs_cc
+def test_a_program_of_go_that_has_libraries_is_asked_for_them_too(tmp_path: Path) -> None:
+    names = "".join(f"\\0runtime.f{number}" for number in range(1500))
+    source = MARKED + f'char names[] = "{names}\\0net/http.Get";\n'
+    assert used(program(tmp_path, source), FUNCTIONS, PACKAGES) == ["net/http", "pthread_create"]
 
 
 @pytest.mark.parametrize("damage", range(0, 400, 7))

@@ -55,6 +55,16 @@ def test_it_does_not_excuse_who_floods_it_or_spins(fault: dict[str, Any]) -> Non
     assert doubted(LinkCounters(**fault), cpu=2.5) == "fail"
 
 
+@pytest.mark.parametrize("fault", [{"engine_drops": 1}, {"late_p99": 0.06}])
+def test_nor_who_sends_more_than_anybody_reads_however_slowly(fault: dict[str, Any]) -> None:
+    """On a busy machine a flood gets as far as its processor: 40 MB in 30 s are few packets a second."""
+    flood = LinkCounters(**fault, data_up=40_000, data_down=100, bytes_up=40_000_000)
+    assert doubted(flood, seconds=30.0) == "fail"
+    assert doubted(flood, seconds=30.0, waited=20.0, timeout=True) == "timeout"
+    assert doubted(replace(flood, bytes_down=20_000_000), seconds=30.0) == "inconclusive"  # it answers what comes
+    assert doubted(replace(flood, bytes_up=20_000_000), seconds=30.0) == "inconclusive"
+
+
 def test_a_link_as_asked_excuses_nobody() -> None:
     assert doubted(LinkCounters(late_p99=0.01)) == "fail"
 
@@ -69,9 +79,19 @@ def test_a_machine_without_time_excuses_who_timed_out_and_nobody_else() -> None:
     assert doubted(clean, waited=1.0, timeout=True, cpu=2.5) == "timeout"  # it has taken the time itself
 
 
+def test_a_program_that_was_ended_for_its_output_is_excused_by_no_machine() -> None:
+    assert with_scene((0.1, 0.1), flooded=False) == "inconclusive"
+    assert with_scene((0.1, 0.1), flooded=True) == "timeout"
+
+
 @pytest.mark.parametrize(("used", "outcome"), [((1.5, 1.5), "inconclusive"), ((0.1, 2.5), "timeout")])
 def test_a_pair_is_as_loud_as_the_louder_of_the_two(used: tuple[float, float], outcome: str) -> None:
     """One processor is for each of two nodes: together they may use half of what there is for one, and more."""
+    assert with_scene(used, flooded=False) == outcome
+
+
+def with_scene(used: tuple[float, float], *, flooded: bool) -> str:
+    """What becomes of a time-out on a machine without time, of a submission with two nodes."""
     spent = [0.0, 0.0]
     nodes = [SimpleNamespace(usage=lambda nth=nth: SimpleNamespace(cpu_seconds=spent[nth])) for nth in range(2)]
     network = SimpleNamespace(engine="router", counters=LinkCounters, capture=lambda *_: None)
@@ -81,7 +101,7 @@ def test_a_pair_is_as_loud_as_the_louder_of_the_two(used: tuple[float, float], o
     plugin._cpu, plugin._began = plugin._cpu_used(), (0.0, time.monotonic() - 4.0)
     spent[:] = used
     scene = MagicMock(network=network, link_name="clean", node=MagicMock(trouble=lambda: None))
-    scene.crashes.return_value, scene.doubt.return_value = [], None
+    scene.crashes.return_value, scene.doubt.return_value, scene.flooded.return_value = [], None, flooded
     report = replace(FAILED, outcome=Outcome.TIMEOUT, waited=1.0)
     check = cast(Check, SimpleNamespace(id="a", suite="hidden", rule=""))
-    assert plugin._with_scene(report, check, scene).outcome.value == outcome
+    return plugin._with_scene(report, check, scene).outcome.value

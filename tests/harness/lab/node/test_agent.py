@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 if sys.platform != "linux":
     pytest.skip("the agent runs on Linux", allow_module_level=True)
 
+from harness.lab.node import agent as agent_module
 from harness.lab.node import agent_kernel
 from harness.lab.node.agent import Agent
 from harness.lab.node.agent_child import copy_tree, read_until, watch
@@ -43,6 +45,27 @@ def test_a_given_file_has_a_plain_name(agent: Agent, name: str) -> None:
     with pytest.raises(Refused) as refused:
         decode(answer)
     assert refused.value.kind == "request"
+
+
+@pytest.mark.parametrize(
+    ("share", "kind", "says"), [(0.5, "start", "the kernel is busy ending them"), (0.05, "node", "do not end: [7]")]
+)
+def test_who_takes_long_to_die_is_to_blame_if_it_took_the_processor(
+    agent: Agent, share: float, kind: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += 100 * seconds
+
+    monkeypatch.setattr(agent_module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    monkeypatch.setattr(agent_module, "cpu_used", lambda: share * now[0])
+    monkeypatch.setattr(agent_module, "students_processes", lambda: [(7, 1)])
+    monkeypatch.setattr(agent_module.os, "kill", lambda *_: None)
+    monkeypatch.setattr(agent, "_collect", lambda: False)
+    with pytest.raises(Refused) as refused:
+        agent._kill_all()
+    assert (refused.value.kind, says in str(refused.value)) == (kind, True), refused.value
 
 
 def test_a_tree_is_copied_as_it_is(tmp_path: Path) -> None:
