@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.testing import Peer, Scene, Server
+from harness.testing import LabError, Peer, Scene, Server
 
 ALL = pytest.mark.parametrize("program", ["echo_server", "chat_server", "chat_server_asyncio"])
 TEXT = b"x" * 3900
@@ -15,6 +15,7 @@ def test_idle_readers_that_are_stuck(lab: Scene, program: str) -> None:
     else:
         speakers_go_on(lab, program)
         lines_for_it_are_no_sign_of_life(lab, program)
+        who_reads_slowly_is_not_silent(lab, program)
 
 
 def closes_clients_that_do_not_read(lab: Scene) -> None:
@@ -71,11 +72,40 @@ def lines_for_it_are_no_sign_of_life(lab: Scene, program: str) -> None:
     )
 
 
+def who_reads_slowly_is_not_silent(lab: Scene, program: str) -> None:
+    """A reader that says nothing and takes some 50 KB a second gets all that was said, beyond the limit as well."""
+    server = lab.serves(program, "--slow", "wait", "--idle", "2")
+    ada, slow = speaks_and_listens(lab, server, b"slow")
+    lines = b"".join(b"tea ada %d %s\n" % (number, TEXT) for number in range(46))
+    lab.says("slow reads about 50 KB a second, and says nothing")
+    ada.sends_in_background(lines.replace(b"tea ada", b"say tea"))
+    came, latest, over = b"", lab.now(), False
+    while len(came) < len(lines) and not over:
+        lab.waits_until(lambda: False, within=0.005, every=0.01)
+        if lab.now() - latest > 0.8:
+            raise LabError("the machine was busy: the slow reader did not read for a while")
+        latest = lab.now()
+        if (piece := slow.sips(536)) is not None:
+            came += piece
+            over = not piece
+    lab.expect(
+        came == lines,
+        "every line comes to who reads slowly",
+        seen=f"{len(came):,} of {len(lines):,} bytes",
+        otherwise="a reader that said nothing was sent away, although it took what waited for it",
+    )
+
+
 def speaks_to_a_stuck_reader(lab: Scene, server: Server) -> Peer:
-    """ada, in a room with somebody who never reads; of what waits for the latter the kernel keeps little."""
+    """ada, in a room with somebody who never reads."""
+    return speaks_and_listens(lab, server, b"stuck")[0]
+
+
+def speaks_and_listens(lab: Scene, server: Server, name: bytes) -> tuple[Peer, Peer]:
+    """ada, in a room with somebody else; of what waits for the latter the kernel keeps little."""
     ada = lab.connects(server, name="ada")
-    stuck = lab.connects(server, receive_buffer=2048, segment=536, name="a reader that never reads")
-    for peer, name in ((ada, b"ada"), (stuck, b"stuck")):
-        peer.sends(b"nick " + name + b"\njoin tea\n")
+    stuck = lab.connects(server, receive_buffer=2048, segment=536, name=name.decode())
+    for peer, called in ((ada, b"ada"), (stuck, name)):
+        peer.sends(b"nick " + called + b"\njoin tea\n")
         peer.reads_exactly(b"ok\nok\n")
-    return ada
+    return ada, stuck
