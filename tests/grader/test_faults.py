@@ -6,6 +6,7 @@
 | each part by name, at three moments; captures, relay, reference peer | test_faults_parts.py |
 | too few descriptors, processes, ports, too little memory and disk; a clock that steps | test_faults_machine.py |
 | an engine that is wrong, gone, started again, stopped, full | test_faults_engine.py |
+| what whoever starts the grader leaves to it; two runs at once; a hang-up | test_faults_surroundings.py |
 """
 
 from __future__ import annotations
