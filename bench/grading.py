@@ -1,16 +1,21 @@
-"""What grading costs beyond the tests: trivial submissions through `grader run` and `nbgrader autograde`, in one run.
+"""What grading costs beyond the tests: trivial submissions through us, `nbgrader autograde` and otter, in one run.
 
 Ours: a program that prints what comes over the wire, one check, in the Docker lab, a node of its own for each.
-nbgrader's: a notebook with one cell that returns 3 and one test of it, executed as the user who grades. `otter grade`
-runs in containers as well, from an image that only a registry has: it is not in here.
+nbgrader's and otter's: a notebook with one cell that returns 3 and one test of it, executed as the user who grades.
+`otter grade` runs in containers as well, from an image that only a registry has; `otter run`, its way without one, is
+called once for each submission. It wants an environment of its own, with a kernel called python3 in it:
 
-    .venv/bin/python bench/grading.py [SUBMISSIONS]
+    python3 -m venv otter; otter/bin/pip install otter-grader ipykernel
+    otter/bin/python -m ipykernel install --prefix otter
+    OTTER=otter/bin/otter .venv/bin/python bench/grading.py [SUBMISSIONS]
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -126,19 +131,53 @@ def nbgraders(folder: Path, count: int) -> str:
     return f"nbgrader autograde   {(time.monotonic() - begun) / count:6.2f} s a submission"
 
 
+OTTER_TEST = """\
+OK_FORMAT = True
+test = {
+    "name": "three",
+    "points": 1,
+    "suites": [{"type": "doctest", "scored": True, "cases": [{"code": ">>> three()\\n3"}]}],
+}
+"""
+
+
+def otters(folder: Path, count: int, otter: str) -> str:
+    """The same with otter-grader: an autograder made once, each notebook graded by `otter run`."""
+    import nbformat.v4 as v4
+
+    told = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    texts = "import otter\ngrader = otter.Notebook()", "def three():\n    return 3", "grader.check('three')"
+    book = v4.new_notebook(cells=[v4.new_code_cell(text) for text in texts], metadata=told)
+    (folder / "tests").mkdir()
+    (folder / "tests" / "three.py").write_text(OTTER_TEST)
+    quiet = {"cwd": folder, "capture_output": True, "check": True}
+    subprocess.run([otter, "generate", "-t", "tests", "-o", "autograder.zip"], **quiet)
+    for number in range(count):
+        (folder / f"s{number:02d}").mkdir()
+        (folder / f"s{number:02d}" / "trivial.ipynb").write_text(json.dumps(book))
+    begun, points = time.monotonic(), 0.0
+    for number in range(count):
+        out = f"s{number:02d}"
+        subprocess.run([otter, "run", "-a", "autograder.zip", "-o", out, f"{out}/trivial.ipynb"], **quiet)
+        points += sum(row.get("score", 0.0) for row in json.loads((folder / out / "results.json").read_text())["tests"])
+    return f"otter run            {(time.monotonic() - begun) / count:6.2f} s a submission ({points:.0f} points)"
+
+
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 16
     with tempfile.TemporaryDirectory() as scratch:
-        for name in ("ours", "nbgrader"):
+        for name in ("ours", "nbgrader", "otter"):
             (Path(scratch) / name).mkdir()
-        print(
-            f"{count} trivial submissions; up to {labs_here()} labs side by side, nbgrader has one notebook at a time"
-        )
+        print(f"{count} trivial submissions; up to {labs_here()} labs side by side, the others have one at a time")
         print(ours(Path(scratch) / "ours", count))
         if importlib.util.find_spec("nbgrader") is None:
             print("nbgrader is not installed: make course")
         else:
             print(nbgraders(Path(scratch) / "nbgrader", count))
+        if (otter := os.environ.get("OTTER") or shutil.which("otter")) is None:
+            print("otter is not installed: see above")
+        else:
+            print(otters(Path(scratch) / "otter", count, str(Path(otter).absolute())))
 
 
 if __name__ == "__main__":

@@ -128,9 +128,6 @@ def _preload() -> None:
 
     import harness.lab.docker.lab  # noqa: F401
 
-    if folder := os.environ.get("TESTS_BYTECODE"):  # pytest compiles tests in its own way: once for all jobs of a node
-        sys.pycache_prefix, sys.dont_write_bytecode = folder, False
-
 
 if __name__ == "__main__":
     main()

@@ -51,6 +51,7 @@ _PYTEST = [
     "-p",
     "no:doctest",
     "--import-mode=importlib",
+    "--assert=plain",  # no suite asserts: tests are compiled as any module is, and bytecode that came along is used
     "-s",
 ]
 

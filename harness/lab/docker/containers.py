@@ -233,10 +233,11 @@ class DockerEngine:
     def pid(self, identity: str) -> int:
         """The process id, on the engine's host, of a container's first process."""
         with _plainly("a node cannot be looked at"):
-            state = self._client.api.inspect_container(identity)["State"]
+            row = self._client.api.inspect_container(identity)
+        state = row["State"]
         if not state["Pid"]:
             why = state.get("Error") or f"status {state.get('ExitCode')}"
-            raise LabError(f"a node of the lab ended as it began: {why}")
+            raise LabError(f"the lab's {row['Config']['Hostname']} node ended as it began: {why}")
         return int(state["Pid"])
 
     def wait_for_end(self, identity: str) -> tuple[int, bool] | None:

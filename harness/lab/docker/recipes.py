@@ -172,7 +172,7 @@ def tester(images_node: str, volumes: Volumes) -> Recipe:
     return Recipe(
         image=images_node,
         command=["python3", "-m", "harness.tester.nursery"],
-        environment={**_python_environment(), "TESTS_BYTECODE": "/tmp/pycache"},
+        environment=_python_environment(),
         # Without swap: a test that takes more ends with its tester, and takes nothing from the labs beside it.
         host={**host, "sysctls": {**_IPV6, **_FORGETS}, "mem_limit": TESTER_MEMORY, "memswap_limit": TESTER_MEMORY},
         limits={"nofile": OUR_FILES, "core": NO_CORE},

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import threading
 from dataclasses import dataclass, replace
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,7 @@ class TestStars:
     ) -> None:
         source = f"""
 import sys, signal
+from importlib.util import cache_from_source
 from pathlib import Path
 from harness.lab.docker import images, owner
 from harness.lab.docker.star import Star, filled
@@ -389,9 +391,33 @@ def test_an_archive_holds_files_of_root_and_no_links(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "code" / "fifo")
     with tarfile.open(fileobj=io.BytesIO(parcel.archive({"x/y": tmp_path / "code"}))) as archive:
         rows = {row.name: (row.uid, row.mode, row.type) for row in archive}
-    assert rows == {"x/y": (0, 0o755, tarfile.DIRTYPE), "x/y/a.py": (0, 0o644, tarfile.REGTYPE)}
+    bytecode = cache_from_source("x/y/a.py")  # made for it; what lay beside the file is not taken
+    file = (0, 0o644, tarfile.REGTYPE)
+    assert rows == {"x/y": (0, 0o755, tarfile.DIRTYPE), "x/y/a.py": file, bytecode: file}
     with pytest.raises(LabError, match="nobody cannot be copied into the lab"):
         parcel.archive({"x": tmp_path / "nobody"})
+
+
+def test_code_in_the_lab_is_compiled_already(tmp_path: Path) -> None:
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite" / "good.py").write_text("print('from bytecode')")
+    (tmp_path / "suite" / "bad.py").write_text("print(")
+    (tmp_path / "suite" / "other.py").symlink_to(tmp_path / "suite" / "good.py")
+
+    def unpacked(to: str) -> Path:
+        with tarfile.open(fileobj=io.BytesIO(parcel.archive({"suite": tmp_path / "suite"}))) as archive:
+            archive.extractall(tmp_path / to, filter="data")
+        return tmp_path / to / "suite"
+
+    first = unpacked("first")
+    assert {path.name for path in first.rglob("*.pyc")} == {Path(cache_from_source("good.py")).name}
+    (first / "good.py").write_text("print('from its source')")  # only bytecode does not know of it
+    said = subprocess.run([sys.executable, "-c", "import good"], cwd=first, capture_output=True, text=True, check=True)
+    assert said.stdout == "from bytecode\n"
+    (tmp_path / "suite" / "good.py").write_text("print('a later version')")
+    second = unpacked("second")
+    said = subprocess.run([sys.executable, "-c", "import good"], cwd=second, capture_output=True, text=True, check=True)
+    assert said.stdout == "a later version\n"
 
 
 VOLUMES = nodes.Volumes("t", "a", "c", "l")
