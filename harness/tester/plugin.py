@@ -212,7 +212,7 @@ class StoryPlugin:
                     report = replace(report, message=f"{report.message} ({trouble})")
                 if crashes := scene.crashes():
                     report = replace(report, message=f"{'; '.join(crashes)}: {report.message}", crashed=True)
-                if not scene.flooded():  # what made everybody busy is the program's own output
+                if not (trouble or scene.flooded()):  # else it was its own output, or more than its limits allow
                     report = self._doubted(report, counters)
             if report.outcome.failed and (why := scene.doubt()):
                 message = f"{why}; the check would have said: {report.message}"

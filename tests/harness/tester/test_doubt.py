@@ -84,13 +84,17 @@ def test_a_program_that_was_ended_for_its_output_is_excused_by_no_machine() -> N
     assert with_scene((0.1, 0.1), flooded=True) == "timeout"
 
 
+def test_nor_one_that_has_reached_its_own_limits() -> None:
+    assert with_scene((0.1, 0.1), flooded=False, trouble="its memory was full") == "timeout"
+
+
 @pytest.mark.parametrize(("used", "outcome"), [((1.5, 1.5), "inconclusive"), ((0.1, 2.5), "timeout")])
 def test_a_pair_is_as_loud_as_the_louder_of_the_two(used: tuple[float, float], outcome: str) -> None:
     """One processor is for each of two nodes: together they may use half of what there is for one, and more."""
     assert with_scene(used, flooded=False) == outcome
 
 
-def with_scene(used: tuple[float, float], *, flooded: bool) -> str:
+def with_scene(used: tuple[float, float], *, flooded: bool, trouble: str | None = None) -> str:
     """What becomes of a time-out on a machine without time, of a submission with two nodes."""
     spent = [0.0, 0.0]
     nodes = [SimpleNamespace(usage=lambda nth=nth: SimpleNamespace(cpu_seconds=spent[nth])) for nth in range(2)]
@@ -100,7 +104,7 @@ def with_scene(used: tuple[float, float], *, flooded: bool) -> str:
     plugin = StoryPlugin(cast(SuiteRun, session), lambda _: None)
     plugin._cpu, plugin._began = plugin._cpu_used(), (0.0, time.monotonic() - 4.0)
     spent[:] = used
-    scene = MagicMock(network=network, link_name="clean", node=MagicMock(trouble=lambda: None))
+    scene = MagicMock(network=network, link_name="clean", node=MagicMock(trouble=lambda: trouble))
     scene.crashes.return_value, scene.doubt.return_value, scene.flooded.return_value = [], None, flooded
     report = replace(FAILED, outcome=Outcome.TIMEOUT, waited=1.0)
     check = cast(Check, SimpleNamespace(id="a", suite="hidden", rule=""))
