@@ -120,7 +120,8 @@ def nbgraders(folder: Path, count: int) -> str:
     (source / "trivial.ipynb").write_text(json.dumps(book))
     (folder / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'bench'\n")
     tool = [str(Path(sys.executable).with_name("nbgrader"))]
-    quiet = {"cwd": folder, "capture_output": True, "check": True}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # nbgrader calls alembic
+    quiet = {"cwd": folder, "capture_output": True, "check": True, "env": {**os.environ, "PATH": path}}
     subprocess.run([*tool, "generate_assignment", "trivial"], **quiet)
     for number in range(count):
         handed = folder / "submitted" / f"s{number:02d}" / "trivial"

@@ -113,7 +113,7 @@ def test_jobs_of_slurm_are_workers(slurm: Path, tmp_path: Path) -> None:  # noqa
         done = subprocess.run([*grader, *command, *told], check=False, capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0, done.stdout + done.stderr
         result = json.loads((out / "emil" / "blocking" / "result.json").read_text())
-        assert (result["state"], result["points"], len(result["checks"])) == ("graded", 0, 87)
+        assert (result["state"], result["points"], result["undecided"]) == ("graded", 0, 0)
         jobs = subprocess.run(["squeue", "-h", "-o", "%T"], check=True, capture_output=True, text=True).stdout.split()
         assert "RUNNING" in jobs
         cluster.kill(signal.SIGINT)
