@@ -53,9 +53,8 @@ def harness_tar() -> bytes:
 def archive(code: Mapping[str, Path]) -> bytes:
     """A tar of folders and files under new names, owned by root, without links and special files.
 
-    With bytecode of every module: a node whose Python is like this one compiles nothing (a star 1 s of processor, a
-    student's node 0.1 s); any other Python takes no notice, since the bytecode's name has the version in it. Of this
-    machine's folders nothing is changed.
+    With bytecode of every module: a node whose Python is like this one compiles nothing; any other Python takes no
+    notice, since the bytecode's name has the version in it. Of this machine's folders nothing is changed.
     """
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
