@@ -108,6 +108,12 @@ def _exact() -> list[Scenario]:
             to_server=_link(delay=0.05),
             to_client=_link(delay=0.05),
         ),
+        _one_way("a hole, and another one later", "the second loss of a connection costs a timeout", 6)(
+            client=App(sends=150_000),
+            lose=(_lost("client", "data", nth=20), _lost("client", "data", nth=90)),
+            to_server=_link(delay=0.05),
+            to_client=_link(delay=0.05),
+        ),
         _one_way("window update lost", "window 0 is a deadlock without probes", 5)(
             lose=(_lost("server", "window update"),),
             server=App(ends="heard", sleeps=(0.0, 3.0)),

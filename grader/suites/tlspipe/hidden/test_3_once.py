@@ -77,6 +77,9 @@ def test_once(lab: Scene, role: str) -> None:
     plain.sees_end()
     pipe.exits(0)
     lab.pipes.ends_as(pipe, "closed")
+    lab.says("and if nobody comes, SIGTERM ends it")
+    pipe, _ = lab.pipes.starts(role, "--once")
+    pipe.terminates(within=2.2)
 
 
 @ROLES

@@ -186,11 +186,14 @@ def test_the_signal_is_the_moment(lab: Scene) -> None:
     if not knows_sighup(lab):
         return
     first, second, third = (lab.tls.zoo.server() for _ in range(3))
-    pipe = lab.pipes.server(backend=lab.tls.echo(), identity=first)
-    lab.says("nobody is connected when the signal comes, nor for a while")
+    pipe = lab.pipes.server("--handshake-timeout", 1, backend=lab.tls.echo(), identity=first)
+    lab.says("nobody is connected when the signal comes, but for one that never says anything, nor for a while")
     lab.pipes.renews(pipe, identity=second)
+    silent = lab.connects(pipe, quietly=True)
+    lab.pauses(0.2)
     pipe.signal(signal.SIGHUP)
     lab.pauses(1.5)
+    silent.sees_reset_or_end(within=1.5)
     lab.pipes.renews(pipe, identity=third)
     for _ in range(2):
         tls = lab.tls.client(lab.connects(pipe))

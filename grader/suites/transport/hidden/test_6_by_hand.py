@@ -88,3 +88,36 @@ def test_karn(lab: Scene) -> None:
         event  connected
         {rounds}
     """)
+
+
+def _exchanges(first: int, count: int, lasting: float) -> str:
+    """Exchanges without a loss, one after the other."""
+    one = "app send 100\n expect bytes {0}:{1} within 61\n +{2} send ACK ack={1}\n"
+    return "".join(one.format(at, at + 100, lasting) for at in range(first, first + 100 * count, 100))
+
+
+def test_the_timeout_is_the_round_trips(lab: Scene) -> None:
+    peer = lab.transport.scripted("client")
+    peer.plays(f"""
+        expect SYN seq=0
+        +0.9   send SYN ACK seq=0 ack=1
+        event  connected
+        {_exchanges(1, 30, 0.9)}
+    """)
+    sent = [seen.seq for seen in peer.seen if seen.seg.payload and seen.seq > 2000]
+    peer.require(
+        len(sent) == len(set(sent)),
+        "a round trip of 0.9 s that does not vary is no reason to send anything again",
+        expected="the last ten segments once each",
+        seen=f"{len(sent) - len(set(sent))} repetitions",
+    )
+    peer.plays(f"""
+        app    send 100
+        expect DATA seq=3001
+        expect DATA seq=3001 after 0.89 within 1.5      # SRTT, and something for RTTVAR and the clock
+        send   ACK ack=3101
+        {_exchanges(3101, 60, 0.02)}
+        app    send 100
+        expect DATA seq=9101
+        expect DATA seq=9101 after 0.19 within 1.1
+    """)

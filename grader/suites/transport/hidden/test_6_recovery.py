@@ -4,7 +4,7 @@ from harness.testing import Scene
 
 
 def test_holes(lab: Scene) -> None:
-    lab.transport.simulations("one hole in a window", "two holes in a window").repair()
+    lab.transport.simulations("one hole in a window", "two holes in a window", "a hole, and another one later").repair()
 
 
 def test_the_timeout_follows(lab: Scene) -> None:
