@@ -28,7 +28,7 @@ from typing import Any, cast
 
 import psutil
 import pytest
-from faulty import DUE, TESTS, graded, make_course, nobody_lost
+from faulty import DUE, TESTS, graded, local_testers, make_course, nobody_lost
 
 import docker
 from grader.bench import local
@@ -164,10 +164,6 @@ def test_a_part_that_pauses(
     place = DockerPlace(course, ["small"], engine="router", say=lambda _: None)
     with closing(place):
         nobody_loses(course, tmp_path / "run", place, Pause(PARTS[part], STOP, when))
-
-
-def local_testers() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if each.cmdline()[-1:] == ["harness.tester.run"]]
 
 
 @pytest.mark.parametrize(("part", "signum", "when"), cases({("tester", KILL)}, ["tester"]))

@@ -39,6 +39,9 @@ class Lab:
         self.peers.append(ScriptedPeer(LocalConnection(made), role=role, isn=isn, peer_isn=peer_isn))
         return self.peers[-1]
 
+    def says(self, what: str) -> None:
+        """See Scene: there is no story here."""
+
 
 def load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"scripts_{path.parent.name}_{path.stem}", path)
