@@ -37,7 +37,7 @@ class Server:
         self._listener = listener
         self._make = make
         self._connections: set[Connection] = set()
-        self._draining = False
+        self.draining = False  #: after SIGTERM: whoever still has requests gets no answer to them
         loop.on_sigterm(self.drain)
         loop.watch(listener, READ, self)
         self.look_for_silence()

@@ -95,7 +95,7 @@ class Chat(Connection):
     def converse(self) -> None:
         """Answer the requests that are there, in order; stop where it cannot go on, and say who will call again."""
         ### BEGIN SOLUTION: stage 3: at most AT_A_TIME; hold when replies wait, or the room's readers lag behind
-        if self.scheduled:
+        if self.scheduled or self.server.draining:  # or whoever waits for a client that is ended first would go on
             return
         self.held = False
         self.hall.waiting.pop(self, None)

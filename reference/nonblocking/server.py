@@ -37,7 +37,7 @@ class Server:
         self._listener = listener
         self._make = make
         self._connections: set[Connection] = set()
-        self._draining = False
+        self.draining = False  #: after SIGTERM: whoever still has requests gets no answer to them
         loop.on_sigterm(self.drain)
         loop.watch(listener, READ, self)
         self.look_for_silence()
@@ -68,7 +68,7 @@ class Server:
     def resume(self) -> None:
         """Try again."""
         ### BEGIN SOLUTION: stage 5: watch it again, unless the server is ending
-        if not self._draining:
+        if not self.draining:
             self.loop.watch(self._listener, READ, self)
         ### END SOLUTION
 
@@ -89,16 +89,16 @@ class Server:
         """A connection has been closed."""
         ### BEGIN SOLUTION: stage 2: forget it; stage 5: after SIGTERM, the last one ends the program
         self._connections.discard(connection)
-        if self._draining and not self._connections:
+        if self.draining and not self._connections:
             self.loop.stop()
         ### END SOLUTION
 
     def drain(self) -> None:
         """SIGTERM: accept nobody, answer nothing more, send what waits, and end."""
         ### BEGIN SOLUTION: stage 5: close the listening socket, end() every connection, stop after DRAIN at the latest
-        if self._draining:
+        if self.draining:
             return
-        self._draining = True
+        self.draining = True
         self.loop.watch(self._listener, 0, self)
         self._listener.close()
         for connection in list(self._connections):
