@@ -236,6 +236,25 @@ class Program:
         self.signalled = True
         return status
 
+    def fails(self, status: int) -> None:
+        """It ends with that status, says why on standard error, and prints nothing. Raises Broken."""
+        self.exits(status)
+        if self.stdout:
+            raise self.broken(
+                f"{self.name} printed something on standard output, and ended with status {status}",
+                expected=show(b""),
+                seen=show(self.stdout),
+            )
+        self.says_why()
+
+    def says_why(self) -> None:
+        """It has ended, and something is on its standard error. Raises Broken."""
+        if not self.stderr.strip():
+            raise self.broken(
+                f"{self.name} ended without a word on standard error ({self.ending()})", seen=show(self.stderr)
+            )
+        self._story.add("tester", "finds: the reason is on standard error")
+
     def ending(self) -> str:
         """How it ended, in words."""
         if self._status is None:

@@ -18,6 +18,7 @@ from harness.course.assignment import Limits
 from harness.errors import cause_of
 from harness.lab.interface import LabError
 from harness.lab.local import processes
+from harness.lab.node.proc import oom_kills
 from harness.lab.own_address import bind
 
 #: Local ports that have to be free at once; and how many the machine has to have, for a class and its lingering ones.
@@ -167,32 +168,12 @@ def ended_for_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cg
     The machine's own count (oom_kill in /proc/vmstat) has those of every container in it, whose own limits are no
     trouble of ours: one lab's memory would excuse what fails in another. It is asked only where no group is told.
     """
-    places = [(groups / "memory", "memory.oom_control"), (groups, "memory.events")]  # cgroup v1, v2
-    for root, name in places:
-        for group in (root / _group_of(proc, name).lstrip("/"), root):  # a container may see its own group as the root
-            if (count := _oom_kills(group / name)) is not None:
-                return count
-    return _oom_kills(proc / "vmstat") or 0
-
-
-def _group_of(proc: Path, name: str) -> str:
-    """The path of this process's control group for memory, in the hierarchy that has files of that name."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in (proc / "self/cgroup").read_text().splitlines():
-            _, kinds, path = line.split(":", 2)
-            if "memory" in kinds.split(",") if name == "memory.oom_control" else not kinds:
-                return path
-    return ""
-
-
-def _oom_kills(table: Path) -> int | None:
-    """The count in a table of the kernel's; None if that is not there."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in table.read_text().splitlines():
-            name, _, count = line.partition(" ")
-            if name == "oom_kill":
-                return int(count)
-    return None
+    for root, group in _own_groups("memory", proc, groups):
+        for place in (group, root):  # a container may see its own group as the root
+            for name in ("memory.oom_control", "memory.events"):  # cgroup v1, v2
+                if (count := oom_kills(f"{place}/{name}")) is not None:
+                    return count
+    return oom_kills(f"{proc}/vmstat") or 0
 
 
 def _left_in_groups() -> list[int]:
@@ -205,18 +186,22 @@ def _left_in_groups() -> list[int]:
 
 def _groups() -> Iterator[Path]:
     """The control groups of this process that may limit processes: its own, and those around it (cgroups(7))."""
-    if sys.platform != "linux":
-        return
+    for root, group in _own_groups("pids"):
+        yield group
+        if group != root:
+            yield from (each for each in group.parents if each.is_relative_to(root))
+
+
+def _own_groups(
+    controller: str, proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")
+) -> Iterator[tuple[Path, Path]]:
+    """The control groups of this process for a controller, of cgroup v1 and v2, each behind the root that it is in."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            _, kinds, path = line.split(":", 2)
-            if kinds not in ("", "pids"):
-                continue
-            root = Path("/sys/fs/cgroup", kinds)
-            group = root / path.lstrip("/")
-            yield group
-            if group != root:
-                yield from (each for each in group.parents if each.is_relative_to(root))
+        for line in (proc / "self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers or controller in controllers.split(","):
+                root = groups / (controller if controllers else "")
+                yield root, root / path.lstrip("/")
 
 
 def _most(name: str, *, soft: bool = False) -> int | None:

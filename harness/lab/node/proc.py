@@ -116,12 +116,17 @@ def machine_queued() -> float:
 
 def ended_for_memory(groups: str = "/sys/fs/cgroup") -> int:
     """How many processes the kernel has ended since the memory of this control group was full (cgroup v1, then v2)."""
-    for path in (f"{groups}/memory/memory.oom_control", f"{groups}/memory.events"):
-        for line in read(path).splitlines():
-            name, _, count = line.partition(" ")
-            if name == "oom_kill" and count.strip().isdigit():
-                return int(count)
-    return 0
+    counts = map(oom_kills, (f"{groups}/memory/memory.oom_control", f"{groups}/memory.events"))
+    return next((count for count in counts if count is not None), 0)
+
+
+def oom_kills(table: str) -> int | None:
+    """How many processes a table of the kernel's says it has ended for want of memory; None if it does not say."""
+    for line in read(table).splitlines():
+        name, _, count = line.partition(" ")
+        if name == "oom_kill" and count.strip().isdigit():
+            return int(count)
+    return None
 
 
 def runtimes(pids: Iterable[int]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 
-from harness.testing import Peer, Profile, Program, Scene
+from harness.testing import Peer, Profile, Scene
 
 BAD = Profile(delay=0.005, jitter=0.003, loss=0.05, burst_cap=3, corrupt=0.02, reorder=0.05)
 
@@ -30,15 +30,6 @@ def _id(line: bytes) -> object:
         return json.loads(line)["id"]
     except (ValueError, LookupError, TypeError):
         return "there was none"
-
-
-def _ends_with(lab: Scene, client: Program, status: int) -> None:
-    """That status, nothing on standard output, and on standard error why."""
-    client.exits(status)
-    printed = f"the program printed something on standard output, and ended with status {status}"
-    lab.expect_same(client.stdout, b"", "nothing is on standard output", otherwise=printed)
-    silent = f"the program ended with status {status} without a word on standard error"
-    lab.expect(client.stderr.strip(), "the reason is on standard error", otherwise=silent)
 
 
 def _answers(peer: Peer, **message: object) -> None:
@@ -98,16 +89,16 @@ def test_what_is_no_answer(lab: Scene) -> None:
     peer.sends(
         json.dumps({"jsonrpc": "2.0", "error": {"code": -32601, "message": "no"}, "id": number}).encode() + b"\n"
     )
-    _ends_with(lab, client, 4)
+    client.fails(4)
     for said in (b"", b"this is not JSON\n", b'{"jsonrpc": "2.0", "result": "x", "id": "of somebody else"}\n'):
         client = lab.runs("rpc_client", listener.address, "reverse", '"x"')
         peer = listener.accepts()
         peer.reads_line()
         peer.sends(said)
         peer.ends()
-        _ends_with(lab, client, 5)
-    _ends_with(lab, lab.runs("rpc_client", lab.nobody(), "reverse", '"x"'), 3)
-    _ends_with(lab, lab.runs("rpc_client", listener.address, "reverse", "x"), 2)
+        client.fails(5)
+    lab.runs("rpc_client", lab.nobody(), "reverse", '"x"').fails(3)
+    lab.runs("rpc_client", listener.address, "reverse", "x").fails(2)
 
 
 def test_what_looks_like_nothing(lab: Scene) -> None:
@@ -130,7 +121,7 @@ def test_what_looks_like_nothing(lab: Scene) -> None:
         except (ValueError, LookupError, TypeError):
             seen = line
         lab.expect_same(seen, code, f"{said[:40]!r} is {code}", otherwise=f"{said[:60]!r} was answered otherwise")
-    _ends_with(lab, lab.runs("rpc_server", f"[::]:{server.address.port}"), 3)
+    lab.runs("rpc_server", f"[::]:{server.address.port}").fails(3)
     lab.says("a result that is null, 0, false or empty is a result, in whatever pieces it comes")
     listener = lab.listens(family=6)
     for result, printed in ((None, b"null\n"), (0, b"0\n"), (False, b"false\n"), ("", b'""\n')):
